@@ -1,0 +1,5 @@
+"""The `stepgauge` command."""
+
+from .main import main
+
+__all__ = ["main"]

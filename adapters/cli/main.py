@@ -1,0 +1,42 @@
+"""Parses the command line and hands over to one module per command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from ...metrics.errors import ScorerError
+from ...metrics.versions import package_version
+from . import demo, include_path, model, plugins, show
+from .errors import UserError
+
+_COMMANDS = (demo, plugins, show, model, include_path)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; also what the README's reference is checked against."""
+    parser = argparse.ArgumentParser(prog="stepgauge", description="Reasoning scores beside accuracy.")
+    parser.add_argument("--version", action="version", version=f"stepgauge {package_version('stepgauge')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        name = command.__name__.rpartition(".")[2].replace("_", "-")
+        about = (command.__doc__ or "").splitlines()[0]
+        sub = commands.add_parser(name, help=about, description=about)
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point. Errors a user can mend are one line on stderr and exit code 2."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    args = build_parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except (UserError, ScorerError) as error:
+        print(f"stepgauge: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0

@@ -1,0 +1,16 @@
+"""Print the folder (or hub id) that a scorer's name stands for, converting it first where needed."""
+
+from __future__ import annotations
+
+import argparse
+
+from ...metrics.models import resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scorer", nargs="?", default="smollm2", help="smollm2, a folder, a .gguf file or a hub id")
+
+
+def run(args: argparse.Namespace) -> int:
+    print(resolve(args.scorer))
+    return 0

@@ -1,0 +1,74 @@
+"""Show scored chains step by step, from an lm-eval samples file, an Inspect log or ChainScore JSONL."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...metrics.render import chain_table
+from ...metrics.score import ChainScore
+from .errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="samples_*.jsonl of lm-eval, an Inspect log, or ChainScore JSONL")
+    parser.add_argument("--id", help="show only the chain with this id")
+    parser.add_argument("--limit", type=int, default=1, help="how many chains to show (default 1)")
+    parser.add_argument("--width", type=int, help="columns (default: the terminal's)")
+
+
+def run(args: argparse.Namespace) -> int:
+    if not args.path.is_file():
+        raise UserError(f"{args.path}: no such file")
+    width = args.width or min(shutil.get_terminal_size((120, 24)).columns, 160)
+    shown = 0
+    for question, score in read_chains(args.path):
+        if args.id is not None and score.id != args.id:
+            continue
+        if shown == args.limit:
+            break
+        sys.stdout.write(("\n" if shown else "") + chain_table(score, question=question, width=width))
+        shown += 1
+    if not shown:
+        which = f"no chain with id {args.id!r}" if args.id is not None else "no scored chain"
+        raise UserError(f"{args.path}: {which} in this file")
+    return 0
+
+
+def read_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:
+    """(question or "", score) of each scored chain in a file. Raises UserError naming file and row."""
+    if path.suffix in (".eval", ".json"):
+        yield from _inspect_log(path)
+        return
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield from _row(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise UserError(f"{path}, row {number}: not a scored chain ({type(error).__name__}: {error})") from None
+
+
+def _row(row: dict[str, Any]) -> Iterator[tuple[str, ChainScore]]:
+    if "filtered_resps" not in row:
+        yield "", ChainScore.from_dict(row)
+    elif row["filter"] == "reasoning":
+        for response in row["filtered_resps"]:
+            for chain in json.loads(response)["chains"]:
+                yield "", ChainScore.from_dict(chain)
+
+
+def _inspect_log(path: Path) -> Iterator[tuple[str, ChainScore]]:
+    try:
+        from inspect_ai.log import read_eval_log
+    except ImportError as error:
+        raise UserError(f"{path}: reading an Inspect log needs inspect-ai: pip install 'stepgauge[inspect]'") from error
+    for sample in read_eval_log(str(path)).samples or []:
+        for score in (sample.scores or {}).values():
+            if isinstance(score.metadata, dict) and "trace_hash" in score.metadata:
+                question = sample.input if isinstance(sample.input, str) else ""
+                yield question, ChainScore.from_dict(score.metadata)

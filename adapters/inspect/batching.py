@@ -1,0 +1,150 @@
+"""Collects items that concurrent tasks hand in one by one into batches for one blocking call in a worker thread.
+
+Inspect runs a scorer once per sample, many samples at a time; the core wants them together. No task of its own runs
+in the background, so there is nothing to shut down: among the tasks waiting for a result, the one whose turn it is
+leads. It waits a moment for others, takes everything that has arrived, makes the call and hands out the results.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(eq=False)
+class _Ticket(Generic[Item, Result]):
+    """One item on its way; `outcome` is set exactly once, by whichever task led its batch."""
+
+    item: Item
+    outcome: _Returned[Result] | _Raised | None = None
+
+
+@dataclass(frozen=True)
+class _Returned(Generic[Result]):
+    value: Result
+
+
+@dataclass(frozen=True)
+class _Raised:
+    error: Exception
+
+
+@dataclass
+class _Queue(Generic[Item, Result]):
+    """What tasks of one event loop share; locks and events of an event loop are of no use to another one."""
+
+    waiting: list[_Ticket[Item, Result]] = field(default_factory=list)
+    turn: anyio.Lock = field(default_factory=anyio.Lock)
+    arrival: anyio.Event = field(default_factory=anyio.Event)
+    thread: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
+
+
+class MicroBatcher(Generic[Item, Result]):
+    """Turns `call(list of items) -> list of results` into `await submit(item) -> result`.
+
+    One call runs at a time, also across event loops and threads. Where a batch raises, its items are tried again one
+    by one, so that only those that cause an error get it. A cancelled task neither takes others down nor keeps them
+    waiting; if it was leading, the call that is running in the thread is finished first, for the others' sake.
+
+    Args:
+        call: blocking; returns one result per item, in order.
+        max_batch: most items in one call.
+        linger: seconds without a new arrival after which a batch starts.
+        max_linger: seconds after which it starts even though items keep arriving.
+        not_retried: errors that concern the call as a whole, whatever its items (a model that cannot be loaded).
+    """
+
+    def __init__(
+        self,
+        call: Callable[[list[Item]], list[Result]],
+        *,
+        max_batch: int = 64,
+        linger: float = 0.02,
+        max_linger: float = 0.2,
+        not_retried: tuple[type[Exception], ...] = (),
+    ) -> None:
+        if max_batch < 1:
+            raise ValueError(f"max_batch: expected 1 or more, got {max_batch}")
+        self._call = call
+        self._max_batch = max_batch
+        self._linger = linger
+        self._max_linger = max_linger
+        self._not_retried = not_retried
+        self._one_call = threading.Lock()
+        self._queues: anyio.lowlevel.RunVar[_Queue[Item, Result]] = anyio.lowlevel.RunVar("stepgauge_batch_queue")
+
+    async def submit(self, item: Item) -> Result:
+        """The result for `item`. Raises what `call` raised for it."""
+        queue = self._queue()
+        ticket: _Ticket[Item, Result] = _Ticket(item)
+        queue.waiting.append(ticket)
+        queue.arrival.set()
+        try:
+            async with queue.turn:
+                while ticket.outcome is None:
+                    await self._wait_for_company(queue)
+                    await self._run_batch(queue)
+        finally:
+            if ticket in queue.waiting:  # cancelled before its batch started
+                queue.waiting.remove(ticket)
+        if isinstance(ticket.outcome, _Raised):
+            raise ticket.outcome.error
+        assert ticket.outcome is not None, "the loop above ends with an outcome"
+        return ticket.outcome.value
+
+    def _queue(self) -> _Queue[Item, Result]:
+        try:
+            return self._queues.get()
+        except LookupError:
+            queue: _Queue[Item, Result] = _Queue()
+            self._queues.set(queue)
+            return queue
+
+    async def _wait_for_company(self, queue: _Queue[Item, Result]) -> None:
+        with anyio.move_on_after(self._max_linger):
+            while len(queue.waiting) < self._max_batch:
+                queue.arrival = anyio.Event()
+                with anyio.move_on_after(self._linger) as quiet:
+                    await queue.arrival.wait()
+                if quiet.cancelled_caught:
+                    return
+
+    async def _run_batch(self, queue: _Queue[Item, Result]) -> None:
+        batch = queue.waiting[: self._max_batch]
+        del queue.waiting[: self._max_batch]
+        try:
+            outcomes = await anyio.to_thread.run_sync(
+                self._outcomes, [ticket.item for ticket in batch], limiter=queue.thread
+            )
+        except BaseException:  # the leader was cancelled: its batch goes back, for the next one to lead
+            queue.waiting[:0] = batch
+            raise
+        for ticket, outcome in zip(batch, outcomes, strict=True):
+            ticket.outcome = outcome
+
+    def _outcomes(self, items: list[Item]) -> list[_Returned[Result] | _Raised]:
+        """One outcome per item; runs in the worker thread."""
+        with self._one_call:
+            together = self._attempt(items)
+            first = together[0]
+            if len(items) == 1 or isinstance(first, _Returned) or isinstance(first.error, self._not_retried):
+                return together
+            return [self._attempt([item])[0] for item in items]
+
+    def _attempt(self, items: list[Item]) -> list[_Returned[Result] | _Raised]:
+        try:
+            results = self._call(items)
+            if len(results) != len(items):
+                raise RuntimeError(f"{len(items)} items were scored, {len(results)} results came back")
+        except Exception as error:  # not swallowed: `submit` raises it for each item it belongs to
+            return [_Raised(error) for _ in items]
+        return [_Returned(result) for result in results]

@@ -1,0 +1,77 @@
+"""One `Gauge` for all scorers with the same options, so that a scoring LM is in memory once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...metrics import ChainScore, Gauge, OutOfMemory, Trace
+from .batching import MicroBatcher
+
+
+class GaugeFailure(Exception):
+    """The gauge cannot score anything, whatever the chain: no scoring LM, or no memory for it."""
+
+
+class SharedGauge:
+    """A gauge with the batcher that feeds it; the model is freed with the last scorer that holds this object."""
+
+    def __init__(self, gauge: Gauge, *, has_scorer: bool) -> None:
+        self.gauge = gauge
+        # A function of the gauge, not a method of this object: the batcher must not keep this object alive.
+        self._batcher: MicroBatcher[Trace, ChainScore] = MicroBatcher(
+            functools.partial(_score, gauge, has_scorer), not_retried=(GaugeFailure,)
+        )
+        weakref.finalize(self, gauge.close).atexit = False
+
+    async def score(self, trace: Trace) -> ChainScore:
+        """Score one trace, together with whatever else arrives at the same time.
+
+        Raises:
+            GaugeFailure: no chain at all can be scored.
+        """
+        return await self._batcher.submit(trace)
+
+
+def _score(gauge: Gauge, has_scorer: bool, traces: list[Trace]) -> list[ChainScore]:
+    """Runs in the batcher's worker thread."""
+    if has_scorer and any(trace.answers for trace in traces):
+        try:
+            _ = gauge.backend
+        except Exception as error:  # whatever a backend raises while it loads is no single chain's fault
+            raise GaugeFailure(str(error) or type(error).__name__) from error
+    try:
+        return gauge.score(traces)
+    except OutOfMemory as error:
+        raise GaugeFailure(str(error)) from error
+
+
+_shared: weakref.WeakValueDictionary[Any, SharedGauge] = weakref.WeakValueDictionary()
+_creating = threading.Lock()
+
+
+def shared_gauge(options: Mapping[str, Any]) -> SharedGauge:
+    """The gauge for these `Gauge` options; a new one unless a living scorer uses one with equal options.
+
+    Raises:
+        TypeError, ValueError: what `Gauge` says of a bad option.
+    """
+    bound = inspect.signature(Gauge).bind(**options, progress=False)
+    bound.apply_defaults()  # so that naming a default does not load a second model
+    key = tuple((name, _hashable(value)) for name, value in bound.arguments.items())
+    with _creating:
+        shared = _shared.get(key)
+        if shared is None:
+            shared = SharedGauge(Gauge(**bound.arguments), has_scorer=bound.arguments["scorer"] is not None)
+            _shared[key] = shared
+        return shared
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_hashable(inner) for inner in value)
+    return value

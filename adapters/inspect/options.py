@@ -1,0 +1,80 @@
+"""The options of our Inspect scorers (`-S name=value`): which there are, and one clear error for a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from inspect_ai._util.error import PrerequisiteError
+from rich.markup import escape
+from typing_extensions import TypedDict
+
+from ...metrics.plugins import registry
+from ...metrics.suggest import unknown_name
+
+
+class Options(TypedDict, total=False):
+    """What `infogain`, `knowledge` and `reasoning` accept; see `stepgauge.metrics.Gauge` for the values.
+
+    Attributes:
+        metrics: names of the metrics to report, in order; plugins' metrics are added to them.
+        scorer: the scoring LM (hub id, local folder, `smollm2`), or None to compute no likelihoods.
+        device, dtype, token_budget, backend, revision, trust_remote_code: how the scoring LM is loaded and run.
+        splitter: how a response is cut into steps.
+        template: how question, steps and answer are put to the scoring LM.
+        variant: which definition of InfoGain is computed.
+        judges, claims, retriever: how steps' claims are found and checked.
+        epsilon: gains within ± this many nats count as neither informative nor regressive.
+    """
+
+    metrics: Sequence[str] | str | None
+    scorer: str | None
+    device: str
+    dtype: str
+    token_budget: int | str
+    backend: str
+    splitter: str
+    template: str
+    variant: str
+    judges: Sequence[str] | str
+    claims: Sequence[str] | str
+    retriever: str | None
+    epsilon: float
+    revision: str | None
+    trust_remote_code: bool
+
+
+class OptionError(PrerequisiteError):
+    """A wrong option. Inspect prints it as one line, without a traceback.
+
+    It is no ValueError: Inspect's loader replaces those, when a scorer is made by name, by advice to name a file.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(escape(message))
+        self.text = message
+
+    def __str__(self) -> str:
+        return self.text
+
+
+LISTS = ("metrics", "judges", "claims")
+
+
+def check_names(scorer_name: str, given: dict[str, Any]) -> None:
+    """Raise OptionError for the first name that is not in `Options`."""
+    for name in given:
+        if name not in Options.__annotations__:
+            problem = unknown_name("option", name, Options.__annotations__)
+            raise OptionError(f"stepgauge/{scorer_name}: {problem}")
+
+
+def as_list(value: Sequence[str] | str | None) -> tuple[str, ...]:
+    """`-S metrics=ki` gives a text, `-S metrics=ki,infogain` a list."""
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+def plugin_metrics() -> list[str]:
+    """Names of the chain metrics that installed plugins bring."""
+    sources = registry().sources.items()
+    return [name for (kind, name), source in sources if kind == "metrics" and source.split(" ")[0] != "stepgauge"]

@@ -1,0 +1,113 @@
+"""The scorers `stepgauge/infogain`, `stepgauge/knowledge` and `stepgauge/reasoning` (both in one)."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.solver import TaskState
+from typing_extensions import Unpack
+
+from ...metrics import ChainScore
+from ...metrics.suggest import unknown_name
+from .explanation import explain, fenced
+from .gauges import GaugeFailure, SharedGauge, shared_gauge
+from .options import LISTS, OptionError, Options, as_list, check_names, plugin_metrics
+from .traces import Reading, Unscorable, read_trace
+
+log = logging.getLogger(__name__)
+
+INFOGAIN = ("infogain", "infogain_nats", "n_steps")
+KNOWLEDGE = ("ki", "ki_coverage", "n_steps")
+REASONING = ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps")
+
+
+def _per_key(keys: Sequence[str]) -> dict[str, Any]:
+    """Mean and standard error for each key of the score; `*` stands for the keys that options and plugins add."""
+    return {key: [mean(), stderr()] for key in (*keys, "*")}
+
+
+@scorer(metrics=_per_key(REASONING))
+def reasoning(**options: Unpack[Options]) -> Scorer:
+    """InfoGain and Knowledge Index of the model's chain of thought.
+
+    Args:
+        **options: see `Options`. Metrics by default: infogain, infogain_nats, ki, ki_coverage, n_steps.
+    """
+    return _chain_scorer("reasoning", REASONING, options)
+
+
+@scorer(metrics=_per_key(INFOGAIN))
+def infogain(**options: Unpack[Options]) -> Scorer:
+    """How much each step of the model's chain of thought tells a scoring LM about the gold answer.
+
+    Args:
+        **options: see `Options`. Metrics by default: infogain, infogain_nats, n_steps.
+    """
+    return _chain_scorer("infogain", INFOGAIN, options)
+
+
+@scorer(metrics=_per_key(KNOWLEDGE))
+def knowledge(**options: Unpack[Options]) -> Scorer:
+    """The share of the chain's checkable steps whose knowledge is right; loads no scoring LM unless one is named.
+
+    Args:
+        **options: see `Options`. Metrics by default: ki, ki_coverage, n_steps.
+    """
+    return _chain_scorer("knowledge", KNOWLEDGE, {"scorer": None, **options})
+
+
+def _chain_scorer(name: str, default_metrics: Sequence[str], options: Any) -> Scorer:
+    shared, metrics = _prepare(name, default_metrics, dict(options))
+
+    async def score(state: TaskState, target: Target) -> Score:
+        try:
+            reading = read_trace(state, target)
+        except Unscorable as problem:
+            return Score.unscored(reason=problem.code, explanation=fenced(f"not scored: {problem}"))
+        try:
+            chain = await shared.score(reading.trace)
+        except GaugeFailure as error:  # concerns every sample, so it ends the run
+            raise OptionError(f"stepgauge/{name}: {error}") from error
+        except Exception as error:  # concerns this chain alone: its batch was tried again one by one
+            reason = f"scoring failed: {type(error).__name__}: {error}"
+            log.warning("stepgauge/%s, sample %s: %s", name, reading.trace.id, reason, exc_info=error)
+            return Score.unscored(reason="scoring_failed", explanation=fenced(reason))
+        return _as_score(chain, reading, metrics)
+
+    return score
+
+
+def _prepare(name: str, default_metrics: Sequence[str], options: dict[str, Any]) -> tuple[SharedGauge, tuple[str, ...]]:
+    """The gauge for these options and the metrics to report. Raises OptionError."""
+    check_names(name, options)
+    options = {key: as_list(value) if key in LISTS else value for key, value in options.items()}
+    chosen = options.pop("metrics", ()) or tuple(default_metrics)
+    try:
+        shared = shared_gauge(options)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"stepgauge/{name}: {error}") from error
+    known = shared.gauge.metric_info()
+    for metric in chosen:
+        if metric not in known:
+            raise OptionError(f"stepgauge/{name}, option 'metrics': {unknown_name('metric', metric, known)}")
+    return shared, tuple(dict.fromkeys([*chosen, *plugin_metrics()]))
+
+
+def _as_score(chain: ChainScore, reading: Reading, metrics: Sequence[str]) -> Score:
+    chain = dataclasses.replace(
+        chain,
+        notes=[*chain.notes, *reading.notes],
+        provenance={**chain.provenance, "chain_source": reading.source},
+    )
+    value = {metric: float(chain.metrics.get(metric, math.nan)) for metric in metrics}
+    answer = reading.trace.model_answer
+    if all(math.isnan(number) for number in value.values()):
+        return Score.unscored(
+            reason="scoring_failed", answer=answer, explanation=explain(chain), metadata=chain.to_dict()
+        )
+    return Score(value=value, answer=answer, explanation=explain(chain), metadata=chain.to_dict())

@@ -1,0 +1,138 @@
+"""Reads question, gold answer and options out of a document the way its lm-eval task does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+from lm_eval.api.task import ConfigurableTask, Task
+from lm_eval.utils import apply_template
+
+from ...metrics.answers import gold_from_suffix, resolve_choice
+from ...metrics.missing import Missing
+
+# A prompt's last line that only asks for the answer to begin: "A:", "Answer:", "Step-by-Step Answer:", "解答:",
+# "Let's think step by step.", or a cue followed by that sentence. Applied to one short line, never to the whole text.
+_CUE = re.compile(
+    r"(?:[^\s:：]+(?: [^\s:：]+){0,2} ?[:：])?\s*(?:let['’]?s think step[ -]by[ -]step[.:…]*)?", re.IGNORECASE
+)
+_LONGEST_CUE = 80
+
+# Where documents of multiple-choice data sets keep their options, when the task does not say.
+_CHOICE_FIELDS = ("choices", "options", "endings")
+_LABEL = re.compile(r"\(?([A-Za-z])[).:]?")
+
+
+def render(template: str, doc: Mapping[str, Any]) -> Any:
+    """The document's field of that name, or the Jinja template rendered over the document.
+
+    Raises:
+        ValueError: the template is malformed, or asks for something the document does not have; names its fields.
+    """
+    if template in doc:
+        return doc[template]
+    try:
+        return apply_template(template, dict(doc))
+    except jinja2.TemplateError as error:
+        raise ValueError(f"template {template!r:.120}: {error}; the document has {', '.join(doc)}") from error
+
+
+def without_cue(prompt: str) -> str:
+    """A prompt without the lines at its end that only ask for the answer to begin; never less than one line."""
+    text = prompt.rstrip()
+    while True:
+        head, newline, last = text.rpartition("\n")
+        if not newline or not head.strip() or len(last) > _LONGEST_CUE or not _CUE.fullmatch(last.strip()):
+            return text
+        text = head.rstrip()
+
+
+def question_text(task: Task | None, doc: Mapping[str, Any], template: str | None) -> str:
+    """What the model was asked: the `question` option, or `doc_to_text` without few-shot examples and trailing cue."""
+    if template is not None or task is None:
+        return str(render(template or "", doc)).strip()
+    text = task.doc_to_text(doc)
+    if isinstance(text, int) and isinstance(task, ConfigurableTask):  # with several inputs: an index into the choices
+        text = task.doc_to_choice(doc)[text]
+    return without_cue(str(text)).strip()
+
+
+def gold_and_choices(
+    task: Task | None, doc: Mapping[str, Any], gold: str | None, choices: str | None
+) -> tuple[list[str], list[str] | None]:
+    """Accepted answers, the one to measure first, and the options of a multiple-choice question.
+
+    The gold answer is the `gold` option, or `doc_to_target`: a text (of "… #### 72" what follows), an index or letter
+    into the options (then the option's text), or a list of these. The options are the `choices` option,
+    `doc_to_choice`, or a field `choices`, `options` or `endings`, which counts only if the gold answer is one of them.
+
+    Raises:
+        Missing: the document holds no gold answer, or one that is not among the options.
+    """
+    try:
+        target = task.doc_to_target(doc) if gold is None and task is not None else render(gold or "", doc)
+        options, labels, declared = _options(task, doc, choices)
+    except (ValueError, TypeError, KeyError, IndexError, jinja2.TemplateError) as error:
+        raise Missing(f"no gold answer: {type(error).__name__}: {error}") from error
+    targets = list(target) if isinstance(target, list | tuple) else [target]
+    targets = [item for item in targets if item is not None and str(item).strip()]
+    if not targets:
+        raise Missing("no gold answer in the document")
+    if options:
+        try:
+            return [_option(item, options, labels) for item in targets], options
+        except ValueError as error:
+            if declared:
+                raise Missing(f"gold answer: {error}") from error
+    return [gold_from_suffix(str(item)) for item in targets], None
+
+
+def _options(
+    task: Task | None, doc: Mapping[str, Any], template: str | None
+) -> tuple[list[str] | None, list[str] | None, bool]:
+    """The options' texts, their labels where the data set has some, and whether task or user declared the options."""
+    texts, labels = _field_options(doc)
+    if template is not None:
+        value = render(template, doc)
+        if isinstance(value, str):
+            value = _literal(value)
+    elif isinstance(task, ConfigurableTask) and task.config.doc_to_choice is not None:
+        value = task.doc_to_choice(doc)
+    else:
+        return texts, labels, False
+    declared = [str(option) for option in value]
+    if texts and len(texts) == len(declared) and all(_LABEL.fullmatch(option.strip()) for option in declared):
+        return texts, declared, True  # `doc_to_choice: ["A", "B", "C", "D"]`: the texts are in the document
+    return declared, None, True
+
+
+def _field_options(doc: Mapping[str, Any]) -> tuple[list[str] | None, list[str] | None]:
+    for name in _CHOICE_FIELDS:
+        value = doc.get(name)
+        labels = None
+        if isinstance(value, Mapping) and "text" in value:  # ARC: {"text": [...], "label": [...]}
+            value, labels = value["text"], value.get("label")
+        if isinstance(value, Sequence) and len(value) > 1 and all(isinstance(text, str) and text for text in value):
+            return list(value), list(labels) if labels else None
+    return None, None
+
+
+def _option(target: Any, options: Sequence[str], labels: Sequence[str] | None) -> str:
+    if isinstance(target, str) and labels and target.strip() in labels:
+        return options[labels.index(target.strip())]
+    if isinstance(target, str) and target in options:
+        return target
+    return resolve_choice(target, options)
+
+
+def _literal(text: str) -> list[Any]:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError(f"option 'choices' must give a list, got {text!r:.80}") from error
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"option 'choices' must give a list, got {text!r:.80}")
+    return list(value)

@@ -1,0 +1,18 @@
+"""Where the installed package keeps its lm-eval tasks and its sample data; needs nothing but the package itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ... import tasks
+
+_TASKS = Path(tasks.__path__[0])
+
+# Task YAMLs name these with `!function`: lm-eval runs in any working directory, so a relative path would not be found.
+ARITHMETIC = str(_TASKS / "samples" / "arithmetic.jsonl")
+MEDICAL = str(_TASKS / "samples" / "medical.jsonl")
+
+
+def include_path() -> str:
+    """Folder of our lm-eval task YAMLs, for `lm-eval run --include_path` and `TaskManager(include_path=...)`."""
+    return str(_TASKS / "lm_eval")

@@ -1,0 +1,66 @@
+"""What stands under the `reasoning` pipeline of one lm-eval request: its chains' scores, as text.
+
+lm-eval passes filtered responses through `str()` on their way to the samples file, pickles them under data
+parallelism, and hands them to `process_results`; JSON that is a `str` survives all three.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...metrics import ChainScore
+from .aggregate import nan_mean, nan_spread
+
+
+class ReasoningRecord(str):
+    """JSON text: `{"chains": [ChainScore.to_dict(), …], "metrics": {…}, "spread": {…}}`, one chain per repeat.
+
+    `metrics` are means over the repeats that have the number, `spread` their sample standard deviations (only with
+    two or more repeats). Missing numbers are null.
+    """
+
+    __slots__ = ()
+
+    @property
+    def chains(self) -> list[dict[str, Any]]:
+        """One dict per repeat; `ChainScore.from_dict` restores each."""
+        return json.loads(self)["chains"]
+
+    def numbers(self, names: Iterable[str]) -> dict[str, float]:
+        """The document's value of each named metric; nan when missing."""
+        metrics = json.loads(self)["metrics"]
+        return {name: math.nan if metrics.get(name) is None else metrics[name] for name in names}
+
+
+def record(scores: Sequence[ChainScore]) -> ReasoningRecord:
+    """Write the scores of one request's repeats down; of none, for a request that holds no chain."""
+    names = list(dict.fromkeys(name for score in scores for name in score.metrics))
+    values = {name: [score.metrics.get(name) for score in scores] for name in names}
+    content: dict[str, Any] = {
+        "chains": [score.to_dict() for score in scores],
+        "metrics": {name: _or_null(nan_mean(values[name])) for name in names},
+    }
+    if len(scores) > 1:
+        content["spread"] = {name: _or_null(nan_spread(values[name])) for name in names}
+    return ReasoningRecord(json.dumps(content, allow_nan=False))
+
+
+def unscored(names: Iterable[str], reason: str, chain_id: str | None) -> ChainScore:
+    """A chain that the core was never given, or that it failed on: every metric missing, for that reason."""
+    names = list(names)
+    return ChainScore(
+        id=chain_id,
+        trace_hash="",
+        steps=[],
+        log_likelihoods=[],
+        n_answer_tokens=None,
+        metrics=dict.fromkeys(names, math.nan),
+        missing=dict.fromkeys(names, reason),
+    )
+
+
+def _or_null(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,189 @@
+"""Between one lm-eval task and one `Gauge`: responses become traces; scores become records, columns, a log line."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ...metrics import ChainScore, Trace
+from ...metrics.missing import Missing
+from ...metrics.plugins import registry
+from ...metrics.suggest import unknown_name
+from .aggregate import nan_mean, nan_stderr, total
+from .documents import gold_and_choices, question_text, render
+from .gauges import close_gauges, gauge_for
+from .options import Options
+from .records import ReasoningRecord, record, unscored
+
+if TYPE_CHECKING:
+    from lm_eval.api.task import Task
+
+# A child of lm-eval's logger, so that what we say stands in lm-eval's own output and obeys its level.
+log = logging.getLogger("lm_eval.stepgauge")
+
+DEFAULT_COLUMNS = ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps")
+UNSCORED = "n_unscored"
+_SHOWN_REASONS = 3
+_NO_GOLD = "no_gold"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt's responses, one per repeat, with the document it was made from and a name for messages."""
+
+    id: str
+    doc: Mapping[str, Any]
+    responses: Sequence[Any]
+
+
+class ChainScorer:
+    """Scores the chains of one task.
+
+    Attributes:
+        columns: names of the reported metrics, in order.
+    """
+
+    def __init__(self, options: Options) -> None:
+        """Raises ValueError for an option's value that `Gauge` refuses and for an unknown metric; nothing is loaded."""
+        self.options = options
+        try:
+            self._gauge = gauge_for(options.gauge)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"task {options.task!r}, stepgauge options: {error}") from error
+        self._info = self._gauge.metric_info()
+        self.columns = self._columns()
+        # The number that says whether a document was scored at all: InfoGain, or KI when no scoring LM is wanted.
+        self._main = "ki" if options.gauge.get("scorer", "") is None else "infogain"
+
+    def _columns(self) -> list[str]:
+        wanted = self.options.metrics
+        for name in wanted or ():
+            if name not in self._info:
+                message = unknown_name("metric", name, self._info)
+                raise ValueError(f"task {self.options.task!r}, stepgauge option 'metrics': {message}")
+        if wanted is None:
+            wanted = DEFAULT_COLUMNS
+            if self.options.gauge.get("scorer", "") is None:
+                wanted = [name for name in wanted if not name.startswith("infogain")]
+            if self.options.gauge.get("variant") == "reference":
+                wanted = [*wanted, "infogain_reference"]
+        return list(dict.fromkeys([*wanted, *_plugin_metrics()]))
+
+    def check_templates(self, doc: Mapping[str, Any]) -> None:
+        """Render the user's templates over one document, so that a mistake shows before anything is generated."""
+        for name, template in self.options.templates.items():
+            try:
+                render(template, doc)
+            except ValueError as error:
+                raise ValueError(f"task {self.options.task!r}, stepgauge option {name!r}: {error}") from error
+
+    def score(self, requests: Sequence[Request], task: Task | None) -> list[ReasoningRecord]:
+        """One record per request, all chains scored in one call of the core.
+
+        Args:
+            task: reads the documents where the options hold no template; None: templates alone do.
+        """
+        prepared = [self._prepare(request, task) for request in requests]
+        results = iter(self._score([item for of_one in prepared for item in of_one if isinstance(item, Trace)]))
+        scores = [[next(results) if isinstance(item, Trace) else item for item in of_one] for of_one in prepared]
+        self._summarise([score for of_one in scores for score in of_one])
+        return [record(of_one) for of_one in scores]
+
+    def numbers(self, records: Iterable[ReasoningRecord]) -> dict[str, float]:
+        """What one document contributes: every key, always, since lm-eval drops or chokes on a key that is not there.
+
+        `<metric>_stderr` carries the same number to the aggregation that computes the standard error: lm-eval computes
+        none for aggregations that are not its own, and shows what stands under that name.
+        """
+        found = [one.numbers({*self.columns, self._main}) for one in records if one.chains]
+        values = {name: nan_mean([numbers[name] for numbers in found]) for name in {*self.columns, self._main}}
+        out: dict[str, float] = {}
+        for name in self.columns:
+            out[name] = out[f"{name}_stderr"] = values[name]
+        out[UNSCORED] = int(math.isnan(values[self._main]))
+        return out
+
+    def aggregation(self) -> dict[str, Callable[..., Any]]:
+        """How each key of `numbers` is aggregated over documents."""
+        out: dict[str, Callable[..., Any]] = {}
+        for name in self.columns:
+            out[name] = nan_mean
+            out[f"{name}_stderr"] = nan_stderr
+        out[UNSCORED] = total
+        return out
+
+    def higher_is_better(self) -> dict[str, bool | None]:
+        """Arrows for lm-eval's table."""
+        return {name: self._info[name].higher_is_better for name in self.columns} | {UNSCORED: False}
+
+    def _prepare(self, request: Request, task: Task | None) -> list[Trace | ChainScore]:
+        """One entry per response: what to score, or why it cannot be."""
+        out: list[Trace | ChainScore] = []
+        for repeat, response in enumerate(request.responses):
+            chain_id = request.id + (f"#{repeat}" if len(request.responses) > 1 else "")
+            try:
+                out.append(self._trace(request.doc, task, response, chain_id))
+            except Missing as missing:
+                out.append(unscored(self._info, missing.reason, chain_id))
+        return out
+
+    def _trace(self, doc: Mapping[str, Any], task: Task | None, response: Any, chain_id: str) -> Trace:
+        if not isinstance(response, str):
+            raise Missing(f"the model's response is {type(response).__name__}, not text")
+        meta: dict[str, Any] = {"task": self.options.task}
+        answer = choices = None
+        try:
+            answer, choices = gold_and_choices(task, doc, self.options.gold, self.options.choices)
+        except Missing as missing:  # KI needs no gold answer, so the chain is scored all the same
+            meta[_NO_GOLD] = missing.reason
+        try:
+            question = question_text(task, doc, self.options.question)
+            return Trace(question, response, answer, choices, id=chain_id, meta=meta)
+        except (ValueError, TypeError) as error:
+            raise Missing(str(error)) from error
+
+    def _score(self, traces: Sequence[Trace]) -> list[ChainScore]:
+        if not traces:
+            return []
+        close_gauges(keep=self._gauge)
+        try:
+            scores = self._gauge.score(traces)
+        # The model's answers may have taken hours: whatever goes wrong here must not take accuracy down with it. It
+        # ends as the reason of every chain, in the `n_unscored` row and in the log.
+        except Exception as error:
+            log.exception("[%s] no chain could be scored", self.options.task)
+            reason = f"scoring failed: {type(error).__name__}: {error}"
+            return [unscored(self._info, reason, trace.id) for trace in traces]
+        return [_with_own_reason(score, trace) for score, trace in zip(scores, traces, strict=True)]
+
+    def _summarise(self, chains: Sequence[ChainScore]) -> None:
+        """One log line: how many chains were scored, and what is missing how often and why."""
+        found = sum(not math.isnan(score.metrics.get(self._main, math.nan)) for score in chains)
+        parts = [f"{self._main} of {found} of {len(chains)} chains"]
+        for name in self.columns:
+            reasons = Counter(score.missing[name] for score in chains if name in score.missing)
+            if reasons:
+                shown = [f"{count} x {reason}" for reason, count in reasons.most_common(_SHOWN_REASONS)]
+                more = len(reasons) - len(shown)
+                shown += [f"and {more} other reasons"] if more > 0 else []
+                parts.append(f"{name} missing {reasons.total()}: {'; '.join(shown)}")
+        level = logging.INFO if found == len(chains) else logging.WARNING
+        log.log(level, "[%s] %s", self.options.task, " | ".join(parts))
+
+
+def _plugin_metrics() -> list[str]:
+    sources = registry().sources.items()
+    return [name for (kind, name), source in sources if kind == "metrics" and source.split(" ")[0] != "stepgauge"]
+
+
+def _with_own_reason(score: ChainScore, trace: Trace) -> ChainScore:
+    """The core knows that there is no gold answer; only the adapter knows why."""
+    why = trace.meta.get(_NO_GOLD)
+    if why is None:
+        return score
+    missing = {name: why if reason == "no gold answer" else reason for name, reason in score.missing.items()}
+    return replace(score, missing=missing)

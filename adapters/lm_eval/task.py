@@ -1,0 +1,127 @@
+"""`StepTask`: an lm-eval task that scores its chains of thought after its own filters and metrics.
+
+It overrides public methods only. `apply_filters` scores every response of the task in one call and puts the results
+under a pipeline of its own, `reasoning`; `process_results` reports them there and leaves every other pipeline to the
+task, so accuracy stays what it was. In a YAML of output type `generate_until`:
+
+    class: !function stepgauge.adapters.lm_eval.StepTask
+    stepgauge: {scorer: Qwen/Qwen2.5-7B}
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask, Task
+
+from .inherit import complete
+from .options import KEY, read_options
+from .records import ReasoningRecord
+from .scorer import ChainScorer, Request, log
+
+PIPELINE = "reasoning"
+AnyTask = TypeVar("AnyTask", bound=Task)
+
+
+@functools.cache
+def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
+    """A subclass of a task class that scores chains as `StepTask` does; for tasks that have a class of their own.
+
+    Assign the result to a name in a module, so that a YAML's `class: !function` finds it. The same class gives the
+    same subclass.
+    """
+
+    base: Any = cls  # a type checker cannot follow a base class that is a parameter
+
+    class Reasoning(base):
+        def __init__(self, *args: Any, config: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+            given = dict(config or {})
+            given.pop("class", None)
+            if issubclass(cls, ConfigurableTask) and cls.CONFIG is None and _passes_config_on(cls):
+                given = complete(given)
+            name = str(given.get("task") or cls.__name__)
+            options = read_options(name, given)
+            given.pop(KEY, None)
+            self._reasoning: ChainScorer | None = ChainScorer(options)
+            if "config" in inspect.signature(cls.__init__).parameters:
+                kwargs["config"] = given
+            super().__init__(*args, **kwargs)
+            self._reasoning_options = {KEY: options.to_dict()}
+            if self.OUTPUT_TYPE != "generate_until":
+                log.warning(
+                    "[%s] output type is %s: the model writes no chain of thought, so there is nothing to score; "
+                    "reasoning scores need `output_type: generate_until`",
+                    name,
+                    self.OUTPUT_TYPE,
+                )
+                self._reasoning = None
+                return
+            if options.templates:
+                self._reasoning.check_templates(self.eval_docs[0])
+            _refuse_collisions(name, self.config.filter_list, super().aggregation(), self._reasoning.aggregation())
+
+        def override_metric(self, metric_name: str) -> None:
+            if metric_name == "bypass":  # --predict_only: the user wants responses, no numbers
+                self._reasoning = None
+            super().override_metric(metric_name)
+
+        def apply_filters(self) -> list[Instance] | None:
+            filtered = super().apply_filters()
+            if self._reasoning is not None:
+                requests = [_request(instance, self._reasoning.options.task) for instance in self.instances]
+                records = self._reasoning.score(requests, self)
+                for instance, scored in zip(self.instances, records, strict=True):
+                    instance.filtered_resps[PIPELINE] = scored
+            return filtered
+
+        def process_results(self, doc: Any, results: Any) -> dict[str, Any]:
+            records = [result for result in results if isinstance(result, ReasoningRecord)]
+            if self._reasoning is not None and records:
+                return self._reasoning.numbers(records)
+            return super().process_results(doc, results)
+
+        def aggregation(self) -> dict[str, Any]:
+            return {**super().aggregation(), **(self._reasoning.aggregation() if self._reasoning else {})}
+
+        def higher_is_better(self) -> dict[str, Any]:
+            return {**super().higher_is_better(), **(self._reasoning.higher_is_better() if self._reasoning else {})}
+
+        def dump_config(self) -> dict[str, Any]:
+            return {**super().dump_config(), **self._reasoning_options}  # stands in the results file
+
+    Reasoning.__name__ = Reasoning.__qualname__ = f"Reasoning{cls.__name__}"
+    Reasoning.__module__ = cls.__module__
+    return cast(type[AnyTask], Reasoning)
+
+
+def _passes_config_on(cls: type) -> bool:
+    """Whether the class is configured from outside; a class with its own `__init__` brings its configuration along."""
+    return cls.__init__ is ConfigurableTask.__init__
+
+
+def _request(instance: Instance, task: str) -> Request:
+    # Data parallelism pads a rank by answering its last request again: only `repeats` responses count. A request of
+    # another type (squadv2 asks a log-likelihood beside its generation) holds no chain.
+    responses = instance.resps[: instance.repeats or 1] if instance.request_type == "generate_until" else []
+    return Request(f"{task}/{instance.doc_id}", instance.doc, responses)
+
+
+def _refuse_collisions(name: str, filter_list: Any, own: Mapping[str, Any], added: Mapping[str, Any]) -> None:
+    pipelines = [entry.get("name") for entry in filter_list or [] if isinstance(entry, Mapping)]
+    if PIPELINE in pipelines:
+        raise ValueError(
+            f"task {name!r}: filter_list has a pipeline {PIPELINE!r}, which holds the chains' scores; rename it"
+        )
+    if clash := sorted(set(own) & set(added)):
+        raise ValueError(
+            f"task {name!r}: metric_list already has {', '.join(clash)}; drop it there, "
+            "or choose others with `stepgauge: {metrics: [...]}`"
+        )
+
+
+class StepTask(reasoning(ConfigurableTask)):
+    """`ConfigurableTask` with reasoning scores; options under the YAML key `stepgauge:`, see `options.py`."""

@@ -1,0 +1,33 @@
+"""The metric core: InfoGain and the Knowledge Index of chains of thought. Imports no evaluation framework.
+
+>>> from stepgauge.metrics import Gauge, Trace
+>>> gauge = Gauge(scorer="smollm2")
+>>> scores = gauge.score([Trace(question="…", response="…", answer="72")])
+"""
+
+from .chain import Chain, ChainMetric, Likelihoods
+from .errors import OutOfMemory, ScorerError
+from .gauge import Gauge
+from .hookspecs import hookimpl
+from .missing import Missing
+from .score import ChainScore, StepScore
+from .templates import ChatTemplate, PlainTemplate, PromptTemplate
+from .trace import Step, Trace
+
+__all__ = [
+    "Chain",
+    "ChainMetric",
+    "ChainScore",
+    "ChatTemplate",
+    "Gauge",
+    "Likelihoods",
+    "Missing",
+    "OutOfMemory",
+    "PlainTemplate",
+    "PromptTemplate",
+    "ScorerError",
+    "Step",
+    "StepScore",
+    "Trace",
+    "hookimpl",
+]

@@ -1,0 +1,89 @@
+"""How a model family's attention is told what each trie node may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attention"
+
+
+class NoTrieAttention(Exception):
+    """The model cannot take the trie's mask; its text says why."""
+
+
+@dataclass(frozen=True)
+class AttentionPlan:
+    """Which masks a model wants.
+
+    Attributes:
+        kinds: layer kinds that occur (full, sliding, chunked).
+        window: tokens a sliding layer sees, itself included.
+        chunk: tokens per chunk of a chunked layer.
+        additive: the implementation adds the mask to the scores (eager) instead of taking booleans.
+    """
+
+    kinds: tuple[str, ...]
+    window: int | None = None
+    chunk: int | None = None
+    additive: bool = False
+
+
+def plan_attention(model: PreTrainedModel) -> AttentionPlan:
+    """Read the plan off the model's configuration. Raises NoTrieAttention for layers that carry a recurrent state."""
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    if not getattr(config, "use_sliding_window", True):
+        window = None
+    layer_types = getattr(config, "layer_types", None)
+    kinds = tuple(sorted(set(layer_types))) if layer_types else (SLIDING if window else FULL,)
+    unknown = sorted(set(kinds) - {FULL, SLIDING, CHUNKED})
+    if unknown:
+        raise NoTrieAttention(f"its {unknown[0]!r} layers carry a state that branches would share")
+    implementation = config._attn_implementation or "eager"
+    if implementation not in ("sdpa", "eager"):
+        raise NoTrieAttention(f"its attention implementation {implementation!r} takes no mask of its own")
+    return AttentionPlan(
+        kinds=kinds,
+        window=window if SLIDING in kinds else None,
+        chunk=getattr(config, "attention_chunk_size", None) if CHUNKED in kinds else None,
+        additive=implementation == "eager",
+    )
+
+
+def trie_masks(
+    plan: AttentionPlan, order: torch.Tensor, end: torch.Tensor, depth: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor | dict[str, torch.Tensor]:
+    """Masks for rows of trie nodes: a node sees its ancestors and itself; padding sees itself.
+
+    Args:
+        plan: which kinds of layers there are.
+        order: (rows, length) preorder number of the node in each place, -1 for padding.
+        end: (rows, length) end of its subtree.
+        depth: (rows, length) position in its sequence.
+        dtype: of the additive form.
+
+    Returns:
+        (rows, 1, length, length) for one kind of layer, else a dict of them by kind, as transformers takes it.
+    """
+    import torch
+
+    queries, keys = order[:, :, None], order[:, None, :]
+    same = torch.eye(order.shape[1], dtype=torch.bool, device=order.device)
+    ancestor = (keys <= queries) & (queries < end[:, None, :]) & (keys >= 0) & (queries >= 0)
+    masks = {}
+    for kind in plan.kinds:
+        seen = ancestor
+        if kind == SLIDING and plan.window is not None:
+            seen = seen & (depth[:, :, None] - depth[:, None, :] < plan.window)
+        elif kind == CHUNKED and plan.chunk is not None:
+            seen = seen & (depth[:, :, None] // plan.chunk == depth[:, None, :] // plan.chunk)
+        seen = (seen | same)[:, None]
+        if plan.additive:
+            seen = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(~seen, torch.finfo(dtype).min)
+        masks[kind] = seen
+    return next(iter(masks.values())) if len(masks) == 1 else masks

@@ -1,0 +1,37 @@
+"""stepgauge's own splitters, likelihood backend and chain metrics, registered like any plugin's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .chain import ChainMetric
+from .hookspecs import hookimpl
+from .infogain import INFOGAIN_METRICS
+from .ki import KI_METRICS
+from .likelihood import LikelihoodBackend
+from .segment import BUILTIN_SPLITTERS, Splitter
+
+
+@hookimpl
+def register_splitters(register: Callable[[Splitter], None]) -> None:
+    for splitter in BUILTIN_SPLITTERS.values():
+        register(splitter)
+
+
+@hookimpl
+def register_likelihood_backends(register: Callable[[str, Callable[..., LikelihoodBackend]], None]) -> None:
+    register("hf", _huggingface)
+
+
+@hookimpl
+def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
+    for metric in (*INFOGAIN_METRICS, *KI_METRICS):
+        register(metric)
+
+
+def _huggingface(scorer: str, **options: Any) -> LikelihoodBackend:
+    # torch and transformers take seconds to import; only a run that scores needs them.
+    from .huggingface import HuggingFaceBackend
+
+    return HuggingFaceBackend(scorer, **options)

@@ -1,0 +1,68 @@
+"""What chain metrics see of one chain (`Chain`), and what a chain metric is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from .knowledge.types import Verdict
+from .trace import Step, Trace
+
+
+@dataclass(frozen=True)
+class Likelihoods:
+    """Log-likelihoods of the gold answer along one chain of t steps, in nats, summed over answer tokens.
+
+    Attributes:
+        answer: t+1 floats, `answer[i]` = log p(answer | question, steps[:i]).
+        n_answer_tokens: N; None per prefix where tokenization makes it differ is not possible: t+1 ints.
+        n_context_tokens: t+1 ints, tokens before the answer.
+        choices: (t+1) x options, the same for each option's text; None without choices.
+        without_final: like `answer`, over the chain without its final-answer steps (t'+1 floats).
+        whole: t+1 pairs (log-likelihood, tokens) of the whole sequence; only for the `reference` variant.
+    """
+
+    answer: Sequence[float]
+    n_answer_tokens: Sequence[int]
+    n_context_tokens: Sequence[int]
+    choices: Sequence[Sequence[float]] | None = None
+    without_final: Sequence[float] | None = None
+    n_answer_tokens_without_final: Sequence[int] | None = None
+    whole: Sequence[tuple[float, int]] | None = None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One chain with everything that was measured on it.
+
+    Attributes:
+        likelihoods: None when they could not be computed; `no_likelihoods` then says why.
+        verdicts: per step, the verdicts of its claims; None when knowledge was not judged.
+        epsilon: gains within ±epsilon nats count as neither informative nor regressive.
+    """
+
+    trace: Trace
+    steps: Sequence[Step]
+    likelihoods: Likelihoods | None = None
+    no_likelihoods: str = "the scoring LM was not run"
+    verdicts: Sequence[Sequence[Verdict]] | None = None
+    epsilon: float = 0.05
+    notes: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChainMetric:
+    """A number computed from one chain.
+
+    Attributes:
+        name: key in results and tables.
+        compute: returns the number, or raises `Missing("why")`.
+        higher_is_better: None where neither direction is better.
+        unit, description: for people.
+    """
+
+    name: str
+    compute: Callable[[Chain], float]
+    higher_is_better: bool | None = None
+    unit: str = ""
+    description: str = ""

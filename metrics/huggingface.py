@@ -1,0 +1,95 @@
+"""The likelihood backend `hf`: a transformers causal LM scored through the token trie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from .engine import log_likelihoods, make_engine
+from .errors import ScorerError
+from .likelihood import Group, Request, Result, SpanScore, Unscored
+from .models import load
+from .tokens import check_tokenizer, encode
+
+# More than any tokenizer adds around a text.
+_SPECIAL_TOKENS = 8
+
+
+class HuggingFaceBackend:
+    """See `LikelihoodBackend`. Raises ScorerError when the scorer cannot be loaded or has no fast tokenizer."""
+
+    def __init__(
+        self,
+        scorer: str,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        token_budget: int | str = "auto",
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        self._loaded = load(scorer, device=device, dtype=dtype, revision=revision, trust_remote_code=trust_remote_code)
+        check_tokenizer(self._loaded.tokenizer)
+        self.engine = make_engine(self._loaded.model, token_budget)
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The model's context in tokens; None when it has no fixed one."""
+        return getattr(self._loaded.model.config.get_text_config(), "max_position_embeddings", None)
+
+    def too_long(self, request: Request) -> str | None:
+        # A token covers at least one byte, so most texts need no tokenizing to know that they fit.
+        limit = self.max_tokens
+        if limit is None or len(request.text.encode("utf-8", "surrogatepass")) + _SPECIAL_TOKENS <= limit:
+            return None
+        encoded = encode(self._loaded.tokenizer, [request], limit)
+        return encoded.reason if isinstance(encoded, Unscored) else None
+
+    def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
+        spans = [encode(self._loaded.tokenizer, group, self.max_tokens) if group else [] for group in groups]
+        usable = [i for i, group in enumerate(spans) if group and not isinstance(group, Unscored)]
+        done(len(groups) - len(usable))
+        sums = dict(zip(usable, log_likelihoods(self.engine, [spans[i] for i in usable], done), strict=True))  # type: ignore[arg-type]
+        results: list[Result] = []
+        for i, group in enumerate(spans):
+            total = sums.get(i)
+            if isinstance(group, Unscored):
+                results.append(group)
+            elif isinstance(total, Unscored):
+                results.append(total)
+            else:
+                values = [] if total is None else total.tolist()
+                results.append(
+                    [
+                        SpanScore(value, len(span.ids) - span.start, span.start)
+                        for value, span in zip(values, group, strict=True)
+                    ]
+                )
+        return results
+
+    def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
+        tokenizer = self._loaded.tokenizer
+        if not tokenizer.chat_template:
+            raise ScorerError(f"scorer {self._loaded.name!r} has no chat template; use template='plain'")
+        return tokenizer.apply_chat_template(list(messages), tokenize=False, continue_final_message=True)  # type: ignore[return-value]
+
+    def describe(self) -> dict[str, Any]:
+        out: dict[str, Any] = {
+            "scorer": self._loaded.name,
+            "source": self._loaded.source,
+            "revision": self._loaded.revision,
+            "architecture": type(self._loaded.model).__name__,
+            "dtype": self._loaded.dtype,
+            "device": self._loaded.device,
+            "passes": "trie" if self.engine.plan else "plain",
+        }
+        if self.engine.plain_reason:
+            out["plain_reason"] = self.engine.plain_reason
+        return out
+
+    def close(self) -> None:
+        del self._loaded, self.engine
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

@@ -1,0 +1,1 @@
+"""The Knowledge Index: claims in steps, evidence for them, verdicts on them."""

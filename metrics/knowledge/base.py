@@ -1,0 +1,44 @@
+"""The three parts of the knowledge core that plugins bring: claim extractors, retrievers, judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..trace import Step, Trace
+from .types import Claim, Passage, Verdict
+
+
+@dataclass(frozen=True)
+class ClaimExtractor:
+    """`extract(traces, steps)` returns, per trace, the claims of its steps in reading order."""
+
+    name: str
+    extract: Callable[[Sequence[Trace], Sequence[Sequence[Step]]], list[list[Claim]]]
+
+
+class Retriever(Protocol):
+    """Finds evidence. `claims[i]` belongs to `traces[i]`; returns a list of passages per claim, best first."""
+
+    name: str
+
+    def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]: ...
+
+
+class Judge(Protocol):
+    """Decides claims, in batches.
+
+    Attributes:
+        name: stands in every verdict.
+        kinds: the claim kinds it can decide; None: every kind.
+        needs_evidence: whether passages must be retrieved for it first.
+    """
+
+    name: str
+    kinds: frozenset[str] | None
+    needs_evidence: bool
+
+    def judge(self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]]) -> list[Verdict | None]:
+        """One verdict per claim; None passes the claim on to the next judge of the panel."""
+        ...

