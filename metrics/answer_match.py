@@ -185,18 +185,28 @@ def _bare_word(tokens: Sequence[Token]) -> str | None:
 def _short_gold(word: str) -> _ShortGold:
     # Steps are in normal form, so without emphasis and dollars; letters keep their case.
     upper = word.upper()
-    exact = upper if len(word) == 1 else f"(?i:{word})"
+    letter = len(word) == 1
+    exact = upper if letter else f"(?i:{word})"
     end = rf"(?![{_LATIN}A-Z0-9_'])"
-    verb = r"\s{0,3}(?::|=|(?:is|was|be|must be|would be|should be)(?![a-z])\s{0,3}:?)\s{0,3}"
-    noun = r"(?i:answer|solution|conclusion|verdict|correct (?:option|choice)|final answer)"
-    loose = rf"|{noun}(?i:{verb})[(\[]?{word}(?:[)\]]|\s{{0,3}}[.!]?\s{{0,3}}$)"
-    announced = rf"{noun}(?i:{verb})(?i:(?:option|choice)\s{{0,3}})?[(\[]?{exact}{end}{loose}|####\s{{0,3}}{exact}{end}"
-    whole = rf"^\s{{0,3}}(?i:(?:option|choice|solution|answer)[\s_:]{{0,3}}){{0,2}}[(\[]?{exact}[)\]]?\s{{0,3}}[.!,]?\s{{0,3}}$"
-    if len(word) == 1:
-        named = rf"{whole}|[(\[](?:{upper}|{word})[)\]]|(?i:option|choice|select|choose|pick)[\s_:]{{1,3}}{upper}{end}|(?<![\w(]){upper}\)|(?<!\w){upper}\s(?i:is\s(?:the\s)?(?:correct|right|best|answer))"
+    says = r"(?i:\s{0,3}(?::|=|(?:is|was|be|must be|would be|should be)(?![a-z])\s{0,3}:?)\s{0,3})"
+    noun = r"(?i:answer|solution|conclusion|verdict|correct (?:option|choice))"
+    announced = (
+        rf"{noun}{says}(?i:(?:option|choice)\s{{0,3}})?[(\[]?{exact}{end}",
+        rf"{noun}{says}[(\[]?{word}(?:[)\]]|\s{{0,3}}[.!]?\s{{0,3}}$)",
+        rf"####\s{{0,3}}{exact}{end}",
+    )
+    alone = r"^\s{0,3}(?i:(?:option|choice|solution|answer)[\s_:]{0,3}){0,2}"
+    named = [rf"{alone}[(\[]?{exact}[)\]]?\s{{0,3}}[.!,]?\s{{0,3}}$"]
+    if letter:
+        named += [
+            rf"[(\[](?:{upper}|{word})[)\]]",
+            rf"(?i:option|choice|select|choose|pick)[\s_:]{{1,3}}{upper}{end}",
+            rf"(?<![\w(]){upper}\)",
+            rf"(?<!\w){upper}\s(?i:is\s(?:the\s)?(?:correct|right|best|answer))",
+        ]
     else:
-        named = rf"{whole}|^\s{{0,3}}{exact}[,.!:;]|[\"'“]{exact}[.\"'”]"
-    return _ShortGold(re.compile(announced), re.compile(named))
+        named += [rf"^\s{{0,3}}{exact}[,.!:;]", rf"[\"'“]{exact}[.\"'”]"]
+    return _ShortGold(re.compile("|".join(announced)), re.compile("|".join(named)))
 
 
 def _normalise(text: str) -> str:

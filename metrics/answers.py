@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections import deque
 from collections.abc import Sequence
 from typing import SupportsIndex
 
@@ -39,24 +40,34 @@ _NOUN = r"(?:answer|solution|choice|option|ans)(?:\s(?:choice|option|letter|valu
 _OF = r"(?:\s(?:to|for|of|among|from)\s[^:.=]{1,60}?)?"
 _SAYS = r"(?:\s?(?:is|are|was|lies|would be|should be|must be|will be|equals|=|≈)(?![a-z])\s?[:：]?|\s?[:：])"
 _ANNOUNCE = re.compile(
-    rf"(?:(?:the|my|our|your|this|a)\s)?{_ADJECTIVES}{_NOUN}(?:\s(?:therefore|thus|then|hence|here))?{_OF}(?:{_SAYS}|\s?$|\s(?={_BOX}))"
-    r"|(?:i|we)(?:'d|\swould|\swill|\sshould)?\s(?:choose|pick|select|go with|answer)(?:\swith)?\s"
-    r"|(?:最终|最後|正确|正確){0,2}(?:的)?(?:答案|选项|選項|答)(?:应该|應該)?(?:是|为|為|[:：])\s?[:：]?|故?(?:选|選)(?:择|擇)?\s?[:：]?(?=\s?[（(]?[A-J])"
-    r"|(?:la\s|el\s|a\s)?(?:respuesta|réponse|risposta|resposta)(?:\s(?:correcta|correcte|correct|final|finale|corretta|correta))?\s?(?:es|est|è|é|[:：])(?!\w)\s?[:：]?"
-    r"|(?:die\s)?(?:richtige\s|endgültige\s)?antwort\s?(?:ist|lautet|[:：])(?!\w)\s?[:：]?"
-    r"|(?:правильный\s|окончательный\s)?ответ\s?[:：—-]\s?|(?:答え|解答)\s?[はが:：]|(?:정답|답)\s?[은는:：]|คำตอบคือ|(?:सही\s)?उत्तर\s?[:：]?|الإجابة\s(?:الصحيحة\s)?هي",
+    "|".join(
+        (
+            rf"(?:(?:the|my|our|your|this|a)\s)?{_ADJECTIVES}{_NOUN}(?:\s(?:therefore|thus|then|hence|here))?{_OF}"
+            rf"(?:{_SAYS}|\s?$|\s(?={_BOX}))",
+            r"(?:i|we)(?:'d|\swould|\swill|\sshould)?\s(?:choose|pick|select|go with|answer)(?:\swith)?\s",
+            r"(?:最终|最後|正确|正確){0,2}的?(?:答案|选项|選項|答)(?:应该|應該)?(?:是|为|為|[:：])\s?[:：]?",
+            r"故?[选選][择擇]?\s?[:：]?(?=\s?[（(]?[A-J])",
+            r"(?:la\s|el\s|a\s)?(?:respuesta|réponse|risposta|resposta)(?:\s(?:correcta|correcte|correct|finale?|corretta))?"
+            r"\s?(?:es|est|è|é|[:：])(?!\w)\s?[:：]?",
+            r"(?:die\s)?(?:richtige\s|endgültige\s)?antwort\s?(?:ist|lautet|[:：])(?!\w)\s?[:：]?",
+            r"(?:правильный\s|окончательный\s)?ответ\s?[:：—-]\s?",
+            r"(?:答え|解答)\s?[はが:：]|(?:정답|답)\s?[은는:：]",
+            r"คำตอบคือ|(?:सही\s)?उत्तर\s?[:：]?|الإجابة\s(?:الصحيحة\s)?هي",
+        )
+    ),
     re.IGNORECASE,
 )
 _A_LABEL = re.compile(r"(?:A|Ans)\s?[:：]\s?", re.IGNORECASE)
 _CONNECTIVE = re.compile(
     r"(?:so|therefore|thus|hence|then|finally|in conclusion|to conclude|in summary|consequently|accordingly|overall|"
-    r"as a result|based on (?:this|these|the)[^,.:]{0,60},|and|now|conclusion|we (?:can )?(?:conclude|get|find|have|see) that|it follows that|"
+    r"as a result|based on (?:this|these|the)[^,.:]{0,60},|and|now|conclusion|it follows that|"
+    r"we (?:can )?(?:conclude|get|find|have|see) that|"
     r"因此|所以|故|综上|∴)(?![a-z])\s?[,:：，]?\s?",
     re.IGNORECASE,
 )
 _FILLER = re.compile(
-    r"(?:therefore|thus|hence|then|simply|just|clearly|approximately|about|exactly|indeed|actually|most likely|probably|"
-    r"equal to|=|≈|as follows|(?:option|choice|answer|letter)(?:\s(?=[(A-J\d])|_)|[:：])\s?",
+    r"(?:therefore|thus|hence|then|simply|just|clearly|approximately|about|exactly|indeed|actually|most likely|"
+    r"probably|equal to|=|≈|as follows|(?:option|choice|answer|letter)(?:\s(?=[(A-J\d])|_)|[:：])\s?",
     re.IGNORECASE,
 )
 _REVERSED = re.compile(
@@ -71,14 +82,18 @@ _VALUE = re.compile(
 )
 _LETTERED = re.compile(r"[(\[]?[A-J][)\]]?(?:[.:,)\s]|$)")
 _DERIVES = re.compile(
-    r"\b(?:because|since|therefore|thus|hence|however|so that|which|given that|as (?:it|the|this|they|we)|if)\b|,\sso\b|因为|所以",
+    r"\b(?:because|since|therefore|thus|hence|however|so that|which|given that|as (?:it|the|this|they|we)|if)\b"
+    r"|,\sso\b|因为|所以",
     re.IGNORECASE,
 )
 _NOT_AN_ANSWER = re.compile(
-    r"(?:not|n't|in|found|obtained|given|correct|incorrect|wrong|right|clear|obvious|that|to be|calculated|based|derived|supported)(?!\w)",
+    r"(?:not|n't|in|found|obtained|given|correct|incorrect|wrong|right|clear|obvious|that|to be|calculated|based|derived|"
+    r"supported)(?!\w)",
     re.IGNORECASE,
 )
-_EQUATION = re.compile(r"[\d)}](?:\s|\\[,;])?(?:[-+*/×÷·^x]|\\times|\\cdot|\\div)[^=]{0,80}=|=[^=]*=|<<")
+_EQUATION = re.compile(
+    r"\\frac[^=]{0,80}=|[\d)}](?:\s|\\[,;])?(?:[-+*/×÷·^x]|\\times|\\cdot|\\div)[^=]{0,80}=|=[^=]*=|<<"
+)
 _BOILERPLATE = re.compile(r"\s?I hope (?:it|this) is (?:correct|right|helpful)\.?|[✅✓☑]\ufe0f?", re.IGNORECASE)
 _MARKUP = re.compile(
     r"\*\*|__|`|\\\(|\\\)|\\\[|\\\]|\$\$|</?answer>|\\(?:text|textbf|mathrm|mathbf)(?=\{)", re.IGNORECASE
@@ -102,7 +117,7 @@ def is_final_answer(step_text: str) -> bool:
 
 
 def announced(step_text: str) -> str | None:
-    """The answer that a final-answer step announces ("" for a label alone), or None where the step is something else."""
+    """The answer that a final-answer step announces ("" for a label alone); None where the step is anything else."""
     if len(step_text) > _MAX_STEP:
         return None
     suffix = _GSM8K.match(step_text)
@@ -139,11 +154,14 @@ def _read(sentence: str) -> str | None:
             break
         rest = _skip(_FILLER, rest[match.end() :].lstrip(), 3)
     if rest != text:
+        said = text[: len(text) - len(rest)].casefold()
+        if "solution" in said and ":" not in said and not _is_value(rest):
+            return None  # "The solution is increasing": mathematics, not an announcement
         return _short(rest)
     if _fullmatch(_BARE, text):
         return _tidy(text)
     reverse = _REVERSED.match(text.rstrip(" .!"))
-    if reverse and (_fullmatch(_VALUE, reverse[1]) or _fullmatch(_BARE, reverse[1]) or _LETTERED.match(reverse[1])):
+    if reverse and _is_value(reverse[1]):
         return _short(reverse[1])
     if _BOX in text and len(text.split()) <= _MAX_WORDS and not re.search(r"\d", text) and not _DERIVES.search(text):
         return _BOX
@@ -155,8 +173,14 @@ def _short(rest: str) -> str | None:
     answer = _tidy(rest)
     if _NOT_AN_ANSWER.match(answer) or _DERIVES.search(answer) or _EQUATION.search(answer):
         return None
-    limit = _MAX_OPTION_WORDS if _LETTERED.match(answer) else _MAX_WORDS
-    return answer if len(answer.split()) <= limit else None
+    words = answer.split()
+    if _LETTERED.match(answer):  # an option's own text may be long
+        return answer if len(words) <= _MAX_OPTION_WORDS else None
+    return answer if len(words) <= _MAX_WORDS and "but" not in words else None
+
+
+def _is_value(text: str) -> bool:
+    return bool(_fullmatch(_VALUE, text) or _fullmatch(_BARE, text) or _LETTERED.match(text) or _BOX in text)
 
 
 def _tidy(answer: str) -> str:
@@ -212,7 +236,10 @@ def gold_from_suffix(text: str) -> str:
 
 
 def last_boxed(text: str) -> str | None:
-    r"""What the last `\boxed{…}` holds, braces balanced; None without one. Looks at the last 20, 2,000 characters each."""
+    r"""What the last `\boxed{…}` holds, braces balanced; None without one.
+
+    Looks at the last 20, at 2,000 characters of each.
+    """
     found = _last_box(text)
     return found[1] if found else None
 
@@ -230,7 +257,8 @@ _CUE = re.compile(
     r"^[ \t]{0,8}####[ \t]*(?P<gsm8k>[^\n]{1,200})"
     r"|^[ \t>*#]{0,8}A:[ \t]*(?P<label>[^\n]{1,200})"
     r"|(?:\banswer|^[ \t>*#]{0,8}solution|correct (?:option|choice))(?:\*\*)?(?:\s(?:to|for|of)\s[^:.\n]{1,60}?)?"
-    r"(?:\s(?:is|would be|must be|should be|:)|\s?:)(?!\w)[ \t:*]*(?P<cue>[^\n]{1,200})|<answer>(?P<tag>[^<\n]{1,200})</answer>",
+    r"(?:\s(?:is|would be|must be|should be|:)|\s?:)(?!\w)[ \t:*]*(?P<cue>[^\n]{1,200})"
+    r"|<answer>(?P<tag>[^<\n]{1,200})</answer>",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -243,9 +271,7 @@ def extract_answer(response: str) -> str | None:
     """
     tail = response[-_TAIL:]
     box = _last_box(tail)
-    cue = None
-    for cue in _CUE.finditer(tail):
-        pass
+    cue = next(iter(deque(_CUE.finditer(tail), maxlen=1)), None)
     if box and (cue is None or cue.start() <= box[0] or box[0] < cue.end()):
         return box[1][:200]
     if cue is None:
@@ -259,8 +285,9 @@ def extract_answer(response: str) -> str | None:
 
 
 _CHOICE = re.compile(
-    rf"\W{{0,4}}(?:{_ANNOUNCE.pattern})?\s?(?:option|choice)?[\s_]?[(\[*]{{0,3}}(?P<label>[A-Za-z])[)\]*]{{0,3}}\s?(?:[.:)]\s?(?P<text>.*)|[.!]?)$|"
-    r"\W{0,2}[(\[](?P<label2>[A-Za-z])[)\]]\s(?P<text2>.*)$",
+    rf"\W{{0,4}}(?:{_ANNOUNCE.pattern})?\s?(?:option|choice)?[\s_]?[(\[*]{{0,3}}(?P<label>[A-Za-z])[)\]*]{{0,3}}\s?"
+    r"(?:[.:)]\s?(?P<text>.*)|[.!]?)$"
+    r"|\W{0,2}[(\[](?P<label2>[A-Za-z])[)\]]\s(?P<text2>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 

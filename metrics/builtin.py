@@ -21,7 +21,7 @@ def register_splitters(register: Callable[[Splitter], None]) -> None:
 
 @hookimpl
 def register_likelihood_backends(register: Callable[[str, Callable[..., LikelihoodBackend]], None]) -> None:
-    register("hf", _huggingface)
+    register("hf", _HuggingFace())
 
 
 @hookimpl
@@ -30,8 +30,16 @@ def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
         register(metric)
 
 
-def _huggingface(scorer: str, **options: Any) -> LikelihoodBackend:
-    # torch and transformers take seconds to import; only a run that scores needs them.
-    from .huggingface import HuggingFaceBackend
+class _HuggingFace:
+    """Factory of the `hf` backend. torch and transformers take seconds to import; only a run that scores needs them."""
 
-    return HuggingFaceBackend(scorer, **options)
+    def __call__(self, scorer: str, **options: Any) -> LikelihoodBackend:
+        from .huggingface import HuggingFaceBackend
+
+        return HuggingFaceBackend(scorer, **options)
+
+    def check(self, scorer: str, **options: Any) -> None:
+        """Raises ScorerError where loading is bound to fail, without loading the weights."""
+        from .models import check
+
+        check(scorer, **options)

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from .attention import AttentionPlan, NoTrieAttention, plan_attention, trie_masks
 from .errors import OutOfMemory
 from .likelihood import Unscored
+from .models import check_token_budget
 from .tokens import TokenSpan
 from .trie import Tile, Trie, build_trie, halve_tile, split_tiles
 
@@ -49,12 +50,10 @@ def make_engine(model: PreTrainedModel, token_budget: int | str = "auto") -> Eng
 
     The trie's mask is tried on a few tokens and compared with plain passes. A model that raises or differs is run
     the plain way, one pass per sequence, with one warning that says why.
-    Raises ValueError for a token budget that is neither "auto" nor a positive number.
+    Raises ScorerError for a token budget that is neither "auto" nor a positive number.
     """
-    budget = _auto_budget(model) if token_budget == "auto" else token_budget
-    if not isinstance(budget, int) or isinstance(budget, bool) or budget < 1:
-        raise ValueError(f"token_budget {token_budget!r}: expected 'auto' or a positive whole number")
-    engine = Engine(model, max(budget, _BUDGET_FLOOR))
+    check_token_budget(token_budget)
+    engine = Engine(model, _auto_budget(model) if token_budget == "auto" else int(token_budget))
     try:
         engine.plan = plan_attention(model)
         _check_trie_agrees(engine)

@@ -123,6 +123,15 @@ class Gauge:
             self._backend = self._backend_factory(self._scorer, **self._backend_options)
         return self._backend
 
+    def preflight(self) -> None:
+        """Fail now rather than after an hour of generation: check the scorer without loading its weights.
+
+        Raises ScorerError when it is not found, its configuration or tokenizer cannot be read, or an option is wrong.
+        """
+        check = getattr(self._backend_factory, "check", None)
+        if self._scorer is not None and self._backend is None and check is not None:
+            check(self._scorer, **self._backend_options)
+
     def score(self, traces: Iterable[Trace]) -> list[ChainScore]:
         """Score chains, one `ChainScore` per trace in order.
 
@@ -189,7 +198,9 @@ class Gauge:
                         bar.update(1)
                     else:
                         asked[i] = requests
-                results = self.backend.score([requests.requests for requests in asked.values()], bar.update)
+                results = self.backend.score(
+                    [requests.requests for requests in asked.values()], lambda n: _advance(bar, n)
+                )
                 for (i, requests), result in zip(asked.items(), results, strict=True):
                     out[i] = result if isinstance(result, Unscored) else collect(requests, result)
         return out
@@ -282,6 +293,10 @@ class Gauge:
             "epsilon": self._epsilon,
             "versions": versions(),
         }
+
+
+def _advance(bar: tqdm, chains: int) -> None:
+    bar.update(chains)
 
 
 def _step_scores(chain: Chain) -> list[StepScore]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.util
 import logging
@@ -160,6 +161,60 @@ def pick_dtype(dtype: str, device: str) -> torch.dtype | str:
     return getattr(torch, dtype)
 
 
+def check(
+    scorer: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    token_budget: int | str = "auto",
+) -> None:
+    """Find a scorer and read its configuration and tokenizer, without its weights.
+
+    Raises ScorerError naming the scorer or the option and what is wrong with it.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    from .tokens import check_tokenizer
+
+    check_token_budget(token_budget)
+    pick_dtype(dtype, _torch_device(device))
+    source = resolve(scorer)
+    try:
+        AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
+    except _LOAD_ERRORS as error:
+        raise _not_loaded(scorer, source, error) from error
+    check_tokenizer(tokenizer)
+
+
+def check_token_budget(token_budget: int | str) -> None:
+    """Raises ScorerError unless it is "auto" or a positive whole number."""
+    whole = isinstance(token_budget, int) and not isinstance(token_budget, bool)
+    if token_budget != "auto" and not (whole and int(token_budget) > 0):
+        raise ScorerError(f"token_budget {token_budget!r}: expected 'auto' or a positive whole number")
+
+
+def _torch_device(device: str) -> str:
+    import torch
+
+    picked = pick_device(device)
+    try:
+        torch.device(picked)
+    except RuntimeError as error:
+        raise ScorerError(f"device {device!r}: expected auto, cpu, cuda, cuda:0, mps …") from error
+    return picked
+
+
+def _not_loaded(scorer: str, source: str, error: BaseException) -> ScorerError:
+    near = f" Did you mean {SMOLLM2!r}?" if difflib.get_close_matches(scorer, [SMOLLM2], cutoff=0.7) else ""
+    return ScorerError(
+        f"scorer {scorer!r} could not be loaded from {source!r}: {_first_line(error)} "
+        f"Expected a folder with config, tokenizer and weights, a .gguf file, a hub id, or {SMOLLM2!r}.{near}"
+    )
+
+
 def load(
     scorer: str,
     *,
@@ -174,8 +229,8 @@ def load(
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    device = _torch_device(device)
     source = resolve(scorer)
-    device = pick_device(device)
     torch_dtype = pick_dtype(dtype, device)
     shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
@@ -183,23 +238,9 @@ def load(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = AutoModelForCausalLM.from_pretrained(source, dtype=torch_dtype, **shared)
-        model = model.to(device).eval()
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        ImportError,
-        SafetensorError,
-    ) as error:
-        hint = "a folder with config, tokenizer and weights, a .gguf file, a hub id, or 'smollm2'"
-        if isinstance(error, RuntimeError) and "out of memory" in str(error):
-            hint = f"a scorer that fits on {device}"
-        raise ScorerError(
-            f"scorer {scorer!r} could not be loaded from {source!r}: {_first_line(error)}. Expected {hint}."
-        ) from error
+        model.to(device).eval()  # type: ignore[call-arg]
+    except _LOAD_ERRORS as error:
+        raise _not_loaded(scorer, source, error) from error
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,

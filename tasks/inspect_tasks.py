@@ -16,6 +16,7 @@ from inspect_ai.scorer import CORRECT, INCORRECT, Score, Scorer, Target, accurac
 from inspect_ai.solver import TaskState, generate, prompt_template, system_message
 
 from ..adapters.inspect.scorers import reasoning
+from ..metrics.answers import extract_answer, resolve_choice
 
 SAMPLES = Path(__file__).parent / "samples"
 DEMO_MAX_TOKENS = 160
@@ -92,34 +93,37 @@ def _conversation(examples: Iterable[tuple[str, str]], question: str) -> list[Ch
 
 @scorer(metrics=[accuracy(), stderr()])
 def answer() -> Scorer:
-    """Right if the answer the response ends with is the target: an option's letter, or the same number."""
+    """Right if the answer the response announces is the target: the same option, or the same number."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        stated = stated_letter if len(state.choices) else stated_number
-        given = stated(state.output.completion)
-        right = given is not None and given == (target.text if len(state.choices) else stated_number(target.text))
-        return Score(value=CORRECT if right else INCORRECT, answer=given, explanation=state.output.completion)
+        response = state.output.completion
+        options = [choice.value for choice in state.choices]
+        given = stated_option(response, options) if options else stated_number(response)
+        gold = resolve_choice(target.text, options) if options else stated_number(target.text)
+        return Score(value=CORRECT if given is not None and given == gold else INCORRECT, answer=given)
 
     return score
 
 
-_ANNOUNCED = re.compile(r"(?i:\banswer\b(?: is)?)[ \t:*($]{1,8}(\S{1,40})")
+def stated_option(response: str, options: list[str]) -> str | None:
+    """The text of the option that the response announces, by letter or by text."""
+    announced = extract_answer(response)
+    try:
+        return None if announced is None else resolve_choice(announced, options)
+    except ValueError:  # it announces something that is none of the options
+        return None
+
+
 _NUMBER = re.compile(r"-?\d[\d,]{0,30}(?:\.\d{1,20})?")
 
 
-def stated_letter(text: str) -> str | None:
-    """The letter after the last "answer is" or "answer:" in the text."""
-    letters = [word[0] for word in _ANNOUNCED.findall(text) if re.fullmatch(r"[A-Z]\W*", word)]
-    return letters[-1] if letters else None
-
-
-def stated_number(text: str) -> str | None:
-    """The number after the last "answer is", or else the last number; without thousands separators and `.0`."""
-    announced = [found for word in _ANNOUNCED.findall(text) for found in _NUMBER.findall(word)]
-    numbers = announced or _NUMBER.findall(text)
-    if not numbers:
+def stated_number(response: str) -> str | None:
+    """The first number of the answer that the response announces, else its last; no `1,000` and no `5.0`."""
+    announced = _NUMBER.search(extract_answer(response) or "")
+    number = announced.group() if announced else next(iter(_NUMBER.findall(response)[-1:]), None)
+    if number is None:
         return None
-    digits = numbers[-1].replace(",", "")
+    digits = number.replace(",", "")
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 

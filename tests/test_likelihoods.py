@@ -169,7 +169,7 @@ def test_one_chain_too_big_for_memory_is_missing_with_the_reason_and_the_others_
     tmp_path, tokenizers, arithmetic
 ):
     folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
-    traces = [*arithmetic_traces(arithmetic[:3]), Trace("Long? " * 200, "a\nb", "c", id="long")]
+    traces = [*arithmetic_traces(arithmetic[:3]), Trace("Long? " * 80, "a\nb", "c", id="long")]
     gauge = Gauge(str(folder), device="cpu")
     ScarceMemory(gauge.backend.engine.model, limit=250)
     *small, long = gauge.score(traces)

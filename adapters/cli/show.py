@@ -23,21 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not args.path.is_file():
-        raise UserError(f"{args.path}: no such file")
-    width = args.width or min(shutil.get_terminal_size((120, 24)).columns, 160)
+    show_chains(args.path, chain_id=args.id, limit=args.limit, width=args.width)
+    return 0
+
+
+def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, width: int | None = None) -> None:
+    """Print up to `limit` chains of a file. Raises UserError when there is none."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    columns = width or min(shutil.get_terminal_size((120, 24)).columns, 160)
     shown = 0
-    for question, score in read_chains(args.path):
-        if args.id is not None and score.id != args.id:
+    for question, score in read_chains(path):
+        if chain_id is not None and score.id != chain_id:
             continue
-        if shown == args.limit:
+        if shown == limit:
             break
-        sys.stdout.write(("\n" if shown else "") + chain_table(score, question=question, width=width))
+        sys.stdout.write(("\n" if shown else "") + chain_table(score, question=question, width=columns))
         shown += 1
     if not shown:
-        which = f"no chain with id {args.id!r}" if args.id is not None else "no scored chain"
-        raise UserError(f"{args.path}: {which} in this file")
-    return 0
+        which = f"no chain with id {chain_id!r}" if chain_id is not None else "no scored chain"
+        raise UserError(f"{path}: {which} in this file")
 
 
 def read_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:

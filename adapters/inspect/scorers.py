@@ -104,10 +104,12 @@ def _as_score(chain: ChainScore, reading: Reading, metrics: Sequence[str]) -> Sc
         notes=[*chain.notes, *reading.notes],
         provenance={**chain.provenance, "chain_source": reading.source},
     )
-    value = {metric: float(chain.metrics.get(metric, math.nan)) for metric in metrics}
-    answer = reading.trace.model_answer
+    value = {metric: chain.metrics.get(metric, math.nan) for metric in metrics}
+    told: dict[str, Any] = {
+        "answer": reading.trace.model_answer,
+        "explanation": explain(chain, metrics),
+        "metadata": chain.to_dict(),
+    }
     if all(math.isnan(number) for number in value.values()):
-        return Score.unscored(
-            reason="scoring_failed", answer=answer, explanation=explain(chain), metadata=chain.to_dict()
-        )
-    return Score(value=value, answer=answer, explanation=explain(chain), metadata=chain.to_dict())
+        return Score.unscored(reason="scoring_failed", **told)
+    return Score(value=value, **told)

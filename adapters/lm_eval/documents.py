@@ -11,7 +11,7 @@ import jinja2
 from lm_eval.api.task import ConfigurableTask, Task
 from lm_eval.utils import apply_template
 
-from ...metrics.answers import gold_from_suffix, resolve_choice
+from ...metrics.answers import announced, gold_from_suffix, last_boxed, resolve_choice
 from ...metrics.missing import Missing
 
 # A prompt's last line that only asks for the answer to begin: "A:", "Answer:", "Step-by-Step Answer:", "解答:",
@@ -65,8 +65,8 @@ def gold_and_choices(
 ) -> tuple[list[str], list[str] | None]:
     """Accepted answers, the one to measure first, and the options of a multiple-choice question.
 
-    The gold answer is the `gold` option, or `doc_to_target`: a text (of "… #### 72" what follows), an index or letter
-    into the options (then the option's text), or a list of these. The options are the `choices` option,
+    The gold answer is the `gold` option, or `doc_to_target`: a text (of a worked solution the answer at its end), an
+    index or letter into the options (then the option's text), or a list of these. The options are the `choices` option,
     `doc_to_choice`, or a field `choices`, `options` or `endings`, which counts only if the gold answer is one of them.
 
     Raises:
@@ -87,7 +87,19 @@ def gold_and_choices(
         except ValueError as error:
             if declared:
                 raise Missing(f"gold answer: {error}") from error
-    return [gold_from_suffix(str(item)) for item in targets], None
+    return [answer_in(str(item)) for item in targets], None
+
+
+def answer_in(target: str) -> str:
+    r"""The answer alone, of a target that may be a worked solution.
+
+    "… #### 72", "… \boxed{72}" and "The answer is 72." (all of the target, or its last line) give "72"; any other text
+    is the answer itself.
+    """
+    if "####" in target:
+        return gold_from_suffix(target)
+    text = target.strip()
+    return last_boxed(text) or announced(text) or announced(text.rpartition("\n")[2]) or text
 
 
 def _options(
@@ -123,9 +135,7 @@ def _field_options(doc: Mapping[str, Any]) -> tuple[list[str] | None, list[str] 
 def _option(target: Any, options: Sequence[str], labels: Sequence[str] | None) -> str:
     if isinstance(target, str) and labels and target.strip() in labels:
         return options[labels.index(target.strip())]
-    if isinstance(target, str) and target in options:
-        return target
-    return resolve_choice(target, options)
+    return resolve_choice(int(target) if isinstance(target, bool) else target, options)
 
 
 def _literal(text: str) -> list[Any]:

@@ -164,15 +164,21 @@ class ChainScorer:
         """One log line: how many chains were scored, and what is missing how often and why."""
         found = sum(not math.isnan(score.metrics.get(self._main, math.nan)) for score in chains)
         parts = [f"{self._main} of {found} of {len(chains)} chains"]
+        alike: dict[str, list[str]] = {}
         for name in self.columns:
             reasons = Counter(score.missing[name] for score in chains if name in score.missing)
             if reasons:
-                shown = [f"{count} x {reason}" for reason, count in reasons.most_common(_SHOWN_REASONS)]
-                more = len(reasons) - len(shown)
-                shown += [f"and {more} other reasons"] if more > 0 else []
-                parts.append(f"{name} missing {reasons.total()}: {'; '.join(shown)}")
+                alike.setdefault(_in_words(reasons), []).append(name)
+        parts += [f"{', '.join(names)} missing {words}" for words, names in alike.items()]
         level = logging.INFO if found == len(chains) else logging.WARNING
         log.log(level, "[%s] %s", self.options.task, " | ".join(parts))
+
+
+def _in_words(reasons: Counter[str]) -> str:
+    shown = [f"{count} x {reason}" for reason, count in reasons.most_common(_SHOWN_REASONS)]
+    if len(reasons) > len(shown):
+        shown.append(f"and {len(reasons) - len(shown)} other reasons")
+    return f"{reasons.total()}: {'; '.join(shown)}"
 
 
 def _plugin_metrics() -> list[str]:

@@ -49,8 +49,8 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
             self._reasoning: ChainScorer | None = ChainScorer(options)
             if "config" in inspect.signature(cls.__init__).parameters:
                 kwargs["config"] = given
-            super().__init__(*args, **kwargs)
             self._reasoning_options = {KEY: options.to_dict()}
+            super().__init__(*args, **kwargs)
             if self.OUTPUT_TYPE != "generate_until":
                 log.warning(
                     "[%s] output type is %s: the model writes no chain of thought, so there is nothing to score; "

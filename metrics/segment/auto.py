@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..answers import is_final_answer
 from .base import Span, Splitter
 from .numbered import NUMBERED, markers
@@ -11,27 +13,49 @@ from .tags import has_tags, sections
 
 # A step is taken to be about one to three sentences; in a long chain, up to six.
 _SENTENCES_PER_STEP = 3
+_ANNOUNCEMENT = 400  # characters at the end of a chain in which an announcement of the answer is looked for
+_BREAK = re.compile(r"(?<=[.!?:)\]$。])\s{1,8}(?=[A-Z\\$*(])|(?<=。)")
 _LONG_CHAIN, _SENTENCES_PER_LONG_STEP = 10, 6
 
 
 def choose(text: str) -> Splitter:
     """The splitter for `text`: `think` where thinking is tagged, `numbered` where two or more items are numbered,
     else the coarsest of `paragraphs`, `lines` and `sentences` that gives two or more reasoning steps of at most three
-    sentences on average (six, from ten steps on)."""
+    sentences on average (six, from ten steps on). A last sentence that only announces the answer becomes a step of
+    its own."""
     return resolve_think(text) if has_tags(text) else choose_layout(text)
 
 
 def choose_layout(text: str) -> Splitter:
     """`choose` for text without tags."""
     if len(markers(text)) > 1:
-        return NUMBERED
+        return _detaching(NUMBERED)
     n_sentences = _count_reasoning(text, split_sentences(text))
     for splitter in (PARAGRAPHS, LINES):
         n_steps = _count_reasoning(text, splitter.split(text))
         limit = _SENTENCES_PER_LONG_STEP if n_steps >= _LONG_CHAIN else _SENTENCES_PER_STEP
         if n_steps > 1 and n_sentences <= limit * n_steps:
-            return splitter
-    return SENTENCES
+            return _detaching(splitter)
+    return _detaching(SENTENCES)
+
+
+def _detaching(splitter: Splitter) -> Splitter:
+    return Splitter(splitter.name, lambda text: _detach_answer(text, splitter.split(text)), splitter.description)
+
+
+def _detach_answer(text: str, spans: list[Span]) -> list[Span]:
+    """ "… so there are 72. The answer is 72." ends with two steps: the second says nothing new."""
+    if not spans or is_final_answer(text[slice(*spans[-1])]):
+        return spans
+    start, end = spans[-1]
+    cut = end
+    tail = max(start, end - _ANNOUNCEMENT)
+    # Own breaks, not sentencex's: it takes the unit in "19.6 m. The answer is (E)." for an abbreviation.
+    for match in reversed(list(_BREAK.finditer(text, tail, end))):
+        if not is_final_answer(text[match.end() : end]):
+            break
+        cut = match.end()
+    return spans if cut == end else [*spans[:-1], (start, cut), (cut, end)]
 
 
 def split_auto(text: str) -> list[Span]:

@@ -23,6 +23,9 @@ _NEWLINE = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _RULE = re.compile(r"[ \t]*([-*_=~])(?:[ \t]?\1){2,200}[ \t]*$")
 _HASH_HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+\S")
 _BOLD_HEADING = re.compile(r"[ \t]{0,3}(?:\*\*|__)[^*_\n]{1,120}(?:\*\*|__)[ \t]*:?[ \t]*$")
+_RELATION = re.compile(r"[=≈≤≥→⇒∝]|\\(?:approx|leq?|geq?|to|Rightarrow|implies)(?![a-zA-Z])")
+_ITEM = re.compile(r"\s*(?:[-*•+]\s|\(?(?:\d{1,4}|[a-zA-Z])[.)]\s|step\s\d)", re.IGNORECASE)
+_PROSE = re.compile(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}|[.!?] [A-Z]")
 _SENTENCE_END = re.compile(r"[.!?。！？।؟][\"'”’)\]*$\\]{0,4}$")
 
 
@@ -82,10 +85,10 @@ def line_pieces(text: str) -> list[Piece]:
     blocks = iter(display_blocks(text))
     block = next(blocks, None)
     pieces: list[Piece] = []
-    blank, pending = False, None
+    blank = False
+    pending: Piece | None = None
     for start, end in _lines(text):
         touched, opens, closes = False, False, False
-        inside = pending is not None
         while block is not None and block[0] <= end:
             touched = True
             opens = opens or not text[start : max(block[0], start)].strip()
@@ -93,7 +96,7 @@ def line_pieces(text: str) -> list[Piece]:
             if block[1] > end:
                 break
             block = next(blocks, None)
-        if inside:
+        if pending is not None:
             pending = replace(pending, end=end, closes=closes if touched else True)
         elif not text[start:end].strip() or (not touched and _RULE.match(text, start, end)):
             blank = True
@@ -157,10 +160,20 @@ def _continues(text: str, before: Piece, piece: Piece) -> bool:
         if before.closes:
             return content.startswith(("=", "\\approx", "\\Rightarrow", "\\implies", "≈"))
         return not ends_sentence(text, before.end)
+    if text[max(0, before.end - 10) : before.end].rstrip().endswith((":", "：")) and _is_equation(text, piece):
+        return True
     first = text[piece.start : piece.start + 40].lstrip()[:1]
     tail = text[max(0, before.end - 40) : before.end].rstrip()
     tail = tail.removesuffix("$$").removesuffix("\\]").rstrip()
     return before.closes and tail[-1:] not in (".", "|", "`", "~") and first.islower()
+
+
+def _is_equation(text: str, piece: Piece) -> bool:
+    """A line that is a formula without saying so by mark-up: "V(t) = 3t"."""
+    if piece.end - piece.start > 300:
+        return False
+    line = text[piece.start : piece.end]
+    return _RELATION.search(line) is not None and not _ITEM.match(line) and not _PROSE.search(line)
 
 
 def _lines(text: str) -> Iterable[Span]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..answers import is_final_answer
 from .base import Span, Splitter
-from .blocks import Piece, group_paragraphs, join_dependants, line_pieces
+from .blocks import Piece, group_paragraphs, is_heading, join_dependants, line_pieces
 
-_WORDS = "step|schritt|étape|etape|paso|passo|passaggio|шаг|bước|langkah|krok|stap|adım|ステップ|단계|चरण|ধাপ|ขั้นตอนที่|ขั้นที่|الخطوة"
+_WORDS = (
+    "step|schritt|étape|etape|paso|passo|passaggio|шаг|bước|langkah|krok|stap|adım|ステップ|단계|चरण|ধাপ|"
+    "ขั้นตอนที่|ขั้นที่|الخطوة"
+)
 _LEAD = r"(?P<indent>[ \t]*)(?:>[ \t]?)?(?:#{1,6}[ \t]+)?(?:[-*•][ \t]+)?(?:\*\*|__)?[ \t]*"
 _STEP = re.compile(
-    _LEAD + rf"(?:(?:{_WORDS})[ \t]{{0,3}}#?(?P<n>\d{{1,4}})[ \t]*(?:[:.)\]*_–—-]|$)"
+    _LEAD + rf"(?:(?:{_WORDS})[ \t]{{0,3}}#?(?P<n>\d{{1,4}})(?P<sub>(?:\.\d{{1,3}}){{1,3}})?[ \t]*(?:[:.)\]*_–—-]|$)"
     r"|(?:第[ \t]?(?P<cn>\d{1,4}|[一二三四五六七八九十])[ \t]?步|步骤[ \t]?(?P<bz>\d{1,4}|[一二三四五六七八九十])))",
     re.IGNORECASE,
 )
@@ -28,6 +32,7 @@ class Marker:
     piece: int
     number: int
     indent: int
+    sub: bool  # "Step 2.1"
 
 
 def markers(text: str) -> list[int]:
@@ -47,15 +52,19 @@ def split_numbered(text: str) -> list[Span]:
     if not opening:
         return [(p.start, p.end) for p in join_dependants(text, group_paragraphs(pieces))]
     edges = [*opening, len(pieces)]
-    items = [pieces[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    items = [pieces[a:b] for a, b in pairwise(edges)]
     unit = _unit(text, items[:-1] or items)
     cut = _cut_lines if unit == "lines" else _cut_paragraphs
-    result = cut(text, pieces[: opening[0]])
     longest = max(len(group_paragraphs(item)) for item in items[:-1] or items)
-    for item in items[:-1]:
-        result += [_whole(item)] if unit == "items" else cut(text, item)
-    result += _cut_last(text, items[-1], longest) if unit == "items" else cut(text, items[-1])
-    return [(piece.start, piece.end) for piece in join_dependants(text, result)]
+    result = cut(text, pieces[: opening[0]])
+    starts = {item[0].start for item in items}
+    for index, item in enumerate(items):
+        last = index == len(items) - 1
+        part = cut(text, item) if unit != "items" else _cut_last(text, item, longest) if last else [_whole(item)]
+        if result and result[-1].start not in starts and is_heading(text, result[-1]):
+            part = [_whole([result.pop(), part[0]]), *part[1:]]
+        result += part
+    return [(piece.start, piece.end) for piece in result]
 
 
 def _markers(text: str, pieces: Sequence[Piece]) -> list[int]:
@@ -64,8 +73,11 @@ def _markers(text: str, pieces: Sequence[Piece]) -> list[int]:
         for index, piece in enumerate(pieces):
             match = pattern.match(text, piece.start, min(piece.end, piece.start + 200))
             if match:
-                label = next(group for name, group in match.groupdict().items() if name != "indent" and group)
-                found.append(Marker(index, _number(label), len(match["indent"].expandtabs(4))))
+                label = next(
+                    group for name, group in match.groupdict().items() if name not in ("indent", "sub") and group
+                )
+                sub = match.groupdict().get("sub") is not None
+                found.append(Marker(index, _number(label), len(match["indent"].expandtabs(4)), sub))
         # A list inside an item is indented deeper: take the outermost level that holds a sequence.
         for indent in sorted({marker.indent for marker in found})[:8]:
             sequence = _sequence([marker for marker in found if marker.indent <= indent])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 
@@ -42,4 +43,4 @@ def published_infogain(model, tokenizer, question: str, steps: list[str], answer
             log_p = torch.log_softmax(model(input_ids=ids.to(model.device)).logits[0, :-1].float().cpu(), dim=-1)
         picked = log_p.gather(-1, ids[0, 1:, None])[:, 0]
         perplexities.append(math.exp(-picked.mean().item()))
-    return sum(a - b for a, b in zip(perplexities, perplexities[1:], strict=False)) / len(perplexities)
+    return sum(a - b for a, b in pairwise(perplexities)) / len(perplexities)

@@ -1,0 +1,66 @@
+"""Run the embedded task in lm-eval and Inspect with SmolLM2, print both tables and one chain step by step."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...metrics.models import SMOLLM2, resolve
+from .errors import UserError
+from .show import show_chains
+
+_INSTALL = "install both frameworks with: pip install -c constraints.txt 'stepgauge[all]'"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=int, default=None, help="questions per part of the task (default: all)")
+    parser.add_argument("--out", type=Path, default=Path("demo-output"), help="folder for logs (default demo-output)")
+
+
+def run(args: argparse.Namespace) -> int:
+    model = resolve(SMOLLM2)
+    args.out.mkdir(parents=True, exist_ok=True)
+    limit = [] if args.limit is None else ["--limit", str(args.limit)]
+    lm_eval_out, inspect_out = args.out / "lm-eval", args.out / "inspect"
+    from ..lm_eval import include_path
+
+    _section("lm-evaluation-harness")
+    _run(
+        args.out / "lm-eval.log",
+        ["lm-eval", "run", "--model", "hf", "--model_args", f"pretrained={model},dtype=float32"]
+        + ["--include_path", include_path(), "--tasks", "stepgauge_demo", "--batch_size", "8"]
+        + ["--apply_chat_template", "--output_path", str(lm_eval_out), "--log_samples", *limit],
+    )
+    _section("Inspect")
+    _run(
+        args.out / "inspect.log",
+        ["inspect", "eval", "stepgauge/demo", "--model", "hf/smollm2", "-M", f"model_path={model}"]
+        + ["--log-dir", str(inspect_out), *limit],
+    )
+    _section("one chain, step by step")
+    newest = max(lm_eval_out.rglob("samples_stepgauge_demo_arithmetic_*.jsonl"), key=lambda path: path.stat().st_mtime)
+    show_chains(newest, limit=1)
+    return 0
+
+
+def _section(title: str) -> None:
+    print(f"\n=== {title} ===", flush=True)
+
+
+def _run(log: Path, command: Sequence[str]) -> None:
+    """Run a framework's own command; its log goes to a file, which is shown when it fails."""
+    program = Path(sys.executable).parent / command[0]
+    if not program.exists():
+        raise UserError(f"{command[0]} is not installed beside {sys.executable}; {_INSTALL}")
+    print(f"$ {shlex.join(command)}", flush=True)
+    env = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
+    with log.open("w", encoding="utf-8") as stderr:
+        result = subprocess.run([str(program), *command[1:]], stderr=stderr, env=env, check=False)
+    if result.returncode:
+        sys.stderr.write(log.read_text(encoding="utf-8", errors="replace")[-4000:])
+        raise UserError(f"{command[0]} ended with exit code {result.returncode}; its log is {log}")

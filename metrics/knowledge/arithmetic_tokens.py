@@ -1,0 +1,298 @@
+"""Cuts text into the tokens of written arithmetic: plain, Unicode and LaTeX notation, money, units, annotations.
+
+One compiled pattern walks the text once; no alternative can backtrack over more than a bounded piece, so time is linear
+in the text's length whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .units import ABOUT, DETERMINERS
+
+
+class Token(NamedTuple):
+    """One token.
+
+    Attributes:
+        kind: "num", "vulgar" (½), "op" (text is one of + - * / ^), "(", ")", "%", "!", "sup" (text is the exponent),
+            "word", "rel" (=), "approx" (≈), "is" (= in words), "cmp" (<, ≠, …), "nl", "punct", "frac", "sqrt", or
+            "bad": something that is no arithmetic (an unknown LaTeX command, a subscript).
+        text: canonical for operators, else as written.
+        start, end: half-open span in the text given to `tokenize`.
+        glued: nothing stands between it and the token before.
+        money: a currency sign stands before or behind it.
+        label: for "op", how it was written where that matters: "of", "x", "word".
+        texted: a word from inside LaTeX's \\text{}, so that a single letter is a unit and no variable.
+    """
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    glued: bool = False
+    money: str = ""
+    label: str = ""
+    texted: bool = False
+
+
+_SPACES = "\u2009\u202f\u00a0"
+_PATTERN = re.compile(
+    rf"""
+    (?P<nl>\n|\\\\)
+  | (?P<space>[^\S\n]+ | \\[,;:!\ >] | ~(?!=) | & | \\(?:quad|qquad|displaystyle|textstyle|limits|nobreak|hfill)\b)
+  | (?P<note><<[^<>\n]{{0,300}}>>)
+  | (?P<num>[0-9]{{1,3}}(?:(?:,|\{{,\}}|,\\!|[{_SPACES}])[0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?
+      | [0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}(?![0-9,])(?:\.[0-9]+)?
+      | [0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,6}}(?![0-9A-Za-z]))?
+      | \.[0-9]+)
+  | (?P<text>\\(?:text|mathrm|mbox|textrm|mathit|textit|textnormal|rm)\s*\{{(?P<inner>[^{{}}\\0-9=\n]{{0,200}})\}})
+  | (?P<wrap>\\(?:text|mathrm|mbox|textrm|mathit|textit|textnormal|boxed|fbox|mathbf|textbf|bf|boldsymbol|underline|emph
+        |left|right|bigl|bigr|Bigl|Bigr|big|Big|bigg|Bigg|biggl|biggr|Biggl|Biggr|middle|rm|it)(?![A-Za-z])\s?)
+  | (?P<fracdigits>\\[dtc]?frac\s?(?P<top>[0-9])\s?(?P<bottom>[0-9]))
+  | (?P<frac>\\[dtc]?frac(?![A-Za-z]))
+  | (?P<sqrt>\\sqrt(?![A-Za-z\[]|\s*\[) | √)
+  | (?P<times>\\(?:times|cdot|ast)(?![A-Za-z]) | [×·⋅∙∗✕✖])
+  | (?P<div>\\div(?![A-Za-z]) | [÷∕⁄])
+  | (?P<minus>[−–‒﹣])
+  | (?P<approx>\\(?:approx|simeq|approxeq)(?![A-Za-z]) | [≈≃≅] | ~=)
+  | (?P<cmp>\\(?:neq?|leq?|geq?|lt|gt|implies|iff|to|equiv|Rightarrow|rightarrow|Leftrightarrow|Longrightarrow
+        |longrightarrow|therefore|because|ldots|dots|cdots)(?![A-Za-z])
+      | =>|=<|[<>!:]=+>?|-+>|<-+|[<>]+|[≠≤≥≡→⇒⇔⟹∴∵…])
+  | (?P<rules>={{3,}})
+  | (?P<rel>==|=)
+  | (?P<degree>\^\s?\{{?\s?\\circ(?![A-Za-z])\s?\}}? | \\(?:degree|textdegree|circ)(?![A-Za-z]) | °)
+  | (?P<percent>\\?%)
+  | (?P<money>\\\$|\$|[€£¥₹¢])
+  | (?P<maths>\\[()\[\]])
+  | (?P<power>\*\*+|\^)
+  | (?P<star>\*) | (?P<plus>\+) | (?P<hyphen>-) | (?P<slash>//+|/)
+  | (?P<open>[(\[{{]) | (?P<close>[)\]}}])
+  | (?P<bang>!+)
+  | (?P<sup>[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
+  | (?P<vulgar>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])
+  | (?P<word>(?:[^\W\d_]+['’])?[^\W\d_]+)
+  | (?P<dots>\.{{2,}})
+  | (?P<punct>[.,;:?"“”|`•#])
+  | (?P<bad>\\[A-Za-z]+ | .)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_TEXT_PARTS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[.,;:?!]")
+# Pattern groups that become one token: its kind, and its text where that is not what was written.
+_SIMPLE = {
+    **{kind: (kind, "") for kind in "num nl approx cmp rel sqrt frac vulgar word punct bad".split()},
+    **{name: ("op", sign) for name, sign in zip("times div minus star plus hyphen".split(), "*/-*+-", strict=True)},
+    "open": ("(", ""),
+    "close": (")", ""),
+    "percent": ("%", "%"),
+    "rules": ("cmp", ""),
+    "dots": ("cmp", ""),
+}
+_GROUPS = {"inner": "text", "top": "fracdigits", "bottom": "fracdigits"}
+_OPERAND_ENDS = ("num", "vulgar", ")", "%", "!", "sup")
+_OPERAND_STARTS = ("num", "vulgar", "(", "frac", "sqrt")
+
+
+class Note(NamedTuple):
+    """A calculator annotation `<<48/2=24>>`: the span of what is inside, and the index of the token behind it."""
+
+    start: int
+    end: int
+    index: int
+
+
+def tokenize(text: str, start: int = 0, end: int | None = None, *, x_times: bool = True) -> tuple[list[Token], list[Note]]:
+    """The tokens and the annotations of `text[start:end]`; spans are positions in `text`.
+
+    Args:
+        x_times: whether the letter x between two numbers is a multiplication sign.
+    """
+    raw, notes = _scan(text, start, len(text) if end is None else end)
+    return _settle(raw, notes, x_times)
+
+
+def _scan(text: str, start: int, end: int) -> tuple[list[Token], list[Note]]:
+    out: list[Token] = []
+    notes: list[Note] = []
+    touching = False  # whether a token ends exactly where the next one begins
+    money, money_end = "", 0
+    for match in _PATTERN.finditer(text, start, end):
+        group = _GROUPS.get(match.lastgroup or "", match.lastgroup or "bad")
+        begin, stop = match.span()
+        if group == "note":
+            notes.append(Note(begin + 2, stop - 2, len(out)))
+            if money_end == begin:
+                money_end = stop
+        elif group in ("space", "wrap", "maths"):
+            touching = touching and group == "wrap"
+            if money_end == begin and group == "wrap":
+                money_end = stop
+        elif group == "money":
+            sign = "¢" if match.group() == "¢" else match.group()[-1]
+            if out and out[-1].end == begin and out[-1].kind == "num" and not out[-1].money:
+                out[-1] = out[-1]._replace(money=sign)
+            money, money_end, touching = sign, stop, False
+        else:
+            written = match.group()
+            if group in _SIMPLE:
+                kind, canonical = _SIMPLE[group]
+                first = Token(kind, canonical or written, begin, stop, touching)
+                out.append(first)
+            else:
+                at = len(out)
+                out.extend(_tokens(group, match, written, begin, stop))
+                if at == len(out):
+                    continue
+                first = out[at] = out[at]._replace(glued=touching)
+            if money:
+                # A sign parted from its number by a blank or more may be the end of a formula.
+                if first.kind == "num" and money_end == begin:
+                    out[-1] = first._replace(money=money)
+                money = ""
+            touching = True
+    return out, notes
+
+
+def _tokens(group: str, match: re.Match[str], written: str, begin: int, stop: int) -> Iterator[Token]:
+    if group == "slash":
+        # "//" is integer division, or part of an address.
+        yield Token("bad" if len(written) > 1 else "op", written[:1], begin, stop)
+    elif group == "power":
+        yield Token("op", "^", begin, stop, label=written)
+    elif group == "degree":
+        yield Token("word", "degree", begin, stop, texted=True)
+    elif group == "bang":
+        yield Token("!" if written == "!" else "punct", written, begin, stop)
+    elif group == "sup":
+        yield Token("sup", written.translate(_SUPERSCRIPTS), begin, stop)
+    elif group == "fracdigits":
+        yield Token("frac", "frac", begin, begin)
+        for name in ("top", "bottom"):
+            yield Token("(", "{", match.start(name), match.start(name), True)
+            yield Token("num", match.group(name), match.start(name), match.end(name), True)
+            yield Token(")", "}", match.end(name), match.end(name), True)
+    elif group == "text":
+        offset = match.start("inner")
+        for word in _TEXT_PARTS.finditer(match.group("inner")):
+            kind = "punct" if word.group() in ".,;:?!" else "word"
+            yield Token(kind, word.group(), offset + word.start(), offset + word.end(), texted=True)
+
+
+def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple[list[Token], list[Note]]:
+    """Second pass, where a token's neighbours decide: bold marks, x as times, operations in words, line breaks."""
+    out: list[Token] = []
+    moved = [0] * (len(raw) + 1)  # where each raw token went, for the annotations
+    i = 0
+    while i < len(raw):
+        moved[i] = len(out)
+        token = raw[i]
+        taken = 1
+        before = out[-1] if out else None
+        after = raw[i + 1] if i + 1 < len(raw) else None
+        if token.kind == "op" and token.text == "^" and token.label.startswith("**"):
+            if not _is_power(token, before, after):
+                i += 1
+                if after is not None:  # a bold mark: what it parted is not glued, but it is not a blank either
+                    raw = raw if not after.glued else _unglue(raw, i)
+                continue
+            out.append(token)
+        elif token.kind == "nl":
+            if not (before is not None and before.kind in ("rel", "approx")) and not (
+                after is not None and after.kind in ("rel", "approx")
+            ):
+                out.append(token)
+        elif token.kind == "word":
+            made, taken = _word(raw, i, before, x_times)
+            for k in range(1, taken):
+                moved[i + k] = len(out) + 1
+            out.append(made)
+        elif token.kind in ("rel", "approx") and after is not None and after.kind == "word" and after.text in ABOUT:
+            taken = 2
+            moved[i + 1] = len(out) + 1
+            out.append(token._replace(kind="approx", end=after.end))
+        else:
+            out.append(token)
+        i += taken
+    moved[len(raw)] = len(out)
+    return out, [note._replace(index=moved[note.index]) for note in notes]
+
+
+def _unglue(raw: Sequence[Token], i: int) -> Sequence[Token]:
+    if not isinstance(raw, list):
+        raw = list(raw)
+    raw[i] = raw[i]._replace(glued=False)
+    return raw
+
+
+def _is_power(token: Token, before: Token | None, after: Token | None) -> bool:
+    """`2**3` and `2 ** 3` are powers; `**24** eggs` is bold type."""
+    if token.label != "**" or before is None or after is None:
+        return False
+    operands = before.kind in _OPERAND_ENDS or before.kind == "word"
+    operands = operands and (after.kind in (*_OPERAND_STARTS, "word") or (after.kind == "op" and after.text == "-"))
+    return operands and token.glued == after.glued
+
+
+def _word(raw: Sequence[Token], i: int, before: Token | None, x_times: bool) -> tuple[Token, int]:
+    """What the word at `raw[i]` is, and how many raw tokens were used."""
+    token = raw[i]
+    lower = token.text.lower()
+    nxt = raw[i + 1] if i + 1 < len(raw) else None
+    ends = before is not None and (before.kind in _OPERAND_ENDS or before.kind == "word")
+    if lower == "x" and x_times and ends and not token.texted and _starts_operand(raw, i + 1):
+        # "3x4" and "3 x 4" multiply, "3 4x 5" and "2x (y)" do not.
+        if before is not None and (before.kind != "word" or not token.glued):
+            return Token("op", "*", token.start, token.end, glued=token.glued, label="x"), 1
+    elif lower in ("percent", "pct"):
+        return Token("%", "%", token.start, token.end, glued=token.glued), 1
+    elif lower == "per" and nxt is not None and nxt.text.lower() == "cent":
+        return Token("%", "%", token.start, nxt.end, glued=token.glued), 2
+    elif lower in ("times", "plus", "minus") and ends and _starts_operand(raw, i + 1):
+        return Token("op", {"times": "*", "plus": "+", "minus": "-"}[lower], token.start, token.end, label="word"), 1
+    elif lower in ("divided", "multiplied") and ends and nxt is not None and nxt.text == "by" and _starts_operand(raw, i + 2):
+        return Token("op", "/" if lower == "divided" else "*", token.start, nxt.end, label="word"), 2
+    elif lower == "of" and before is not None:
+        step = 1
+        if nxt is not None and nxt.kind == "word" and nxt.text.lower() in DETERMINERS:
+            step = 2
+        share = before.kind in ("%", "vulgar") or (before.kind in ("num", ")") and _is_fraction(raw, i - 1))
+        if share and _starts_operand(raw, i + step):
+            return Token("op", "*", token.start, raw[i + step - 1].end, label="of"), step
+    elif lower in ("equals", "is", "equal"):
+        taken = 1
+        end = token.end
+        for words in (("equal", "to"), ("to",)):
+            if [t.text.lower() for t in raw[i + 1 : i + 1 + len(words)]] == list(words):
+                taken += len(words)
+                end = raw[i + taken - 1].end
+                break
+        kind = "is"
+        if i + taken < len(raw) and raw[i + taken].text.lower() in ABOUT:
+            kind, end, taken = "isabout", raw[i + taken].end, taken + 1
+        if _starts_operand(raw, i + taken):
+            return Token(kind, token.text, token.start, end), taken
+    return token, 1
+
+
+def _starts_operand(raw: Sequence[Token], i: int) -> bool:
+    if i + 1 < len(raw) and raw[i].kind == "op" and raw[i].text in "+-":
+        return raw[i + 1].kind == "num" and raw[i + 1].glued
+    return i < len(raw) and raw[i].kind in _OPERAND_STARTS
+
+
+def _is_fraction(raw: Sequence[Token], i: int) -> bool:
+    """Whether the number or group that ends at `raw[i]` is the bottom of a fraction (`1/2`, `\\frac{1}{2}`)."""
+    if raw[i].kind == "num":
+        return i >= 2 and raw[i - 1].kind == "op" and raw[i - 1].text == "/" and raw[i - 2].kind == "num"
+    return i >= 6 and raw[i].text == "}" and any(token.kind == "frac" for token in raw[i - 6 : i])
+
+
+def numeric_value(vulgar: str) -> tuple[int, int]:
+    """Numerator and denominator of a vulgar fraction character."""
+    top, _, bottom = unicodedata.normalize("NFKC", vulgar).partition("⁄")
+    return int(top), int(bottom)

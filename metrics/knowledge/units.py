@@ -1,0 +1,104 @@
+"""Words that stand beside numbers in written arithmetic: units, scale words, and words that are themselves operations.
+
+The tables decide when an equation may be judged by its numbers alone. They need not be complete: a word that is missing
+costs a judged equation at worst, since only equations that are read in full are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+# Measures of one dimension with different scales. An equation that mixes two of them ("180 minutes / 3 = 1 hour") may
+# hold a conversion that it does not spell out.
+_DIMENSIONS = (
+    "s sec secs second seconds min mins minute minutes h hr hrs hour hours day days week weeks month months year years"
+    " decade decades century centuries fortnight quarter quarters",
+    "mm cm dm m km millimeter millimeters millimetre millimetres centimeter centimeters centimetre centimetres meter"
+    " meters metre metres kilometer kilometers kilometre kilometres in inch inches ft foot feet yd yard yards mi mile"
+    " miles block blocks lap laps",
+    "mg g kg gram grams kilogram kilograms milligram milligrams ton tons tonne tonnes oz ounce ounces lb lbs pound"
+    " pounds stone",
+    "ml cl l liter liters litre litres milliliter milliliters millilitre millilitres cup cups pint pints quart quarts"
+    " gallon gallons tsp teaspoon teaspoons tbsp tablespoon tablespoons floz",
+    "$ dollar dollars cent cents penny pennies nickel nickels dime dimes quarter quarters buck bucks",
+    "£ pence pound pounds quid",
+    "€ euro euros cent cents",
+    "dozen dozens pair pairs score gross half halves piece pieces item items",
+    "mph kph kmh kmph",
+    "degree degrees radian radians celsius fahrenheit",
+)
+_DIMENSIONS_OF: dict[str, set[int]] = {}
+for _index, _words in enumerate(_DIMENSIONS):
+    for _word in _words.split():
+        _DIMENSIONS_OF.setdefault(_word, set()).add(_index)
+
+# Words that may stand directly behind a digit without a space; other letters there are taken for variables ("3p").
+GLUED_UNITS = frozenset(
+    "mm cm dm km mg kg ml mL dL cl cL oz lb lbs ft in inch yd mi hr hrs min mins sec secs mph kph kmh am pm hp Hz kHz MHz"
+    " kW kWh kJ kcal cal Pa kPa mol mmol km/h m/s deg eV mV kV mA GB MB KB kB TB usd USD EUR GBP cents pts".split()
+)
+
+SCALES = {
+    "hundred": 10**2,
+    "thousand": 10**3,
+    "million": 10**6,
+    "millions": 10**6,
+    "billion": 10**9,
+    "billions": 10**9,
+    "trillion": 10**12,
+}
+COUNTS = frozenset("dozen dozens pair pairs score gross couple half halves".split())
+
+DETERMINERS = frozenset("the a an her his their its this that these those my our your another only just about".split())
+
+# Words that change the value of the number behind them, so that it cannot start an expression.
+OPERATORS_BEFORE = frozenset(
+    "of times plus minus divided multiplied by over per than twice double doubled thrice triple half third thirds fourth"
+    " quarter fifth sixth tenth squared cubed square cube root sqrt cbrt sin cos tan cot sec csc arcsin arccos arctan log"
+    " ln lg exp max min gcd lcm hcf abs floor ceil round det choose permute mod modulo power average mean median negative"
+    " factorial percent sum_ product difference quotient ratio base if whether suppose assume not without instead average"
+    " every into between".split()
+)
+# "of" may introduce an expression after these: "a total of 3 + 4 = 7".
+OF_AFTER = frozenset(
+    "total sum cost costs price amount profit value combined distance area volume perimeter weight income score instead"
+    " speed rate salary revenue bill balance loss savings discount tip tax".split()
+)
+# Words that change the value of the number before them, so that it cannot end a side.
+OPERATORS_AFTER = frozenset(
+    "times plus minus divided multiplied more less fewer greater larger smaller squared cubed mod modulo remainder rem"
+    " choose factorial over hundred_ sqrt sin cos tan cot log ln exp gcd lcm out base to the_power raised th st nd rd"
+    " percent_ or".split()
+)
+FUNCTIONS = frozenset(
+    "sqrt cbrt sin cos tan cot csc arcsin arccos arctan log ln lg exp max min gcd lcm hcf abs floor ceil round det mod"
+    " modulo choose factorial squared cubed pi phi sum prod lim".split()
+)
+# Words for "the result is rounded", between the sign and the number.
+ABOUT = frozenset("about approximately approx roughly around nearly almost".split())
+# After a number these start a second amount of the same quantity: "5 dollars and 50 cents", "1 hour 30 minutes".
+MEASURES = frozenset(_DIMENSIONS_OF) - COUNTS
+LABELS = frozenset(
+    "step part question problem case line row example equation eq option choice method scenario attempt".split()
+)
+
+
+def mixes_scales(words: Iterable[str]) -> list[str]:
+    """The first two different measures of one dimension among `words`, or an empty list."""
+    seen: dict[int, str] = {}
+    for word in words:
+        for dimension in _DIMENSIONS_OF.get(word, ()):
+            other = seen.setdefault(dimension, word)
+            if stem(other) != stem(word):
+                return [other, word]
+    return []
+
+
+def stem(word: str) -> str:
+    """`word` without a plural ending; good enough to match "apples" with "apple"."""
+    word = word.lower()
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith("es") and word[:-2].endswith(("s", "x", "ch", "sh")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word

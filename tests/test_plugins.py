@@ -1,0 +1,120 @@
+"""Plugins: real packages are installed beside stepgauge, loaded, listed, and left out when broken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def plugin_folder(tmp_path_factory) -> Path:
+    """A folder for PYTHONPATH with the example and the broken plugin installed in it."""
+    target = tmp_path_factory.mktemp("site")
+    # From a copy: setuptools writes build folders beside the source.
+    source = tmp_path_factory.mktemp("source")
+    packages = []
+    for name in ("stepgauge_example", "stepgauge_broken"):
+        packages.append(shutil.copytree(HERE / "plugins" / name, source / name))
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--target", target]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, *packages], check=True)
+    return target
+
+
+def stepgauge(*args: str, plugins: Path, **env: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", "import sys; from stepgauge.adapters.cli import main; sys.exit(main())", *args],
+        env={**os.environ, "PYTHONPATH": str(plugins), "COLUMNS": "200", **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_installed_plugin_is_listed_with_its_distribution_and_the_broken_one_is_named_and_left_out(plugin_folder):
+    result = stepgauge("plugins", plugins=plugin_folder)
+    assert result.returncode == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert ["chain", "metric", "hedging_share", "stepgauge-example", "1.2.3"] in rows
+    assert ["splitter", "semicolons", "stepgauge-example", "1.2.3"] in rows
+    assert any(row[:2] == ["splitter", "lines"] and row[2] == "stepgauge" for row in rows)
+    assert (
+        "left out: broken of stepgauge-broken 0.0.1: RuntimeError: this plugin needs a licence server" in result.stdout
+    )
+    assert "stepgauge-broken 0.0.1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "loaded"), [("", False), ("stepgauge-example", True), ("example", True), ("something-else", False)]
+)
+def test_environment_variable_restricts_loading(plugin_folder, value, loaded):
+    result = stepgauge("plugins", plugins=plugin_folder, STEPGAUGE_LOAD_PLUGINS=value)
+    assert ("hedging_share" in result.stdout) is loaded
+    assert "stepgauge-broken" not in result.stdout + result.stderr
+    assert "infogain_nats" in result.stdout
+
+
+def test_plugin_metric_and_splitter_work_in_a_gauge(plugin_folder):
+    code = (
+        "from stepgauge.metrics import Gauge, Trace\n"
+        "s = Gauge(scorer=None, splitter='semicolons').score([Trace('q', 'maybe a; b; c; d', 'd')])[0]\n"
+        "e = Gauge(scorer=None, splitter='semicolons').score([Trace('q', '', 'd')])[0]\n"
+        "print(s.n_steps, s.metrics['hedging_share'], e.missing['hedging_share'])"
+    )
+    env = {**os.environ, "PYTHONPATH": str(plugin_folder)}
+    result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "4 0.25 the chain has no steps"
+
+
+def plugin_module(tmp_path: Path, body: str) -> Path:
+    """A distribution made by hand: one module and the metadata that announces it."""
+    (tmp_path / "odd_plugin.py").write_text("from stepgauge.metrics import ChainMetric, hookimpl\n" + body)
+    info = tmp_path / "odd_plugin-3.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-plugin\nVersion: 3.1\n")
+    (info / "entry_points.txt").write_text("[stepgauge]\nodd = odd_plugin\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("@hookimpl\ndef register_nonsense(register): pass", "unknown hook 'register_nonsense'"),
+        ("@hookimpl\ndef register_chain_metrics(register): 1 / 0", "ZeroDivisionError"),
+        ("@hookimpl\ndef register_chain_metrics(register): register('text')", "expected a ChainMetric, got str"),
+        (
+            "@hookimpl\ndef register_chain_metrics(register): register(ChainMetric('ki', lambda chain: 1.0))",
+            "'ki' is already registered by stepgauge",
+        ),
+        ("@hookimpl\ndef register_judges(register): register('', 1)", "a name must be non-empty text"),
+        ("raise SystemError('no')", "SystemError: no"),
+    ],
+)
+def test_plugin_that_breaks_is_left_out_whole_and_named(tmp_path, body, reason):
+    result = stepgauge("plugins", plugins=plugin_module(tmp_path, body))
+    assert result.returncode == 0, result.stderr
+    assert "left out: odd of odd-plugin 3.1" in result.stdout
+    assert reason in result.stdout
+    assert "chain metric" in result.stdout
+
+
+def test_failing_plugin_metric_is_missing_with_its_reason_and_the_others_stand(tmp_path):
+    body = (
+        "def bad(chain): return chain.nothing\n"
+        "@hookimpl\ndef register_chain_metrics(register): register(ChainMetric('bad', bad))"
+    )
+    code = (
+        "from stepgauge.metrics import Gauge, Trace\n"
+        "s = Gauge(scorer=None).score([Trace('q', 'a\\nb', 'd')])[0]\n"
+        "print(s.metrics['bad'], s.missing['bad'], s.metrics['n_steps'])"
+    )
+    env = {**os.environ, "PYTHONPATH": str(plugin_module(tmp_path, body))}
+    result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("nan the metric failed: AttributeError")
+    assert result.stdout.strip().endswith("2.0")
