@@ -87,8 +87,8 @@ _DERIVES = re.compile(
     re.IGNORECASE,
 )
 _NOT_AN_ANSWER = re.compile(
-    r"(?:not|n't|in|found|obtained|given|correct|incorrect|wrong|right|clear|obvious|that|to be|calculated|based|derived|"
-    r"supported)(?!\w)",
+    r"(?:not|n't|in|found|obtained|given|correct|incorrect|wrong|right|clear|obvious|that|to be|calculated|based|"
+    r"derived|supported)(?!\w)",
     re.IGNORECASE,
 )
 _EQUATION = re.compile(

@@ -15,8 +15,10 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSyste
 from inspect_ai.scorer import CORRECT, INCORRECT, Score, Scorer, Target, accuracy, match, scorer, stderr
 from inspect_ai.solver import TaskState, generate, prompt_template, system_message
 
+from ..adapters.inspect.options import OptionError
 from ..adapters.inspect.scorers import reasoning
 from ..metrics.answers import extract_answer, resolve_choice
+from ..metrics.suggest import unknown_name
 
 SAMPLES = Path(__file__).parent / "samples"
 DEMO_MAX_TOKENS = 160
@@ -52,7 +54,7 @@ def demo(subset: Literal["all", "arithmetic", "medical"] = "all") -> Task:
     """
     parts = {"arithmetic": _arithmetic_samples, "medical": _medical_samples}
     if subset != "all" and subset not in parts:
-        raise ValueError(f"stepgauge/demo: subset {subset!r} is unknown; known: all, {', '.join(parts)}")
+        raise OptionError(f"stepgauge/demo: {unknown_name('subset', subset, ('all', *parts))}")
     samples = [sample for name, read in parts.items() if subset in ("all", name) for sample in read()]
     return Task(
         dataset=MemoryDataset(samples, name=f"stepgauge-{subset}"),
@@ -145,11 +147,15 @@ def gsm8k(path: str | None = None, fewshot: int | None = None, fewshot_path: str
         path: JSONL file with `question` and `answer` ("… #### 72") to use instead of the hub's openai/gsm8k test set.
         fewshot: worked examples in the system message; by default 10 where examples are at hand, else none.
         fewshot_path: JSONL file to draw the examples from; by default the hub's training set, with `path` none.
+
+    Raises:
+        OptionError: examples asked for and nothing to draw them from.
+        ValueError: a row of a JSONL file that is no question; names file, line and field.
     """
     at_hand = path is None or fewshot_path is not None
     count = (10 if at_hand else 0) if fewshot is None else fewshot
     if count and not at_hand:
-        raise ValueError(f"stepgauge/gsm8k: fewshot={count} with path= needs fewshot_path= to draw the examples from")
+        raise OptionError(f"stepgauge/gsm8k: fewshot={count} with path= needs fewshot_path= to draw the examples from")
     examples = list(_gsm8k_dataset(fewshot_path, "train")) if count else []
     shown = random.Random(42).sample(examples, min(count, len(examples)))
     solver = [prompt_template(GSM8K_PROMPT), generate()]
@@ -191,6 +197,11 @@ def _read_jsonl(path: Path, fields: tuple[str, ...]) -> list[dict[str, Any]]:
             raise ValueError(f"{path}, line {number}: expected a JSON object, got {line!r:.80} ({error})") from error
         missing = [name for name in fields if not isinstance(row, dict) or name not in row]
         if missing:
-            raise ValueError(f"{path}, line {number}: field {missing[0]!r} is missing")
+            raise ValueError(
+                f"{path}, line {number}: expected a JSON object with field {missing[0]!r}, got {line!r:.80}"
+            )
+        wrong = [name for name in fields if name != "choices" and not isinstance(row[name], str)]
+        if wrong:
+            raise ValueError(f"{path}, line {number}, field {wrong[0]!r}: expected text, got {row[wrong[0]]!r:.80}")
         rows.append(row)
     return rows

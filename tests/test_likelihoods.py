@@ -191,7 +191,7 @@ def real_chains(root) -> list[Trace]:
     """200 short real chains: 120 of GSM8K's example models, 40 of prmbench, 40 of mrben."""
 
     def short(question: str, response: str) -> bool:
-        return 0 < len(response) < 700 and len(question) < 450
+        return 0 < len(response) < 450 and len(question) < 350
 
     out = []
     for line in (root / "gsm8k" / "example_model_solutions.jsonl").read_text(encoding="utf-8").splitlines():

@@ -30,18 +30,13 @@ def run(args: argparse.Namespace) -> int:
     from ..lm_eval import include_path
 
     _section("lm-evaluation-harness")
-    _run(
-        args.out / "lm-eval.log",
-        ["lm-eval", "run", "--model", "hf", "--model_args", f"pretrained={model},dtype=float32"]
-        + ["--include_path", include_path(), "--tasks", "stepgauge_demo", "--batch_size", "8"]
-        + ["--apply_chat_template", "--output_path", str(lm_eval_out), "--log_samples", *limit],
-    )
+    model_args = f"pretrained={model},dtype=float32"
+    lm_eval = ["lm-eval", "run", "--model", "hf", "--model_args", model_args, "--include_path", include_path()]
+    lm_eval += ["--tasks", "stepgauge_demo", "--apply_chat_template", "--batch_size", "8", "--log_samples"]
+    _run(args.out / "lm-eval.log", [*lm_eval, "--output_path", str(lm_eval_out), *limit])
     _section("Inspect")
-    _run(
-        args.out / "inspect.log",
-        ["inspect", "eval", "stepgauge/demo", "--model", "hf/smollm2", "-M", f"model_path={model}"]
-        + ["--log-dir", str(inspect_out), *limit],
-    )
+    inspect = ["inspect", "eval", "stepgauge/demo", "--model", "hf/smollm2", "-M", f"model_path={model}"]
+    _run(args.out / "inspect.log", [*inspect, "--log-dir", str(inspect_out), *limit])
     _section("one chain, step by step")
     newest = max(lm_eval_out.rglob("samples_stepgauge_demo_arithmetic_*.jsonl"), key=lambda path: path.stat().st_mtime)
     show_chains(newest, limit=1)

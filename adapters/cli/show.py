@@ -16,7 +16,9 @@ from .errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="samples_*.jsonl of lm-eval, an Inspect log, or ChainScore JSONL")
+    parser.add_argument(
+        "path", type=Path, help="lm-eval samples_*.jsonl, an Inspect log, ChainScore JSONL, or a folder of them"
+    )
     parser.add_argument("--id", help="show only the chain with this id")
     parser.add_argument("--limit", type=int, default=1, help="how many chains to show (default 1)")
     parser.add_argument("--width", type=int, help="columns (default: the terminal's)")
@@ -29,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
 def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, width: int | None = None) -> None:
     """Print up to `limit` chains of a file. Raises UserError when there is none."""
+    path = _newest_in(path) if path.is_dir() else path
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     columns = width or min(shutil.get_terminal_size((120, 24)).columns, 160)
@@ -43,6 +46,14 @@ def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, widt
     if not shown:
         which = f"no chain with id {chain_id!r}" if chain_id is not None else "no scored chain"
         raise UserError(f"{path}: {which} in this file")
+
+
+def _newest_in(folder: Path) -> Path:
+    """The newest samples file or Inspect log below a folder."""
+    found = [path for pattern in ("samples_*.jsonl", "*.eval") for path in folder.rglob(pattern)]
+    if not found:
+        raise UserError(f"{folder}: no samples_*.jsonl (lm-eval's --log_samples) and no Inspect log in this folder")
+    return max(found, key=lambda path: path.stat().st_mtime)
 
 
 def read_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:

@@ -19,7 +19,7 @@ class Token(NamedTuple):
 
     Attributes:
         kind: "num", "vulgar" (½), "op" (text is one of + - * / ^), "(", ")", "%", "!", "sup" (text is the exponent),
-            "word", "rel" (=), "approx" (≈), "is" (= in words), "cmp" (<, ≠, …), "nl", "punct", "frac", "sqrt", or
+            "word", "ellipsis", "rel" (=), "approx" (≈), "is" (= in words), "cmp" (<, ≠, …), "nl", "punct", "frac", "sqrt", or
             "bad": something that is no arithmetic (an unknown LaTeX command, a subscript).
         text: canonical for operators, else as written.
         start, end: half-open span in the text given to `tokenize`.
@@ -42,7 +42,7 @@ class Token(NamedTuple):
 _SPACES = "\u2009\u202f\u00a0"
 _PATTERN = re.compile(
     rf"""
-    (?P<nl>\n|\\\\)
+    (?P<nl>\n|\\\\|\\[\[\]]|\$\$)
   | (?P<space>[^\S\n]+ | \\[,;:!\ >] | ~(?!=) | & | \\(?:quad|qquad|displaystyle|textstyle|limits|nobreak|hfill)\b)
   | (?P<note><<[^<>\n]{{0,300}}>>)
   | (?P<num>[0-9]{{1,3}}(?:(?:,|\{{,\}}|,\\!|[{_SPACES}])[0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?
@@ -60,14 +60,15 @@ _PATTERN = re.compile(
   | (?P<minus>[−–‒﹣])
   | (?P<approx>\\(?:approx|simeq|approxeq)(?![A-Za-z]) | [≈≃≅] | ~=)
   | (?P<cmp>\\(?:neq?|leq?|geq?|lt|gt|implies|iff|to|equiv|Rightarrow|rightarrow|Leftrightarrow|Longrightarrow
-        |longrightarrow|therefore|because|ldots|dots|cdots)(?![A-Za-z])
-      | =>|=<|[<>!:]=+>?|-+>|<-+|[<>]+|[≠≤≥≡→⇒⇔⟹∴∵…])
+        |longrightarrow|therefore|because)(?![A-Za-z])
+      | =>|=<|[<>!:]=+>?|-+>|<-+|[<>]+|[≠≤≥≡→⇒⇔⟹∴∵])
+  | (?P<ellipsis>\.{{2,}} | … | \\(?:[lcvd]?dots|dotsb|dotsc)(?![A-Za-z]))
   | (?P<rules>={{3,}})
   | (?P<rel>==|=)
   | (?P<degree>\^\s?\{{?\s?\\circ(?![A-Za-z])\s?\}}? | \\(?:degree|textdegree|circ)(?![A-Za-z]) | °)
   | (?P<percent>\\?%)
   | (?P<money>\\\$|\$|[€£¥₹¢])
-  | (?P<maths>\\[()\[\]])
+  | (?P<maths>\\[()])
   | (?P<power>\*\*+|\^)
   | (?P<star>\*) | (?P<plus>\+) | (?P<hyphen>-) | (?P<slash>//+|/)
   | (?P<open>[(\[{{]) | (?P<close>[)\]}}])
@@ -75,7 +76,6 @@ _PATTERN = re.compile(
   | (?P<sup>[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
   | (?P<vulgar>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])
   | (?P<word>(?:[^\W\d_]+['’])?[^\W\d_]+)
-  | (?P<dots>\.{{2,}})
   | (?P<punct>[.,;:?"“”|`•#])
   | (?P<bad>\\[A-Za-z]+ | .)
     """,
@@ -91,7 +91,7 @@ _SIMPLE = {
     "close": (")", ""),
     "percent": ("%", "%"),
     "rules": ("cmp", ""),
-    "dots": ("cmp", ""),
+    "ellipsis": ("ellipsis", ""),
 }
 _GROUPS = {"inner": "text", "top": "fracdigits", "bottom": "fracdigits"}
 _OPERAND_ENDS = ("num", "vulgar", ")", "%", "!", "sup")
@@ -136,6 +136,9 @@ def _scan(text: str, start: int, end: int) -> tuple[list[Token], list[Note]]:
             sign = "¢" if match.group() == "¢" else match.group()[-1]
             if out and out[-1].end == begin and out[-1].kind == "num" and not out[-1].money:
                 out[-1] = out[-1]._replace(money=sign)
+            if sign == "$" and money == "$" and text[money_end:begin].isspace():
+                # One formula ends and the next begins.
+                out.append(Token("punct", "$", begin, begin))
             money, money_end, touching = sign, stop, False
         else:
             written = match.group()
@@ -292,7 +295,7 @@ def _is_fraction(raw: Sequence[Token], i: int) -> bool:
     return i >= 6 and raw[i].text == "}" and any(token.kind == "frac" for token in raw[i - 6 : i])
 
 
-def numeric_value(vulgar: str) -> tuple[int, int]:
+def vulgar_fraction(vulgar: str) -> tuple[int, int]:
     """Numerator and denominator of a vulgar fraction character."""
     top, _, bottom = unicodedata.normalize("NFKC", vulgar).partition("⁄")
     return int(top), int(bottom)

@@ -49,6 +49,15 @@ SCALES = {
 }
 COUNTS = frozenset("dozen dozens pair pairs score gross couple half halves".split())
 
+# Words that end a unit: what follows is another clause or belongs to another number.
+CONNECTIVES = frozenset(
+    "and or nor but so then thus hence therefore because since as if when while where which who that we i you he she they"
+    " it is are was were be equals equal gives makes get gets has have had".split()
+)
+# Words that may stand directly before a calculation whose result follows "is".
+OPENERS = CONNECTIVES | frozenset("now first next finally note that total also".split())
+PREPOSITIONS = frozenset("of per for in on at by from to with each every into out".split())
+
 DETERMINERS = frozenset("the a an her his their its this that these those my our your another only just about".split())
 
 # Words that change the value of the number behind them, so that it cannot start an expression.

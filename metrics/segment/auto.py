@@ -13,6 +13,7 @@ from .tags import has_tags, sections
 
 # A step is taken to be about one to three sentences; in a long chain, up to six.
 _SENTENCES_PER_STEP = 3
+_MAX_CHOICES = 50  # sections between tags with a choice of their own; a response full of stray tags stays cheap
 _ANNOUNCEMENT = 400  # characters at the end of a chain in which an announcement of the answer is looked for
 _BREAK = re.compile(r"(?<=[.!?:)\]$。])\s{1,8}(?=[A-Z\\$*(])|(?<=。)")
 _LONG_CHAIN, _SENTENCES_PER_LONG_STEP = 10, 6
@@ -69,17 +70,25 @@ def split_think(text: str) -> list[Span]:
     behind the closing tag belongs to the chain: its steps are kept, and those that only announce the answer are
     flagged as `final_answer`, as anywhere else.
     """
-    return [
-        (start + a, start + b)
-        for start, end in sections(text)
-        for a, b in choose_layout(text[start:end]).split(text[start:end])
-    ]
+    return _think(text)[0]
 
 
 def resolve_think(text: str) -> Splitter:
-    """The `think` splitter, named with what it chose inside: "think:paragraphs+sentences"."""
-    inside = [choose_layout(text[start:end]).name for start, end in sections(text)]
-    return Splitter(f"{THINK.name}:{'+'.join(dict.fromkeys(inside))}" if inside else THINK.name, split_think)
+    """The `think` splitter for `text`, named with what it chose inside: "think:paragraphs+sentences"."""
+    spans, chosen = _think(text)
+    return Splitter(f"{THINK.name}:{'+'.join(chosen)}" if chosen else THINK.name, lambda _: spans)
+
+
+def _think(text: str) -> tuple[list[Span], list[str]]:
+    """Spans, and the names of the splitters used, each once, in order."""
+    spans: list[Span] = []
+    names: dict[str, None] = {}
+    for index, (start, end) in enumerate(sections(text)):
+        inside = text[start:end]
+        splitter = choose_layout(inside) if index < _MAX_CHOICES else LINES
+        names[splitter.name] = None
+        spans += [(start + a, start + b) for a, b in splitter.split(inside)]
+    return spans, list(names)
 
 
 def _count_reasoning(text: str, spans: list[Span]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sentencex import get_sentence_boundaries  # pyright: ignore[reportMissingImports] (a binary module without stubs)
+from sentencex import get_sentence_boundaries  # pyright: ignore (a binary module without stubs)
 
 from .base import Span, Splitter
 from .blocks import display_blocks

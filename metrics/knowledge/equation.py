@@ -1,0 +1,226 @@
+"""Decides whether a written equation holds: exactly, as a rounding to the digits shown, or not at all.
+
+An equation is called wrong only when it is wrong under every reading its notation allows, and when neither rounding nor
+a conversion of units that is not spelled out could explain the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .arithmetic_tokens import Token, tokenize
+from .arithmetic_value import Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
+from .types import Label
+from .units import mixes_scales
+
+MAX_CLAIM_CHARACTERS = 1000
+# A number shown with decimals may stand for a value this far off, a whole number shown for a fraction this far.
+_ROUNDED_DECIMALS = Fraction(5, 100)
+_ROUNDED_WHOLE = Fraction(1, 100)
+# What double-precision arithmetic may be off by after a few operations ("0.1 * 3 = 0.30000000000000004").
+_FLOATING_POINT = Fraction(1, 10**12)
+_APPROXIMATE = Fraction(1, 100)
+_APPROXIMATE_AT_BEST = Fraction(1, 10)
+
+RELATIONS = frozenset(("rel", "approx", "is", "isabout"))
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One relation with its two sides as tokens."""
+
+    left: Sequence[Token]
+    right: Sequence[Token]
+    approximate: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether an equation holds and one line that says why. `label` None: it could not be evaluated."""
+
+    label: Label | None
+    reason: str
+
+
+def read(text: str) -> Equation:
+    """The equation that `text` is, all of it.
+
+    Raises:
+        NotArithmetic: it is none, or has more than one relation, or is longer than MAX_CLAIM_CHARACTERS.
+    """
+    if len(text) > MAX_CLAIM_CHARACTERS:
+        raise NotArithmetic(f"{len(text)} characters are more than {MAX_CLAIM_CHARACTERS}")
+    tokens, _ = tokenize(text)
+    relations = [i for i, token in enumerate(tokens) if token.kind in RELATIONS]
+    if len(relations) != 1:
+        raise NotArithmetic(f"an equation has one relation, found {len(relations)}")
+    middle = relations[0]
+    equation = Equation(tokens[:middle], tokens[middle + 1 :], tokens[middle].kind in ("approx", "isabout"))
+    if not (equation.left and equation.right):
+        raise NotArithmetic("a side of the equation is empty")
+    return equation
+
+
+def compare(equation: Equation, text: str) -> Comparison:
+    """Whether the equation holds. `text` is what the tokens' spans refer to; reasons quote it.
+
+    Raises:
+        NotArithmetic: a side is no expression over numbers, or the equation has no operation in it.
+    """
+    try:
+        plain = _compare(equation, text, Reading.PLAIN)
+    except (BoundExceeded, Undefined) as error:
+        return Comparison(None, str(error))
+    label, reason, amounts = plain
+    if label == "supported":
+        return Comparison(label, reason)
+    for other in sorted(amounts[0].readings | amounts[1].readings, key=lambda r: r.value):
+        try:
+            tried, why, _ = _compare(equation, text, other)
+        except (NotArithmetic, BoundExceeded, Undefined):
+            continue
+        if tried == "supported":
+            return Comparison(tried, f"{why}, {other.value}")
+    return Comparison(label, reason)
+
+
+def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, str, tuple[Amount, Amount]]:
+    left = evaluate(equation.left, reading)
+    right = evaluate(equation.right, reading)
+    if not left.operations + right.operations:
+        raise NotArithmetic("no operation on either side")
+    written = _written(equation.left, text), _written(equation.right, text)
+    label, reason = _decide(left, right, equation.approximate, written)
+    if label == "contradicted" and (why := _unspoken_units(left, right)):
+        label, reason = "insufficient", f"{reason}; {why}"
+    return label, reason, (left, right)
+
+
+def _decide(left: Amount, right: Amount, approximate: bool, written: tuple[str, str]) -> tuple[Label, str]:
+    # `computed` is the side to evaluate, `shown` the one that may be a rounded result.
+    swap = left.decimals is not None and right.decimals is None
+    computed, shown = (right, left) if swap else (left, right)
+    source, target = (written[1], written[0]) if swap else written
+    exact, given = computed.value, shown.value
+    if exact == given:
+        if shown.operations and shown.decimals is None:
+            return "supported", f"{source} = {render(exact)} and {target} = {render(given)}"
+        return "supported", f"{source} = {render(exact)}"
+    if shown.decimals is None:
+        return _decide_expressions(exact, given, approximate, f"{source} = {render(exact)}, but {target} = {render(given)}")
+    off = _relative(exact, given)
+    if shown.decimals >= 9 and off <= _FLOATING_POINT:
+        return "supported", f"{source} = {render(exact)}, shown as a floating-point number"
+    value = f"{source} = {render(exact)}"
+    if how := _rounding(exact, shown):
+        places = f"{max(shown.decimals, 0)} decimals" if shown.decimals > 0 else "a whole number"
+        said = f"{value}, shown as {target} ({how} to {places})"
+        limit = _ROUNDED_DECIMALS if shown.decimals > 0 else _ROUNDED_WHOLE
+        if (approximate and how == "rounded") or off <= limit:
+            return "supported", said
+        return "insufficient", f"{value}; {target} may be that {how} to {places}"
+    if approximate:
+        if off <= _APPROXIMATE or _rounded_at_zeros(exact, shown):
+            return "supported", f"{value}, about {target}"
+        if off <= _APPROXIMATE_AT_BEST:
+            return "insufficient", f"{value}; {target} is {float(off):.1%} off"
+    return "contradicted", f"{value}, not {target}"
+
+
+def _decide_expressions(exact: Fraction, given: Fraction, approximate: bool, said: str) -> tuple[Label, str]:
+    """Both sides are computed: nothing shows how many digits were meant."""
+    off = _relative(exact, given)
+    if approximate:
+        label: Label = "supported" if off <= _APPROXIMATE else "insufficient" if off <= _APPROXIMATE_AT_BEST else "contradicted"
+        return label, said
+    fractional = exact.denominator != 1 or given.denominator != 1
+    if fractional and off <= _APPROXIMATE:
+        return "insufficient", f"{said}; rounding may explain the difference"
+    return "contradicted", said
+
+
+def _relative(exact: Fraction, given: Fraction) -> Fraction:
+    return abs(exact - given) / max(abs(exact), abs(given))
+
+
+def _rounding(exact: Fraction, shown: Amount) -> str:
+    """How `exact` becomes the number shown: "rounded", "cut", or "" when neither gives it."""
+    assert shown.decimals is not None
+    if shown.decimals <= 0 and exact.denominator == 1 and not shown.is_percentage and shown.decimals == 0:
+        return ""
+    scale = Fraction(10) ** shown.decimals
+    scaled, digits = exact * scale, shown.value * scale
+    if abs(scaled - digits) <= Fraction(1, 2):
+        return "rounded"
+    # Cut off: nearer to zero than the value, by less than one unit of the last digit.
+    if abs(scaled - digits) < 1 and abs(digits) < abs(scaled) and digits * scaled >= 0:
+        return "cut"
+    return ""
+
+
+def _rounded_at_zeros(exact: Fraction, shown: Amount) -> bool:
+    """Whether `shown` is `exact` rounded to tens, hundreds, …, as its trailing zeros allow."""
+    return any(abs(exact - shown.value) <= Fraction(10**zeros, 2) for zeros in range(1, min(shown.trailing_zeros, 40) + 1))
+
+
+def _unspoken_units(left: Amount, right: Amount) -> str:
+    """Why the numbers alone do not decide, or ""."""
+    words = sorted(left.units | right.units)
+    if mixed := mixes_scales(words):
+        return f"{mixed[0]} and {mixed[1]} differ in scale"
+    for amount, other in ((left, right), (right, left)):
+        if amount.is_fraction and not other.operations:
+            return "the fraction may name a part of something"
+        if amount.is_percentage and other.operations:
+            return "the percentage may name a part of something"
+        if all("%" in units for units in amount.term_units) and "%" not in other.units and amount.operations:
+            if len(amount.term_units) > 1:
+                return "percentages may be of something"
+        if len(amount.term_units) > 1:
+            named = [units - {"%"} for units in (*amount.term_units, *other.term_units) if units - {"%"}]
+            if any(not (a & b) for a, b in zip(named, named[1:], strict=False)):
+                return "the terms have different units"
+    return ""
+
+
+def _written(tokens: Sequence[Token], text: str) -> str:
+    """A side as it stands in the text, without the unit words behind it, on one line."""
+    end = len(tokens)
+    while end > 1 and unit_end(tokens, end - 1, end) == end:
+        end -= 1
+    begin = 0
+    while end - begin > 2 and tokens[begin].text == "{" and tokens[end - 1].text == "}" and tokens[begin].kind == "(":
+        begin, end = begin + 1, end - 1
+    start = tokens[begin].start
+    if tokens[begin].money and start and text[start - 1] in "$€£¥₹":
+        start -= 1
+    words = text[start : tokens[end - 1].end].split()
+    return shorten(" ".join(word for word in words if word not in ("&", "\\\\")))
+
+
+def shorten(text: str, width: int = 120) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def render(value: Fraction) -> str:
+    """A number for a person: 24, 0.125, 10/3 (about 3.3333)."""
+    sign, value = ("-" if value < 0 else ""), abs(value)
+    if value.denominator == 1:
+        digits = str(value.numerator)
+        return sign + (digits if len(digits) <= 30 else f"{digits[:6]}… ({len(digits)} digits)")
+    rest = value.denominator
+    twos = fives = 0
+    while rest % 2 == 0 and twos <= 12:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0 and fives <= 12:
+        rest, fives = rest // 5, fives + 1
+    places = max(twos, fives)
+    if rest == 1 and places <= 12 and value < 10**18:
+        scaled = str(value.numerator * 10**places // value.denominator).rjust(places + 1, "0")
+        return f"{sign}{scaled[:-places]}.{scaled[-places:]}"
+    about = f"{float(value):.6g}" if 10**-300 < value < 10**300 else "beyond a float"
+    if len(str(value.numerator)) + len(str(value.denominator)) <= 24:
+        return f"{sign}{value.numerator}/{value.denominator} (about {sign}{about})"
+    return f"about {sign}{about}"
