@@ -21,7 +21,8 @@ _PLAIN_CHARS: dict[int, str | None] = {
     ord("’"): "'",
     **dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"), None),
 }
-_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|\\[,;! ]|(?<=\d)[ '](?=\d{3}(?:\D|$)))(?=\d{3})")
+# A plain space is left out: "100 200" may be two numbers.
+_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|\\[,;! ]|[\u00a0\u2009\u202f'’])(?=\d{3}(?!\d))")
 _FRAC = re.compile(r"\\[dtc]?frac\s?(?:\{\s?(-?\d{1,40})\s?\}\s?\{\s?(\d{1,40})\s?\}|(\d)\s?(\d))")
 _WRAPPER = re.compile(
     r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|mbox|boxed|fbox|operatorname|left|right|displaystyle)(?![a-zA-Z])"
@@ -210,9 +211,8 @@ def _short_gold(word: str) -> _ShortGold:
 
 
 def _normalise(text: str) -> str:
-    text = text.translate(_PLAIN_CHARS)
-    if "\\" in text or "{" in text:
-        text = _THOUSANDS.sub(",", text)
+    text = _THOUSANDS.sub(",", text).translate(_PLAIN_CHARS)
+    if "\\" in text:
         text = _FRAC.sub(lambda m: f" {m[1] or m[3]}/{m[2] or m[4]} ", text)
     text = _WRAPPER.sub(" ", text)
     text = _SIGNED_MONEY.sub("", _ESCAPED.sub(r"\1", text))

@@ -75,7 +75,7 @@ _REVERSED = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = r"[-+−~≈]?\s?(?:US)?[$€£¥₹]?\s?[-−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:\s?/\s?\d+)?(?:\.(?!\d))?\s?[%°]?"
-_OPTION = r"(?:(?:option|choice|answer)(?:\s|_))?[(\[]?[A-Ja-j][)\]]?"
+_OPTION = r"(?:(?:option|choice|answer)(?:\s|_))?[(\[]?(?-i:[A-J])[)\]]?"
 _BARE = re.compile(rf"[\"'“”]?(?:{_NUMBER}|(?:[a-zA-Z]\s?=\s?)?{_BOX}|{_OPTION})[\"'“”]?", re.IGNORECASE)
 _VALUE = re.compile(
     rf"(?:{_NUMBER}(?:\s?[^\W\d_]{{1,20}}\.?){{0,4}}|{_BOX}|[(\[]?[A-J][)\]]?|yes|no|maybe)", re.IGNORECASE
@@ -125,11 +125,14 @@ def announced(step_text: str) -> str | None:
         return suffix["answer"].strip()
     text, boxes = _fold_boxes(step_text)
     text = _MATH_DOLLAR.sub("", _MARKUP.sub("", _BOILERPLATE.sub("", text))).replace("\\_", "_")
-    text = text[_end(_LEAD, text) :].strip()
+    lead = _end(_LEAD, text)
+    # A bare "5" announces itself; the fifth item of a list, "3. 5", does not.
+    bare = not any(char.isdigit() for char in text[:lead])
+    text = text[lead:].strip()
     sentences = [" ".join(part.split()) for part in _SENTENCE_BREAK.split(text)]
     found: list[str] = []
     for sentence in filter(None, sentences):
-        answer = _read(sentence)
+        answer = _read(sentence, bare)
         if answer is None:
             return None
         found.append(answer)
@@ -141,7 +144,7 @@ def announced(step_text: str) -> str | None:
     return last
 
 
-def _read(sentence: str) -> str | None:
+def _read(sentence: str, bare: bool) -> str | None:
     """The answer announced by one sentence, its white space collapsed; None where it says anything else."""
     text = _skip(_CONNECTIVE, sentence, 3)
     label = _A_LABEL.match(text)
@@ -158,7 +161,7 @@ def _read(sentence: str) -> str | None:
         if "solution" in said and ":" not in said and not _is_value(rest):
             return None  # "The solution is increasing": mathematics, not an announcement
         return _short(rest)
-    if _fullmatch(_BARE, text):
+    if bare and _fullmatch(_BARE, text):
         return _tidy(text)
     reverse = _REVERSED.match(text.rstrip(" .!"))
     if reverse and _is_value(reverse[1]):
@@ -272,7 +275,7 @@ def extract_answer(response: str) -> str | None:
     tail = response[-_TAIL:]
     box = _last_box(tail)
     cue = next(iter(deque(_CUE.finditer(tail), maxlen=1)), None)
-    if box and (cue is None or cue.start() <= box[0] or box[0] < cue.end()):
+    if box and (cue is None or cue.start() <= box[0]):
         return box[1][:200]
     if cue is None:
         return None

@@ -1,11 +1,91 @@
-"""PLACEHOLDER by the lead so that imports work until the knowledge helper overwrites this file."""
+"""The Knowledge Index: the share of a chain's checkable steps whose knowledge is right.
 
-from .chain import ChainMetric
+Paper: arXiv 2506.02126, section 3.4. There a step without a checkable claim counts as right; here it is left out, and
+`ki_coverage` says how much of the chain `ki` speaks for. `ki_paper` gives the published rule.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from .chain import Chain, ChainMetric
+from .knowledge.types import Verdict
 from .missing import Missing
 
-
-def _none(chain):
-    raise Missing("placeholder")
+StepOutcome = Literal["consistent", "inconsistent", "uncheckable", "unscored"]
 
 
-KI_METRICS = tuple(ChainMetric(n, _none, True) for n in ("ki", "ki_paper", "ki_coverage"))
+def step_outcome(verdicts: Sequence[Verdict]) -> StepOutcome:
+    """What the verdicts on a step's claims say of the step.
+
+    "inconsistent" if any claim is contradicted; else "unscored" if a claim's judge failed; else "consistent" if any
+    claim is supported; else "uncheckable".
+    """
+    labels = {verdict.label for verdict in verdicts}
+    if "contradicted" in labels:
+        return "inconsistent"
+    if None in labels:
+        return "unscored"
+    return "consistent" if "supported" in labels else "uncheckable"
+
+
+def ki(chain: Chain) -> float:
+    """Consistent steps / checkable steps, 0 to 1. Raises Missing where no step is checkable."""
+    counts = _outcomes(chain)
+    checkable = counts["consistent"] + counts["inconsistent"]
+    if checkable:
+        return counts["consistent"] / checkable
+    if counts["unscored"]:
+        raise Missing(f"no step could be judged: {_errors(chain)}")
+    raise Missing("no checkable step")
+
+
+def ki_coverage(chain: Chain) -> float:
+    """Checkable steps / steps, 0 to 1. Raises Missing where there are no steps, or none could be judged."""
+    counts = _outcomes(chain)
+    if counts["unscored"] == counts.total_steps:
+        raise Missing(f"no step could be judged: {_errors(chain)}")
+    return (counts["consistent"] + counts["inconsistent"]) / counts.total_steps
+
+
+def ki_paper(chain: Chain) -> float:
+    """KI as published: (consistent + uncheckable) / steps, without steps whose judge failed.
+
+    Raises Missing where that leaves no step.
+    """
+    counts = _outcomes(chain)
+    scored = counts.total_steps - counts["unscored"]
+    if not scored:
+        raise Missing(f"no step could be judged: {_errors(chain)}")
+    return (counts["consistent"] + counts["uncheckable"]) / scored
+
+
+class _Outcomes(Counter[StepOutcome]):
+    @property
+    def total_steps(self) -> int:
+        return sum(self.values())
+
+
+def _outcomes(chain: Chain) -> _Outcomes:
+    if chain.verdicts is None:
+        raise Missing("knowledge was not judged")
+    if not chain.steps:
+        raise Missing("no steps")
+    return _Outcomes(step_outcome(verdicts) for verdicts in chain.verdicts)
+
+
+def _errors(chain: Chain) -> str:
+    """The most frequent errors of the chain's verdicts, with the judges' names."""
+    counts = Counter(
+        f"{verdict.judge}: {verdict.error}" for verdicts in chain.verdicts or () for verdict in verdicts if verdict.error
+    )
+    return "; ".join(f"{error} ({n}×)" if n > 1 else error for error, n in counts.most_common(3))
+
+
+KI_METRICS: tuple[ChainMetric, ...] = (
+    ChainMetric("ki", ki, True, "share", "checkable steps whose claims hold (Knowledge Index)"),
+    ChainMetric("ki_paper", ki_paper, True, "share", "Knowledge Index as published: uncheckable steps count as right"),
+    ChainMetric("ki_coverage", ki_coverage, None, "share", "steps with a claim that could be decided"),
+)

@@ -9,7 +9,8 @@ import logging
 import os
 import shutil
 import tempfile
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,14 +111,16 @@ def convert_gguf(gguf: Path) -> Path:
     try:
         where: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
         tokenizer = AutoTokenizer.from_pretrained(**where)
-        quantized = AutoModelForCausalLM.from_pretrained(**where, dtype="float32")
+        with _quiet():
+            quantized = AutoModelForCausalLM.from_pretrained(**where, dtype="float32")
         # save_pretrained refuses a model that remembers having been GGUF-quantized; a fresh one does not.
         config = AutoConfig.from_pretrained(**where)
         config.dtype = "float32"
         fresh = AutoModelForCausalLM.from_config(config)
         fresh.load_state_dict(quantized.state_dict())
         fresh.generation_config = quantized.generation_config
-        fresh.save_pretrained(scratch)
+        with _quiet():
+            fresh.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         _publish(scratch, target)
     except _LOAD_ERRORS as error:
@@ -235,12 +238,17 @@ def load(
     shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch_dtype, **shared)
-        model.to(device).eval()  # type: ignore[call-arg]
+        with _quiet():
+            found: Any = AutoModelForCausalLM.from_pretrained(
+                source, dtype=torch_dtype, output_loading_info=True, **shared
+            )
+        model, report = found
+        model.to(device).eval()
     except _LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
+    # transformers fills what a checkpoint lacks with random numbers, and only logs it.
+    if absent := sorted(report["missing_keys"]):
+        raise ScorerError(f"scorer {scorer!r}: its weights lack {len(absent)} tensors, the first is {absent[0]!r}")
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,
@@ -250,6 +258,20 @@ def load(
         dtype=str(model.dtype).removeprefix("torch."),
         device=device,
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' own progress bars, which would break into ours and into quiet logs."""
+    from transformers.utils import logging as hf_logging
+
+    shown = hf_logging.is_progress_bar_enabled()
+    hf_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            hf_logging.enable_progress_bar()
 
 
 def _first_line(error: BaseException) -> str:

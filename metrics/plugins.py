@@ -97,6 +97,12 @@ def load_plugins(only: str | None = None) -> Registry:
     return out
 
 
+def plugin_metrics() -> list[str]:
+    """Names of the chain metrics that installed plugins, not stepgauge itself, bring."""
+    own = _own_distribution()
+    return [name for (kind, name), source in registry().sources.items() if kind == "metrics" and source != own]
+
+
 def lookup(kind: str, things: Mapping[str, Thing], name: str) -> Thing:
     """`things[name]`, or a ValueError that names what was asked for and the nearest valid name."""
     if name not in things:

@@ -54,7 +54,11 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
 def printable(text: str) -> str:
     """`text` without control and formatting characters, which could move the cursor or hide what follows."""
     return "".join(
-        " " if char in "\n\t\r" else "\ufffd" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") else char
+        " "
+        if char in "\n\t\r\u2028\u2029"
+        else "\ufffd"
+        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")
+        else char
         for char in text
     )
 

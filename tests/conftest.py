@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests never look things up on the hub. Set before anything imports huggingface_hub, which reads it once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

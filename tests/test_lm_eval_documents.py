@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -36,7 +37,11 @@ METALS = ["Zinc", "Iron", "Lead"]
     ("doc", "config", "expected"),
     [
         ({"answer": "He has 6*12=72.\n#### 72"}, {}, (["72"], None)),
-        ({"answer": "He has 6*12=72.\n#### 72"}, {"doc_to_target": "{{answer.split('####')[-1].strip()}}"}, (["72"], None)),
+        (
+            {"answer": "He has 6*12=72.\n#### 72"},
+            {"doc_to_target": "{{answer.split('####')[-1].strip()}}"},
+            (["72"], None),
+        ),
         ({"answer": "The answer is 72."}, {}, (["72"], None)),
         ({"answer": "First, 6*12=72.\nThe answer is 72."}, {}, (["72"], None)),
         ({"answer": "We get $x = \\boxed{\\frac{1}{2}}$."}, {}, (["\\frac{1}{2}"], None)),
@@ -89,9 +94,8 @@ def test_templates_of_the_user_win(gold, choices, expected):
 )
 def test_no_gold_answer_is_missing_and_says_why(doc, config, choices, reason):
     task, first = make_task({"question": "What?", "answer": doc["answer"] if config == {} else 0}, **config)
-    with pytest.raises(Missing, match=".") as caught:
+    with pytest.raises(Missing, match=re.escape(reason)):
         gold_and_choices(task, {**first, **doc}, None, choices)
-    assert reason in caught.value.reason
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,10 @@ def test_a_metric_of_the_task_with_the_name_of_ours_is_an_error():
 
 def test_sources_merge_from_environment_to_task_to_metadata(monkeypatch):
     monkeypatch.setenv(ENVIRONMENT, json.dumps({"scorer": "a", "splitter": "lines", "epsilon": 0.1}))
-    given = {"stepgauge": {"scorer": "b", "metrics": "ki, n_steps"}, "metadata": {"stepgauge": {"splitter": "sentences"}}}
+    given = {
+        "stepgauge": {"scorer": "b", "metrics": "ki, n_steps"},
+        "metadata": {"stepgauge": {"splitter": "sentences"}},
+    }
     options = read_options("sums", given)
     assert options.gauge == {"scorer": "b", "splitter": "sentences", "epsilon": 0.1}
     assert options.metrics == ("ki", "n_steps")

@@ -157,9 +157,11 @@ def test_a_task_without_any_scored_chain_shows_nan_and_not_zero():
 def test_a_response_that_is_not_text_costs_its_own_document_only(response):
     docs = [APPLES, COINS]
     script = {**CHAINS, COINS["question"]: [response]}
-    task = config(docs, filter_list=[{"name": "none", "filter": [{"function": "take_first"}]}], metric_list=[
-        {"metric": "bypass", "aggregation": "bypass", "higher_is_better": True}
-    ])
+    task = config(
+        docs,
+        filter_list=[{"name": "none", "filter": [{"function": "take_first"}]}],
+        metric_list=[{"metric": "bypass", "aggregation": "bypass", "higher_is_better": True}],
+    )
     results = evaluate(ScriptedLM(script), task)
     assert rows(results, "sums", "reasoning")["n_unscored"] == 1
     [chain] = json.loads(samples(results)[1]["filtered_resps"][0])["chains"]
@@ -177,7 +179,9 @@ def test_scoring_that_fails_keeps_accuracy_and_says_what_happened(tmp_path):
 
 
 def test_every_repeat_is_scored_averaged_and_its_spread_kept():
-    script = {APPLES["question"]: ["3 * 4 = 12.\nThe answer is 10.", "3 * 4 = 13.\nThen 13 - 2 = 11.\nThe answer is 11."]}
+    script = {
+        APPLES["question"]: ["3 * 4 = 12.\nThe answer is 10.", "3 * 4 = 13.\nThen 13 - 2 = 11.\nThe answer is 11."]
+    }
     results = evaluate(ScriptedLM(script), config([APPLES], repeats=2, stepgauge={"splitter": "lines"}))
     [sample] = samples(results)
     written = json.loads(sample["filtered_resps"][0])
@@ -255,7 +259,9 @@ def test_a_task_with_process_results_of_its_own_keeps_them():
             {"metric": "length", "aggregation": "mean", "higher_is_better": False},
         ],
     )
-    results = evaluate(ScriptedLM({"": ["So \\frac{3}{6} + \\frac{2}{6} = \\frac{5}{6}.\nThe answer is \\frac{5}{6}."]}), task)
+    results = evaluate(
+        ScriptedLM({"": ["So \\frac{3}{6} + \\frac{2}{6} = \\frac{5}{6}.\nThe answer is \\frac{5}{6}."]}), task
+    )
     assert rows(results, "sums", "none")["exact_match"] == 1
     assert rows(results, "sums", "none")["length"] > 10
     assert not math.isnan(rows(results, "sums", "reasoning")["infogain"])
@@ -268,7 +274,7 @@ class Shouting(ConfigurableTask):
         super().__init__(config={**(config or {}), "fewshot_delimiter": "\n"})
 
     def process_results(self, doc, results):
-        return {"shouts": int(str(results[0]).isupper())}
+        return {"shouts": int(str(results[0]).isupper() and doc["answer"] is not None)}
 
     def aggregation(self):
         return {"shouts": max}
@@ -281,7 +287,9 @@ def test_a_task_class_of_its_own_is_wrapped_by_reasoning():
     wrapped = reasoning(Shouting)
     assert issubclass(wrapped, Shouting)
     assert reasoning(Shouting) is wrapped
-    results = evaluate(ScriptedLM({"": ["SO IT IS 5 + 7 = 12.\nTHE ANSWER IS 12."]}), config([COINS], **{"class": wrapped}))
+    results = evaluate(
+        ScriptedLM({"": ["SO IT IS 5 + 7 = 12.\nTHE ANSWER IS 12."]}), config([COINS], **{"class": wrapped})
+    )
     assert rows(results, "sums", "flexible-extract")["shouts"] == 0  # "12" is not upper case
     assert "exact_match" not in rows(results, "sums", "flexible-extract")
     assert rows(results, "sums", "reasoning")["ki"] == 1.0
@@ -381,7 +389,7 @@ def test_gsm8k_stepgauge_is_lm_evals_gsm8k_cot(tmp_path, shared_data):
 
 
 def test_the_demo_group_runs_on_the_packaged_samples():
-    lm = ScriptedLM({"(A)": ["It is the pancreas. The answer is (B)."], "": ["So 4 * 3 = 12.\nThe answer is 14."]})
+    lm = ScriptedLM({"\nB. ": ["It is the pancreas. The answer is B."], "": ["So 4 * 3 = 12.\nThe answer is 14."]})
     results = evaluate(lm, "stepgauge_demo", include_path=include_path(), limit=2)
     print(make_table(results))
     print(make_table(results, "groups"))
@@ -393,4 +401,4 @@ def test_the_demo_group_runs_on_the_packaged_samples():
         assert math.isfinite(group[key]), key
     prompt = results["samples"]["stepgauge_demo_medical"][0]["arguments"][0][0]
     assert prompt.count("Question:") == 3
-    assert "The answer is (C)." in prompt
+    assert "The answer is C.\n\nQuestion:" in prompt

@@ -7,6 +7,7 @@ import shutil
 import sys
 
 import pytest
+from safetensors.torch import load_file, save_file
 from tiny_scorers import make_scorer
 
 from stepgauge.metrics import Gauge, ScorerError, Trace
@@ -31,6 +32,12 @@ def truncate_weights(folder):
 
 def no_weights(folder):
     (folder / "model.safetensors").unlink()
+
+
+def tensor_missing(folder):
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def bad_config(folder):
@@ -63,6 +70,12 @@ def test_damaged_folder_is_one_clear_error_naming_it(folder, damage):
     assert "\n" not in message
 
 
+def test_checkpoint_with_a_missing_tensor_is_refused_instead_of_filled_with_random_numbers(folder):
+    tensor_missing(folder)
+    with pytest.raises(ScorerError, match=r"weights lack 1 tensors, the first is 'model.layers.1.mlp.up_proj.weight'"):
+        Gauge(str(folder), device="cpu").score([TRACE])
+
+
 @pytest.mark.parametrize(
     ("scorer", "message"),
     [
@@ -73,8 +86,7 @@ def test_damaged_folder_is_one_clear_error_naming_it(folder, damage):
     ],
 )
 @pytest.mark.parametrize("door", ["preflight", "score"])
-def test_unknown_scorer_is_one_clear_error_from_either_door(scorer, message, door, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_unknown_scorer_is_one_clear_error_from_either_door(scorer, message, door):
     gauge = Gauge(scorer, device="cpu")
     with pytest.raises(ScorerError) as raised:
         gauge.preflight() if door == "preflight" else gauge.score([TRACE])

@@ -9,7 +9,6 @@ from inspect_ai._util.error import PrerequisiteError
 from rich.markup import escape
 from typing_extensions import TypedDict
 
-from ...metrics.plugins import registry
 from ...metrics.suggest import unknown_name
 
 
@@ -72,9 +71,3 @@ def check_names(scorer_name: str, given: dict[str, Any]) -> None:
 def as_list(value: Sequence[str] | str | None) -> tuple[str, ...]:
     """`-S metrics=ki` gives a text, `-S metrics=ki,infogain` a list."""
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
-
-
-def plugin_metrics() -> list[str]:
-    """Names of the chain metrics that installed plugins bring."""
-    sources = registry().sources.items()
-    return [name for (kind, name), source in sources if kind == "metrics" and source.split(" ")[0] != "stepgauge"]

@@ -13,10 +13,11 @@ from inspect_ai.solver import TaskState
 from typing_extensions import Unpack
 
 from ...metrics import ChainScore
+from ...metrics.plugins import plugin_metrics
 from ...metrics.suggest import unknown_name
 from .explanation import explain, fenced
 from .gauges import GaugeFailure, SharedGauge, shared_gauge
-from .options import LISTS, OptionError, Options, as_list, check_names, plugin_metrics
+from .options import LISTS, OptionError, Options, as_list, check_names
 from .traces import Reading, Unscorable, read_trace
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..trace import Step, Trace
 from .arithmetic_tokens import Note, Token, tokenize
-from .arithmetic_value import BoundExceeded, NotArithmetic, Undefined, evaluate, is_article, is_unit_word, unit_end
+from .arithmetic_value import BoundExceeded, NotArithmetic, Undefined, evaluate, is_article, is_glued_name, is_unit_word, unit_end
 from .base import ClaimExtractor
 from .equation import MAX_CLAIM_CHARACTERS, RELATIONS, Comparison, Equation, compare
 from .exact import EQUATION
@@ -25,7 +25,6 @@ from .units import (
     CONNECTIVES,
     DETERMINERS,
     FUNCTIONS,
-    GLUED_UNITS,
     LABELS,
     MEASURES,
     OF_AFTER,
@@ -39,7 +38,7 @@ _RELATION = re.compile(r"=|≈|≃|≅|\\approx|\\simeq|~=|\b(?:is|equals?)\b")
 # Arithmetic in these is not that of the integers.
 _OTHER_ARITHMETIC = re.compile(
     r"\\equiv|≡|\\p?mod\b|\\bmod|\bmod(?:ulo|ular)?\b|\bbase[- ](?:\$|\\\()?\d|\\mathbb\s?\{?[ZF]\}?_|\b[ZF]_?\{?\d|\bGF\(|ℤ"
-    r"|\b(?:binary|hexadecimal|octal)\b",
+    r"|\b(?:binary|hexadecimal|octal|remainders?|(?:units?|ones|last) digits?|last (?:two|three|\d) digits)\b",
     re.IGNORECASE,
 )
 # The letter x where it does not stand before a number, so that it names something.
@@ -52,8 +51,12 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.;!?](?=\s)|\n")
+_TEXT_END = re.compile(r"[^{}$\n]{0,60}\}")
 _SUPPOSED = re.compile(
-    r"\b(?:substitut|plug)[a-z]{0,5}\b.{0,80}\b(?:equations?|inequality)\b[^.]{0,40}$|\b(?:if|whether|suppose|assum\w{1,4}|unless)\s$",
+    r"\b(?:substitut|plug)[a-z]{0,5}\b.{0,80}\b(?:equations?|inequality)\b[^.]{0,40}$|\bequations?\s*[:,]?\s*[\\$(\[]*$"
+    # "B) 3/8 = 15/48": an option that is tried out.
+    r"|^[\s*-]*(?:\([A-J]\)|[A-J][).:])\s*\$?$|\b(?:choice|option)[ _]?\(?[A-J]\)?\s*[:,]?\s*\$?$"
+    r"|\b(?:if|whether|suppose|assum\w{1,4}|unless)\s\$?$",
     re.IGNORECASE,
 )
 _MAX_UNIT_WORDS = 8
@@ -165,6 +168,9 @@ class _Window:
                 if tried is not None and tried.label == "supported":
                     outcome, end = tried, shorter
                     break
+        if outcome.label == "contradicted" and next_chained >= 0 and _goes_into(left, right):
+            # "0.5 = 0.5/2 = 0.25": a calculation that starts from the last result.
+            return None, next_chained
         if not self._asserted(start, end, outcome):
             return None, next_chained
         bare = not any(token.kind in ("word", "%") or token.label for token in left)
@@ -188,6 +194,9 @@ class _Window:
             t.money and self.text[t.start - 1] in "$€£¥₹" for t in self.tokens[start + 1 : end]
         ):
             a -= 2 if self.text[a - 2 : a] == "\\$" else 1
+        last = self.tokens[end - 1]
+        if last.texted and last.text == self.text[last.start : last.end] and (closing := _TEXT_END.match(self.text, b)):
+            b = closing.end()
         pieces, position = [], a
         for note in self.notes:
             if a <= note.start and note.end <= b:
@@ -275,7 +284,7 @@ class _Window:
             if i < self.first:
                 return k
             token = tokens[i]
-            if token.kind == "word" and token.text.lower() in CONNECTIVES:
+            if token.kind == "word" and (token.text.lower() in CONNECTIVES or is_glued_name(tokens, i)):
                 return k
             if token.kind == "word" and (is_unit_word(token) or (i < k and is_article(tokens, i))):
                 i -= 1
@@ -285,10 +294,8 @@ class _Window:
                 i = opened - 1
             elif token.kind == "sup" and i and tokens[i - 1].kind == "word":
                 i -= 1
-            elif token.text in ("2", "3") and i > 1 and tokens[i - 1].text == "^" and tokens[i - 2].kind == "word":
-                i -= 2
-            elif token.text == "}" and i > 3 and tokens[i - 2].text == "{" and tokens[i - 3].text == "^" and tokens[i - 4].kind == "word":
-                i -= 4
+            elif power := self._unit_power_back(i):
+                i = power
             elif token.text in "/-" and token.kind == "op" and i < k and tokens[i + 1].kind == "word":
                 i -= 1
             else:
@@ -296,6 +303,15 @@ class _Window:
         if i < self.first or tokens[i].kind not in ("num", ")", "%", "vulgar", "sup", "!"):
             return k
         return i
+
+    def _unit_power_back(self, i: int) -> int:
+        """The index of the word whose power ends at `i` ("cm^2", "mol^{-1}"), or 0."""
+        tokens = self.tokens
+        for size in range(2, 6):
+            k = i - size
+            if k >= self.first and tokens[k].kind == "word" and tokens[k + 1].text == "^":
+                return k if unit_end(tokens, k, i + 1) == i + 1 else 0
+        return 0
 
     def _operand_start(self, k: int) -> int | None:
         """Where the operand that ends at `tokens[k]` begins, without a sign; None where none ends there."""
@@ -353,7 +369,8 @@ class _Window:
         if before.kind == "word":
             return not token.glued and self._word_lets_begin(k - 1, glued=token.glued)
         if before.kind == "ellipsis":
-            return bool(gap)
+            # "So… 3 + 4 = 7", but not "1 + 2 + … 9 + 10 = 55".
+            return bool(gap) and (k < 2 or self.tokens[k - 2].kind in ("word", "nl"))
         if before.kind == "bad":
             return before.text in "|_*" and bool(gap) and (k < 2 or self.tokens[k - 2].kind == "nl")
         return False
@@ -420,8 +437,9 @@ class _Window:
             return self.tokens[i].glued
         if self.tokens[i].glued:
             return True
-        # "2 (3 + 4)" multiplies, "7 (2)" and "4 (15 minutes)" explain.
-        return _operations(self.tokens[i : closed + 1]) > 0
+        # "2 (3 + 4)" multiplies, "4 (15 minutes)" explains.
+        inside = self.tokens[i + 1 : closed]
+        return not any(token.kind == "word" for token in inside) or _operations(inside) > 0
 
     def _operand_end(self, i: int) -> int | None:
         """Index behind the operand at `tokens[i]` with its unit; None where there is none."""
@@ -459,7 +477,7 @@ class _Window:
         """Behind the unit words at `i`: all of them where an operator or relation follows, else the first alone."""
         tokens = self.tokens
         end = unit_end(tokens, i, min(self.stop, i + 2 * _MAX_UNIT_WORDS))
-        if end == i or (tokens[i].kind == "word" and tokens[i].glued and not _glued_unit(tokens[i])):
+        if end == i:
             return i
         follower = tokens[end] if end < self.stop else None
         if follower is not None and (follower.kind in RELATIONS or (follower.kind == "op" and self._operand_end_quick(end + 1))):
@@ -504,13 +522,17 @@ class _Window:
             return not token.glued
         if token.kind == "ellipsis":
             # "10/3 = 3.333…"; "1 + 2 = 3 …"
-            return token.glued == ("." in before.text) or after is None or after.kind == "nl"
+            return token.glued and "." in before.text and (after is None or after.kind not in ("num", "op", "("))
         return token.kind == "bad" and token.text in "|*" and bool(gap)
 
     def _word_lets_end(self, i: int) -> bool:
         token = self.tokens[i]
         word = token.text.lower()
-        if token.glued and not token.texted and not _glued_unit(token):
+        behind = unit_end(self.tokens, i, min(self.stop, i + 2 * _MAX_UNIT_WORDS))
+        if behind > i and behind < self.stop and self.tokens[behind].kind == "op" and not self._operator_is_text(behind):
+            # "= 100 golf balls / x"
+            return False
+        if is_glued_name(self.tokens, i):
             return False
         if word in OPERATORS_AFTER or word in FUNCTIONS:
             return False
@@ -527,7 +549,11 @@ class _Window:
             if i + 1 < self.stop and tokens[i].kind in ("num", "frac", "vulgar"):
                 if before.kind == "word":
                     return before.text.lower() in MEASURES
-                return tokens[i].kind != "num" or tokens[i + 1].text == "/"
+                if tokens[i].kind == "num" and not (i + 2 < self.stop and tokens[i + 1].text == "/" and tokens[i + 1].glued):
+                    return False
+                # "3 and 1/2", but not "7 and 1/2 + 1 = 3/2".
+                behind = self._operand_end(i if tokens[i].kind != "num" else i + 2)
+                return behind is None or behind >= self.stop or tokens[behind].kind not in ("op", *RELATIONS)
         return False
 
     def _operator_is_text(self, i: int) -> bool:
@@ -625,22 +651,16 @@ def _partners(tokens: Sequence[Token]) -> dict[int, int]:
     return out
 
 
-def _glued_unit(token: Token) -> bool:
-    """Letters directly behind a digit that are a unit, or of a script that names no variables."""
-    return token.texted or token.text in GLUED_UNITS or not (token.text[0].isascii() or "Ͱ" <= token.text[0] <= "Ͽ")
-
-
 def _one_unit(tokens: Sequence[Token], i: int, end: int) -> int:
     """How many tokens the first unit word takes with its power."""
-    if i + 1 < end and tokens[i + 1].kind == "sup":
-        return 2
-    if i + 2 < end and tokens[i + 1].text == "^":
-        return 5 if tokens[i + 2].text == "{" else 3
-    return 1
+    return next((n for n in range(1, end - i) if unit_end(tokens, i, i + n) == i + n and tokens[i + n].kind == "word"), end - i)
 
 
 def _is_claim(left: Sequence[Token], right: Sequence[Token]) -> bool:
     """Whether the two sides assert something of numbers, not a rate of conversion or a label."""
+    if right[0].text == "(" and len(right) == 3 and not any(t.kind == "op" for t in left):
+        # "(123)(12) = (132)": permutations.
+        return False
     operations = _operations(left)
     named = any(t.kind in ("word", "%") for t in left)
     if not operations:
@@ -659,6 +679,10 @@ def _is_claim(left: Sequence[Token], right: Sequence[Token]) -> bool:
         # "3 plus 4 times 2" is read from left to right by some.
         return len({t.text in "+-" for t in (*left, *right) if t.kind == "op"}) <= 1
     return True
+
+
+def _goes_into(left: Sequence[Token], right: Sequence[Token]) -> bool:
+    return not _operations(left) and right[0].kind == "num" and _value(left) == _value(right[:1])
 
 
 def _operations(tokens: Sequence[Token]) -> int:

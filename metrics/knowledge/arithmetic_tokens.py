@@ -209,6 +209,8 @@ def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple
                 after is not None and after.kind in ("rel", "approx")
             ):
                 out.append(token)
+        elif token.text == "•" and before is not None and before.kind in _OPERAND_ENDS and _starts_operand(raw, i + 1):
+            out.append(token._replace(kind="op", text="*"))
         elif token.kind == "word":
             made, taken = _word(raw, i, before, x_times)
             for k in range(1, taken):

@@ -16,14 +16,17 @@ from fractions import Fraction
 from math import factorial, isqrt
 
 from .arithmetic_tokens import Token, vulgar_fraction
-from .units import CONNECTIVES, FUNCTIONS, SCALES, stem
+from .units import CONNECTIVES, FUNCTIONS, GLUED_UNITS, MEASURES, SCALES, stem
 
 MAX_TOKENS = 400
 MAX_NESTING = 40
-MAX_DIGITS = 100
-MAX_EXPONENT = 1000
-MAX_BITS = 4000
+MAX_DIGITS = 1000
+MAX_EXPONENT = 10_000
+MAX_BITS = 12_000
 MAX_FACTORIAL = 200
+
+
+_ARITHMETIC_KINDS = frozenset(("num", "vulgar", "op", "(", ")", "%", "!", "sup", "word", "frac", "sqrt"))
 
 
 class NotArithmetic(ValueError):
@@ -49,6 +52,7 @@ class Reading(Enum):
     SIGN_FIRST = "reading the sign before the power"
     SHARE_OF_ALL = "reading the share as one of all that follows"
     GROUPED_BY_POINT = "reading the point as a thousands separator"
+    SCIENTIFIC_FIRST = "reading the power of ten as part of the divisor"
     SCALE_AS_UNIT = "reading the scale word as a unit"
     FRACTION_FIRST = "reading the fraction as one number"
     EXCLAMATION = "reading ! as punctuation"
@@ -83,8 +87,11 @@ class Amount:
         return frozenset().union(*self.term_units)
 
 
-def evaluate(tokens: Sequence[Token], reading: Reading = Reading.PLAIN) -> Amount:
+def evaluate(tokens: Sequence[Token], reading: Reading = Reading.PLAIN, nudged: Token | None = None) -> Amount:
     """The amount that `tokens` write, all of them.
+
+    Args:
+        nudged: a decimal among `tokens` to take half a unit of its last place larger, to see what its rounding matters.
 
     Raises:
         NotArithmetic: variables, functions, a stray sign: no expression over numbers.
@@ -92,7 +99,11 @@ def evaluate(tokens: Sequence[Token], reading: Reading = Reading.PLAIN) -> Amoun
     """
     if len(tokens) > MAX_TOKENS:
         raise BoundExceeded(f"{len(tokens)} tokens exceed the bound {MAX_TOKENS}")
-    return _Parser(tokens, reading).run()
+    for i, token in enumerate(tokens):
+        named = token.kind == "word" and (is_glued_name(tokens, i) or not (is_unit_word(token) or is_article(tokens, i)))
+        if named or token.kind not in _ARITHMETIC_KINDS:
+            raise NotArithmetic(f"{token.text!r} is no arithmetic")
+    return _Parser(tokens, reading, nudged).run()
 
 
 def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
@@ -102,20 +113,22 @@ def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
     """
     while i < stop:
         token = tokens[i]
-        if token.kind == "word" and token.text.lower() in CONNECTIVES:
+        if token.kind == "word" and (token.text.lower() in CONNECTIVES or is_glued_name(tokens, i)):
             break
         if token.kind == "word" and (is_unit_word(token) or is_article(tokens, i)):
             i += 1
             if i < stop and tokens[i].kind == "sup":
                 i += 1
             elif i + 1 < stop and tokens[i].text == "^" and tokens[i].glued:
-                # cm^2 and cm^{2}
-                size = 3 if tokens[i + 1].text == "{" else 1
-                number = i + 1 + size // 2
-                if number >= stop or tokens[number].text not in ("2", "3") or i + size >= stop:
+                # cm^2, cm^{2}, mol^-1, mol^{-1}
+                braced = tokens[i + 1].text == "{"
+                number = i + 1 + braced
+                if number + 1 < stop and tokens[number].text == "-":
+                    number += 1
+                if number + braced >= stop or not (tokens[number].text.isdigit() and len(tokens[number].text) < 3):
                     return i
-                i += 1 + size
-        elif token.text == "/" and i + 1 < stop and tokens[i + 1].kind == "word" and is_unit_word(tokens[i + 1]):
+                i = number + 1 + braced
+        elif token.text == "/" and i + 1 < stop and _is_rate(tokens, i):
             i += 1
         elif token.text == "-" and token.glued and i + 1 < stop and tokens[i + 1].kind == "word" and tokens[i + 1].glued:
             i += 1
@@ -134,11 +147,32 @@ def is_unit_word(token: Token) -> bool:
     return token.texted or len(letters) > 1 or not (letters.isascii() or "Ͱ" <= letters <= "Ͽ")
 
 
+def is_glued_name(tokens: Sequence[Token], i: int) -> bool:
+    """Whether the word at `i` stands directly behind a number and is no known unit: a variable, as in "3p" or "2ab".
+
+    Scripts other than Latin and Greek name no variables.
+    """
+    token = tokens[i]
+    if not token.glued or token.texted or token.text in GLUED_UNITS or i == 0:
+        return False
+    latin = token.text[0].isascii() or "Ͱ" <= token.text[0] <= "Ͽ"
+    return latin and tokens[i - 1].kind in ("num", "vulgar", ")", "sup", "!")
+
+
 def is_article(tokens: Sequence[Token], i: int) -> bool:
     """Whether `tokens[i]` is the article of "5 a day", and not a variable."""
     token = tokens[i]
     after = tokens[i + 1] if i + 1 < len(tokens) else None
     return token.text == "a" and not token.glued and after is not None and after.kind == "word" and len(after.text) > 1
+
+
+def _is_rate(tokens: Sequence[Token], i: int) -> bool:
+    """Whether the slash at `i` makes a unit: "miles/hour", "$15/day", "5/hour", but not "1/total"."""
+    word, before = tokens[i + 1], tokens[i - 1] if i else None
+    if word.kind != "word" or not is_unit_word(word) or before is None:
+        return False
+    known = word.texted or word.text.lower() in MEASURES or word.text in GLUED_UNITS
+    return known or before.kind == "word" or bool(before.money)
 
 
 def _comment_end(tokens: Sequence[Token], i: int, stop: int) -> int:
@@ -150,7 +184,8 @@ def _comment_end(tokens: Sequence[Token], i: int, stop: int) -> int:
 
 
 class _Parser:
-    def __init__(self, tokens: Sequence[Token], reading: Reading) -> None:
+    def __init__(self, tokens: Sequence[Token], reading: Reading, nudged: Token | None) -> None:
+        self.nudged = nudged
         self.tokens = tokens
         self.reading = reading
         self.i = 0
@@ -192,7 +227,7 @@ class _Parser:
                     out.decimals = len(core[0].text.partition(".")[2]) - sign * int(tail[-1].text)
         proper = out.operations == 1 and 0 < abs(out.value) < 1
         out.is_fraction = proper and (
-            (kinds == ["num", "op", "num"] and core[1].text == "/") or kinds[:1] == ["frac"] or kinds == ["vulgar"]
+            (kinds == ["num", "op", "num"] and core[1].text == "/" and core[0].text.isdigit() and core[2].text.isdigit()) or kinds[:1] == ["frac"] or kinds == ["vulgar"]
         )
 
     def peek(self) -> Token | None:
@@ -244,6 +279,12 @@ class _Parser:
                     self.percent = False
                     continue
                 right = self.factor()
+                if token.text == "/" and self.power_of_ten_follows():
+                    self.readings.add(Reading.SCIENTIFIC_FIRST)
+                    if self.reading is Reading.SCIENTIFIC_FIRST:
+                        self.i += 1
+                        self.operations += 1
+                        right = self.bounded(right * self.factor())
                 if self.follows_without_sign() and token.text == "/":
                     self.readings.add(Reading.PRODUCT_FIRST)
                     if self.reading is Reading.PRODUCT_FIRST:
@@ -261,6 +302,13 @@ class _Parser:
     def follows_without_sign(self) -> bool:
         """A product written without a sign: `2(3)`, `(2)(3)`, `3\\sqrt{4}`."""
         return self.at("(") or self.at("frac") or self.at("sqrt")
+
+    def power_of_ten_follows(self) -> bool:
+        """`1.58 * 10^6` behind a division sign."""
+        texts = [token.text for token in self.tokens[self.i : self.i + 3]]
+        before = self.tokens[self.i - 1]
+        power = texts[:2] == ["*", "10"] and (texts[2:] == ["^"] or self.tokens[self.i + 2 : self.i + 3] != [] and self.tokens[self.i + 2].kind == "sup")
+        return power and before.kind in ("num", ")")
 
     def divide(self, top: Fraction, bottom: Fraction) -> Fraction:
         if bottom == 0:
@@ -310,6 +358,7 @@ class _Parser:
         self.percent = False
         if abs(exponent) > MAX_EXPONENT:
             written = "".join(token.text for token in self.tokens[begin : self.i]) if begin is not None else ""
+            written = written.removeprefix("{").removesuffix("}") if written.count("{") == 1 else written
             shown = str(exponent) if exponent.numerator.bit_length() < 100 else "of more than 100 bits"
             given = shown if written in ("", shown) else f"{written} = {shown}"
             raise BoundExceeded(f"exponent {given:.120} exceeds the bound {MAX_EXPONENT}")
@@ -459,7 +508,8 @@ class _Parser:
         mantissa, _, exponent = written.lower().partition("e")
         if abs(int(exponent or 0)) > MAX_EXPONENT:
             raise BoundExceeded(f"exponent {exponent} exceeds the bound {MAX_EXPONENT}")
-        return Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
+        nudge = Fraction(1, 2 * 10 ** len(mantissa.partition(".")[2])) if token is self.nudged else 0
+        return (Fraction(mantissa) + nudge) * Fraction(10) ** int(exponent or 0)
 
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}

@@ -1,10 +1,26 @@
-"""PLACEHOLDER by the lead so that imports work until the knowledge helper overwrites this file."""
-from types import SimpleNamespace
+"""stepgauge's own claim extractor and judge, registered like any plugin's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
 from ..hookspecs import hookimpl
-from .base import ClaimExtractor
+from .arithmetic import ARITHMETIC
+from .base import ClaimExtractor, Judge
+from .exact import ExactJudge
+
+
 @hookimpl
-def register_claim_extractors(register):
-    register(ClaimExtractor("arithmetic", lambda traces, steps: [[] for _ in traces]))
+def register_claim_extractors(register: Callable[[ClaimExtractor], None]) -> None:
+    register(ARITHMETIC)
+
+
 @hookimpl
-def register_judges(register):
-    register("exact", lambda: SimpleNamespace(name="exact", kinds=frozenset({"equation"}), needs_evidence=False, judge=lambda c, e: [None for _ in c]))
+def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> None:
+    register(ExactJudge.name, _exact)
+
+
+def _exact(**options: object) -> Judge:
+    if options:
+        raise ValueError(f"judge 'exact' has no option {next(iter(options))!r}; it takes none")
+    return ExactJudge()

@@ -13,7 +13,7 @@ from fractions import Fraction
 from .arithmetic_tokens import Token, tokenize
 from .arithmetic_value import Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
 from .types import Label
-from .units import mixes_scales
+from .units import SI_UNITS, mixes_scales
 
 MAX_CLAIM_CHARACTERS = 1000
 # A number shown with decimals may stand for a value this far off, a whole number shown for a fraction this far.
@@ -21,6 +21,7 @@ _ROUNDED_DECIMALS = Fraction(5, 100)
 _ROUNDED_WHOLE = Fraction(1, 100)
 # What double-precision arithmetic may be off by after a few operations ("0.1 * 3 = 0.30000000000000004").
 _FLOATING_POINT = Fraction(1, 10**12)
+_MAX_NUDGED = 20
 _APPROXIMATE = Fraction(1, 100)
 _APPROXIMATE_AT_BEST = Fraction(1, 10)
 
@@ -93,7 +94,7 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
         raise NotArithmetic("no operation on either side")
     written = _written(equation.left, text), _written(equation.right, text)
     label, reason = _decide(left, right, equation.approximate, written)
-    if label == "contradicted" and (why := _unspoken_units(left, right)):
+    if label == "contradicted" and (why := _unspoken_units(left, right) or _rounded_operands(equation, left, right, reading)):
         label, reason = "insufficient", f"{reason}; {why}"
     return label, reason, (left, right)
 
@@ -170,6 +171,10 @@ def _unspoken_units(left: Amount, right: Amount) -> str:
     words = sorted(left.units | right.units)
     if mixed := mixes_scales(words):
         return f"{mixed[0]} and {mixed[1]} differ in scale"
+    if _power_of_ten(left.value, right.value) and (left.units ^ right.units) & SI_UNITS:
+        return "the units may differ by a power of ten"
+    if left.decimals is not None and right.decimals is not None and left.units and right.units - left.units:
+        return "a quantity in two units"
     for amount, other in ((left, right), (right, left)):
         if amount.is_fraction and not other.operations:
             return "the fraction may name a part of something"
@@ -185,10 +190,41 @@ def _unspoken_units(left: Amount, right: Amount) -> str:
     return ""
 
 
+def _rounded_operands(equation: Equation, left: Amount, right: Amount, reading: Reading) -> str:
+    """Whether decimals that are rounded as shown could explain the difference of a product or quotient, or ""."""
+    slack = Fraction(0)
+    for tokens, amount in ((equation.left, left), (equation.right, right)):
+        if any(token.money for token in tokens):
+            return ""
+        if amount.decimals is not None:
+            slack += Fraction(10) ** -amount.decimals / 2
+        elif any(token.text in "*/^" for token in tokens if token.kind == "op") or amount.operations and all(
+            token.kind != "op" for token in tokens
+        ):
+            decimals = [token for token in tokens if token.kind == "num" and "." in token.text]
+            for token in decimals[:_MAX_NUDGED]:
+                try:
+                    slack += abs(evaluate(tokens, reading, token).value - amount.value)
+                except (NotArithmetic, BoundExceeded, Undefined):
+                    return ""
+    explained = abs(left.value - right.value) <= slack <= _ROUNDED_WHOLE * max(abs(left.value), abs(right.value))
+    return "the decimals shown may be rounded" if explained else ""
+
+
+def _power_of_ten(a: Fraction, b: Fraction) -> bool:
+    """Whether `a` is `b` times a power of ten, to 1%."""
+    if not a or not b:
+        return False
+    ratio = abs(a / b)
+    ratio = 1 / ratio if ratio < 1 else ratio
+    digits = len(str(ratio.numerator // ratio.denominator)) - 1
+    return any(n and abs(ratio / 10**n - 1) <= _APPROXIMATE for n in (digits, digits + 1))
+
+
 def _written(tokens: Sequence[Token], text: str) -> str:
     """A side as it stands in the text, without the unit words behind it, on one line."""
     end = len(tokens)
-    while end > 1 and unit_end(tokens, end - 1, end) == end:
+    while end > 1 and (tokens[end - 1].kind == "op" or unit_end(tokens, end - 1, end) == end):
         end -= 1
     begin = 0
     while end - begin > 2 and tokens[begin].text == "{" and tokens[end - 1].text == "}" and tokens[begin].kind == "(":

@@ -38,6 +38,13 @@ GLUED_UNITS = frozenset(
     " kW kWh kJ kcal cal Pa kPa mol mmol km/h m/s deg eV mV kV mA GB MB KB kB TB usd USD EUR GBP cents pts".split()
 )
 
+# Units that are written with a metric prefix, lower case as `stem` leaves them.
+SI_UNITS = frozenset(
+    prefix + unit
+    for unit in "j w n pa v a hz ev m g s l mol mole cal kg ppm atm ohm c f t".split()
+    for prefix in ("", "k", "m", "c", "µ", "u", "n", "p", "g")
+)
+
 SCALES = {
     "hundred": 10**2,
     "thousand": 10**3,
@@ -92,8 +99,16 @@ LABELS = frozenset(
 )
 
 
+_PREFIXES = frozenset("k m c d h da µ μ u n p f g t mega giga kilo milli micro nano pico centi".split())
+
+
 def mixes_scales(words: Iterable[str]) -> list[str]:
-    """The first two different measures of one dimension among `words`, or an empty list."""
+    """The first two measures of one dimension but different scale among `words`, or an empty list."""
+    words = list(words)
+    for word in words:
+        for other in words:
+            if len(word) > len(other) and word.endswith(other) and word[: -len(other)] in _PREFIXES:
+                return [other, word]
     seen: dict[int, str] = {}
     for word in words:
         for dimension in _DIMENSIONS_OF.get(word, ()):
@@ -106,6 +121,8 @@ def mixes_scales(words: Iterable[str]) -> list[str]:
 def stem(word: str) -> str:
     """`word` without a plural ending; good enough to match "apples" with "apple"."""
     word = word.lower()
+    if word in ("feet", "pence"):
+        return {"feet": "foot", "pence": "penny"}[word]
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith("es") and word[:-2].endswith(("s", "x", "ch", "sh")):
