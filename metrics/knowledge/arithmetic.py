@@ -18,7 +18,7 @@ from ..trace import Step, Trace
 from .arithmetic_tokens import Note, Token, tokenize
 from .arithmetic_value import BoundExceeded, NotArithmetic, Undefined, evaluate, is_article, is_glued_name, is_unit_word, unit_end
 from .base import ClaimExtractor
-from .equation import MAX_CLAIM_CHARACTERS, RELATIONS, Comparison, Equation, compare
+from .equation import MAX_CLAIM_CHARACTERS, RELATIONS, Comparison, Equation, compare, read
 from .exact import EQUATION
 from .types import Claim
 from .units import (
@@ -175,6 +175,8 @@ class _Window:
             return None, next_chained
         bare = not any(token.kind in ("word", "%") or token.label for token in left)
         text, a, b = self._claim_text(start, end)
+        if not _reads_alone(text, outcome):
+            return None, next_chained
         return (_Found(text, a, b), bare), next_chained
 
     def _outcome(self, start: int, middle: int, end: int) -> Comparison | None:
@@ -190,10 +192,6 @@ class _Window:
 
     def _claim_text(self, start: int, end: int) -> tuple[str, int, int]:
         a, b = self.tokens[start].start, self.tokens[end - 1].end
-        if self.tokens[start].money and a and self.text[a - 1] in "$€£¥₹" and any(
-            t.money and self.text[t.start - 1] in "$€£¥₹" for t in self.tokens[start + 1 : end]
-        ):
-            a -= 2 if self.text[a - 2 : a] == "\\$" else 1
         last = self.tokens[end - 1]
         if last.texted and last.text == self.text[last.start : last.end] and (closing := _TEXT_END.match(self.text, b)):
             b = closing.end()
@@ -203,7 +201,13 @@ class _Window:
                 pieces.append(self.text[position : note.start - 2])
                 position = note.end + 2
         pieces.append(self.text[position:b])
-        return " ".join("".join(pieces).split()), a, b
+        text = " ".join("".join(pieces).split())
+        first = self.tokens[start]
+        sign = self.text[a - 1] if a else ""
+        # A dollar sign before the first number is money if there is another inside; else it may open a formula.
+        if first.money and sign in "$€£¥₹" and (sign in text or sign != "$" or self.tokens[start + 1].text == "/"):
+            text, a = sign + text, a - 1
+        return text, a, b
 
     # --- left side
 
@@ -679,6 +683,14 @@ def _is_claim(left: Sequence[Token], right: Sequence[Token]) -> bool:
         # "3 plus 4 times 2" is read from left to right by some.
         return len({t.text in "+-" for t in (*left, *right) if t.kind == "op"}) <= 1
     return True
+
+
+def _reads_alone(text: str, outcome: Comparison) -> bool:
+    """Whether a judge who sees the claim's text alone comes to the same conclusion."""
+    try:
+        return compare(read(text), text).label == outcome.label
+    except NotArithmetic:
+        return False
 
 
 def _goes_into(left: Sequence[Token], right: Sequence[Token]) -> bool:

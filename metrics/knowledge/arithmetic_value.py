@@ -192,6 +192,7 @@ class _Parser:
         self.depth = 0
         self.operations = 0
         self.units: set[str] = set()
+        self.unit_tokens: set[int] = set()
         self.readings: set[Reading] = set()
         self.percent = False  # whether the factor just read is a bare percentage
 
@@ -206,7 +207,7 @@ class _Parser:
 
     def describe(self, out: Amount) -> None:
         """Fill in how the side is written."""
-        core = [token for token in self.tokens if token.kind not in ("word",)]
+        core = [token for i, token in enumerate(self.tokens) if i not in self.unit_tokens]
         while len(core) > 2 and core[0].text in ("(", "{") and core[-1].kind == ")":
             core = core[1:-1]
         if core and core[0].kind == "op" and core[0].text in "+-":
@@ -420,6 +421,7 @@ class _Parser:
     def units_behind(self) -> None:
         end = unit_end(self.tokens, self.i, len(self.tokens))
         self.units.update(stem(token.text) for token in self.tokens[self.i : end] if token.kind == "word")
+        self.unit_tokens.update(range(self.i, end))
         self.i = end
 
     def primary(self) -> Fraction:

@@ -94,7 +94,7 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
         raise NotArithmetic("no operation on either side")
     written = _written(equation.left, text), _written(equation.right, text)
     label, reason = _decide(left, right, equation.approximate, written)
-    if label == "contradicted" and (why := _unspoken_units(left, right) or _rounded_operands(equation, left, right, reading)):
+    if label == "contradicted" and (why := _unspoken_units(left, right) or _rounded_operands(equation, text, left, right, reading)):
         label, reason = "insufficient", f"{reason}; {why}"
     return label, reason, (left, right)
 
@@ -171,14 +171,17 @@ def _unspoken_units(left: Amount, right: Amount) -> str:
     words = sorted(left.units | right.units)
     if mixed := mixes_scales(words):
         return f"{mixed[0]} and {mixed[1]} differ in scale"
+    if not left.units.isdisjoint(("ppm", "ppb")) or not right.units.isdisjoint(("ppm", "ppb")):
+        return "parts per million differ in scale"
     if _power_of_ten(left.value, right.value) and (left.units ^ right.units) & SI_UNITS:
         return "the units may differ by a power of ten"
     if left.decimals is not None and right.decimals is not None and left.units and right.units - left.units:
         return "a quantity in two units"
     for amount, other in ((left, right), (right, left)):
-        if amount.is_fraction and not other.operations:
+        if amount.is_fraction and other.decimals == 0:
             return "the fraction may name a part of something"
-        if amount.is_percentage and other.operations:
+        share = "%" not in other.units or Reading.SHARE_OF_ALL in other.readings
+        if amount.is_percentage and other.operations and share:
             return "the percentage may name a part of something"
         if all("%" in units for units in amount.term_units) and "%" not in other.units and amount.operations:
             if len(amount.term_units) > 1:
@@ -190,11 +193,13 @@ def _unspoken_units(left: Amount, right: Amount) -> str:
     return ""
 
 
-def _rounded_operands(equation: Equation, left: Amount, right: Amount, reading: Reading) -> str:
+def _rounded_operands(equation: Equation, text: str, left: Amount, right: Amount, reading: Reading) -> str:
     """Whether decimals that are rounded as shown could explain the difference of a product or quotient, or ""."""
+    # Prices are exact; in a LaTeX formula the dollar sign is none.
+    in_formula = "\\" in text[equation.left[0].start : equation.right[-1].end]
     slack = Fraction(0)
     for tokens, amount in ((equation.left, left), (equation.right, right)):
-        if any(token.money for token in tokens):
+        if any(token.money for token in tokens) and not in_formula:
             return ""
         if amount.decimals is not None:
             slack += Fraction(10) ** -amount.decimals / 2
