@@ -79,7 +79,10 @@ def _outcomes(chain: Chain) -> _Outcomes:
 def _errors(chain: Chain) -> str:
     """The most frequent errors of the chain's verdicts, with the judges' names."""
     counts = Counter(
-        f"{verdict.judge}: {verdict.error}" for verdicts in chain.verdicts or () for verdict in verdicts if verdict.error
+        f"{verdict.judge}: {verdict.error}"
+        for verdicts in chain.verdicts or ()
+        for verdict in verdicts
+        if verdict.error
     )
     return "; ".join(f"{error} ({n}×)" if n > 1 else error for error, n in counts.most_common(3))
 

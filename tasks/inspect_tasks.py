@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,16 +47,17 @@ MEDICAL_EXAMPLES = (
 
 
 @task
-def demo(subset: Literal["all", "arithmetic", "medical"] = "all") -> Task:
+def demo(subset: Literal["all", "arithmetic", "medical"] = "all", first: int | None = None) -> Task:
     """The embedded questions, with accuracy, InfoGain and KI.
 
     Args:
         subset: `arithmetic` (word problems), `medical` (four options each), or `all`.
+        first: take only that many of each subset.
     """
     parts = {"arithmetic": _arithmetic_samples, "medical": _medical_samples}
     if subset != "all" and subset not in parts:
         raise OptionError(f"stepgauge/demo: {unknown_name('subset', subset, ('all', *parts))}")
-    samples = [sample for name, read in parts.items() if subset in ("all", name) for sample in read()]
+    samples = [sample for name, read in parts.items() if subset in ("all", name) for sample in islice(read(), first)]
     return Task(
         dataset=MemoryDataset(samples, name=f"stepgauge-{subset}"),
         solver=generate(),

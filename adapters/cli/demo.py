@@ -18,25 +18,28 @@ _INSTALL = "install both frameworks with: pip install -c constraints.txt 'stepga
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", type=int, default=None, help="questions per part of the task (default: all)")
+    parser.add_argument("--limit", type=int, default=12, help="questions per part of the task (default 12; 0: all)")
     parser.add_argument("--out", type=Path, default=Path("demo-output"), help="folder for logs (default demo-output)")
 
 
 def run(args: argparse.Namespace) -> int:
     model = resolve(SMOLLM2)
     args.out.mkdir(parents=True, exist_ok=True)
-    limit = [] if args.limit is None else ["--limit", str(args.limit)]
+    if args.limit < 0:
+        raise UserError(f"--limit {args.limit}: expected a number of questions, or 0 for all")
     lm_eval_out, inspect_out = args.out / "lm-eval", args.out / "inspect"
     from ..lm_eval import include_path
 
     _section("lm-evaluation-harness")
     model_args = f"pretrained={model},dtype=float32"
     lm_eval = ["lm-eval", "run", "--model", "hf", "--model_args", model_args, "--include_path", include_path()]
-    lm_eval += ["--tasks", "stepgauge_demo", "--apply_chat_template", "--batch_size", "8", "--log_samples"]
-    _run(args.out / "lm-eval.log", [*lm_eval, "--output_path", str(lm_eval_out), *limit])
+    lm_eval += ["--tasks", "stepgauge_demo", "--apply_chat_template", "--batch_size", "20", "--log_samples"]
+    lm_eval += ["--output_path", str(lm_eval_out)]
+    _run(args.out / "lm-eval.log", [*lm_eval, *(["--limit", str(args.limit)] if args.limit else [])])
     _section("Inspect")
     inspect = ["inspect", "eval", "stepgauge/demo", "--model", "hf/smollm2", "-M", f"model_path={model}"]
-    _run(args.out / "inspect.log", [*inspect, "--log-dir", str(inspect_out), *limit])
+    inspect += ["-M", "do_sample=false", "--log-dir", str(inspect_out)]
+    _run(args.out / "inspect.log", [*inspect, *(["-T", f"first={args.limit}"] if args.limit else [])])
     _section("one chain, step by step")
     newest = max(lm_eval_out.rglob("samples_stepgauge_demo_arithmetic_*.jsonl"), key=lambda path: path.stat().st_mtime)
     show_chains(newest, limit=1)
@@ -53,7 +56,8 @@ def _run(log: Path, command: Sequence[str]) -> None:
     if not program.exists():
         raise UserError(f"{command[0]} is not installed beside {sys.executable}; {_INSTALL}")
     print(f"$ {shlex.join(command)}", flush=True)
-    env = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
+    # The model and the questions are on this machine: nothing needs to be looked up on the hub.
+    env = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     with log.open("w", encoding="utf-8") as stderr:
         result = subprocess.run([str(program), *command[1:]], stderr=stderr, env=env, check=False)
     if result.returncode:

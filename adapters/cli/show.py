@@ -73,9 +73,10 @@ def _row(row: dict[str, Any]) -> Iterator[tuple[str, ChainScore]]:
     if "filtered_resps" not in row:
         yield "", ChainScore.from_dict(row)
     elif row["filter"] == "reasoning":
+        question = row["doc"].get("question", "")
         for response in row["filtered_resps"]:
             for chain in json.loads(response)["chains"]:
-                yield "", ChainScore.from_dict(chain)
+                yield question if isinstance(question, str) else "", ChainScore.from_dict(chain)
 
 
 def _inspect_log(path: Path) -> Iterator[tuple[str, ChainScore]]:

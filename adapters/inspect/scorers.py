@@ -90,6 +90,7 @@ def _prepare(name: str, default_metrics: Sequence[str], options: dict[str, Any])
     chosen = options.pop("metrics", ()) or tuple(default_metrics)
     try:
         shared = shared_gauge(options)
+        shared.gauge.preflight()  # a scorer that is not there shows now, not after the last sample
     except (TypeError, ValueError) as error:
         raise OptionError(f"stepgauge/{name}: {error}") from error
     known = shared.gauge.metric_info()

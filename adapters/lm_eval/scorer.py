@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...metrics import ChainScore, Trace
 from ...metrics.missing import Missing
-from ...metrics.plugins import registry
+from ...metrics.plugins import plugin_metrics
 from ...metrics.suggest import unknown_name
 from .aggregate import nan_mean, nan_stderr, total
 from .documents import gold_and_choices, question_text, render
@@ -48,10 +48,11 @@ class ChainScorer:
     """
 
     def __init__(self, options: Options) -> None:
-        """Raises ValueError for an option's value that `Gauge` refuses and for an unknown metric; nothing is loaded."""
+        """Raises ValueError for a value that `Gauge` refuses and for an unknown metric; no weights are loaded."""
         self.options = options
         try:
             self._gauge = gauge_for(options.gauge)
+            self._gauge.preflight()  # a scorer that is not there shows now, not after hours of generation
         except (ValueError, TypeError) as error:
             raise type(error)(f"task {options.task!r}, stepgauge options: {error}") from error
         self._info = self._gauge.metric_info()
@@ -71,7 +72,7 @@ class ChainScorer:
                 wanted = [name for name in wanted if not name.startswith("infogain")]
             if self.options.gauge.get("variant") == "reference":
                 wanted = [*wanted, "infogain_reference"]
-        return list(dict.fromkeys([*wanted, *_plugin_metrics()]))
+        return list(dict.fromkeys([*wanted, *plugin_metrics()]))
 
     def check_templates(self, doc: Mapping[str, Any]) -> None:
         """Render the user's templates over one document, so that a mistake shows before anything is generated."""
@@ -179,11 +180,6 @@ def _in_words(reasons: Counter[str]) -> str:
     if len(reasons) > len(shown):
         shown.append(f"and {len(reasons) - len(shown)} other reasons")
     return f"{reasons.total()}: {'; '.join(shown)}"
-
-
-def _plugin_metrics() -> list[str]:
-    sources = registry().sources.items()
-    return [name for (kind, name), source in sources if kind == "metrics" and source.split(" ")[0] != "stepgauge"]
 
 
 def _with_own_reason(score: ChainScore, trace: Trace) -> ChainScore:

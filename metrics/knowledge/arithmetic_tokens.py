@@ -19,8 +19,8 @@ class Token(NamedTuple):
 
     Attributes:
         kind: "num", "vulgar" (½), "op" (text is one of + - * / ^), "(", ")", "%", "!", "sup" (text is the exponent),
-            "word", "ellipsis", "rel" (=), "approx" (≈), "is" (= in words), "cmp" (<, ≠, …), "nl", "punct", "frac", "sqrt", or
-            "bad": something that is no arithmetic (an unknown LaTeX command, a subscript).
+            "word", "ellipsis", "rel" (=), "approx" (≈), "is" (= in words), "cmp" (<, ≠, …), "nl", "punct", "frac",
+            "sqrt", or "bad": something that is no arithmetic (an unknown LaTeX command, a subscript).
         text: canonical for operators, else as written.
         start, end: half-open span in the text given to `tokenize`.
         glued: nothing stands between it and the token before.
@@ -42,7 +42,7 @@ class Token(NamedTuple):
 _SPACES = "\u2009\u202f\u00a0"
 _PATTERN = re.compile(
     rf"""
-    (?P<nl>\n|\\\\|\\[\[\]]|\$\$)
+    (?P<nl>\n|\\(?:begin|end)\s?\{{(?![A-Za-z]{{0,9}}matrix)[A-Za-z]{{1,20}}\*?\}}|\\\\|\\[\[\]]|\$\$)
   | (?P<space>[^\S\n]+ | \\[,;:!\ >] | ~(?!=) | & | \\(?:quad|qquad|displaystyle|textstyle|limits|nobreak|hfill)\b)
   | (?P<note><<[^<>\n]{{0,300}}>>)
   | (?P<num>[0-9]{{1,3}}(?:(?:,|\{{,\}}|,\\!|[{_SPACES}])[0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?
@@ -61,7 +61,7 @@ _PATTERN = re.compile(
   | (?P<approx>\\(?:approx|simeq|approxeq)(?![A-Za-z]) | [≈≃≅] | ~=)
   | (?P<cmp>\\(?:neq?|leq?|geq?|lt|gt|implies|iff|to|equiv|Rightarrow|rightarrow|Leftrightarrow|Longrightarrow
         |longrightarrow|therefore|because)(?![A-Za-z])
-      | =>|=<|[<>!:]=+>?|-+>|<-+|[<>]+|[≠≤≥≡→⇒⇔⟹∴∵])
+      | =>|=<(?!<)|[<>!:]=+>?|-+>|<-+(?![0-9(.])|[<>]+|[≠≤≥≡→⇒⇔⟹∴∵])
   | (?P<ellipsis>\.{{2,}} | … | \\(?:[lcvd]?dots|dotsb|dotsc)(?![A-Za-z]))
   | (?P<rules>={{3,}})
   | (?P<rel>==|=)
@@ -84,15 +84,18 @@ _PATTERN = re.compile(
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _TEXT_PARTS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[.,;:?!]")
 # Pattern groups that become one token: its kind, and its text where that is not what was written.
+_SAME = ("num", "nl", "approx", "cmp", "rel", "sqrt", "frac", "vulgar", "word", "punct", "bad")
+_OPERATORS = {"times": "*", "div": "/", "minus": "-", "star": "*", "plus": "+", "hyphen": "-"}
 _SIMPLE = {
-    **{kind: (kind, "") for kind in "num nl approx cmp rel sqrt frac vulgar word punct bad".split()},
-    **{name: ("op", sign) for name, sign in zip("times div minus star plus hyphen".split(), "*/-*+-", strict=True)},
+    **{kind: (kind, "") for kind in _SAME},
+    **{name: ("op", sign) for name, sign in _OPERATORS.items()},
     "open": ("(", ""),
     "close": (")", ""),
     "percent": ("%", "%"),
     "rules": ("cmp", ""),
     "ellipsis": ("ellipsis", ""),
 }
+_LINE_BREAKS = ("\n", "\\\\")
 _GROUPS = {"inner": "text", "top": "fracdigits", "bottom": "fracdigits"}
 _OPERAND_ENDS = ("num", "vulgar", ")", "%", "!", "sup")
 _OPERAND_STARTS = ("num", "vulgar", "(", "frac", "sqrt")
@@ -106,7 +109,9 @@ class Note(NamedTuple):
     index: int
 
 
-def tokenize(text: str, start: int = 0, end: int | None = None, *, x_times: bool = True) -> tuple[list[Token], list[Note]]:
+def tokenize(
+    text: str, start: int = 0, end: int | None = None, *, x_times: bool = True
+) -> tuple[list[Token], list[Note]]:
     """The tokens and the annotations of `text[start:end]`; spans are positions in `text`.
 
     Args:
@@ -205,9 +210,7 @@ def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple
                 continue
             out.append(token)
         elif token.kind == "nl":
-            if not (before is not None and before.kind in ("rel", "approx")) and not (
-                after is not None and after.kind in ("rel", "approx")
-            ):
+            if not _joins_lines(raw, i, before):
                 out.append(token)
         elif token.text == "•" and before is not None and before.kind in _OPERAND_ENDS and _starts_operand(raw, i + 1):
             out.append(token._replace(kind="op", text="*"))
@@ -225,6 +228,21 @@ def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple
         i += taken
     moved[len(raw)] = len(out)
     return out, [note._replace(index=moved[note.index]) for note in notes]
+
+
+def _joins_lines(raw: Sequence[Token], i: int, before: Token | None) -> bool:
+    """Whether an equation goes on over the line break at `i`: a relation sign stands before or behind it."""
+    if raw[i].text not in _LINE_BREAKS:
+        return False
+    if before is not None and before.kind in ("rel", "approx"):
+        return True
+    behind = i
+    while behind < len(raw) and behind < i + 2 and raw[behind].text in _LINE_BREAKS:
+        # LaTeX's line break and the text's own count as one, two of a kind part paragraphs.
+        if behind > i and raw[behind].text == raw[i].text:
+            return False
+        behind += 1
+    return behind < len(raw) and raw[behind].kind in ("rel", "approx")
 
 
 def _unglue(raw: Sequence[Token], i: int) -> Sequence[Token]:
@@ -259,7 +277,13 @@ def _word(raw: Sequence[Token], i: int, before: Token | None, x_times: bool) -> 
         return Token("%", "%", token.start, nxt.end, glued=token.glued), 2
     elif lower in ("times", "plus", "minus") and ends and _starts_operand(raw, i + 1):
         return Token("op", {"times": "*", "plus": "+", "minus": "-"}[lower], token.start, token.end, label="word"), 1
-    elif lower in ("divided", "multiplied") and ends and nxt is not None and nxt.text == "by" and _starts_operand(raw, i + 2):
+    elif (
+        lower in ("divided", "multiplied")
+        and ends
+        and nxt is not None
+        and nxt.text == "by"
+        and _starts_operand(raw, i + 2)
+    ):
         return Token("op", "/" if lower == "divided" else "*", token.start, nxt.end, label="word"), 2
     elif lower == "of" and before is not None:
         step = 1

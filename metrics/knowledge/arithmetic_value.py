@@ -9,7 +9,7 @@ plain reading is the usual one, and the judge tries others before it calls an eq
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
@@ -65,7 +65,7 @@ class Amount:
     Attributes:
         value: exact.
         operations: how many operations were carried out; signs and percent signs are none.
-        decimals: decimal places shown, where the side is one written number (0.5: 1, 50%: 2, 1.2 × 10^5: -4); else None.
+        decimals: decimal places shown, where the side is one written number (0.5: 1, 50%: 2, 1.2 × 10^5: -4).
         trailing_zeros: how many zeros an integer written alone ends in.
         is_fraction: the side is nothing but one proper fraction `a/b`.
         term_units: per top-level term, the unit words that stand in it; money as its sign.
@@ -100,10 +100,22 @@ def evaluate(tokens: Sequence[Token], reading: Reading = Reading.PLAIN, nudged: 
     if len(tokens) > MAX_TOKENS:
         raise BoundExceeded(f"{len(tokens)} tokens exceed the bound {MAX_TOKENS}")
     for i, token in enumerate(tokens):
-        named = token.kind == "word" and (is_glued_name(tokens, i) or not (is_unit_word(token) or is_article(tokens, i)))
+        named = token.kind == "word" and (
+            is_glued_name(tokens, i) or not (is_unit_word(token) or is_article(tokens, i))
+        )
         if named or token.kind not in _ARITHMETIC_KINDS:
             raise NotArithmetic(f"{token.text!r} is no arithmetic")
     return _Parser(tokens, reading, nudged).run()
+
+
+def operations(tokens: Sequence[Token]) -> int:
+    """How many operations `tokens` hold; 0 where they are no expression."""
+    try:
+        return evaluate(tokens).operations
+    except NotArithmetic:
+        return 0
+    except (BoundExceeded, Undefined):
+        return 1
 
 
 def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
@@ -119,7 +131,7 @@ def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
             i += 1
             if i < stop and tokens[i].kind == "sup":
                 i += 1
-            elif i + 1 < stop and tokens[i].text == "^" and tokens[i].glued:
+            elif i + 1 < stop and tokens[i].text == "^":
                 # cm^2, cm^{2}, mol^-1, mol^{-1}
                 braced = tokens[i + 1].text == "{"
                 number = i + 1 + braced
@@ -128,9 +140,9 @@ def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
                 if number + braced >= stop or not (tokens[number].text.isdigit() and len(tokens[number].text) < 3):
                     return i
                 i = number + 1 + braced
-        elif token.text == "/" and i + 1 < stop and _is_rate(tokens, i):
-            i += 1
-        elif token.text == "-" and token.glued and i + 1 < stop and tokens[i + 1].kind == "word" and tokens[i + 1].glued:
+        elif (token.text == "/" and i + 1 < stop and _is_rate(tokens, i)) or (
+            token.text == "-" and token.glued and i + 1 < stop and tokens[i + 1].kind == "word" and tokens[i + 1].glued
+        ):
             i += 1
         elif token.text == "(" and not token.glued and (end := _comment_end(tokens, i, stop)):
             i = end
@@ -228,7 +240,14 @@ class _Parser:
                     out.decimals = len(core[0].text.partition(".")[2]) - sign * int(tail[-1].text)
         proper = out.operations == 1 and 0 < abs(out.value) < 1
         out.is_fraction = proper and (
-            (kinds == ["num", "op", "num"] and core[1].text == "/" and core[0].text.isdigit() and core[2].text.isdigit()) or kinds[:1] == ["frac"] or kinds == ["vulgar"]
+            (
+                kinds == ["num", "op", "num"]
+                and core[1].text == "/"
+                and core[0].text.isdigit()
+                and core[2].text.isdigit()
+            )
+            or kinds[:1] == ["frac"]
+            or kinds == ["vulgar"]
         )
 
     def peek(self) -> Token | None:
@@ -308,7 +327,9 @@ class _Parser:
         """`1.58 * 10^6` behind a division sign."""
         texts = [token.text for token in self.tokens[self.i : self.i + 3]]
         before = self.tokens[self.i - 1]
-        power = texts[:2] == ["*", "10"] and (texts[2:] == ["^"] or self.tokens[self.i + 2 : self.i + 3] != [] and self.tokens[self.i + 2].kind == "sup")
+        power = texts[:2] == ["*", "10"] and (
+            texts[2:] == ["^"] or (self.tokens[self.i + 2 : self.i + 3] != [] and self.tokens[self.i + 2].kind == "sup")
+        )
         return power and before.kind in ("num", ")")
 
     def divide(self, top: Fraction, bottom: Fraction) -> Fraction:
@@ -346,7 +367,8 @@ class _Parser:
             self.units_behind()
         return -base if negative else base
 
-    def nested(self, parse):
+    def nested(self, parse: Callable[[], Fraction]) -> Fraction:
+        """`parse()` one level deeper."""
         self.depth += 1
         if self.depth > MAX_NESTING:
             raise BoundExceeded(f"nesting deeper than {MAX_NESTING} exceeds the bound")
@@ -459,7 +481,7 @@ class _Parser:
         return self.group(self.take("("))
 
     def group(self, opened: Token) -> Fraction:
-        value = self.nested(self.sum)
+        value = self.sum()
         closed = self.take(")")
         if _PAIRS[opened.text] != closed.text:
             raise NotArithmetic(f"{opened.text!r} is closed by {closed.text!r}")
@@ -468,10 +490,10 @@ class _Parser:
     def with_fraction(self, whole: Fraction, token: Token) -> Fraction:
         """A mixed number (`2 1/2`, `2½`, `2\\frac{1}{2}`), or `whole` alone."""
         after = self.tokens[self.i : self.i + 3]
-        if whole.denominator == 1 and [t.kind for t in after] == ["num", "op", "num"] and after[1].text == "/":
-            if not after[0].glued and after[1].glued and after[2].glued:
-                self.i += 3
-                return whole + self.divide(self.number(after[0]), self.number(after[2]))
+        tight = [t.kind for t in after] == ["num", "op", "num"] and after[1].glued and after[2].glued
+        if whole.denominator == 1 and tight and after[1].text == "/" and not after[0].glued:
+            self.i += 3
+            return whole + self.divide(self.number(after[0]), self.number(after[2]))
         if [t.kind for t in after[:2]] == ["op", "num"] and after[0].text == "/" and after[0].glued and after[1].glued:
             # "3 / 1/2"
             spaced = self.i >= 2 and self.tokens[self.i - 2].text == "/" and not token.glued

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from .arithmetic_tokens import Token, tokenize
 from .arithmetic_value import Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
@@ -94,7 +95,9 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
         raise NotArithmetic("no operation on either side")
     written = _written(equation.left, text), _written(equation.right, text)
     label, reason = _decide(left, right, equation.approximate, written)
-    if label == "contradicted" and (why := _unspoken_units(left, right) or _rounded_operands(equation, text, left, right, reading)):
+    if label == "contradicted" and (
+        why := _unspoken_units(left, right) or _rounded_operands(equation, text, left, right, reading)
+    ):
         label, reason = "insufficient", f"{reason}; {why}"
     return label, reason, (left, right)
 
@@ -107,14 +110,14 @@ def _decide(left: Amount, right: Amount, approximate: bool, written: tuple[str, 
     exact, given = computed.value, shown.value
     if exact == given:
         if shown.operations and shown.decimals is None:
-            return "supported", f"{source} = {render(exact)} and {target} = {render(given)}"
-        return "supported", f"{source} = {render(exact)}"
+            return "supported", f"{says(source, exact)} and {says(target, given)}"
+        return "supported", says(source, exact)
     if shown.decimals is None:
-        return _decide_expressions(exact, given, approximate, f"{source} = {render(exact)}, but {target} = {render(given)}")
+        return _decide_expressions(exact, given, approximate, f"{says(source, exact)}, but {says(target, given)}")
     off = _relative(exact, given)
     if shown.decimals >= 9 and off <= _FLOATING_POINT:
-        return "supported", f"{source} = {render(exact)}, shown as a floating-point number"
-    value = f"{source} = {render(exact)}"
+        return "supported", f"{says(source, exact)}, shown as a floating-point number"
+    value = says(source, exact)
     if how := _rounding(exact, shown):
         places = f"{max(shown.decimals, 0)} decimals" if shown.decimals > 0 else "a whole number"
         said = f"{value}, shown as {target} ({how} to {places})"
@@ -134,7 +137,9 @@ def _decide_expressions(exact: Fraction, given: Fraction, approximate: bool, sai
     """Both sides are computed: nothing shows how many digits were meant."""
     off = _relative(exact, given)
     if approximate:
-        label: Label = "supported" if off <= _APPROXIMATE else "insufficient" if off <= _APPROXIMATE_AT_BEST else "contradicted"
+        label: Label = (
+            "supported" if off <= _APPROXIMATE else "insufficient" if off <= _APPROXIMATE_AT_BEST else "contradicted"
+        )
         return label, said
     fractional = exact.denominator != 1 or given.denominator != 1
     if fractional and off <= _APPROXIMATE:
@@ -163,7 +168,9 @@ def _rounding(exact: Fraction, shown: Amount) -> str:
 
 def _rounded_at_zeros(exact: Fraction, shown: Amount) -> bool:
     """Whether `shown` is `exact` rounded to tens, hundreds, …, as its trailing zeros allow."""
-    return any(abs(exact - shown.value) <= Fraction(10**zeros, 2) for zeros in range(1, min(shown.trailing_zeros, 40) + 1))
+    return any(
+        abs(exact - shown.value) <= Fraction(10**zeros, 2) for zeros in range(1, min(shown.trailing_zeros, 40) + 1)
+    )
 
 
 def _unspoken_units(left: Amount, right: Amount) -> str:
@@ -183,12 +190,11 @@ def _unspoken_units(left: Amount, right: Amount) -> str:
         share = "%" not in other.units or Reading.SHARE_OF_ALL in other.readings
         if amount.is_percentage and other.operations and share:
             return "the percentage may name a part of something"
-        if all("%" in units for units in amount.term_units) and "%" not in other.units and amount.operations:
-            if len(amount.term_units) > 1:
-                return "percentages may be of something"
+        if len(amount.term_units) > 1 and all("%" in units for units in amount.term_units) and "%" not in other.units:
+            return "percentages may be of something"
         if len(amount.term_units) > 1:
             named = [units - {"%"} for units in (*amount.term_units, *other.term_units) if units - {"%"}]
-            if any(not (a & b) for a, b in zip(named, named[1:], strict=False)):
+            if any(not (a & b) for a, b in pairwise(named)):
                 return "the terms have different units"
     return ""
 
@@ -203,8 +209,8 @@ def _rounded_operands(equation: Equation, text: str, left: Amount, right: Amount
             return ""
         if amount.decimals is not None:
             slack += Fraction(10) ** -amount.decimals / 2
-        elif any(token.text in "*/^" for token in tokens if token.kind == "op") or amount.operations and all(
-            token.kind != "op" for token in tokens
+        elif any(token.text in "*/^" for token in tokens if token.kind == "op") or (
+            amount.operations and all(token.kind != "op" for token in tokens)
         ):
             decimals = [token for token in tokens if token.kind == "num" and "." in token.text]
             for token in decimals[:_MAX_NUDGED]:
@@ -245,8 +251,14 @@ def shorten(text: str, width: int = 120) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
+def says(source: str, value: Fraction) -> str:
+    """`48/2 = 24`, or `10/3 ≈ 3.33333` where the value has no short decimal form."""
+    shown = render(value)
+    return f"{source} ≈ {shown[6:]}" if shown.startswith("about ") else f"{source} = {shown}"
+
+
 def render(value: Fraction) -> str:
-    """A number for a person: 24, 0.125, 10/3 (about 3.3333)."""
+    """A number for a person: 24, 0.125, "about 3.33333"."""
     sign, value = ("-" if value < 0 else ""), abs(value)
     if value.denominator == 1:
         digits = str(value.numerator)
@@ -262,6 +274,4 @@ def render(value: Fraction) -> str:
         scaled = str(value.numerator * 10**places // value.denominator).rjust(places + 1, "0")
         return f"{sign}{scaled[:-places]}.{scaled[-places:]}"
     about = f"{float(value):.6g}" if 10**-300 < value < 10**300 else "beyond a float"
-    if len(str(value.numerator)) + len(str(value.denominator)) <= 24:
-        return f"{sign}{value.numerator}/{value.denominator} (about {sign}{about})"
     return f"about {sign}{about}"

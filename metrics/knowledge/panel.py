@@ -128,7 +128,7 @@ def _judge(
     judge: Judge, takes: Sequence[int], asked: Sequence[tuple[int, Claim]], evidence: _Evidence
 ) -> list[Verdict | None]:
     out: dict[int, Verdict | None] = {}
-    shown: dict[int, Sequence[Passage]] = {i: () for i in takes}
+    shown: dict[int, Sequence[Passage]] = dict.fromkeys(takes, ())
     if judge.needs_evidence:
         for i, passages in zip(takes, evidence.of(takes, asked), strict=True):
             if isinstance(passages, str):

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Measures of one dimension with different scales. An equation that mixes two of them ("180 minutes / 3 = 1 hour") may
 # hold a conversion that it does not spell out.
 _DIMENSIONS = (
@@ -33,15 +38,15 @@ for _index, _words in enumerate(_DIMENSIONS):
         _DIMENSIONS_OF.setdefault(_word, set()).add(_index)
 
 # Words that may stand directly behind a digit without a space; other letters there are taken for variables ("3p").
-GLUED_UNITS = frozenset(
-    "mm cm dm km mg kg ml mL dL cl cL oz lb lbs ft in inch yd mi hr hrs min mins sec secs mph kph kmh am pm hp Hz kHz MHz"
-    " kW kWh kJ kcal cal Pa kPa mol mmol km/h m/s deg eV mV kV mA GB MB KB kB TB usd USD EUR GBP cents pts".split()
+GLUED_UNITS = _set(
+    "mm cm dm km mg kg ml mL dL cl cL oz lb lbs ft in inch yd mi hr hrs min mins sec secs mph kph kmh am pm hp Hz kHz"
+    " MHz kW kWh kJ kcal cal Pa kPa mol mmol km/h m/s deg eV mV kV mA GB MB KB kB TB usd USD EUR GBP cents pts"
 )
 
 # Units that are written with a metric prefix, lower case as `stem` leaves them.
 SI_UNITS = frozenset(
     prefix + unit
-    for unit in "j w n pa v a hz ev m g s l mol mole cal kg ppm atm ohm c f t".split()
+    for unit in _set("j w n pa v a hz ev m g s l mol mole cal kg ppm atm ohm c f t")
     for prefix in ("", "k", "m", "c", "µ", "u", "n", "p", "g")
 )
 
@@ -54,52 +59,49 @@ SCALES = {
     "billions": 10**9,
     "trillion": 10**12,
 }
-COUNTS = frozenset("dozen dozens pair pairs score gross couple half halves".split())
+COUNTS = _set("dozen dozens pair pairs score gross couple half halves")
 
 # Words that end a unit: what follows is another clause or belongs to another number.
-CONNECTIVES = frozenset(
-    "and or nor but so then thus hence therefore because since as if when while where which who that we i you he she they"
-    " it is are was were be equals equal gives makes get gets has have had".split()
+CONNECTIVES = _set(
+    "and or nor but so then thus hence therefore because since as if when while where which who that we i you he she"
+    " they it is are was were be equals equal gives makes get gets has have had"
 )
 # Words that may stand directly before a calculation whose result follows "is".
-OPENERS = CONNECTIVES | frozenset("now first next finally note that total also".split())
-PREPOSITIONS = frozenset("of per for in on at by from to with each every into out".split())
+OPENERS = CONNECTIVES - {"and", "or", "nor"} | _set("now first next finally note total also")
+# Words behind a result that belong to the sentence and not to its unit: "= $18 a day".
+PREPOSITIONS = _set("a an of per for in on at by from to with each every into out")
 
-DETERMINERS = frozenset("the a an her his their its this that these those my our your another only just about".split())
+DETERMINERS = _set("the a an her his their its this that these those my our your another only just about")
 
 # Words that change the value of the number behind them, so that it cannot start an expression.
-OPERATORS_BEFORE = frozenset(
-    "of times plus minus divided multiplied by over per than twice double doubled thrice triple half third thirds fourth"
-    " quarter fifth sixth tenth squared cubed square cube root sqrt cbrt sin cos tan cot sec csc arcsin arccos arctan log"
-    " ln lg exp max min gcd lcm hcf abs floor ceil round det choose permute mod modulo power average mean median negative"
-    " factorial percent sum_ product difference quotient ratio base if whether suppose assume not without instead average"
-    " every into between".split()
+OPERATORS_BEFORE = _set(
+    "of times plus minus divided multiplied by over per than twice double doubled thrice triple half third thirds"
+    " fourth quarter fifth sixth tenth squared cubed square cube root choose permute power average mean median negative"
+    " factorial percent product difference quotient ratio base if whether suppose assume not without instead every"
+    " into between"
 )
 # "of" may introduce an expression after these: "a total of 3 + 4 = 7".
-OF_AFTER = frozenset(
+OF_AFTER = _set(
     "total sum cost costs price amount profit value combined distance area volume perimeter weight income score instead"
-    " speed rate salary revenue bill balance loss savings discount tip tax".split()
+    " speed rate salary revenue bill balance loss savings discount tip tax"
 )
 # Words that change the value of the number before them, so that it cannot end a side.
-OPERATORS_AFTER = frozenset(
-    "times plus minus divided multiplied more less fewer greater larger smaller squared cubed mod modulo remainder rem"
-    " choose factorial over hundred_ sqrt sin cos tan cot log ln exp gcd lcm out base to the_power raised th st nd rd"
-    " percent_ or".split()
+OPERATORS_AFTER = _set(
+    "times plus minus divided multiplied more less fewer greater larger smaller squared cubed remainder rem"
+    " factorial over out base to raised th st nd rd or"
 )
-FUNCTIONS = frozenset(
+FUNCTIONS = _set(
     "sqrt cbrt sin cos tan cot csc arcsin arccos arctan log ln lg exp max min gcd lcm hcf abs floor ceil round det mod"
-    " modulo choose factorial squared cubed pi phi sum prod lim".split()
+    " modulo choose factorial squared cubed pi phi sum prod lim"
 )
 # Words for "the result is rounded", between the sign and the number.
-ABOUT = frozenset("about approximately approx roughly around nearly almost".split())
+ABOUT = _set("about approximately approx roughly around nearly almost")
 # After a number these start a second amount of the same quantity: "5 dollars and 50 cents", "1 hour 30 minutes".
 MEASURES = frozenset(_DIMENSIONS_OF) - COUNTS
-LABELS = frozenset(
-    "step part question problem case line row example equation eq option choice method scenario attempt".split()
-)
+LABELS = _set("step part question problem case line row example equation eq option choice method scenario attempt")
 
 
-_PREFIXES = frozenset("k m c d h da µ μ u n p f g t mega giga kilo milli micro nano pico centi".split())
+_PREFIXES = _set("k m c d h da µ μ u n p f g t mega giga kilo milli micro nano pico centi")
 
 
 def mixes_scales(words: Iterable[str]) -> list[str]:
