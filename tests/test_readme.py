@@ -102,7 +102,7 @@ def test_existing_config_recipe_for_lm_eval(run):
     table = run(f"{model}\n{existing}")
     assert re.search(r"\|my_task\b.*exact_match", table)
     for metric in ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"):
-        assert re.search(rf"\|reasoning +\| +\d+\|{metric} *\|", table), metric
+        assert re.search(rf"\|reasoning *\| *\d+\|{metric} *\|", table), metric
     show = next(line for line in by_tool("stepgauge") if "show" in line)
     assert "(question alone)" in run(show)
 
