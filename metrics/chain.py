@@ -15,7 +15,7 @@ class Likelihoods:
 
     Attributes:
         answer: t+1 floats, `answer[i]` = log p(answer | question, steps[:i]).
-        n_answer_tokens: N; None per prefix where tokenization makes it differ is not possible: t+1 ints.
+        n_answer_tokens: t+1 ints, N. The joint tokenization decides, so it may differ between prefixes.
         n_context_tokens: t+1 ints, tokens before the answer.
         choices: (t+1) x options, the same for each option's text; None without choices.
         without_final: like `answer`, over the chain without its final-answer steps (t'+1 floats).
