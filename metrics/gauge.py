@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from tqdm import tqdm
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
 from .infogain import REFERENCE_METRIC, gains, gold_probabilities, perplexity
+from .knowledge.base import Surroundings
 from .knowledge.panel import assess
 from .knowledge.types import Verdict
 from .likelihood import LikelihoodBackend, Unscored
@@ -26,6 +28,10 @@ from .trace import Step, Trace
 from .versions import versions
 
 log = logging.getLogger(__name__)
+
+# A judge or retriever: its name, or {"name": …, option: value}.
+Part: TypeAlias = str | Mapping[str, Any]
+Made = TypeVar("Made")
 
 VARIANTS = ("paper", "reference")
 # Chains sorted by length together: enough to fill even batches, few enough to hold all their prefixes in memory.
@@ -46,8 +52,10 @@ class Gauge:
         splitter: name of a registered splitter, "auto", or a `Splitter`.
         template: "plain", "chat", or a `PromptTemplate`.
         variant: "paper"; "reference" adds `infogain_reference`, the published code's figure.
-        claims, judges: names of registered claim extractors, and of judges in the order they are asked.
-        retriever: name of a registered retriever, or None.
+        claims: names of registered claim extractors.
+        judges: registered judges in the order they are asked; a name, or {"name": …, option: value}.
+        retriever: a registered retriever, given like a judge, or None.
+        corpus: folder of an indexed corpus for the retriever.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
         revision, trust_remote_code: as in transformers; remote code is off unless asked for.
         progress: show a progress bar; None: on a terminal only.
@@ -70,8 +78,9 @@ class Gauge:
         template: str | PromptTemplate = "plain",
         variant: str = "paper",
         claims: Sequence[str] = ("arithmetic",),
-        judges: Sequence[str] = ("exact",),
-        retriever: str | None = None,
+        judges: Sequence[Part] = ("exact",),
+        retriever: Part | None = None,
+        corpus: str | None = None,
         epsilon: float = 0.05,
         revision: str | None = None,
         trust_remote_code: bool = False,
@@ -101,8 +110,9 @@ class Gauge:
         self._reference = variant == "reference"
         self._variant = variant
         self._extractors = [lookup("claim extractor", known.extractors, name) for name in claims]
-        self._judges = [lookup("judge", known.judges, name)() for name in judges]
-        self._retriever = None if retriever is None else lookup("retriever", known.retrievers, retriever)()
+        around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus)
+        self._judges = [_make("judge", known.judges, part, around) for part in judges]
+        self._retriever = None if retriever is None else _make("retriever", known.retrievers, retriever, around)
         self._epsilon = float(epsilon)
         self._progress = progress
         self._metrics = dict(known.metrics)
@@ -293,6 +303,20 @@ class Gauge:
             "epsilon": self._epsilon,
             "versions": versions(),
         }
+
+
+def _make(kind: str, factories: Mapping[str, Callable[..., Made]], part: Part, around: Surroundings) -> Made:
+    """Build a judge or retriever from its name, or from its name with options. Raises ValueError for a wrong one."""
+    options = {} if isinstance(part, str) else dict(part)
+    name = part if isinstance(part, str) else options.pop("name", None)
+    if not isinstance(name, str):
+        raise ValueError(f"{kind} {part!r}: expected a name, or options with a 'name'")
+    factory = lookup(kind, factories, name)
+    allowed = [key for key, p in inspect.signature(factory).parameters.items() if p.kind == p.KEYWORD_ONLY]
+    for option in options:
+        if option not in allowed:
+            raise ValueError(f"{kind} {name!r}: {unknown_name('option', option, allowed)}")
+    return factory(around, **options)
 
 
 def _advance(bar: tqdm, chains: int) -> None:

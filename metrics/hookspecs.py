@@ -35,12 +35,12 @@ def register_claim_extractors(register: Callable[[ClaimExtractor], None]) -> Non
 
 @hookspec
 def register_retrievers(register: Callable[[str, Callable[..., Retriever]], None]) -> None:
-    """Register `name, factory` of things that find evidence for a claim."""
+    """Register `name, factory` of things that find evidence for a claim; made as `factory(surroundings, **options)`."""
 
 
 @hookspec
 def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> None:
-    """Register `name, factory` of things that decide whether a claim agrees with evidence."""
+    """Register `name, factory` of things that judge claims; made as `factory(surroundings, **options)`."""
 
 
 @hookspec

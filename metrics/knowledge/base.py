@@ -6,8 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..likelihood import LikelihoodBackend
 from ..trace import Step, Trace
 from .types import Claim, Passage, Verdict
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a gauge offers to the parts that are made for it.
+
+    Attributes:
+        likelihoods: gives the gauge's likelihood backend, loading it on the first call; raises ScorerError.
+        corpus: folder of an indexed corpus (`stepgauge corpus build`), or None.
+    """
+
+    likelihoods: Callable[[], LikelihoodBackend]
+    corpus: str | None = None
 
 
 @dataclass(frozen=True)

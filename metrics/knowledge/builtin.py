@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..hookspecs import hookimpl
 from .arithmetic import ARITHMETIC
-from .base import ClaimExtractor, Judge
+from .base import ClaimExtractor, Judge, Surroundings
 from .exact import ExactJudge
 
 
@@ -20,7 +20,6 @@ def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> No
     register(ExactJudge.name, _exact)
 
 
-def _exact(**options: object) -> Judge:
-    if options:
-        raise ValueError(f"judge 'exact' has no option {next(iter(options))!r}; it takes none")
+def _exact(around: Surroundings) -> Judge:
+    del around
     return ExactJudge()
