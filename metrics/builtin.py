@@ -8,7 +8,7 @@ from typing import Any
 from .chain import ChainMetric
 from .hookspecs import hookimpl
 from .infogain import INFOGAIN_METRICS
-from .ki import KI_METRICS
+from .ki import FAILURE_METRICS, KI_METRICS
 from .likelihood import LikelihoodBackend
 from .segment import BUILTIN_SPLITTERS, Splitter
 
@@ -26,7 +26,7 @@ def register_likelihood_backends(register: Callable[[str, Callable[..., Likeliho
 
 @hookimpl
 def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
-    for metric in (*INFOGAIN_METRICS, *KI_METRICS):
+    for metric in (*INFOGAIN_METRICS, *KI_METRICS, *FAILURE_METRICS):
         register(metric)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from .knowledge.policy import DEFAULT, Policy
 from .knowledge.types import Verdict
 from .trace import Step, Trace
 
@@ -38,6 +39,7 @@ class Chain:
     Attributes:
         likelihoods: None when they could not be computed; `no_likelihoods` then says why.
         verdicts: per step, the verdicts of its claims; None when knowledge was not judged.
+        policy: how verdicts count towards the Knowledge Index.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
     """
 
@@ -48,6 +50,7 @@ class Chain:
     verdicts: Sequence[Sequence[Verdict]] | None = None
     epsilon: float = 0.05
     notes: dict[str, object] = field(default_factory=dict)
+    policy: Policy = DEFAULT
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
@@ -16,6 +17,7 @@ from .chain_requests import ChainRequests, chain_requests, collect
 from .infogain import REFERENCE_METRIC, gains, gold_probabilities, perplexity
 from .knowledge.base import Surroundings
 from .knowledge.panel import assess
+from .knowledge.policy import POLICIES
 from .knowledge.types import Verdict
 from .likelihood import LikelihoodBackend, Unscored
 from .missing import Missing
@@ -37,6 +39,8 @@ VARIANTS = ("paper", "reference")
 # Chains sorted by length together: enough to fill even batches, few enough to hold all their prefixes in memory.
 _WINDOW = 256
 _MAX_PREFIX_CHARACTERS = 1_000_000_000
+# Share of claims left unscored from which on a run says so.
+_MANY_FAILED = 0.05
 
 
 class Gauge:
@@ -56,6 +60,10 @@ class Gauge:
         judges: registered judges in the order they are asked; a name, or {"name": …, option: value}.
         retriever: a registered retriever, given like a judge, or None.
         corpus: folder of an indexed corpus for the retriever.
+        policy: how verdicts count towards the Knowledge Index. A claim that a source must bear out and that the
+            evidence found contradicts is inconsistent under each. One that the evidence found does not decide is
+            inconsistent under "default" and "strict", uncheckable under "lenient". One for which no evidence was found
+            (above the retriever's floor) is uncheckable, under "strict" inconsistent. See `knowledge/policy.py`.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
         revision, trust_remote_code: as in transformers; remote code is off unless asked for.
         progress: show a progress bar; None: on a terminal only.
@@ -81,6 +89,7 @@ class Gauge:
         judges: Sequence[Part] = ("exact",),
         retriever: Part | None = None,
         corpus: str | None = None,
+        policy: str = "default",
         epsilon: float = 0.05,
         revision: str | None = None,
         trust_remote_code: bool = False,
@@ -110,9 +119,10 @@ class Gauge:
         self._reference = variant == "reference"
         self._variant = variant
         self._extractors = [lookup("claim extractor", known.extractors, name) for name in claims]
-        around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus)
+        around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus, scorer=scorer)
         self._judges = [_make("judge", known.judges, part, around) for part in judges]
         self._retriever = None if retriever is None else _make("retriever", known.retrievers, retriever, around)
+        self._policy = lookup("policy", POLICIES, policy)
         self._epsilon = float(epsilon)
         self._progress = progress
         self._metrics = dict(known.metrics)
@@ -146,6 +156,8 @@ class Gauge:
         """Score chains, one `ChainScore` per trace in order.
 
         What cannot be computed for one chain is nan in `metrics`, with its reason in `missing`; the others are scored.
+        Claims left unscored are counted in `n_failed`; a warning names the most frequent error where they are more
+        than 5 % of the call's claims.
 
         Raises:
             TypeError: an element that is not a Trace.
@@ -159,6 +171,7 @@ class Gauge:
         segmentations = [self._segment(trace) for trace in traces]
         likelihoods = self._likelihoods(traces, segmentations)
         verdicts = self._verdicts(traces, segmentations)
+        _warn_of_failures(verdicts)
         return [
             self._chain_score(trace, segmentation, measured, judged)
             for trace, segmentation, measured, judged in zip(traces, segmentations, likelihoods, verdicts, strict=True)
@@ -255,6 +268,7 @@ class Gauge:
             no_likelihoods=measured.reason if isinstance(measured, Unscored) else "",
             verdicts=judged,
             epsilon=self._epsilon,
+            policy=self._policy,
         )
         metrics, missing = self._compute_metrics(chain)
         likelihoods = chain.likelihoods
@@ -300,6 +314,7 @@ class Gauge:
             "splitter": None if isinstance(segmentation, Unscored) else segmentation.splitter,
             "claims": [extractor.name for extractor in self._extractors],
             "judges": [judge.name for judge in self._judges],
+            "policy": self._policy.name,
             "epsilon": self._epsilon,
             "versions": versions(),
         }
@@ -317,6 +332,22 @@ def _make(kind: str, factories: Mapping[str, Callable[..., Made]], part: Part, a
         if option not in allowed:
             raise ValueError(f"{kind} {name!r}: {unknown_name('option', option, allowed)}")
     return factory(around, **options)
+
+
+def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) -> None:
+    judged = [verdict for chain in verdicts for step in chain or () for verdict in step]
+    errors = Counter(f"{verdict.judge}: {verdict.error}" for verdict in judged if verdict.label is None)
+    failed = errors.total()
+    if failed > _MANY_FAILED * len(judged):
+        (error, count), *_ = errors.most_common(1)
+        log.warning(
+            "%d of %d claims (%.0f %%) are left unscored, so KI speaks for the others only; most often (%d×): %s",
+            failed,
+            len(judged),
+            100 * failed / len(judged),
+            count,
+            error,
+        )
 
 
 def _advance(bar: tqdm, chains: int) -> None:

@@ -1,34 +1,24 @@
 """The Knowledge Index: the share of a chain's checkable steps whose knowledge is right.
 
 Paper: arXiv 2506.02126, section 3.4. There a step without a checkable claim counts as right; here it is left out, and
-`ki_coverage` says how much of the chain `ki` speaks for. `ki_paper` gives the published rule.
+`ki_coverage` says how much of the chain `ki` speaks for. `ki_paper` gives the published rule. How verdicts count is the
+chain's policy (knowledge/policy.py).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 from .chain import Chain, ChainMetric
+from .knowledge.policy import DEFAULT, Outcome, Policy
 from .knowledge.types import Verdict
 from .missing import Missing
 
-StepOutcome = Literal["consistent", "inconsistent", "uncheckable", "unscored"]
 
-
-def step_outcome(verdicts: Sequence[Verdict]) -> StepOutcome:
-    """What the verdicts on a step's claims say of the step.
-
-    "inconsistent" if any claim is contradicted; else "unscored" if a claim's judge failed; else "consistent" if any
-    claim is supported; else "uncheckable".
-    """
-    labels = {verdict.label for verdict in verdicts}
-    if "contradicted" in labels:
-        return "inconsistent"
-    if None in labels:
-        return "unscored"
-    return "consistent" if "supported" in labels else "uncheckable"
+def step_outcome(verdicts: Sequence[Verdict], policy: Policy = DEFAULT) -> Outcome:
+    """What the verdicts on a step's claims say of the step; see `Policy.step`."""
+    return policy.step(verdicts)
 
 
 def ki(chain: Chain) -> float:
@@ -62,7 +52,14 @@ def ki_paper(chain: Chain) -> float:
     return (counts["consistent"] + counts["uncheckable"]) / scored
 
 
-class _Outcomes(Counter[StepOutcome]):
+def n_failed(chain: Chain) -> float:
+    """Claims that an extractor, retriever or judge left unscored. Raises Missing where knowledge was not judged."""
+    if chain.verdicts is None:
+        raise Missing("knowledge was not judged")
+    return sum(verdict.label is None for verdicts in chain.verdicts for verdict in verdicts)
+
+
+class _Outcomes(Counter[Outcome]):
     @property
     def total_steps(self) -> int:
         return sum(self.values())
@@ -73,7 +70,7 @@ def _outcomes(chain: Chain) -> _Outcomes:
         raise Missing("knowledge was not judged")
     if not chain.steps:
         raise Missing("no steps")
-    return _Outcomes(step_outcome(verdicts) for verdicts in chain.verdicts)
+    return _Outcomes(chain.policy.step(verdicts) for verdicts in chain.verdicts)
 
 
 def _errors(chain: Chain) -> str:
@@ -91,4 +88,7 @@ KI_METRICS: tuple[ChainMetric, ...] = (
     ChainMetric("ki", ki, True, "share", "checkable steps whose claims hold (Knowledge Index)"),
     ChainMetric("ki_paper", ki_paper, True, "share", "Knowledge Index as published: uncheckable steps count as right"),
     ChainMetric("ki_coverage", ki_coverage, None, "share", "steps with a claim that could be decided"),
+)
+FAILURE_METRICS: tuple[ChainMetric, ...] = (
+    ChainMetric("n_failed", n_failed, False, "claims", "claims left unscored because a judge or retriever failed"),
 )

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from ...metrics.errors import ScorerError
 from ...metrics.versions import package_version
-from . import demo, include_path, model, plugins, show
+from . import corpus, demo, include_path, model, plugins, show
 from .errors import UserError
 
-_COMMANDS = (demo, plugins, show, model, include_path)
+_COMMANDS = (demo, plugins, show, model, include_path, corpus)
 
 
 def build_parser() -> argparse.ArgumentParser:

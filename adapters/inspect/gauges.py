@@ -72,6 +72,8 @@ def shared_gauge(options: Mapping[str, Any]) -> SharedGauge:
 
 
 def _hashable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, _hashable(inner)) for key, inner in value.items()))
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(_hashable(inner) for inner in value)
     return value

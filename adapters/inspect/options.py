@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inspect_ai._util.error import PrerequisiteError
 from rich.markup import escape
 from typing_extensions import TypedDict
 
+from ...metrics.gauge import Part
 from ...metrics.suggest import unknown_name
 
 
@@ -22,7 +23,8 @@ class Options(TypedDict, total=False):
         splitter: how a response is cut into steps.
         template: how question, steps and answer are put to the scoring LM.
         variant: which definition of InfoGain is computed.
-        judges, claims, retriever: how steps' claims are found and checked.
+        judges, claims, retriever, corpus: how steps' claims are found and checked.
+        policy: how verdicts count towards the Knowledge Index.
         epsilon: gains within ± this many nats count as neither informative nor regressive.
     """
 
@@ -35,9 +37,11 @@ class Options(TypedDict, total=False):
     splitter: str
     template: str
     variant: str
-    judges: Sequence[str] | str
+    judges: Sequence[Part] | str
     claims: Sequence[str] | str
-    retriever: str | None
+    retriever: Part | None
+    corpus: str | None
+    policy: str
     epsilon: float
     revision: str | None
     trust_remote_code: bool
@@ -68,6 +72,6 @@ def check_names(scorer_name: str, given: dict[str, Any]) -> None:
             raise OptionError(f"stepgauge/{scorer_name}: {problem}")
 
 
-def as_list(value: Sequence[str] | str | None) -> tuple[str, ...]:
-    """`-S metrics=ki` gives a text, `-S metrics=ki,infogain` a list."""
-    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+def as_list(value: Sequence[Part] | Part | None) -> tuple[Part, ...]:
+    """`-S metrics=ki` gives a text, `-S metrics=ki,infogain` a list; a judge may be a mapping of its options."""
+    return () if value is None else (value,) if isinstance(value, str | Mapping) else tuple(value)

@@ -18,10 +18,12 @@ class Surroundings:
     Attributes:
         likelihoods: gives the gauge's likelihood backend, loading it on the first call; raises ScorerError.
         corpus: folder of an indexed corpus (`stepgauge corpus build`), or None.
+        scorer: the name of the backend's scoring LM, or None where there is none.
     """
 
     likelihoods: Callable[[], LikelihoodBackend]
     corpus: str | None = None
+    scorer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ class ClaimExtractor:
 
 
 class Retriever(Protocol):
-    """Finds evidence. `claims[i]` belongs to `traces[i]`; returns a list of passages per claim, best first."""
+    """Finds evidence. `claims[i]` belongs to `traces[i]`; returns a list of passages per claim, best first.
+
+    A retriever may have an attribute `floor`, a number: passages that score below it are dropped by the panel.
+    """
 
     name: str
 

@@ -1,23 +1,38 @@
-"""stepgauge's own claim extractor and judge, registered like any plugin's."""
+"""stepgauge's own claim extractors, retrievers and judges, registered like any plugin's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ..hookspecs import hookimpl
+from ..retrieval.retrievers import BUILTIN_RETRIEVERS
 from .arithmetic import ARITHMETIC
-from .base import ClaimExtractor, Judge, Surroundings
+from .base import ClaimExtractor, Judge, Retriever, Surroundings
 from .exact import ExactJudge
+from .lm_judge import LmJudge
+from .nli_judge import make as make_nli_judge
+from .openai_judge import make as make_openai_judge
+from .sentence_claims import SENTENCES_AS_CLAIMS
 
 
 @hookimpl
 def register_claim_extractors(register: Callable[[ClaimExtractor], None]) -> None:
     register(ARITHMETIC)
+    register(SENTENCES_AS_CLAIMS)
+
+
+@hookimpl
+def register_retrievers(register: Callable[[str, Callable[..., Retriever]], None]) -> None:
+    for retriever in BUILTIN_RETRIEVERS:
+        register(retriever.name, retriever)
 
 
 @hookimpl
 def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> None:
     register(ExactJudge.name, _exact)
+    register("lm", LmJudge)
+    register("nli", make_nli_judge)
+    register("openai", make_openai_judge)
 
 
 def _exact(around: Surroundings) -> Judge:

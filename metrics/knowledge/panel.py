@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 EXTRACTION = "extraction"
 NO_JUDGE = "none"
+# Stands for a claim that a judge was not asked about: it needs evidence, and there is none.
+_NOTHING_FOUND = Verdict(Claim("", 0, 0, 0, ""), "insufficient", NO_JUDGE)
 
 
 def assess(
@@ -30,7 +32,9 @@ def assess(
     """The verdicts on the claims of each step of each trace, claims in reading order.
 
     Judges are asked in the order given; each sees the claims of its kinds that those before it left. Evidence is
-    retrieved once, for all traces together, and only for claims that a judge which needs evidence will see.
+    retrieved once, for all traces together, and only for claims that a judge which needs evidence will see. Passages
+    that score below the retriever's `floor`, where it has one, are no evidence. A claim without evidence is not shown
+    to judges that need some: it goes on to the others, and where none of them decides it, it is insufficient.
 
     A claim that no judge took has a verdict without label, and so does a claim whose judge or retriever raised or
     returned something else than agreed, with the reason in `error`. An extractor that fails gives every step one such
@@ -42,14 +46,21 @@ def assess(
     evidence = _Evidence(traces, retriever)
     open_claims = list(range(len(asked)))
     passed: dict[int, Verdict] = {}
+    without_evidence: dict[int, Verdict] = {}
     for judge in judges:
         takes = [i for i in open_claims if judge.kinds is None or asked[i][1].kind in judge.kinds]
         if takes:
             for i, verdict in zip(takes, _judge(judge, takes, asked, evidence), strict=True):
-                if verdict is not None:
+                if verdict is _NOTHING_FOUND:
+                    reason = "no evidence above the retriever's floor"
+                    without_evidence.setdefault(i, Verdict(asked[i][1], "insufficient", judge.name, reason=reason))
+                elif verdict is not None:
                     passed[i] = verdict
             open_claims = [i for i in open_claims if i not in passed]
     for i in open_claims:
+        if i in without_evidence:
+            passed[i] = without_evidence[i]
+            continue
         claim = asked[i][1]
         names = ", ".join(judge.name for judge in judges) or "none"
         error = f"no judge takes this claim of kind {claim.kind!r} (judges asked: {names})"
@@ -119,6 +130,9 @@ class _Evidence:
             for passages in found:
                 if not isinstance(passages, Sequence) or not all(isinstance(p, Passage) for p in passages):
                     raise TypeError(f"expected a list of Passage, got {passages!r:.80}")
+            floor = getattr(self._retriever, "floor", None)
+            if floor is not None:
+                found = [[p for p in passages if p.score is None or p.score >= floor] for passages in found]
         except Exception as error:  # whatever the retriever raises: it is named in the verdict of each of its claims
             return [_failed(f"retriever {self._retriever.name!r}", error)] * len(asked)
         return found
@@ -127,12 +141,16 @@ class _Evidence:
 def _judge(
     judge: Judge, takes: Sequence[int], asked: Sequence[tuple[int, Claim]], evidence: _Evidence
 ) -> list[Verdict | None]:
+    """Per claim the judge's verdict, None where it passed, `_NOTHING_FOUND` where it could not be asked."""
     out: dict[int, Verdict | None] = {}
     shown: dict[int, Sequence[Passage]] = dict.fromkeys(takes, ())
     if judge.needs_evidence:
         for i, passages in zip(takes, evidence.of(takes, asked), strict=True):
             if isinstance(passages, str):
                 out[i] = Verdict(asked[i][1], None, judge.name, error=passages)
+                del shown[i]
+            elif not passages:
+                out[i] = _NOTHING_FOUND
                 del shown[i]
             else:
                 shown[i] = passages

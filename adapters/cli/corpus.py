@@ -1,0 +1,87 @@
+"""Build an indexed corpus for the retrievers from JSONL, text or Markdown files, or check one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ...metrics.retrieval.build import OVERLAP, WORDS, build_corpus
+from ...metrics.retrieval.encoders import POOLING, SIMILARITY, TITLE, DenseOptions
+from ...metrics.retrieval.errors import CorpusError
+from ...metrics.retrieval.manifest import damaged_files
+from ...metrics.retrieval.readers import Fields
+from .errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="chunk and index SOURCE into the folder DEST")
+    build.add_argument("source", type=Path, help="a .jsonl, .jsonl.gz, .txt or .md file, or a folder of them")
+    build.add_argument("dest", type=Path, help="folder for the corpus; one that is there is replaced when all is done")
+    build.add_argument("--id-field", default="id", help="field of a JSONL row, several joined by commas, or :row")
+    build.add_argument("--title-field", help="default: title, where a row has one")
+    build.add_argument("--text-field", help="default: the first there is of text, content, contents")
+    build.add_argument("--words", type=int, default=WORDS, help=f"words in a chunk (default {WORDS})")
+    build.add_argument("--overlap", type=int, default=OVERLAP, help=f"words shared by neighbours (default {OVERLAP})")
+    build.add_argument("--dense", metavar="MODEL", help="also index vectors of this sentence-transformers model")
+    build.add_argument("--query-encoder", metavar="MODEL", help="model for the queries (default: that of --dense)")
+    build.add_argument("--pooling", choices=POOLING, help="pool token vectors so (default: as the model says)")
+    build.add_argument("--similarity", choices=SIMILARITY, default="cosine", help="default cosine")
+    build.add_argument("--dense-title", choices=TITLE, default="prefix", help="how titles are encoded (default prefix)")
+    build.add_argument("--dense-index", metavar="FACTORY", default="Flat", help="FAISS factory string (default Flat)")
+    build.add_argument("--device", help="torch device for --dense (default: the first accelerator, else the CPU)")
+    build.add_argument("--batch-size", type=int, default=32, help="passages in a forward pass of --dense (default 32)")
+    check = actions.add_parser("check", help="compare every byte of a corpus with its manifest")
+    check.add_argument("corpus", type=Path, help="folder of a corpus")
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        return _check(args.corpus) if args.action == "check" else _build(args)
+    except CorpusError as error:
+        raise UserError(str(error)) from error
+
+
+def _build(args: argparse.Namespace) -> int:
+    for option in ("query_encoder", "pooling"):
+        if getattr(args, option) is not None and args.dense is None:
+            raise UserError(f"--{option.replace('_', '-')} needs --dense MODEL")
+    dense = None
+    if args.dense is not None:
+        dense = DenseOptions(
+            model=args.dense,
+            query_model=args.query_encoder,
+            pooling=args.pooling,
+            similarity=args.similarity,
+            title=args.dense_title,
+            index=args.dense_index,
+        )
+    built = build_corpus(
+        args.source,
+        args.dest,
+        fields=Fields(id=args.id_field, title=args.title_field, text=args.text_field),
+        chunk_words=args.words,
+        overlap=args.overlap,
+        dense=dense,
+        device=args.device,
+        batch_size=args.batch_size,
+    )
+    if not built.built:
+        print(f"{args.dest} is up to date: same source, same options; nothing was built")
+        return 0
+    if built.resumed:
+        print(f"taken over from an interrupted build: {', '.join(built.resumed)}")
+    counts = built.manifest["counts"]
+    size = sum(file["bytes"] for file in built.manifest["files"].values())
+    empty = f" ({counts['empty']:,} of them without text)" if counts["empty"] else ""
+    print(f"{args.dest}: {counts['documents']:,} documents{empty}, {counts['chunks']:,} chunks, {size:,} bytes")
+    for name, file in built.manifest["files"].items():
+        print(f"  {file['bytes'] / counts['chunks']:10.1f} bytes a chunk  {name}")
+    return 0
+
+
+def _check(corpus: Path) -> int:
+    if damaged := damaged_files(corpus):
+        raise UserError(f"{corpus}: not as built: {', '.join(damaged)}; build it again with `stepgauge corpus build`")
+    print(f"{corpus}: every file is as it was built")
+    return 0

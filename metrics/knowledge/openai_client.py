@@ -1,0 +1,158 @@
+"""Sends one chat request to an OpenAI-compatible server: retries, backoff, a time limit, and nothing hidden."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_RETRIED = frozenset({408, 409, 425, 429})
+_LONGEST_WAIT_S = 60.0
+_MAX_RESPONSE_BYTES = 2_000_000
+NO_KEY = "none"
+
+
+class CallFailed(Exception):
+    """A request that got no usable response; the text says what happened. `status`: HTTP status, or None."""
+
+    def __init__(self, reason: str, status: int | None = None, *, retry: bool = False, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.retry = retry
+        self.wait = wait
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """How often and how long to try: seconds per attempt, retries after the first, seconds before the first retry."""
+
+    timeout: float
+    max_retries: int
+    backoff: float
+
+
+class ChatClient:
+    """A thread-safe client for `base_url`. It follows no redirect, so prompts reach that server or none.
+
+    Raises:
+        ValueError: the `openai` package is not installed.
+    """
+
+    def __init__(self, base_url: str, api_key: str | None, retrying: Retrying) -> None:
+        try:
+            import openai
+        except ImportError as error:
+            raise ValueError(
+                "judge 'openai' needs the package openai; install it with: pip install 'stepgauge[openai]'"
+            ) from error
+        self._openai = openai
+        self._key = api_key
+        self._retrying = retrying
+        self._client = openai.OpenAI(
+            base_url=base_url,
+            api_key=api_key or NO_KEY,
+            timeout=retrying.timeout,
+            # Retries are counted and bounded here; the package would make them unseen.
+            max_retries=0,
+            http_client=openai.DefaultHttpxClient(follow_redirects=False, timeout=retrying.timeout),
+        )
+        # Taken from the environment by the package; meant for OpenAI, and not for whatever base_url names.
+        self._client.organization = None
+        self._client.project = None
+
+    def post(self, request: Mapping[str, Any], stopped: threading.Event, sent: Callable[[], None]) -> bytes:
+        """The body of a successful response. `request` holds the JSON fields of a chat completion.
+
+        `sent` is called before each attempt. Raises CallFailed when the last attempt failed, when the failure is one
+        that a retry cannot mend, or when `stopped` is set while waiting.
+        """
+        for attempt in range(self._retrying.max_retries + 1):
+            sent()
+            try:
+                return self._attempt(request)
+            except CallFailed as failure:
+                last = attempt == self._retrying.max_retries
+                if last or not failure.retry:
+                    tried = f" ({attempt + 1} attempts)" if attempt else ""
+                    raise CallFailed(f"{failure}{tried}", failure.status) from failure
+                pause = self._retrying.backoff * 2**attempt * random.uniform(0.75, 1.25)
+                pause = min(max(pause, failure.wait), _LONGEST_WAIT_S)
+                log.debug("attempt %d failed: %s; again in %.1f s", attempt + 1, failure, pause)
+                if stopped.wait(pause):
+                    raise CallFailed(f"stopped while waiting to retry: {failure}", failure.status) from failure
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _attempt(self, request: Mapping[str, Any]) -> bytes:
+        openai = self._openai
+        deadline = time.monotonic() + self._retrying.timeout
+        try:
+            with self._client.chat.completions.with_streaming_response.create(**request) as response:
+                return self._read(response, deadline)
+        except CallFailed:
+            raise
+        except openai.APITimeoutError as error:
+            raise self._timed_out() from error
+        except openai.APIConnectionError as error:
+            cause = error.__cause__ or error
+            raise CallFailed(f"connection failed: {type(cause).__name__}: {self._safe(cause)}", retry=True) from error
+        except openai.APIStatusError as error:
+            status = error.status_code
+            raise CallFailed(
+                f"HTTP {status}: {self._safe(error.message)}",
+                status,
+                retry=status >= 500 or status in _RETRIED,
+                wait=_retry_after(error.response.headers.get("retry-after")),
+            ) from error
+        except openai.OpenAIError as error:
+            raise CallFailed(f"{type(error).__name__}: {self._safe(error)}") from error
+        except (TypeError, ValueError) as error:  # the request cannot be written as JSON
+            raise CallFailed(f"the request could not be sent: {self._safe(error)}") from error
+
+    def _read(self, response: Any, deadline: float) -> bytes:
+        # The client's own limit is for each read: a server that sends a byte now and then would hold us for ever.
+        body = bytearray()
+        chunks = iter(response.iter_bytes())
+        while True:
+            try:
+                chunk = next(chunks, None)
+            except Exception as error:  # httpx's own errors: the package wraps them before the body only
+                if "Timeout" in type(error).__name__:
+                    raise self._timed_out() from error
+                reason = f"connection failed: {type(error).__name__}: {self._safe(error)}"
+                raise CallFailed(reason, retry=True) from error
+            if chunk is None:
+                return bytes(body)
+            body += chunk
+            if len(body) > _MAX_RESPONSE_BYTES:
+                raise CallFailed(f"the response is longer than {_MAX_RESPONSE_BYTES} bytes")
+            if time.monotonic() > deadline:
+                raise self._timed_out()
+
+    def _timed_out(self) -> CallFailed:
+        return CallFailed(f"no complete response within {self._retrying.timeout:g} s", retry=True)
+
+    def _safe(self, what: object) -> str:
+        """One short line without the API key."""
+        text = str(what)[:2000]
+        if self._key:
+            text = text.replace(self._key, "***")
+        return " ".join(text.split())[:300]
+
+
+def _retry_after(header: str | None) -> float:
+    """Seconds that the server asks to wait; 0 where it does not say, or gives a date."""
+    try:
+        seconds = float(header) if header else 0.0
+    except ValueError:
+        return 0.0
+    return seconds if math.isfinite(seconds) and seconds > 0 else 0.0

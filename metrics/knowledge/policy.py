@@ -1,0 +1,73 @@
+"""Policies: what a verdict on a claim says of the step that makes the claim.
+
+A policy is a choice about evidence, not about truth. Claims that need no evidence (an equation, which the judge `exact`
+decides by itself) are treated alike by all: supported is consistent, contradicted is inconsistent, insufficient is
+uncheckable. For claims that do (those with a `query`):
+
+| verdict                                   | default      | strict       | lenient      |
+|-------------------------------------------|--------------|--------------|--------------|
+| supported by evidence                     | consistent   | consistent   | consistent   |
+| contradicted, evidence was found          | inconsistent | inconsistent | inconsistent |
+| insufficient, evidence was found          | inconsistent | inconsistent | uncheckable  |
+| supported, no evidence (from memory)      | uncheckable  | inconsistent | uncheckable  |
+| contradicted or insufficient, no evidence | uncheckable  | inconsistent | uncheckable  |
+
+"Evidence was found" means passages above the retriever's floor. A verdict without label leaves the step unscored under
+every policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .types import Verdict
+
+Outcome = Literal["consistent", "inconsistent", "uncheckable", "unscored"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How verdicts count.
+
+    Attributes:
+        name: stands in every result.
+        unsupported: what a claim counts as that evidence was found for but does not bear out.
+        without_evidence: what a claim that needs evidence counts as where none was found.
+    """
+
+    name: str
+    unsupported: Outcome
+    without_evidence: Outcome
+
+    def outcome(self, verdict: Verdict) -> Outcome:
+        """What one verdict says of its claim."""
+        if verdict.label is None:
+            return "unscored"
+        needs_evidence = verdict.claim.query is not None
+        if needs_evidence and not verdict.evidence:
+            return self.without_evidence
+        if verdict.label == "insufficient":
+            return self.unsupported if needs_evidence else "uncheckable"
+        return "consistent" if verdict.label == "supported" else "inconsistent"
+
+    def step(self, verdicts: Sequence[Verdict]) -> Outcome:
+        """What the verdicts on a step's claims say of the step: as good as its worst claim.
+
+        "inconsistent" if any claim is; else "unscored" if a claim's judge failed; else "consistent" if any claim is;
+        else "uncheckable".
+        """
+        outcomes = {self.outcome(verdict) for verdict in verdicts}
+        if "inconsistent" in outcomes:
+            return "inconsistent"
+        if "unscored" in outcomes:
+            return "unscored"
+        return "consistent" if "consistent" in outcomes else "uncheckable"
+
+
+DEFAULT = Policy("default", unsupported="inconsistent", without_evidence="uncheckable")
+STRICT = Policy("strict", unsupported="inconsistent", without_evidence="inconsistent")
+LENIENT = Policy("lenient", unsupported="uncheckable", without_evidence="uncheckable")
+
+POLICIES: Mapping[str, Policy] = {policy.name: policy for policy in (DEFAULT, STRICT, LENIENT)}

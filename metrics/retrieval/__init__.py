@@ -1,0 +1,1 @@
+"""Evidence for claims: corpora on disk, their indexes, and the retrievers that search them."""

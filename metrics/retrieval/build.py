@@ -1,0 +1,296 @@
+"""Builds a corpus: read, chunk, index, write the manifest, move into place.
+
+Everything is written into `.NAME.building` beside the destination, stage by stage (texts, BM25, dense vectors). A build
+that was interrupted goes on after its last finished stage, the dense one after its last vectors, if source and options
+are still the same, else it starts clean. The destination appears in one move, complete with its manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ..versions import package_version
+from . import bm25_index, dense_index, manifest, words
+from .chunks import check_options, chunk, chunk_id
+from .encoders import DenseOptions, Encoder, SentenceEncoder
+from .errors import CorpusError, require
+from .readers import Document, Fields, Source, find_source, read
+from .store import TEXTS, Numbers, StoreWriter, TextStore
+
+WORDS, OVERLAP = 200, 40
+_STAGES = "stages.json"
+_LOCK = "lock"
+_IDS = "ids.u64.tmp"
+_VERSIONS = ("stepgauge", "numpy", "bm25s", "faiss-cpu", "sentence-transformers", "transformers")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build came to.
+
+    Attributes:
+        manifest: the corpus's.
+        built: False where the corpus was there already.
+        resumed: stages taken over from a build that was interrupted.
+    """
+
+    manifest: Mapping[str, Any]
+    built: bool
+    resumed: tuple[str, ...] = ()
+
+
+def build_corpus(
+    source: str | Path,
+    dest: str | Path,
+    *,
+    fields: Fields | None = None,
+    chunk_words: int = WORDS,
+    overlap: int = OVERLAP,
+    dense: DenseOptions | None = None,
+    encoder: Callable[[], Encoder] | None = None,
+    device: str | None = None,
+    batch_size: int = 32,
+    progress: bool | None = None,
+) -> Built:
+    """Build the corpus of `source` into the folder `dest`; with the same source and options again, do nothing.
+
+    Args:
+        source: a file or folder, see `readers`.
+        dest: a new or empty folder, or a corpus, which is replaced when the new one is complete.
+        chunk_words, overlap: words in a chunk, and how many of them it shares with the one before.
+        dense: also make a dense index.
+        encoder: makes the passage encoder when it is first needed; None: `SentenceEncoder(dense)`.
+        device, batch_size: for the passage encoder; they do not change what is built.
+        progress: show progress bars; None: on a terminal only.
+
+    Raises:
+        CorpusError: names the file, row and field of bad input, or says what else cannot be done.
+    """
+    fields = fields or Fields()
+    check_options(chunk_words, overlap)
+    require("bm25s", "bm25s", "building a corpus")
+    if dense is not None:
+        dense_index.check_index(dense.index)
+        if encoder is None:
+            require("sentence_transformers", "sentence-transformers", "a dense index")
+    dest = Path(dest).expanduser().absolute()
+    files = find_source(source)
+    before = files.state()
+    options = {
+        "fields": asdict(fields),
+        "chunk_words": chunk_words,
+        "overlap": overlap,
+        "dense": None if dense is None else asdict(dense),
+    }
+    digest = files.sha256()
+    key = _key({"format": manifest.FORMAT, "words": words.NAME, "source": digest, **options})
+    if (present := _present(dest)) is not None and present["key"] == key:
+        return Built(present, built=False)
+
+    work = dest.with_name(f".{dest.name}.building")
+    with _locked(work), _cleared_on_error(work):
+        stages = _Stages(work, key)
+        resumed = tuple(stages.done)
+        # A folder with a manifest of this key was stopped just before it moved.
+        if not _is_complete(work, key):
+            counts = stages.run("texts", lambda: _write_texts(work, files, fields, chunk_words, overlap, progress))
+            bm25 = stages.run("bm25", lambda: bm25_index.build(work, TextStore(work), progress=progress))
+            vectors = None
+            if dense is not None:
+                make = encoder or partial(SentenceEncoder, dense, device=device, batch_size=batch_size)
+                vectors = stages.run(
+                    "dense", lambda: dense_index.build(work, TextStore(work), dense, make, progress=progress)
+                )
+            if files.state() != before:
+                stages.forget()
+                raise CorpusError(f"{source}: its files changed while the corpus was built; build again")
+            content = {
+                "key": key,
+                "built": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "source": {
+                    "name": Path(source).name,
+                    "files": len(before),
+                    "bytes": sum(size for _, size, _ in before),
+                    "sha256": digest,
+                },
+                "counts": counts,
+                "options": options,
+                "bm25": {"words": words.NAME, **bm25},
+                "dense": None if dense is None or vectors is None else {**asdict(dense), **vectors},
+                "versions": {name: package_version(name) for name in _VERSIONS},
+                "files": manifest.describe_files(work, leave_out=(_STAGES, _LOCK)),
+            }
+            manifest.write(work, content)
+        for name in (_STAGES, _LOCK):
+            (work / name).unlink(missing_ok=True)
+        _move(work, dest)
+    return Built(manifest.read(dest), built=True, resumed=resumed)
+
+
+def _is_complete(work: Path, key: str) -> bool:
+    try:
+        return manifest.read(work)["key"] == key
+    except CorpusError:
+        return False
+
+
+def _key(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _present(dest: Path) -> dict[str, Any] | None:
+    """The manifest of what is at the destination, None where it may be replaced. Raises where it is no corpus."""
+    if not dest.exists():
+        return None
+    if not dest.is_dir():
+        raise CorpusError(f"{dest}: expected a folder to build the corpus in, found a file")
+    try:
+        return manifest.read(dest)
+    except CorpusError:
+        names = {path.name for path in dest.iterdir()}
+        if names and not {manifest.NAME, TEXTS} & names:
+            raise CorpusError(f"{dest}: holds other files and no corpus; give a new or an empty folder") from None
+    return None
+
+
+@contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """Keep other builds out of the work folder; the system lets go of it when the process ends, however it ends."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        file = (work / _LOCK).open("w")
+    except OSError as error:
+        raise CorpusError(f"{work.parent}: the corpus cannot be written there ({error})") from None
+    with file:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise CorpusError(f"{work}: another build of this corpus is running") from None
+        yield
+
+
+@contextmanager
+def _cleared_on_error(work: Path) -> Iterator[None]:
+    """Leave nothing behind where the input was refused before anything was finished that a later build could use."""
+    try:
+        yield
+    except CorpusError:
+        try:
+            finished = json.loads((work / _STAGES).read_text(encoding="utf-8"))["done"]
+        except (OSError, ValueError, KeyError):
+            finished = {}
+        if not finished:
+            shutil.rmtree(work)
+        raise
+
+
+class _Stages:
+    """Which stages of a build are finished, with what they returned; kept in the work folder."""
+
+    def __init__(self, work: Path, key: str) -> None:
+        self._work = work
+        self._key = key
+        try:
+            known = json.loads((work / _STAGES).read_text(encoding="utf-8"))
+            self.done: dict[str, Any] = dict(known["done"]) if known["key"] == key else {}
+            same = known["key"] == key
+        except (OSError, ValueError, KeyError, TypeError):
+            same, self.done = _is_complete(work, key), {}
+        if not same:
+            self.forget()
+            manifest.replace_json(work / _STAGES, {"key": key, "done": {}})
+
+    def run(self, name: str, stage: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if name not in self.done:
+            self.done[name] = stage()
+            manifest.replace_json(self._work / _STAGES, {"key": self._key, "done": self.done})
+        return self.done[name]
+
+    def forget(self) -> None:
+        """Empty the work folder."""
+        self.done = {}
+        for path in self._work.iterdir():
+            if path.name == _LOCK:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _move(work: Path, dest: Path) -> None:
+    """Put the finished folder in place. What stood there is gone only after it has moved aside whole."""
+    if not dest.exists():
+        work.rename(dest)
+        return
+    old = dest.with_name(f".{dest.name}.replaced")
+    if old.exists():
+        shutil.rmtree(old)
+    dest.rename(old)
+    work.rename(dest)
+    shutil.rmtree(old)
+
+
+def _write_texts(
+    work: Path, source: Source, fields: Fields, chunk_words: int, overlap: int, progress: bool | None
+) -> dict[str, Any]:
+    """Chunk all documents into the work folder; returns counts."""
+    counts = {"documents": 0, "empty": 0, "chunks": 0}
+    hidden = None if progress is None else not progress
+    with StoreWriter(work) as store, Numbers(work / _IDS, "u8") as ids:
+        for document in tqdm(read(source, fields), desc="reading", unit="document", disable=hidden):
+            parts = list(chunk(document.text, chunk_words, overlap))
+            counts["documents"] += 1
+            counts["empty"] += not parts
+            counts["chunks"] += len(parts)
+            names = _names(document, len(parts))
+            ids.extend(bm25_index.word_hash(name) for name in names)
+            for name, part in zip(names[-len(parts) :], parts, strict=False):
+                store.add(name, document.title, part)
+    if not counts["chunks"]:
+        raise CorpusError(f"{source.root}: no document with text ({counts['empty']} without)")
+    _check_unique(work / _IDS, source, fields, chunk_words, overlap)
+    (work / _IDS).unlink()
+    return counts
+
+
+def _names(document: Document, n_chunks: int) -> list[str]:
+    """All ids that a document takes: its own, then those of its chunks where there are several."""
+    chunks = [chunk_id(document.id, number, only=False) for number in range(1, n_chunks + 1)]
+    return [document.id, *chunks] if n_chunks > 1 else [document.id]
+
+
+def _check_unique(path: Path, source: Source, fields: Fields, chunk_words: int, overlap: int) -> None:
+    """Raises CorpusError naming the first row whose id is taken. Compares hashes; only suspects are read again."""
+    hashes = np.sort(np.fromfile(path, dtype="<u8"))
+    suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+    if not suspects:
+        return
+    del hashes
+    seen: dict[str, str] = {}
+    for document in read(source, fields):
+        for name in _names(document, sum(1 for _ in chunk(document.text, chunk_words, overlap))):
+            if bm25_index.word_hash(name) not in suspects:
+                continue
+            if name in seen:
+                raise CorpusError(
+                    f"{document.where}, field {fields.id!r}: {name!r} is taken by {seen[name]}; ids must differ: join "
+                    "several fields (--id-field source,id), or number the rows (--id-field :row)"
+                )
+            seen[name] = document.where

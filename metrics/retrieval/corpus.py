@@ -1,0 +1,86 @@
+"""An indexed corpus on disk, opened for searching."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..knowledge.types import Passage
+from . import manifest, words
+from .bm25_index import Bm25Index
+from .dense_index import DenseIndex
+from .encoders import DenseOptions
+from .errors import CorpusError
+from .store import TextStore
+
+
+class Corpus:
+    """What `build_corpus` made. Nothing is read into memory but the manifest.
+
+    Raises:
+        CorpusError: the folder is missing, incomplete, damaged, or of another version; says what to do.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder).expanduser()
+        self.manifest = manifest.read(self.folder)
+        try:
+            self._store = TextStore(self.folder)
+        except (OSError, ValueError) as error:
+            raise self._damaged(error) from error
+        if len(self._store) != self.manifest["counts"]["chunks"]:
+            raise self._damaged(f"{len(self._store)} chunks, expected {self.manifest['counts']['chunks']}")
+
+    def __len__(self) -> int:
+        """The number of chunks."""
+        return len(self._store)
+
+    def bm25(self) -> Bm25Index:
+        built = self.manifest["bm25"]["words"]
+        if built != words.NAME:
+            raise CorpusError(
+                f"corpus {str(self.folder)!r}: indexed with {built!r}, this stepgauge searches with {words.NAME!r}; "
+                "build it again with `stepgauge corpus build`"
+            )
+        try:
+            return Bm25Index(self.folder, len(self))
+        except CorpusError:
+            raise
+        except (OSError, ValueError) as error:
+            raise self._damaged(error) from error
+
+    def dense_options(self) -> DenseOptions:
+        """How the dense index was made. Raises CorpusError where there is none."""
+        if self.manifest["dense"] is None:
+            raise CorpusError(
+                f"corpus {str(self.folder)!r}: it has no dense index; build it with "
+                "`stepgauge corpus build SOURCE DEST --dense MODEL`"
+            )
+        try:
+            return DenseOptions.from_manifest(self.manifest["dense"])
+        except (KeyError, TypeError) as error:
+            raise self._damaged(error) from error
+
+    def dense(self, *, nprobe: int | None = None) -> DenseIndex:
+        self.dense_options()
+        try:
+            return DenseIndex(self.folder, len(self), self.manifest["dense"]["dimension"], nprobe=nprobe)
+        except CorpusError:
+            raise
+        except (OSError, ValueError, KeyError) as error:
+            raise self._damaged(error) from error
+
+    def passages(self, found: Sequence[tuple[int, float]]) -> list[Passage]:
+        """Chunks by number, with the scores given."""
+        out = []
+        for number, score in found:
+            chunk_id, title, text = self._store[number]
+            out.append(Passage(chunk_id, text, title, score))
+        return out
+
+    def _damaged(self, why: object) -> CorpusError:
+        reason = f"{type(why).__name__}: {why}" if isinstance(why, Exception) else why
+        return CorpusError(
+            f"corpus {str(self.folder)!r}: damaged ({reason}); `stepgauge corpus check` names the files, "
+            "`stepgauge corpus build` builds it again"
+        )

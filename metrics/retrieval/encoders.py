@@ -1,0 +1,119 @@
+"""Turns texts into vectors with any sentence-transformers model, on the passage side and on the query side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from ..suggest import unknown_name
+from .errors import CorpusError, require
+
+POOLING = ("cls", "mean", "max")
+SIMILARITY = ("cosine", "dot")
+TITLE = ("prefix", "pair", "none")
+
+
+@dataclass(frozen=True)
+class DenseOptions:
+    """How vectors are made and indexed; everything that shapes them stands in the corpus's manifest.
+
+    Attributes:
+        model: encoder of the passages: a hub id or a folder.
+        query_model: encoder of the queries; None: the same.
+        pooling: "cls", "mean" or "max" instead of what the model says; needed for a plain transformers checkpoint,
+            which says nothing. None: as the model says (mean where it does not).
+        similarity: "cosine" (vectors of length 1) or "dot".
+        title: how a passage's title enters: "prefix" ("title. text"), "pair" (as the first of two segments) or "none".
+        index: a FAISS factory string; "Flat" is exact.
+    """
+
+    model: str
+    query_model: str | None = None
+    pooling: Literal["cls", "mean", "max"] | None = None
+    similarity: Literal["cosine", "dot"] = "cosine"
+    title: Literal["prefix", "pair", "none"] = "prefix"
+    index: str = "Flat"
+
+    def __post_init__(self) -> None:
+        known = (("pooling", (None, *POOLING)), ("similarity", SIMILARITY), ("title", TITLE))
+        for name, values in known:
+            if getattr(self, name) not in values:
+                names = [value for value in values if value]
+                raise CorpusError(unknown_name(f"dense {name}", getattr(self, name), names))
+
+    @classmethod
+    def from_manifest(cls, data: Mapping[str, Any]) -> DenseOptions:
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+
+    @property
+    def for_queries(self) -> DenseOptions:
+        return replace(self, model=self.query_model or self.model)
+
+
+class Encoder(Protocol):
+    """Gives float32 vectors, one row a text; of length 1 where the similarity is the cosine."""
+
+    def passages(self, titles: Sequence[str], texts: Sequence[str]) -> np.ndarray: ...
+
+    def queries(self, texts: Sequence[str]) -> np.ndarray: ...
+
+
+class SentenceEncoder:
+    """An encoder of the `sentence-transformers` package; prompts of the model for queries and documents are applied.
+
+    Args:
+        device: a torch device; None: the first accelerator, else the CPU.
+
+    Raises:
+        CorpusError: the package is missing or the model cannot be loaded; names the model.
+    """
+
+    def __init__(self, options: DenseOptions, *, device: str | None = None, batch_size: int = 32) -> None:
+        require("sentence_transformers", "sentence-transformers", "dense retrieval")
+        from sentence_transformers import SentenceTransformer
+
+        self._options = options
+        self._batch_size = batch_size
+        try:
+            self._model = SentenceTransformer(options.model, device=device)
+        # What a missing or damaged model raises depends on which of its files is missing or damaged.
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
+            raise CorpusError(
+                f"encoder {options.model!r}: cannot be loaded ({type(error).__name__}: {error!s:.300})"
+            ) from error
+        if options.pooling is not None:
+            self._set_pooling(options.pooling)
+
+    def _set_pooling(self, pooling: str) -> None:
+        # By type name: the class has moved between releases of the package.
+        for i, module in enumerate(self._model):
+            if type(module).__name__ == "Pooling":
+                dimension = self._model[0].auto_model.config.hidden_size  # type: ignore[union-attr]
+                self._model[i] = type(module)(dimension, pooling)  # type: ignore[index]
+                return
+        raise CorpusError(f"encoder {self._options.model!r} has no pooling that could be set to {pooling!r}")
+
+    def passages(self, titles: Sequence[str], texts: Sequence[str]) -> np.ndarray:
+        how = self._options.title
+        if how == "pair":
+            inputs: list = list(zip(titles, texts, strict=True))
+        elif how == "prefix":
+            inputs = [f"{title}. {text}" if title else text for title, text in zip(titles, texts, strict=True)]
+        else:
+            inputs = list(texts)
+        return self._encode(self._model.encode_document, inputs)
+
+    def queries(self, texts: Sequence[str]) -> np.ndarray:
+        return self._encode(self._model.encode_query, list(texts))
+
+    def _encode(self, encode, inputs: list) -> np.ndarray:
+        vectors = encode(
+            inputs,
+            batch_size=self._batch_size,
+            show_progress_bar=False,
+            normalize_embeddings=self._options.similarity == "cosine",
+        )
+        return np.ascontiguousarray(vectors, dtype=np.float32)

@@ -1,0 +1,247 @@
+"""The retrievers `bm25`, `dense`, `hybrid` and `given`. Each answers for all claims in one call.
+
+A claim is searched for by its query, or by its text where it has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..knowledge.base import Surroundings
+from ..knowledge.types import Claim, Passage
+from ..trace import Trace
+from .corpus import Corpus
+from .dense_index import fuse
+from .encoders import Encoder, SentenceEncoder
+from .errors import CorpusError, require
+
+K = 5
+# Queries encoded and searched together.
+_BATCH = 1024
+
+
+class Bm25Retriever:
+    """Word matches in a corpus, scored by Lucene's variant of BM25.
+
+    Args:
+        k: passages for a claim at most; those that share no word with the query are left out.
+        floor: passages that score lower are no evidence. Scores depend on the corpus and grow with the query's length,
+            so there is no default.
+    """
+
+    name = "bm25"
+
+    def __init__(self, around: Surroundings, *, k: int = K, floor: float | None = None) -> None:
+        self._k = _count("k", self.name, k)
+        self.floor = _number("floor", self.name, floor)
+        self._corpus = _open(self.name, around)
+        self._index = self._corpus.bm25()
+
+    def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
+        del traces
+        return [self._corpus.passages(found) for found in self._index.search(_queries(claims), self._k)]
+
+
+class DenseRetriever:
+    """Nearest vectors in a corpus that was built with `--dense`.
+
+    Args:
+        k: passages for a claim.
+        floor: passages of lower similarity are no evidence.
+        query_model: where the query encoder is now, if not where the manifest says.
+        device: torch device of the query encoder; None: the first accelerator, else the CPU.
+        batch_size: queries in a forward pass.
+        nprobe: cells to visit in an index with cells ("IVF…").
+
+    The query encoder is loaded by the first `retrieve`.
+    """
+
+    name = "dense"
+
+    def __init__(
+        self,
+        around: Surroundings,
+        *,
+        k: int = K,
+        floor: float | None = None,
+        query_model: str | None = None,
+        device: str | None = None,
+        batch_size: int = 32,
+        nprobe: int | None = None,
+    ) -> None:
+        self._k = _count("k", self.name, k)
+        self.floor = _number("floor", self.name, floor)
+        self._corpus = _open(self.name, around)
+        self._search = _DenseSearch(self.name, self._corpus, query_model, device, batch_size, nprobe)
+
+    def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
+        del traces
+        return [self._corpus.passages(found) for found in self._search(_queries(claims), self._k)]
+
+
+class HybridRetriever:
+    """BM25 and dense retrieval, their rankings joined by reciprocal-rank fusion.
+
+    Args:
+        k: passages for a claim at most.
+        depth: how many passages each of the two ranks.
+        rrf: the constant of the fusion, 60 in its paper. A passage's score is at most 2 / (rrf + 1).
+        floor: passages of a lower fused score are no evidence. It says how high a passage ranks, not how well it fits.
+        bm25_floor, dense_floor: passages that score lower there are left out of that ranking.
+        query_model, device, batch_size, nprobe: as for `dense`.
+    """
+
+    name = "hybrid"
+
+    def __init__(
+        self,
+        around: Surroundings,
+        *,
+        k: int = K,
+        depth: int = 100,
+        rrf: float = 60,
+        floor: float | None = None,
+        bm25_floor: float | None = None,
+        dense_floor: float | None = None,
+        query_model: str | None = None,
+        device: str | None = None,
+        batch_size: int = 32,
+        nprobe: int | None = None,
+    ) -> None:
+        self._k = _count("k", self.name, k)
+        self._depth = max(_count("depth", self.name, depth), self._k)
+        self.floor = _number("floor", self.name, floor)
+        self._floors = (
+            _number("bm25_floor", self.name, bm25_floor),
+            _number("dense_floor", self.name, dense_floor),
+        )
+        constant = _number("rrf", self.name, rrf)
+        if constant is None or constant < 0:
+            raise CorpusError(f"retriever 'hybrid': option rrf {rrf!r}: expected a number, 0 or more")
+        self._rrf = constant
+        self._corpus = _open(self.name, around)
+        self._bm25 = self._corpus.bm25()
+        self._dense = _DenseSearch(self.name, self._corpus, query_model, device, batch_size, nprobe)
+
+    def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
+        del traces
+        queries = _queries(claims)
+        both = (self._bm25.search(queries, self._depth), self._dense(queries, self._depth))
+        out = []
+        for of_query in zip(*both, strict=True):
+            rankings = [
+                [number for number, score in ranking if floor is None or score >= floor]
+                for ranking, floor in zip(of_query, self._floors, strict=True)
+            ]
+            out.append(self._corpus.passages(fuse(rankings, self._rrf)[: self._k]))
+        return out
+
+
+class GivenRetriever:
+    """The passages that come with the question, in `trace.meta["passages"]`; needs no corpus.
+
+    They are texts, or mappings with `text` and, where there are any, `id` and `title`. A trace without the field has
+    no evidence. Passages have no scores.
+
+    Args:
+        k: how many of them to show; None: all.
+    """
+
+    name = "given"
+    floor = None
+
+    def __init__(self, around: Surroundings, *, k: int | None = None) -> None:
+        del around
+        self._k = None if k is None else _count("k", self.name, k)
+
+    def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
+        """Raises CorpusError naming the trace and the passage that is malformed."""
+        known: dict[int, list[Passage]] = {}
+        for trace in traces:
+            if id(trace) not in known:
+                known[id(trace)] = given_passages(trace)[: self._k]
+        return [list(known[id(trace)]) for _, trace in zip(claims, traces, strict=True)]
+
+
+BUILTIN_RETRIEVERS = (Bm25Retriever, DenseRetriever, HybridRetriever, GivenRetriever)
+
+
+def given_passages(trace: Trace) -> list[Passage]:
+    """The passages in `trace.meta["passages"]`. Those without an id are called "given-1", "given-2", … ."""
+    given = trace.meta.get("passages")
+    if given is None:
+        return []
+    where = f"trace {trace.id!r}, field 'meta.passages'"
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise CorpusError(f"{where}: expected a list of texts or of {{id, title, text}}, got {given!r:.80}")
+    out = []
+    for number, entry in enumerate(given, 1):
+        row: Mapping[str, Any] = {"text": entry} if isinstance(entry, str) else entry
+        if not isinstance(row, Mapping):
+            raise CorpusError(f"{where}, passage {number}: expected a text or {{id, title, text}}, got {entry!r:.80}")
+        values = {"id": row.get("id", f"given-{number}"), "title": row.get("title", ""), "text": row.get("text")}
+        for name, value in values.items():
+            if not isinstance(value, str):
+                raise CorpusError(f"{where}, passage {number}, field {name!r}: expected text, got {value!r:.80}")
+        if values["text"].strip():
+            out.append(Passage(values["id"], values["text"], values["title"]))
+    return out
+
+
+class _DenseSearch:
+    """Encodes queries and searches the dense index; the encoder is loaded by the first call."""
+
+    def __init__(
+        self,
+        retriever: str,
+        corpus: Corpus,
+        query_model: str | None,
+        device: str | None,
+        batch_size: int,
+        nprobe: int | None,
+    ) -> None:
+        require("sentence_transformers", "sentence-transformers", f"the retriever {retriever!r}")
+        if nprobe is not None:
+            _count("nprobe", retriever, nprobe)
+        options = corpus.dense_options().for_queries
+        self._options = options if query_model is None else type(options)(**{**vars(options), "model": query_model})
+        self._device = device
+        self._batch_size = _count("batch_size", retriever, batch_size)
+        self._index = corpus.dense(nprobe=nprobe)
+        self._encoder: Encoder | None = None
+
+    def __call__(self, queries: Sequence[str], k: int) -> list[list[tuple[int, float]]]:
+        if not queries:
+            return []
+        if self._encoder is None:
+            self._encoder = SentenceEncoder(self._options, device=self._device, batch_size=self._batch_size)
+        out: list[list[tuple[int, float]]] = []
+        for start in range(0, len(queries), _BATCH):
+            out.extend(self._index.search(self._encoder.queries(queries[start : start + _BATCH]), k))
+        return out
+
+
+def _queries(claims: Sequence[Claim]) -> list[str]:
+    return [claim.query or claim.text for claim in claims]
+
+
+def _open(name: str, around: Surroundings) -> Corpus:
+    if around.corpus is None:
+        raise CorpusError(
+            f"retriever {name!r} needs a corpus: make one with `stepgauge corpus build SOURCE DEST`, give corpus=DEST"
+        )
+    return Corpus(around.corpus)
+
+
+def _count(option: str, retriever: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise CorpusError(f"retriever {retriever!r}: option {option} {value!r}: expected a whole number, 1 or more")
+    return value
+
+
+def _number(option: str, retriever: str, value: object) -> float | None:
+    # nan compares as "not below", so it would silently be no floor.
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value == value):
+        return value
+    raise CorpusError(f"retriever {retriever!r}: option {option} {value!r}: expected a number")
