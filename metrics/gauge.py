@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
-from .infogain import REFERENCE_METRIC, gains, gold_probabilities, perplexity
+from .infogain import REFERENCE_METRIC, entropy_bits, gains, gold_probabilities, perplexity, softmax
 from .knowledge.panel import assess
 from .knowledge.types import Verdict
 from .likelihood import LikelihoodBackend, Unscored
@@ -309,7 +309,9 @@ def _step_scores(chain: Chain) -> list[StepScore]:
     if likelihoods is None:
         return scores
     ppl = [perplexity(value, n) for value, n in zip(likelihoods.answer, likelihoods.n_answer_tokens, strict=True)]
-    gold = gold_probabilities(chain) if likelihoods.choices is not None else [math.nan] * len(ppl)
+    absent = [math.nan] * len(ppl)
+    gold = gold_probabilities(chain) if likelihoods.choices is not None else absent
+    entropy = [entropy_bits(softmax(row)) for row in likelihoods.choices] if likelihoods.choices is not None else absent
     return [
         replace(
             score,
@@ -318,6 +320,7 @@ def _step_scores(chain: Chain) -> list[StepScore]:
             ppl_gain=ppl[i] - ppl[i + 1],
             n_tokens=likelihoods.n_context_tokens[i + 1] - likelihoods.n_context_tokens[i],
             gold_probability=gold[i + 1],
+            entropy_bits=entropy[i + 1],
         )
         for i, (score, gain) in enumerate(zip(scores, gains(likelihoods.answer), strict=True))
     ]
