@@ -22,6 +22,7 @@ from .score import ChainScore, StepScore
 from .segment import Segmentation, Splitter, segment
 from .suggest import unknown_name
 from .templates import TEMPLATES, PromptTemplate
+from .tokens import scalar_text
 from .trace import Step, Trace
 from .versions import versions
 
@@ -256,6 +257,7 @@ class Gauge:
             n_answer_tokens=likelihoods.n_answer_tokens[-1] if likelihoods else None,
             metrics=metrics,
             missing=missing,
+            notes=_notes(trace),
             provenance=self._provenance(segmentation),
         )
 
@@ -293,6 +295,15 @@ class Gauge:
             "epsilon": self._epsilon,
             "versions": versions(),
         }
+
+
+def _notes(trace: Trace) -> list[str]:
+    texts = {"question": trace.question, "response": trace.response}
+    return [
+        f"lone surrogates in the {name} were read as U+FFFD"
+        for name, text in texts.items()
+        if scalar_text(text) != text
+    ]
 
 
 def _advance(bar: tqdm, chains: int) -> None:

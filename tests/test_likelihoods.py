@@ -132,6 +132,19 @@ def test_token_budget_does_not_change_the_numbers(tmp_path, tokenizers, arithmet
         assert ours.log_likelihoods == pytest.approx(theirs.log_likelihoods, abs=TOLERANCE)
 
 
+def test_chain_longer_than_the_mask_limit_needs_few_passes_and_keeps_the_numbers(
+    tmp_path, tokenizers, arithmetic, monkeypatch
+):
+    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
+    traces = arithmetic_traces(arithmetic[:1])
+    expected = Gauge(str(folder), device="cpu").score(traces)[0]
+    monkeypatch.setattr("stepgauge.metrics.engine._MASK_ELEMENTS", 50 * 50)
+    gauge = Gauge(str(folder), device="cpu")
+    score = gauge.score(traces)[0]
+    assert score.log_likelihoods == pytest.approx(expected.log_likelihoods, abs=TOLERANCE)
+    assert gauge.backend.engine.stats["passes"] <= score.n_steps + 1
+
+
 class ScarceMemory:
     """Stands in front of a model and runs out of memory above `limit` tokens a pass, as an accelerator would."""
 
