@@ -200,7 +200,7 @@ def test_no_chain_fitting_in_memory_is_one_clear_error(tmp_path, tokenizers, ari
 
 
 def real_chains(root) -> list[Trace]:
-    """200 real chains: 120 of GSM8K's example models, 40 of prmbench, 40 of mrben, the shorter ones."""
+    """200 real chains: 160 of GSM8K's example models, 20 of prmbench, 20 of mrben, the shorter ones."""
 
     def shortest(traces: list[Trace], count: int) -> list[Trace]:
         return sorted(traces, key=lambda trace: len(trace.question) + len(trace.response))[:count]
@@ -224,7 +224,7 @@ def real_chains(root) -> list[Trace]:
             response = "\n".join(row["Model_Solution_Steps"])
             question = f"{row['Question']}\n{row['Options']}"
             mrben.append(Trace(question, response, row["Ground_Truth_Answer"], id=row["Question_UUID"]))
-    return [*shortest(gsm8k[:: len(gsm8k) // 300], 120), *shortest(list(prmbench.values()), 40), *shortest(mrben, 40)]
+    return [*shortest(gsm8k[:: len(gsm8k) // 600], 160), *shortest(list(prmbench.values()), 20), *shortest(mrben, 20)]
 
 
 @pytest.fixture(scope="module")
@@ -244,8 +244,8 @@ def test_200_real_chains_give_the_naive_numbers_under_smollm2(real, smollm2):
 
 @pytest.mark.slow
 def test_a_real_chains_result_does_not_depend_on_its_batch(real, smollm2):
-    together = smollm2.score(real[::2])
-    for trace, score in zip(real[::2], together, strict=True):
+    together = smollm2.score(real[::4])
+    for trace, score in zip(real[::4], together, strict=True):
         alone = smollm2.score([trace])[0]
         assert alone.log_likelihoods == pytest.approx(score.log_likelihoods, abs=TOLERANCE)
 
