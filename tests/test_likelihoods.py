@@ -28,6 +28,10 @@ def check_against_oracle(scores, traces, model, tokenizer) -> None:
     for trace, score in zip(traces, scores, strict=True):
         steps = [step.text for step in score.steps]
         expected, tokens = naive_chain(model, tokenizer, trace.question, steps, trace.answer)
+        if tokens[-1] == 0:
+            # A small vocabulary without byte fallback may have nothing at all for the answer.
+            assert score.missing["infogain"] == "the scorer's tokenizer has no token for the answer"
+            continue
         assert score.log_likelihoods == pytest.approx(expected, abs=TOLERANCE), trace.id
         assert score.n_answer_tokens == tokens[-1]
         assert len(score.log_likelihoods) == len(steps) + 1
@@ -253,8 +257,9 @@ def test_a_real_chains_result_does_not_depend_on_its_batch(real, smollm2):
 @pytest.mark.parametrize("kind", ["qwen", "llama3", "unigram"])
 def test_200_real_chains_give_the_naive_numbers_under_other_tokenizers(tmp_path, real, tokenizers, kind):
     folder = make_scorer(tmp_path, "qwen2", tokenizers[kind], max_position_embeddings=2048)
-    gauge = Gauge(str(folder), device="cpu")
-    check_against_oracle(gauge.score(real), real, *load(folder))
+    scores = Gauge(str(folder), device="cpu").score(real)
+    assert sum(bool(score.log_likelihoods) for score in scores) > 180
+    check_against_oracle(scores, real, *load(folder))
 
 
 def test_merged_newlines_are_really_tested(tokenizers):
