@@ -258,7 +258,7 @@ def test_a_real_chains_result_does_not_depend_on_its_batch(real, smollm2):
 def test_200_real_chains_give_the_naive_numbers_under_other_tokenizers(tmp_path, real, tokenizers, kind):
     folder = make_scorer(tmp_path, "qwen2", tokenizers[kind], max_position_embeddings=2048)
     scores = Gauge(str(folder), device="cpu").score(real)
-    assert sum(bool(score.log_likelihoods) for score in scores) > 180
+    assert sum(bool(score.log_likelihoods) for score in scores) >= 150
     check_against_oracle(scores, real, *load(folder))
 
 
