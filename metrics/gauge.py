@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
-from .infogain import REFERENCE_METRIC, gains, gold_probabilities, perplexity
+from .infogain import REFERENCE_METRIC, entropy_bits, gains, gold_probabilities, perplexity, softmax
 from .knowledge.base import Surroundings
 from .knowledge.panel import assess
 from .knowledge.policy import POLICIES
@@ -26,6 +26,7 @@ from .score import ChainScore, StepScore
 from .segment import Segmentation, Splitter, segment
 from .suggest import unknown_name
 from .templates import TEMPLATES, PromptTemplate
+from .tokens import scalar_text
 from .trace import Step, Trace
 from .versions import versions
 
@@ -280,6 +281,7 @@ class Gauge:
             n_answer_tokens=likelihoods.n_answer_tokens[-1] if likelihoods else None,
             metrics=metrics,
             missing=missing,
+            notes=_notes(trace),
             provenance=self._provenance(segmentation),
         )
 
@@ -314,6 +316,7 @@ class Gauge:
             "splitter": None if isinstance(segmentation, Unscored) else segmentation.splitter,
             "claims": [extractor.name for extractor in self._extractors],
             "judges": [judge.name for judge in self._judges],
+            "retriever": None if self._retriever is None else self._retriever.name,
             "policy": self._policy.name,
             "epsilon": self._epsilon,
             "versions": versions(),
@@ -350,6 +353,15 @@ def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) ->
         )
 
 
+def _notes(trace: Trace) -> list[str]:
+    texts = {"question": trace.question, "response": trace.response}
+    return [
+        f"lone surrogates in the {name} were read as U+FFFD"
+        for name, text in texts.items()
+        if scalar_text(text) != text
+    ]
+
+
 def _advance(bar: tqdm, chains: int) -> None:
     bar.update(chains)
 
@@ -364,7 +376,9 @@ def _step_scores(chain: Chain) -> list[StepScore]:
     if likelihoods is None:
         return scores
     ppl = [perplexity(value, n) for value, n in zip(likelihoods.answer, likelihoods.n_answer_tokens, strict=True)]
-    gold = gold_probabilities(chain) if likelihoods.choices is not None else [math.nan] * len(ppl)
+    absent = [math.nan] * len(ppl)
+    gold = gold_probabilities(chain) if likelihoods.choices is not None else absent
+    entropy = [entropy_bits(softmax(row)) for row in likelihoods.choices] if likelihoods.choices is not None else absent
     return [
         replace(
             score,
@@ -373,6 +387,7 @@ def _step_scores(chain: Chain) -> list[StepScore]:
             ppl_gain=ppl[i] - ppl[i + 1],
             n_tokens=likelihoods.n_context_tokens[i + 1] - likelihoods.n_context_tokens[i],
             gold_probability=gold[i + 1],
+            entropy_bits=entropy[i + 1],
         )
         for i, (score, gain) in enumerate(zip(scores, gains(likelihoods.answer), strict=True))
     ]

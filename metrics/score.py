@@ -22,6 +22,7 @@ class StepScore:
         ppl_gain: answer perplexity before this step minus after it (the paper's delta PPL); nan when missing.
         n_tokens: how many tokens the step adds to the answer's context; None when not tokenized.
         gold_probability: probability of the gold option among the choices after this step; nan without choices.
+        entropy_bits: Shannon entropy over the choices after this step; nan without choices.
         verdicts: one per claim in the step.
     """
 
@@ -35,6 +36,7 @@ class StepScore:
     ppl_gain: float = math.nan
     n_tokens: int | None = None
     gold_probability: float = math.nan
+    entropy_bits: float = math.nan
     verdicts: Sequence[Verdict] = ()
 
 
@@ -111,7 +113,7 @@ class ChainScore:
         return cls(steps=steps, metrics=metrics, **rest)
 
 
-_STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability")
+_STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
 
 
 def _step(data: Mapping[str, Any]) -> StepScore:

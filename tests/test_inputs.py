@@ -65,6 +65,12 @@ def test_odd_text_is_scored_and_its_result_round_trips_through_json(gauge, respo
     assert restored.metrics.keys() == score.metrics.keys()
 
 
+def test_replaced_surrogates_are_noted(gauge):
+    odd, plain = gauge.score([Trace(QUESTION, "48 + 24 = 72 \ud800", "72"), Trace(QUESTION, RESPONSE, "72")])
+    assert odd.notes == ["lone surrogates in the response were read as U+FFFD"]
+    assert plain.notes == []
+
+
 def test_one_step_chain_has_one_gain(gauge):
     score = gauge.score([Trace(QUESTION, "48 + 24 = 72", "72")])[0]
     assert score.n_steps == 1

@@ -51,6 +51,9 @@ class FakeGauge:
     def metric_info(self) -> dict[str, object]:
         return dict(Gauge(scorer=None).metric_info())
 
+    def preflight(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed.set()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 
 import pytest
 from oracle import naive_chain, naive_log_likelihood, prefix_text, published_infogain
 from tiny_scorers import ARCHITECTURES, RECURRENT, make_scorer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stepgauge.metrics import ChatTemplate, Gauge, Trace
+from stepgauge.metrics import ChatTemplate, Gauge, OutOfMemory, Trace
 
 TOLERANCE = 1e-3
 
@@ -27,6 +28,10 @@ def check_against_oracle(scores, traces, model, tokenizer) -> None:
     for trace, score in zip(traces, scores, strict=True):
         steps = [step.text for step in score.steps]
         expected, tokens = naive_chain(model, tokenizer, trace.question, steps, trace.answer)
+        if tokens[-1] == 0:
+            # A small vocabulary without byte fallback may have nothing at all for the answer.
+            assert score.missing["infogain"] == "the scorer's tokenizer has no token for the answer"
+            continue
         assert score.log_likelihoods == pytest.approx(expected, abs=TOLERANCE), trace.id
         assert score.n_answer_tokens == tokens[-1]
         assert len(score.log_likelihoods) == len(steps) + 1
@@ -78,14 +83,14 @@ def test_multiple_choice_options_share_the_trie_and_give_the_naive_numbers(tmp_p
         "Which is larger?", "Two is small.\nTen is large.", "ten apples", choices=["two", "ten apples", "ten pears"]
     )
     score = Gauge(str(folder), device="cpu").score([trace])[0]
-    import math
-
     for i in range(3):
         context = prefix_text(trace.question, [step.text for step in score.steps[:i]]) + "\nAnswer: "
         values = [naive_log_likelihood(model, tokenizer, context, option)[0] for option in trace.choices]
         weights = [math.exp(value) for value in values]
         gold = weights[1] / sum(weights)
+        entropy = -sum(w / sum(weights) * math.log2(w / sum(weights)) for w in weights)
         if i:
+            assert score.steps[i - 1].entropy_bits == pytest.approx(entropy, abs=TOLERANCE)
             assert score.steps[i - 1].gold_probability == pytest.approx(gold, abs=TOLERANCE)
     assert score.metrics["gold_probability"] == pytest.approx(gold, abs=TOLERANCE)
     assert math.isfinite(score.metrics["entropy_drop_bits"])
@@ -129,6 +134,19 @@ def test_token_budget_does_not_change_the_numbers(tmp_path, tokenizers, arithmet
     scores = Gauge(str(folder), device="cpu", token_budget=budget).score(traces)
     for ours, theirs in zip(scores, expected, strict=True):
         assert ours.log_likelihoods == pytest.approx(theirs.log_likelihoods, abs=TOLERANCE)
+
+
+def test_chain_longer_than_the_mask_limit_needs_few_passes_and_keeps_the_numbers(
+    tmp_path, tokenizers, arithmetic, monkeypatch
+):
+    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
+    traces = arithmetic_traces(arithmetic[:1])
+    expected = Gauge(str(folder), device="cpu").score(traces)[0]
+    monkeypatch.setattr("stepgauge.metrics.engine._MASK_ELEMENTS", 50 * 50)
+    gauge = Gauge(str(folder), device="cpu")
+    score = gauge.score(traces)[0]
+    assert score.log_likelihoods == pytest.approx(expected.log_likelihoods, abs=TOLERANCE)
+    assert gauge.backend.engine.stats["passes"] <= score.n_steps + 1
 
 
 class ScarceMemory:
@@ -179,8 +197,6 @@ def test_one_chain_too_big_for_memory_is_missing_with_the_reason_and_the_others_
 
 
 def test_no_chain_fitting_in_memory_is_one_clear_error(tmp_path, tokenizers, arithmetic):
-    from stepgauge.metrics import OutOfMemory
-
     gauge = Gauge(str(make_scorer(tmp_path, "llama", tokenizers["qwen"])), device="cpu")
     ScarceMemory(gauge.backend.engine.model, limit=3)
     with pytest.raises(OutOfMemory, match="use a smaller scorer"):
@@ -188,32 +204,31 @@ def test_no_chain_fitting_in_memory_is_one_clear_error(tmp_path, tokenizers, ari
 
 
 def real_chains(root) -> list[Trace]:
-    """200 short real chains: 120 of GSM8K's example models, 40 of prmbench, 40 of mrben."""
+    """200 real chains: 160 of GSM8K's example models, 20 of prmbench, 20 of mrben, the shorter ones."""
 
-    def short(question: str, response: str) -> bool:
-        return 0 < len(response) < 450 and len(question) < 350
+    def shortest(traces: list[Trace], count: int) -> list[Trace]:
+        return sorted(traces, key=lambda trace: len(trace.question) + len(trace.response))[:count]
 
-    out = []
-    for line in (root / "gsm8k" / "example_model_solutions.jsonl").read_text(encoding="utf-8").splitlines():
+    gsm8k, prmbench, mrben = [], {}, []
+    for i, line in enumerate((root / "gsm8k" / "example_model_solutions.jsonl").read_text("utf-8").splitlines()):
         row = json.loads(line)
         gold = row["ground_truth"].rpartition("A: ")[2]
         for model in ("6b_finetuning", "175b_verification"):
-            if short(row["question"], row[model]["solution"]) and len(out) < 120:
-                out.append(Trace(row["question"], row[model]["solution"], gold, id=f"gsm8k-{len(out)}"))
-    for line in (root / "prmbench" / "prm800k_test_p1_4o_redundency.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        response = "\n".join(row["original_process"])
-        gold = row["original_process"][-1].rstrip(".").rpartition(" ")[2]
-        if short(row["original_question"], response) and gold and len(out) < 160:
-            out.append(Trace(row["original_question"], response, gold, id=f"prmbench-{len(out)}"))
+            gsm8k.append(Trace(row["question"], row[model]["solution"], gold, id=f"gsm8k {i} {model}"))
+    for path in sorted((root / "prmbench").glob("*.jsonl")):
+        for line in path.read_text("utf-8").splitlines():
+            row = json.loads(line)
+            response = "\n".join(row["original_process"])
+            gold = row["original_process"][-1].rstrip(".").rpartition(" ")[2]
+            if gold:
+                prmbench[response] = Trace(row["original_question"], response, gold, id=row["idx"])
     for name in ("math", "medicine"):
-        for rows in json.loads((root / "mrben" / f"{name}.json").read_text(encoding="utf-8")).values():
+        for rows in json.loads((root / "mrben" / f"{name}.json").read_text("utf-8")).values():
             row = rows[0]
-            question = f"{row['Question']}\n{row['Options']}"
             response = "\n".join(row["Model_Solution_Steps"])
-            if short(question, response) and len(out) < (180 if name == "math" else 200):
-                out.append(Trace(question, response, row["Ground_Truth_Answer"], id=f"mrben-{len(out)}"))
-    return out
+            question = f"{row['Question']}\n{row['Options']}"
+            mrben.append(Trace(question, response, row["Ground_Truth_Answer"], id=row["Question_UUID"]))
+    return [*shortest(gsm8k[:: len(gsm8k) // 600], 160), *shortest(list(prmbench.values()), 20), *shortest(mrben, 20)]
 
 
 @pytest.fixture(scope="module")
@@ -233,8 +248,8 @@ def test_200_real_chains_give_the_naive_numbers_under_smollm2(real, smollm2):
 
 @pytest.mark.slow
 def test_a_real_chains_result_does_not_depend_on_its_batch(real, smollm2):
-    together = smollm2.score(real[::2])
-    for trace, score in zip(real[::2], together, strict=True):
+    together = smollm2.score(real[::4])
+    for trace, score in zip(real[::4], together, strict=True):
         alone = smollm2.score([trace])[0]
         assert alone.log_likelihoods == pytest.approx(score.log_likelihoods, abs=TOLERANCE)
 
@@ -242,8 +257,9 @@ def test_a_real_chains_result_does_not_depend_on_its_batch(real, smollm2):
 @pytest.mark.parametrize("kind", ["qwen", "llama3", "unigram"])
 def test_200_real_chains_give_the_naive_numbers_under_other_tokenizers(tmp_path, real, tokenizers, kind):
     folder = make_scorer(tmp_path, "qwen2", tokenizers[kind], max_position_embeddings=2048)
-    gauge = Gauge(str(folder), device="cpu")
-    check_against_oracle(gauge.score(real), real, *load(folder))
+    scores = Gauge(str(folder), device="cpu").score(real)
+    assert sum(bool(score.log_likelihoods) for score in scores) >= 150
+    check_against_oracle(scores, real, *load(folder))
 
 
 def test_merged_newlines_are_really_tested(tokenizers):

@@ -14,9 +14,10 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table
 from scripted_lm import ScriptedLM, documents, evaluate, rows
+from tiny_scorers import make_scorer
 
 from stepgauge.adapters.lm_eval import StepTask, include_path, reasoning
-from stepgauge.metrics import ChainScore, Gauge, Trace
+from stepgauge.metrics import ChainScore, Gauge, ScorerError, Trace
 
 APPLES = {"question": "Tom has 3 bags of 4 apples and eats 2. How many are left?", "answer": "3*4=12, less 2\n#### 10"}
 COINS = {"question": "Ana has 5 coins and finds 7. How many has she?", "answer": "5+7\n#### 12"}
@@ -168,14 +169,21 @@ def test_a_response_that_is_not_text_costs_its_own_document_only(response):
     assert chain["missing"]["infogain"] == f"the model's response is {type(response).__name__}, not text"
 
 
-def test_scoring_that_fails_keeps_accuracy_and_says_what_happened(tmp_path):
-    (tmp_path / "config.json").write_text("{broken")
-    results = evaluate(ScriptedLM(CHAINS), config(stepgauge={"scorer": str(tmp_path)}))
+def test_scoring_that_fails_keeps_accuracy_and_says_what_happened(tmp_path, tokenizers):
+    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
+    (folder / "model.safetensors").write_bytes(b"broken")
+    results = evaluate(ScriptedLM(CHAINS), config(stepgauge={"scorer": str(folder)}))
     assert rows(results, "sums", "strict-match")["exact_match"] == 0.5
     got = rows(results, "sums", "reasoning")
     assert got["n_unscored"] == 2
     [chain] = json.loads(samples(results)[0]["filtered_resps"][0])["chains"]
     assert chain["missing"]["infogain"].startswith("scoring failed: ScorerError: ")
+
+
+def test_scorer_that_is_not_there_is_refused_before_anything_is_generated():
+    model = ScriptedLM({})  # which has an answer to nothing: a question asked of it would raise
+    with pytest.raises(ScorerError, match="task 'sums', stepgauge options: scorer '/nowhere': no such folder"):
+        evaluate(model, config(stepgauge={"scorer": "/nowhere"}))
 
 
 def test_every_repeat_is_scored_averaged_and_its_spread_kept():

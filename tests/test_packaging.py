@@ -60,7 +60,7 @@ def test_no_top_level_name_but_stepgauge_appears(clean_environment):
 
 
 def test_every_module_and_data_file_of_the_repo_is_in_the_wheel(wheel):
-    kept = {".py", ".yaml", ".jsonl", ".md", ".typed"}
+    kept = {".py", ".yaml", ".jsonl", ".md", ".txt", ".typed"}
     expected = {
         f"stepgauge/{path.relative_to(ROOT).as_posix()}"
         for folder in FOLDERS
@@ -97,4 +97,11 @@ def test_core_mentions_no_framework_and_no_absolute_import_of_itself():
 
 
 def test_extras_are_those_the_readme_names():
-    assert set(metadata("stepgauge").get_all("Provides-Extra") or ()) == {"lm-eval", "inspect", "all", "dev"}
+    assert set(metadata("stepgauge").get_all("Provides-Extra") or ()) == {
+        "lm-eval",
+        "inspect",
+        "openai",
+        "retrieval",
+        "all",
+        "dev",
+    }

@@ -118,3 +118,35 @@ def test_failing_plugin_metric_is_missing_with_its_reason_and_the_others_stand(t
     result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert result.stdout.startswith("nan the metric failed: AttributeError")
     assert result.stdout.strip().endswith("2.0")
+
+
+IN_LM_EVAL = """
+import json, sys
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.utils import make_table
+from scripted_lm import ScriptedLM, documents, evaluate
+from stepgauge.adapters.lm_eval import StepTask
+
+task = {
+    "task": "plugged", "class": StepTask, "custom_dataset": documents([{"question": "How many?", "answer": "4"}]),
+    "test_split": "test", "output_type": "generate_until", "doc_to_text": "{{question}}", "doc_to_target": "{{answer}}",
+    "metric_list": [{"metric": "exact_match"}], "stepgauge": {"scorer": None, "splitter": "semicolons"},
+}
+results = evaluate(ScriptedLM({"How many?": ["two; maybe two; so; 4"]}), task)
+print(make_table(results))
+print(json.loads(results["samples"]["plugged"][-1]["filtered_resps"][0])["chains"][0]["provenance"]["splitter"])
+"""
+
+
+def test_plugin_metric_and_splitter_show_in_an_lm_eval_table(plugin_folder, tmp_path):
+    paths = os.pathsep.join([str(plugin_folder), str(HERE / "support")])
+    env = {**os.environ, "PYTHONPATH": paths}
+    result = subprocess.run(
+        [sys.executable, "-c", IN_LM_EVAL], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    cells = [[cell.strip() for cell in line.split("|")] for line in result.stdout.splitlines() if "reasoning" in line]
+    values = {row[5]: row[7] for row in cells}
+    assert float(values["hedging_share"]) == 0.25
+    assert float(values["n_steps"]) == 4
+    assert result.stdout.strip().endswith("semicolons")

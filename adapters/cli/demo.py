@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    print("preparing SmolLM2-135M-Instruct (converted once, about half a minute the first time)", flush=True)
     model = resolve(SMOLLM2)
     args.out.mkdir(parents=True, exist_ok=True)
     if args.limit < 0:
@@ -55,7 +56,7 @@ def _run(log: Path, command: Sequence[str]) -> None:
     program = Path(sys.executable).parent / command[0]
     if not program.exists():
         raise UserError(f"{command[0]} is not installed beside {sys.executable}; {_INSTALL}")
-    print(f"$ {shlex.join(command)}", flush=True)
+    print(f"$ {shlex.join(command)}\n(about a minute; progress and log: {log})", flush=True)
     # The model and the questions are on this machine: nothing needs to be looked up on the hub.
     env = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
     with log.open("w", encoding="utf-8") as stderr:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...metrics import ChainScore, Trace
+from ...metrics import ChainScore, ScorerError, Trace
 from ...metrics.missing import Missing
 from ...metrics.plugins import plugin_metrics
 from ...metrics.suggest import unknown_name
@@ -52,9 +52,8 @@ class ChainScorer:
         self.options = options
         try:
             self._gauge = gauge_for(options.gauge)
-            self._gauge.preflight()  # a scorer that is not there shows now, not after hours of generation
         except (ValueError, TypeError) as error:
-            raise type(error)(f"task {options.task!r}, stepgauge options: {error}") from error
+            raise self._named(error) from error
         self._info = self._gauge.metric_info()
         self.columns = self._columns()
         # The number that says whether a document was scored at all: InfoGain, or KI when no scoring LM is wanted.
@@ -73,6 +72,16 @@ class ChainScorer:
             if self.options.gauge.get("variant") == "reference":
                 wanted = [*wanted, "infogain_reference"]
         return list(dict.fromkeys([*wanted, *plugin_metrics()]))
+
+    def _named(self, error: Exception) -> Exception:
+        return type(error)(f"task {self.options.task!r}, stepgauge options: {error}")
+
+    def preflight(self) -> None:
+        """Raises ScorerError where the scoring LM cannot be found: before hours of generation, not after them."""
+        try:
+            self._gauge.preflight()
+        except ScorerError as error:
+            raise self._named(error) from error
 
     def check_templates(self, doc: Mapping[str, Any]) -> None:
         """Render the user's templates over one document, so that a mistake shows before anything is generated."""

@@ -69,6 +69,11 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
                 self._reasoning = None
             super().override_metric(metric_name)
 
+        def build_all_requests(self, **kwargs: Any) -> None:
+            if self._reasoning is not None:  # here, since --predict_only is known by now
+                self._reasoning.preflight()
+            super().build_all_requests(**kwargs)
+
         def apply_filters(self) -> list[Instance] | None:
             filtered = super().apply_filters()
             if self._reasoning is not None:
