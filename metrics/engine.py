@@ -119,8 +119,8 @@ def log_likelihoods(
                 continue
             failed[batch[0].chain] = smaller
         else:
-            for tile, nodes in zip(batch, values, strict=True):
-                _add(tries[tile.chain], tile, nodes, sums[tile.chain])
+            for tile, (pairs, found) in zip(batch, values, strict=True):
+                np.add.at(sums[tile.chain], tries[tile.chain].pair_span[pairs], found)
         for tile in batch:
             left[tile.chain] -= 1
             if left[tile.chain] == 0:
@@ -183,8 +183,8 @@ def _free_memory(engine: Engine) -> None:
         torch.cuda.empty_cache()
 
 
-def _forward(engine: Engine, tries: Sequence[Trie], batch: Sequence[Tile]) -> list[np.ndarray]:
-    """Log-probabilities of each tile's pairs, one forward pass for the whole batch."""
+def _forward(engine: Engine, tries: Sequence[Trie], batch: Sequence[Tile]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each tile's pairs (indices into its trie) and their log-probabilities, one forward pass for the whole batch."""
     assert engine.plan is not None
     device = engine.model.device
     length = max(len(tile.nodes) for tile in batch)
@@ -218,24 +218,17 @@ def _forward(engine: Engine, tries: Sequence[Trie], batch: Sequence[Tile]) -> li
             use_cache=False,
             logits_to_keep=wanted,
         ).logits[:, -wanted:]
-        rows, targets, sizes = [], [], []
+        asked, rows, targets = [], [], []
         for row, tile in enumerate(batch):
             trie = tries[tile.chain]
-            pairs = _pairs_of(trie, tile)
+            pairs = np.flatnonzero(np.isin(trie.pair_node, tile.predicting))
             place = np.searchsorted(tile.predicting, trie.pair_node[pairs])
             rows.append(row * wanted + wanted - len(tile.predicting) + place)
             targets.append(trie.pair_token[pairs])
-            sizes.append(len(pairs))
+            asked.append(pairs)
         values = _log_probabilities(logits.flatten(0, 1), np.concatenate(rows), np.concatenate(targets))
-    return np.split(values, np.cumsum(sizes)[:-1])
-
-
-def _pairs_of(trie: Trie, tile: Tile) -> np.ndarray:
-    return np.flatnonzero(np.isin(trie.pair_node, tile.predicting))
-
-
-def _add(trie: Trie, tile: Tile, values: np.ndarray, sums: np.ndarray) -> None:
-    np.add.at(sums, trie.pair_span[_pairs_of(trie, tile)], values)
+    ends = np.cumsum([len(pairs) for pairs in asked])[:-1]
+    return list(zip(asked, np.split(values, ends), strict=True))
 
 
 def _log_probabilities(logits: torch.Tensor, rows: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -290,12 +283,12 @@ def _check_trie_agrees(engine: Engine) -> None:
     try:
         tries = [build_trie(spans)]
         tile = split_tiles(tries[0], 0, 10**9, 10**9)[0]
-        values = _forward(engine, tries, [tile])[0]
+        pairs, values = _forward(engine, tries, [tile])[0]
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError, NotImplementedError) as error:
         if _is_out_of_memory(error):
             raise
         raise NoTrieAttention(f"its forward pass refused the mask ({type(error).__name__}: {error!s:.200})") from error
-    trie_values = values[np.lexsort((np.arange(len(values)), tries[0].pair_span))]
+    trie_values = values[np.lexsort((pairs, tries[0].pair_span[pairs]))]
     off = float(np.abs(trie_values - plain).max())
     allowed = 1e-3 if engine.model.dtype == torch.float32 else 0.5
     if not off <= allowed:

@@ -160,21 +160,26 @@ def test_a_wrong_option_on_the_command_line_prints_one_error_without_traceback(
     assert "Traceback" not in printed
 
 
-def test_the_demo_task_runs_a_real_model_under_test(tmp_path: Path) -> None:
+def smollm2_under_test() -> list[str]:
+    """Inspect's options that make SmolLM2 the model under test, greedy and on the CPU."""
     from stepgauge.metrics.models import resolve
 
-    model = [
-        "--model",
-        "hf/local",
-        "-M",
-        f"model_path={resolve('smollm2')}",
-        "-M",
-        "device=cpu",
-        "-M",
-        "do_sample=false",
-    ]
+    settings = [f"model_path={resolve('smollm2')}", "device=cpu", "do_sample=false"]
+    return ["--model", "hf/local", *(word for setting in settings for word in ("-M", setting))]
+
+
+def test_the_demo_task_runs_a_real_model_under_test(tmp_path: Path) -> None:
     printed = inspect(
-        tmp_path, "eval", "stepgauge/demo", *model, "--display", "plain", "--limit", "2", "--max-tokens", "32"
+        tmp_path,
+        "eval",
+        "stepgauge/demo",
+        *smollm2_under_test(),
+        "--display",
+        "plain",
+        "--limit",
+        "2",
+        "--max-tokens",
+        "32",
     )
     _, log = only_log(tmp_path)
     assert log.status == "success"
@@ -182,22 +187,10 @@ def test_the_demo_task_runs_a_real_model_under_test(tmp_path: Path) -> None:
 
 
 def test_the_gsm8k_task_reads_a_local_file(tmp_path: Path, shared_data: Path) -> None:
-    from stepgauge.metrics.models import resolve
-
     rows = (shared_data / "gsm8k" / "test.jsonl").read_text().split("\n")[:2]
     (tmp_path / "two.jsonl").write_text("\n".join(rows))
-    model = [
-        "--model",
-        "hf/local",
-        "-M",
-        f"model_path={resolve('smollm2')}",
-        "-M",
-        "device=cpu",
-        "-M",
-        "do_sample=false",
-    ]
     task = ["stepgauge/gsm8k", "-T", f"path={tmp_path / 'two.jsonl'}"]
-    printed = inspect(tmp_path, "eval", *task, *model, "--display", "plain", "--max-tokens", "32")
+    printed = inspect(tmp_path, "eval", *task, *smollm2_under_test(), "--display", "plain", "--max-tokens", "32")
     _, log = only_log(tmp_path)
     assert log.status == "success"
     assert_panel(printed, log, ["match", "infogain", "infogain_nats", "n_steps"])
