@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 
 from tqdm import tqdm
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
 from .infogain import REFERENCE_METRIC, entropy_bits, gains, gold_probabilities, perplexity, softmax
-from .knowledge.base import Surroundings
-from .knowledge.panel import assess
+from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
+from .knowledge.parts import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import Verdict
 from .likelihood import LikelihoodBackend, Unscored
@@ -31,10 +30,6 @@ from .trace import Step, Trace
 from .versions import versions
 
 log = logging.getLogger(__name__)
-
-# A judge or retriever: its name, or {"name": …, option: value}.
-Part: TypeAlias = str | Mapping[str, Any]
-Made = TypeVar("Made")
 
 VARIANTS = ("paper", "reference")
 # Chains sorted by length together: enough to fill even batches, few enough to hold all their prefixes in memory.
@@ -57,9 +52,9 @@ class Gauge:
         splitter: name of a registered splitter, "auto", or a `Splitter`.
         template: "plain", "chat", or a `PromptTemplate`.
         variant: "paper"; "reference" adds `infogain_reference`, the published code's figure.
-        claims: names of registered claim extractors.
-        judges: registered judges in the order they are asked; a name, or {"name": …, option: value}.
-        retriever: a registered retriever, given like a judge, or None.
+        claims: registered claim extractors; each a name, or {"name": …, option: value}, or an object that is one.
+        judges: registered judges in the order they are asked, each given like a claim extractor.
+        retriever: a registered retriever, given likewise, or None.
         corpus: folder of an indexed corpus for the retriever.
         policy: how verdicts count towards the Knowledge Index. A claim that a source must bear out and that the
             evidence found contradicts is inconsistent under each. One that the evidence found does not decide is
@@ -86,9 +81,9 @@ class Gauge:
         splitter: str | Splitter = "auto",
         template: str | PromptTemplate = "plain",
         variant: str = "paper",
-        claims: Sequence[str] = ("arithmetic",),
-        judges: Sequence[Part] = ("exact",),
-        retriever: Part | None = None,
+        claims: Sequence[Part | ClaimExtractor] = ("arithmetic",),
+        judges: Sequence[Part | Judge] = ("exact",),
+        retriever: Part | Retriever | None = None,
         corpus: str | None = None,
         policy: str = "default",
         epsilon: float = 0.05,
@@ -119,10 +114,8 @@ class Gauge:
         self._template = lookup("template", TEMPLATES, template) if isinstance(template, str) else template
         self._reference = variant == "reference"
         self._variant = variant
-        self._extractors = [lookup("claim extractor", known.extractors, name) for name in claims]
         around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus, scorer=scorer)
-        self._judges = [_make("judge", known.judges, part, around) for part in judges]
-        self._retriever = None if retriever is None else _make("retriever", known.retrievers, retriever, around)
+        self._parts = KnowledgeParts(known, around, claims, judges, retriever)
         self._policy = lookup("policy", POLICIES, policy)
         self._epsilon = float(epsilon)
         self._progress = progress
@@ -179,7 +172,11 @@ class Gauge:
         ]
 
     def close(self) -> None:
-        """Free the scoring LM; the next `score` loads it again."""
+        """Free the scoring LM and what judges and retrievers hold; the next `score` loads them again.
+
+        Judges and other parts that were given as objects are their owner's to close.
+        """
+        self._parts.close()
         if self._backend is not None:
             self._backend.close()
             self._backend = None
@@ -244,12 +241,9 @@ class Gauge:
     ) -> list[list[list[Verdict]] | None]:
         out: list[list[list[Verdict]] | None] = [None] * len(traces)
         usable = [i for i, segmentation in enumerate(segmentations) if isinstance(segmentation, Segmentation)]
-        judged = assess(
+        judged = self._parts.assess(
             [traces[i] for i in usable],
             [segmentations[i].steps for i in usable],  # type: ignore[union-attr]
-            extractors=self._extractors,
-            judges=self._judges,
-            retriever=self._retriever,
         )
         for i, verdicts in zip(usable, judged, strict=True):
             out[i] = verdicts
@@ -314,27 +308,11 @@ class Gauge:
             "template": self._template.name,
             "variant": self._variant,
             "splitter": None if isinstance(segmentation, Unscored) else segmentation.splitter,
-            "claims": [extractor.name for extractor in self._extractors],
-            "judges": [judge.name for judge in self._judges],
-            "retriever": None if self._retriever is None else self._retriever.name,
+            **self._parts.describe(),
             "policy": self._policy.name,
             "epsilon": self._epsilon,
             "versions": versions(),
         }
-
-
-def _make(kind: str, factories: Mapping[str, Callable[..., Made]], part: Part, around: Surroundings) -> Made:
-    """Build a judge or retriever from its name, or from its name with options. Raises ValueError for a wrong one."""
-    options = {} if isinstance(part, str) else dict(part)
-    name = part if isinstance(part, str) else options.pop("name", None)
-    if not isinstance(name, str):
-        raise ValueError(f"{kind} {part!r}: expected a name, or options with a 'name'")
-    factory = lookup(kind, factories, name)
-    allowed = [key for key, p in inspect.signature(factory).parameters.items() if p.kind == p.KEYWORD_ONLY]
-    for option in options:
-        if option not in allowed:
-            raise ValueError(f"{kind} {name!r}: {unknown_name('option', option, allowed)}")
-    return factory(around, **options)
 
 
 def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) -> None:

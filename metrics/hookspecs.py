@@ -29,8 +29,8 @@ def register_likelihood_backends(register: Callable[[str, Callable[..., Likeliho
 
 
 @hookspec
-def register_claim_extractors(register: Callable[[ClaimExtractor], None]) -> None:
-    """Register ways to find checkable claims in steps."""
+def register_claim_extractors(register: Callable[[str, Callable[..., ClaimExtractor]], None]) -> None:
+    """Register `name, factory` of ways to find claims in steps; made as `factory(surroundings, **options)`."""
 
 
 @hookspec

@@ -47,7 +47,7 @@ class Registry:
 
     splitters: dict[str, Splitter] = field(default_factory=dict)
     backends: dict[str, Callable[..., LikelihoodBackend]] = field(default_factory=dict)
-    extractors: dict[str, ClaimExtractor] = field(default_factory=dict)
+    extractors: dict[str, Callable[..., ClaimExtractor]] = field(default_factory=dict)
     retrievers: dict[str, Callable[..., Retriever]] = field(default_factory=dict)
     judges: dict[str, Callable[..., Judge]] = field(default_factory=dict)
     metrics: dict[str, ChainMetric] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Registry:
 _HOOKS: Mapping[str, tuple[str, type | None]] = {
     "register_splitters": ("splitters", Splitter),
     "register_likelihood_backends": ("backends", None),
-    "register_claim_extractors": ("extractors", ClaimExtractor),
+    "register_claim_extractors": ("extractors", None),
     "register_retrievers": ("retrievers", None),
     "register_judges": ("judges", None),
     "register_chain_metrics": ("metrics", ChainMetric),

@@ -227,10 +227,10 @@ def test_equations_are_judged_through_the_panel():
 
 
 def test_the_exact_judge_is_registered_and_takes_no_options():
-    judges, extractors = {}, []
+    judges, extractors = {}, {}
     builtin.register_judges(judges.__setitem__)
-    builtin.register_claim_extractors(extractors.append)
-    assert "arithmetic" in [extractor.name for extractor in extractors]
+    builtin.register_claim_extractors(extractors.__setitem__)
+    assert extractors["arithmetic"](Surroundings(_raise)) is builtin.ARITHMETIC
     assert judges["exact"](Surroundings(_raise)).name == "exact"
     with pytest.raises(ValueError, match="judge 'exact': unknown option 'threshold'"):
         Gauge(scorer=None, judges=[{"name": "exact", "threshold": 1}])

@@ -160,7 +160,7 @@ def gauge_of(monkeypatch):
 
     fitted = dataclasses.replace(
         known,
-        extractors={**known.extractors, "words": WORDS},
+        extractors={**known.extractors, "words": lambda _: WORDS},
         judges={**known.judges, "stub": make},
         retrievers={**known.retrievers, "shelf": lambda _: Shelf({"a": [1.0], "down": [1.0]})},
     )

@@ -9,7 +9,7 @@ from inspect_ai._util.error import PrerequisiteError
 from rich.markup import escape
 from typing_extensions import TypedDict
 
-from ...metrics.gauge import Part
+from ...metrics.knowledge.parts import Part
 from ...metrics.suggest import unknown_name
 
 

@@ -26,18 +26,29 @@ class Surroundings:
     scorer: str | None = None
 
 
+def _nothing_to_free() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class ClaimExtractor:
-    """`extract(traces, steps)` returns, per trace, the claims of its steps in reading order."""
+    """Finds what steps assert.
+
+    Attributes:
+        extract: `extract(traces, steps)` returns, per trace, the claims of its steps in reading order.
+        close: frees what the extractor holds.
+    """
 
     name: str
     extract: Callable[[Sequence[Trace], Sequence[Sequence[Step]]], list[list[Claim]]]
+    close: Callable[[], None] = _nothing_to_free
 
 
 class Retriever(Protocol):
     """Finds evidence. `claims[i]` belongs to `traces[i]`; returns a list of passages per claim, best first.
 
-    A retriever may have an attribute `floor`, a number: passages that score below it are dropped by the panel.
+    A retriever may have an attribute `floor`, a number: passages that score below it are dropped by the panel; and a
+    method `close()`, which frees what it holds.
     """
 
     name: str
@@ -52,6 +63,9 @@ class Judge(Protocol):
         name: stands in every verdict.
         kinds: the claim kinds it can decide; None: every kind.
         needs_evidence: whether passages must be retrieved for it first.
+
+    A judge with an attribute `needs_traces` that is true is asked `judge(claims, evidence, traces)`, `traces[i]` being
+    the trace of `claims[i]`. A judge may have a method `close()`, which frees what it holds.
     """
 
     name: str

@@ -16,9 +16,9 @@ from .sentence_claims import SENTENCES_AS_CLAIMS
 
 
 @hookimpl
-def register_claim_extractors(register: Callable[[ClaimExtractor], None]) -> None:
-    register(ARITHMETIC)
-    register(SENTENCES_AS_CLAIMS)
+def register_claim_extractors(register: Callable[[str, Callable[..., ClaimExtractor]], None]) -> None:
+    for extractor in (ARITHMETIC, SENTENCES_AS_CLAIMS):
+        register(extractor.name, _as_it_is(extractor))
 
 
 @hookimpl
@@ -33,6 +33,16 @@ def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> No
     register("lm", LmJudge)
     register("nli", make_nli_judge)
     register("openai", make_openai_judge)
+
+
+def _as_it_is(extractor: ClaimExtractor) -> Callable[[Surroundings], ClaimExtractor]:
+    """The factory of an extractor that takes no options and needs nothing around it."""
+
+    def make(around: Surroundings) -> ClaimExtractor:
+        del around
+        return extractor
+
+    return make
 
 
 def _exact(around: Surroundings) -> Judge:

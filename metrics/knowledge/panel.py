@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from ..trace import Step, Trace
 from .base import ClaimExtractor, Judge, Retriever
@@ -50,7 +51,7 @@ def assess(
     for judge in judges:
         takes = [i for i in open_claims if judge.kinds is None or asked[i][1].kind in judge.kinds]
         if takes:
-            for i, verdict in zip(takes, _judge(judge, takes, asked, evidence), strict=True):
+            for i, verdict in zip(takes, _judge(judge, takes, asked, evidence, traces), strict=True):
                 if verdict is _NOTHING_FOUND:
                     reason = "no evidence above the retriever's floor"
                     without_evidence.setdefault(i, Verdict(asked[i][1], "insufficient", judge.name, reason=reason))
@@ -139,7 +140,11 @@ class _Evidence:
 
 
 def _judge(
-    judge: Judge, takes: Sequence[int], asked: Sequence[tuple[int, Claim]], evidence: _Evidence
+    judge: Judge,
+    takes: Sequence[int],
+    asked: Sequence[tuple[int, Claim]],
+    evidence: _Evidence,
+    traces: Sequence[Trace],
 ) -> list[Verdict | None]:
     """Per claim the judge's verdict, None where it passed, `_NOTHING_FOUND` where it could not be asked."""
     out: dict[int, Verdict | None] = {}
@@ -157,7 +162,9 @@ def _judge(
     if shown:
         claims = [asked[i][1] for i in shown]
         try:
-            verdicts = judge.judge(claims, list(shown.values()))
+            ask: Any = judge.judge
+            told = [[traces[asked[i][0]] for i in shown]] if getattr(judge, "needs_traces", False) else []
+            verdicts = ask(claims, list(shown.values()), *told)
             if not isinstance(verdicts, Sequence) or len(verdicts) != len(claims):
                 raise TypeError(f"expected a verdict or None for each of {len(claims)} claims, got {verdicts!r:.80}")
             for claim, verdict in zip(claims, verdicts, strict=True):

@@ -1,0 +1,120 @@
+"""Claim extractors, judges and retrievers of a gauge: by name, with options, as objects; what `close` frees."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from stepgauge.metrics import Gauge, Trace
+from stepgauge.metrics.knowledge.base import ClaimExtractor
+from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
+
+
+class Seeing:
+    """A judge that says what it was shown."""
+
+    name = "seeing"
+    kinds = frozenset({"sentence"})
+    needs_evidence = False
+    needs_traces = True
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
+        self.closed = 0
+
+    def judge(self, claims, evidence, traces):
+        assert len(claims) == len(evidence) == len(traces)
+        self.seen += [(claim.text, trace.question) for claim, trace in zip(claims, traces, strict=True)]
+        return [Verdict(claim, "supported", self.name) for claim in claims]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def words(traces, steps):  # noqa: ARG001
+    return [
+        [
+            Claim(word, i, step.start, step.end, "sentence")
+            for i, step in enumerate(own)
+            for word in step.text.split()
+            if word != "skip"
+        ]
+        for own in steps
+    ]
+
+
+WORDS = ClaimExtractor("words", words)
+
+
+def test_a_judge_that_asks_for_traces_gets_the_trace_of_each_claim():
+    judge = Seeing()
+    gauge = Gauge(scorer=None, claims=[WORDS], judges=[judge], splitter="lines")
+    scores = gauge.score([Trace("first", "a b\nc"), Trace("second", "skip"), Trace("third", "d")])
+    assert judge.seen == [("a", "first"), ("b", "first"), ("c", "first"), ("d", "third")]
+    assert [score.metrics["n_failed"] for score in scores] == [0, 0, 0]
+    assert scores[0].provenance["judges"] == ["seeing"]
+    assert scores[0].provenance["claims"] == ["words"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"claims": ["sentense"]}, "unknown claim extractor 'sentense'; did you mean 'sentence'"),
+        ({"claims": [{"name": "sentence", "depth": 2}]}, "claim extractor 'sentence': unknown option 'depth'"),
+        ({"claims": [3]}, "claim extractor 3: expected a name, options with a 'name', or an object that is one"),
+        ({"judges": [object()]}, "expected a name, options with a 'name', or an object that is one"),
+        ({"judges": [{"model": "x"}]}, "expected a name, or options with a 'name'"),
+        ({"retriever": Seeing()}, "retriever .*expected a name, options with a 'name', or an object that is one"),
+    ],
+)
+def test_a_part_that_is_none_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Gauge(scorer=None, **options)
+
+
+def test_close_frees_what_the_gauge_made_and_leaves_what_it_was_given(monkeypatch):
+    import stepgauge.metrics.gauge as module
+
+    made: list[Seeing] = []
+
+    def make(_, *, flavour="plain"):
+        made.append(Seeing())
+        made[-1].name = flavour
+        return made[-1]
+
+    closed = []
+    extractor = dataclasses.replace(WORDS, close=lambda: closed.append("extractor"))
+    known = module.registry()
+    fitted = dataclasses.replace(
+        known,
+        judges={**known.judges, "seeing": make},
+        extractors={**known.extractors, "words": lambda _: extractor},
+    )
+    monkeypatch.setattr(module, "registry", lambda: fitted)
+    given = Seeing()
+    trace = Trace("q", "a")
+    with Gauge(scorer=None, claims=["words"], judges=[{"name": "seeing", "flavour": "own"}, given]) as gauge:
+        assert gauge.score([trace])[0].ki == 1
+        gauge.close()
+        gauge.close()
+        assert (len(made), made[0].closed, given.closed, closed) == (1, 1, 0, ["extractor"])
+        assert gauge.score([trace])[0].provenance["judges"] == ["own", "seeing"]
+        assert (len(made), made[1].closed) == (2, 0)
+    assert (made[1].closed, given.closed) == (1, 0)
+
+
+def test_a_retriever_may_be_an_object():
+    class Shelf:
+        name = "shelf"
+
+        def retrieve(self, claims, traces):  # noqa: ARG002
+            return [[Passage("p", "text")] for _ in claims]
+
+    class Reader(Seeing):
+        needs_evidence = True
+
+    judge = Reader()
+    (score,) = Gauge(scorer=None, claims=[WORDS], judges=[judge], retriever=Shelf()).score([Trace("q", "a")])
+    assert judge.seen == [("a", "q")]
+    assert score.provenance["retriever"] == "shelf"
