@@ -20,7 +20,7 @@ from typing import Any
 
 from ..models import cache_dir
 from .base import Surroundings
-from .fencing import defuse, fence
+from .claim_message import MAX_MESSAGE_CHARACTERS, claim_message
 from .judge_cache import ReplyCache, cache_key
 from .openai_client import CallFailed, ChatClient, Retrying
 from .openai_reply import SCHEMA, BadReply, Finding, decode, read_text, read_usage, read_verdict
@@ -31,8 +31,6 @@ log = logging.getLogger(__name__)
 
 KINDS = frozenset({"sentence"})
 STRUCTURED = ("auto", "always", "never")
-# Enough for a dozen passages. A claim of a megabyte is refused before it is paid for.
-_MAX_PROMPT_CHARACTERS = 60_000
 _GIVE_UP_AFTER = 25
 
 
@@ -125,7 +123,7 @@ class OpenAIJudge:
             for claim, passages in zip(claims, evidence, strict=True):
                 key = None
                 if passages:
-                    prompt = _prompt(claim, passages)
+                    prompt = claim_message(claim, passages)
                     key = self._key(prompt)
                     if key in asked:
                         self._count(cached=1)
@@ -178,8 +176,8 @@ class OpenAIJudge:
             else:
                 self._count(cached=1)
                 return finding
-        if len(prompt) > _MAX_PROMPT_CHARACTERS:
-            return f"not asked: a prompt of {len(prompt)} characters, more than {_MAX_PROMPT_CHARACTERS}"
+        if len(prompt) > MAX_MESSAGE_CHARACTERS:
+            return f"not asked: a prompt of {len(prompt)} characters, more than {MAX_MESSAGE_CHARACTERS}"
         if reason := batch.why_stopped():
             return reason
         try:
@@ -287,12 +285,6 @@ class _Batch:
             if self._in_a_row >= _GIVE_UP_AFTER:
                 return f"not asked: {self._in_a_row} calls in a row failed, the last with: {self._last}"
         return None
-
-
-def _prompt(claim: Claim, passages: Sequence[Passage]) -> str:
-    """The user message. JSON keeps each text within its field, the fence keeps all of it apart from instructions."""
-    shown = [{"title": defuse(passage.title), "text": defuse(passage.text)} for passage in passages]
-    return fence(json.dumps({"claim": defuse(claim.text), "passages": shown}, ensure_ascii=False, indent=1))
 
 
 def make(
