@@ -114,7 +114,7 @@ class Gauge:
         self._template = lookup("template", TEMPLATES, template) if isinstance(template, str) else template
         self._reference = variant == "reference"
         self._variant = variant
-        around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus, scorer=scorer)
+        around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus, scorer=scorer, progress=progress)
         self._parts = KnowledgeParts(known, around, claims, judges, retriever)
         self._policy = lookup("policy", POLICIES, policy)
         self._epsilon = float(epsilon)

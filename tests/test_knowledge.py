@@ -206,7 +206,7 @@ def test_a_retriever_that_fails_leaves_its_claims_without_label(answer, error):
     [
         (_raise, "ConnectionError: no route to the judge"),
         (lambda *_: [], "TypeError: expected a list of claims for each of 2 traces, got []"),
-        (lambda *_: [["a"], []], "TypeError: expected a Claim, got 'a'"),
+        (lambda *_: [["a"], []], "TypeError: expected a Claim or ExtractionFailed, got 'a'"),
         (
             lambda *_: [[Claim("a", 7, 0, 1, "w")], []],
             "ValueError: a claim of step 7, but the chain has 2 steps",

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..likelihood import LikelihoodBackend
 from ..trace import Step, Trace
-from .types import Claim, Passage, Verdict
+from .types import Claim, ExtractionFailed, Passage, Verdict
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,13 @@ class Surroundings:
         likelihoods: gives the gauge's likelihood backend, loading it on the first call; raises ScorerError.
         corpus: folder of an indexed corpus (`stepgauge corpus build`), or None.
         scorer: the name of the backend's scoring LM, or None where there is none.
+        progress: whether slow parts show a progress bar; None: on a terminal only.
     """
 
     likelihoods: Callable[[], LikelihoodBackend]
     corpus: str | None = None
     scorer: str | None = None
+    progress: bool | None = None
 
 
 def _nothing_to_free() -> None:
@@ -35,12 +37,14 @@ class ClaimExtractor:
     """Finds what steps assert.
 
     Attributes:
-        extract: `extract(traces, steps)` returns, per trace, the claims of its steps in reading order.
+        extract: `extract(traces, steps)` returns, per trace, the claims of its steps in reading order, and an
+            `ExtractionFailed` in place of the claims of a step that could not be read. What it raises is the failure of
+            every step.
         close: frees what the extractor holds.
     """
 
     name: str
-    extract: Callable[[Sequence[Trace], Sequence[Sequence[Step]]], list[list[Claim]]]
+    extract: Callable[[Sequence[Trace], Sequence[Sequence[Step]]], Sequence[Sequence[Claim | ExtractionFailed]]]
     close: Callable[[], None] = _nothing_to_free
 
 

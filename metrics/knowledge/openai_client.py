@@ -41,16 +41,18 @@ class Retrying:
 class ChatClient:
     """A thread-safe client for `base_url`. It follows no redirect, so prompts reach that server or none.
 
+    `who` is named where the package is missing.
+
     Raises:
         ValueError: the `openai` package is not installed.
     """
 
-    def __init__(self, base_url: str, api_key: str | None, retrying: Retrying) -> None:
+    def __init__(self, who: str, base_url: str, api_key: str | None, retrying: Retrying) -> None:
         try:
             import openai
         except ImportError as error:
             raise ValueError(
-                "judge 'openai' needs the package openai; install it with: pip install 'stepgauge[openai]'"
+                f"{who} needs the package openai; install it with: pip install 'stepgauge[openai]'"
             ) from error
         self._openai = openai
         self._key = api_key

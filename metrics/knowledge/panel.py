@@ -12,7 +12,7 @@ from typing import Any
 
 from ..trace import Step, Trace
 from .base import ClaimExtractor, Judge, Retriever
-from .types import Claim, Passage, Verdict
+from .types import Claim, ExtractionFailed, Passage, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def assess(
     to judges that need some: it goes on to the others, and where none of them decides it, it is insufficient.
 
     A claim that no judge took has a verdict without label, and so does a claim whose judge or retriever raised or
-    returned something else than agreed, with the reason in `error`. An extractor that fails gives every step one such
-    verdict, on a claim of kind "extraction".
+    returned something else than agreed, with the reason in `error`. A step whose claims could not be extracted has one
+    such verdict, on a claim of kind "extraction"; where the extractor itself failed, every step has.
     """
     if len(traces) != len(steps_per_trace):
         raise ValueError(f"{len(traces)} traces, but steps for {len(steps_per_trace)}")
@@ -86,12 +86,15 @@ def _extract(
             _check_claims(found, steps_per_trace)
         except Exception as error:  # whatever the extractor's own code raises: it is named in every step's verdict
             reason = _failed(f"claim extractor {extractor.name!r}", error)
-            for own, steps in zip(verdicts, steps_per_trace, strict=True):
-                for index, step in enumerate(steps):
-                    claim = Claim(step.text, index, step.start, step.end, EXTRACTION)
-                    own[index].append(Verdict(claim, None, extractor.name, error=reason))
-            continue
-        claims.extend((trace, claim) for trace, of_trace in enumerate(found) for claim in of_trace)
+            found = [[ExtractionFailed(index, reason) for index in range(len(steps))] for steps in steps_per_trace]
+        for trace, of_trace in enumerate(found):
+            for claim in of_trace:
+                if isinstance(claim, ExtractionFailed):
+                    step = steps_per_trace[trace][claim.step]
+                    whole = Claim(step.text, claim.step, step.start, step.end, EXTRACTION)
+                    verdicts[trace][claim.step].append(Verdict(whole, None, extractor.name, error=claim.reason))
+                else:
+                    claims.append((trace, claim))
     return claims, verdicts
 
 
@@ -100,8 +103,8 @@ def _check_claims(found: object, steps_per_trace: Sequence[Sequence[Step]]) -> N
         raise TypeError(f"expected a list of claims for each of {len(steps_per_trace)} traces, got {found!r:.80}")
     for of_trace, steps in zip(found, steps_per_trace, strict=True):
         for claim in of_trace:
-            if not isinstance(claim, Claim):
-                raise TypeError(f"expected a Claim, got {claim!r:.80}")
+            if not isinstance(claim, Claim | ExtractionFailed):
+                raise TypeError(f"expected a Claim or ExtractionFailed, got {claim!r:.80}")
             if not 0 <= claim.step < len(steps):
                 raise ValueError(f"a claim of step {claim.step}, but the chain has {len(steps)} steps")
 

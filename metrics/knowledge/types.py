@@ -30,6 +30,17 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class ExtractionFailed:
+    """Stands among a trace's claims for a step whose claims could not be extracted, and says why.
+
+    The step is left unscored: that nothing was extracted is no sign that it asserts nothing.
+    """
+
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Passage:
     """A piece of evidence with where it came from and the retriever's score."""
 
