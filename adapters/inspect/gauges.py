@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 from ...metrics import ChainScore, Gauge, OutOfMemory, Trace
 from .batching import MicroBatcher
+from .model_judge import ModelJudge, make_judges
 
 
 class GaugeFailure(Exception):
@@ -20,21 +22,38 @@ class GaugeFailure(Exception):
 class SharedGauge:
     """A gauge with the batcher that feeds it; the model is freed with the last scorer that holds this object."""
 
-    def __init__(self, gauge: Gauge, *, has_scorer: bool) -> None:
+    def __init__(self, gauge: Gauge, *, has_scorer: bool, model_judges: Sequence[ModelJudge] = ()) -> None:
         self.gauge = gauge
+        self._model_judges = model_judges
         # A function of the gauge, not a method of this object: the batcher must not keep this object alive.
         self._batcher: MicroBatcher[Trace, ChainScore] = MicroBatcher(
             functools.partial(_score, gauge, has_scorer), not_retried=(GaugeFailure,)
         )
         weakref.finalize(self, gauge.close).atexit = False
 
-    async def score(self, trace: Trace) -> ChainScore:
+    async def score(self, trace: Trace, tested: str | None = None) -> ChainScore:
         """Score one trace, together with whatever else arrives at the same time.
+
+        What judges ask of Inspect models is asked in the calling task, and counts for its sample.
+
+        Args:
+            tested: name of the model under test.
 
         Raises:
             GaugeFailure: no chain at all can be scored.
+            One of `FOR_INSPECT`: a judge's model reached a limit of the sample, or there is no such model.
         """
-        return await self._batcher.submit(trace)
+        names: dict[str, str] = {}
+        work = functools.partial(self._batcher.submit, trace)
+        for judge in self._model_judges:
+            grader = judge.grader(tested)
+            names[judge.name] = grader.name
+            work = functools.partial(judge.attend, trace, grader, work)
+        chain = await work()
+        if not names:
+            return chain
+        judges = [names.get(name, name) for name in chain.provenance["judges"]]
+        return dataclasses.replace(chain, provenance={**chain.provenance, "judges": judges})
 
 
 def _score(gauge: Gauge, has_scorer: bool, traces: list[Trace]) -> list[ChainScore]:
@@ -66,7 +85,12 @@ def shared_gauge(options: Mapping[str, Any]) -> SharedGauge:
     with _creating:
         shared = _shared.get(key)
         if shared is None:
-            shared = SharedGauge(Gauge(**bound.arguments), has_scorer=bound.arguments["scorer"] is not None)
+            judges = make_judges(bound.arguments["judges"])
+            shared = SharedGauge(
+                Gauge(**{**bound.arguments, "judges": judges}),
+                has_scorer=bound.arguments["scorer"] is not None,
+                model_judges=[judge for judge in judges if isinstance(judge, ModelJudge)],
+            )
             _shared[key] = shared
         return shared
 

@@ -23,7 +23,8 @@ class Options(TypedDict, total=False):
         splitter: how a response is cut into steps.
         template: how question, steps and answer are put to the scoring LM.
         variant: which definition of InfoGain is computed.
-        judges, claims, retriever, corpus: how steps' claims are found and checked.
+        judges, claims, retriever, corpus: how steps' claims are found and checked. `model` is a judge here, too: an
+            Inspect model, by default the one in the role `grader` (see `model_judge.make`).
         policy: how verdicts count towards the Knowledge Index.
         epsilon: gains within ± this many nats count as neither informative nor regressive.
     """

@@ -18,6 +18,7 @@ from ...metrics.suggest import unknown_name
 from .explanation import explain, fenced
 from .gauges import GaugeFailure, SharedGauge, shared_gauge
 from .options import LISTS, OptionError, Options, as_list, check_names
+from .sample_calls import FOR_INSPECT
 from .traces import Reading, Unscorable, read_trace
 
 log = logging.getLogger(__name__)
@@ -71,9 +72,11 @@ def _chain_scorer(name: str, default_metrics: Sequence[str], options: Any) -> Sc
         except Unscorable as problem:
             return Score.unscored(reason=problem.code, explanation=fenced(f"not scored: {problem}"))
         try:
-            chain = await shared.score(reading.trace)
+            chain = await shared.score(reading.trace, str(state.model))
         except GaugeFailure as error:  # concerns every sample, so it ends the run
             raise OptionError(f"stepgauge/{name}: {error}") from error
+        except FOR_INSPECT:  # a limit of the sample, or a grader that cannot be had
+            raise
         except Exception as error:  # concerns this chain alone: its batch was tried again one by one
             reason = f"scoring failed: {type(error).__name__}: {error}"
             log.warning("stepgauge/%s, sample %s: %s", name, reading.trace.id, reason, exc_info=error)
