@@ -7,6 +7,8 @@ import json
 import math
 import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from fractions import Fraction
 from importlib.resources import files
@@ -140,7 +142,7 @@ def slow_words(text: str) -> list[str]:
 
 def test_bm25_scores_equal_a_slow_oracle(corpus):
     documents = [slow_words(row["title"] + " " + row["text"]) for row in PASSAGES]
-    found = retrieve(Bm25Retriever(around(corpus), k=65), *EXPLANATIONS)
+    found = retrieve(Bm25Retriever(around(corpus), k=65, overlap=0), *EXPLANATIONS)
     for explanation, passages in zip(EXPLANATIONS, found, strict=True):
         scores = slow_bm25(documents, slow_words(explanation))
         expected = sorted(
@@ -148,6 +150,40 @@ def test_bm25_scores_equal_a_slow_oracle(corpus):
         )
         assert [p.score for p in passages] == pytest.approx([score for _, score in expected], rel=1e-5)
         assert {p.id: p.score for p in passages} == pytest.approx(dict(expected), rel=1e-5)
+
+
+SENTENCES = [sentence for text in EXPLANATIONS for sentence in re.split(r"(?<=\.) ", text)]
+
+
+def slow_overlap(documents: list[list[str]], query: list[str], document: list[str]) -> float:
+    def idf(word):
+        containing = sum(word in other for other in documents)
+        return math.log(1 + (len(documents) - containing + 0.5) / (containing + 0.5))
+
+    return sum(idf(word) for word in set(query) & set(document)) / sum(idf(word) for word in set(query))
+
+
+@pytest.mark.parametrize("least", [0.2, 0.35, 0.6, 1.0])
+def test_a_passage_that_shares_too_few_of_a_claims_words_is_no_evidence(corpus, least):
+    documents = {row["id"]: slow_words(row["title"] + " " + row["text"]) for row in PASSAGES}
+    queries = [*SENTENCES, "xyzzy insulin glucose", "insulin insulin insulin"]
+    everything = retrieve(Bm25Retriever(around(corpus), overlap=0), *queries)
+    kept = retrieve(Bm25Retriever(around(corpus), overlap=least), *queries)
+    for query, before, after in zip(queries, everything, kept, strict=True):
+        shares = [slow_overlap(list(documents.values()), slow_words(query), documents[p.id]) for p in before]
+        assert all(abs(share - least) > 1e-9 or least == 1 for share in shares)
+        assert [p.id for p in after] == [
+            p.id for p, share in zip(before, shares, strict=True) if share >= least - 1e-12
+        ]
+
+
+def test_by_default_evidence_is_found_for_facts_of_the_corpus_and_not_for_word_problems(corpus):
+    problems = [json.loads(line)["solution"] for line in (SAMPLES / "arithmetic.jsonl").read_text().splitlines()]
+    steps = [line for solution in problems for line in solution.splitlines()]
+    retriever = Bm25Retriever(around(corpus))
+    found = [sum(map(bool, retrieve(retriever, *texts))) / len(texts) for texts in (SENTENCES, steps)]
+    assert found[0] > 0.85
+    assert found[1] < 0.15
 
 
 @pytest.mark.parametrize("block_tokens", [1, 50, 400, 10**6])
@@ -167,7 +203,7 @@ def test_the_index_does_not_depend_on_its_blocks_and_equals_the_one_bm25s_builds
 
 
 def test_bm25_finds_the_passages_that_explanations_were_written_from(corpus):
-    found = ids(retrieve(Bm25Retriever(around(corpus)), *EXPLANATIONS))
+    found = ids(retrieve(Bm25Retriever(around(corpus), overlap=0), *EXPLANATIONS))
     wanted = [row["passages"] for row in QUESTIONS]
     hits = sum(len(set(a) & set(b)) for a, b in zip(found, wanted, strict=True))
     assert hits >= 0.9 * sum(map(len, wanted))
@@ -427,8 +463,8 @@ def test_the_panel_drops_passages_below_the_floor(corpus):
     text = EXPLANATIONS[0]
     step = Step(text, 0, len(text))
     extractor = ClaimExtractor("whole", lambda *_: [[Claim(text, 0, 0, len(text), "sentence", text)]])
-    scores = [p.score for p in retrieve(Bm25Retriever(around(corpus)), text)[0]]
-    retriever = Bm25Retriever(around(corpus), floor=scores[1])
+    scores = [p.score for p in retrieve(Bm25Retriever(around(corpus), overlap=0), text)[0]]
+    retriever = Bm25Retriever(around(corpus), overlap=0, floor=scores[1])
     result = assess([Trace("q", text)], [[step]], extractors=[extractor], judges=[Echo()], retriever=retriever)
     assert [p.score for p in result[0][0][0].evidence] == scores[:2]
 
@@ -447,6 +483,8 @@ def test_a_gauge_takes_retrievers_by_name_and_with_options(corpus):
         ({"name": "bm25", "k": True}, "k True"),
         ({"name": "bm25", "floor": "high"}, "floor 'high': expected a number"),
         ({"name": "bm25", "floor": math.nan}, "floor nan"),
+        ({"name": "bm25", "overlap": 35}, "overlap 35: expected a share from 0 to 1"),
+        ({"name": "bm25", "overlap": None}, "overlap None: expected a share from 0 to 1"),
         ("dense", "no dense index.*--dense MODEL"),
         ("hybrid", "no dense index.*--dense MODEL"),
         ({"name": "hybrid", "rrf": -1}, "rrf -1"),
@@ -494,3 +532,48 @@ def test_all_of_medquad_builds_and_questions_find_their_answers(tmp_path, shared
     # By text: some answers stand there word for word more than five times.
     at_hand = sum(text in [p.text for p in passages] for text, passages in zip(texts, found, strict=True))
     assert at_hand >= 0.95 * len(texts)
+
+
+# --- a corpus named by its source ------------------------------------------------------------------------------------
+
+
+def test_a_source_file_is_indexed_in_the_cache_once_and_again_after_it_changed(tmp_path, monkeypatch):
+    monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path / "cache"))
+    source = tmp_path / "facts.jsonl"
+    source.write_text('{"id": "a", "text": "Insulin lowers blood glucose."}\n')
+    retriever = Bm25Retriever(around(source))
+    assert ids(retrieve(retriever, "insulin glucose")) == [["a"]]
+    (built,) = (tmp_path / "cache" / "corpora").iterdir()
+    first = (built / "manifest.json").stat().st_mtime_ns
+    Bm25Retriever(around(source))
+    assert (built / "manifest.json").stat().st_mtime_ns == first
+    source.write_text('{"id": "b", "text": "Glucagon raises blood glucose."}\n')
+    assert ids(retrieve(Bm25Retriever(around(source)), "glucagon")) == [["b"]]
+    assert [path.name for path in (tmp_path / "cache" / "corpora").iterdir()] == [built.name]
+
+
+def test_processes_that_name_the_same_source_file_at_once_wait_for_each_other(tmp_path):
+    source = tmp_path / "facts.jsonl"
+    source.write_text("".join(f'{{"id": "{i}", "text": "fact {i} of insulin"}}\n' for i in range(3000)))
+    code = "import sys; from stepgauge.metrics.retrieval.on_the_fly import *; print(len(open_corpus(sys.argv[1])))"
+    env = {**os.environ, "STEPGAUGE_CACHE": str(tmp_path / "cache")}
+    running = [
+        subprocess.Popen([sys.executable, "-c", code, str(source)], env=env, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [process.communicate(timeout=120)[0].strip() for process in running] == ["3000"] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("facts.jsonl", '{"id": "a"}\n', "facts.jsonl, row 1"),
+        ("facts.pdf", "%PDF", "facts.pdf"),
+        ("facts.jsonl", "", "facts.jsonl"),
+    ],
+)
+def test_a_source_file_that_is_no_corpus_is_named(tmp_path, monkeypatch, name, text, message):
+    monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(CorpusError, match=message):
+        Bm25Retriever(around(tmp_path / name))

@@ -11,6 +11,7 @@ _TASKS = Path(tasks.__path__[0])
 # Task YAMLs name these with `!function`: lm-eval runs in any working directory, so a relative path would not be found.
 ARITHMETIC = str(_TASKS / "samples" / "arithmetic.jsonl")
 MEDICAL = str(_TASKS / "samples" / "medical.jsonl")
+MEDICAL_CORPUS = str(_TASKS / "samples" / "corpus" / "medical.jsonl")
 
 
 def include_path() -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,7 @@ class Bm25Index:
 
         # Importing it sets its logger to DEBUG.
         logging.getLogger("bm25s").setLevel(logging.WARNING)
+        self._n_chunks = n_chunks
         self._vocabulary = np.load(folder / VOCABULARY, mmap_mode="r", allow_pickle=False)
         self._index = bm25s.BM25(k1=K1, b=B, method="lucene", backend="numpy")
         self._index.nonoccurrence_array = None
@@ -145,13 +146,36 @@ class Bm25Index:
         """
         return [self._search(query, k) for query in queries]
 
+    def overlap(self, query: str, chunks: Sequence[int]) -> list[float]:
+        """Per chunk the share of the query's words that occur in it, each word once and weighted by its idf; 0 to 1.
+
+        A word that occurs nowhere in the corpus has the largest idf there is.
+        """
+        at, known = self._numbers(dict.fromkeys(words(query)))
+        postings: dict[str, Any] = self._index.scores
+        first, last = postings["indptr"][at], postings["indptr"][at + 1]
+        frequency = np.where(known, last - first, 0)
+        weights = np.log1p((self._n_chunks - frequency + 0.5) / (frequency + 0.5))
+        total = float(weights.sum())
+        held = np.zeros(len(chunks))
+        wanted = np.asarray(chunks, dtype=np.int64)
+        for weight, start, stop in zip(weights[known], first[known], last[known], strict=True):
+            of_word = postings["indices"][start:stop]  # ascending
+            place = np.minimum(np.searchsorted(of_word, wanted), len(of_word) - 1)
+            held += weight * (of_word[place] == wanted)
+        return (held / total).tolist() if total else [0.0] * len(chunks)
+
     def _search(self, query: str, k: int) -> list[tuple[int, float]]:
-        hashes = np.fromiter((word_hash(word) for word in words(query)), dtype=np.uint64)
-        at = np.minimum(np.searchsorted(self._vocabulary, hashes), len(self._vocabulary) - 1)
-        known = at[self._vocabulary[at] == hashes]
-        if not len(known):
+        at, known = self._numbers(words(query))
+        if not known.any():
             return []
-        return top(self._index.get_scores_from_ids(known.tolist()), k)
+        return top(self._index.get_scores_from_ids(at[known].tolist()), k)
+
+    def _numbers(self, of: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Places of words in the vocabulary, and whether each is the word's own."""
+        hashes = np.fromiter((word_hash(word) for word in of), dtype=np.uint64)
+        at = np.minimum(np.searchsorted(self._vocabulary, hashes), len(self._vocabulary) - 1)
+        return at, self._vocabulary[at] == hashes
 
 
 def top(scores: np.ndarray, k: int) -> list[tuple[int, float]]:

@@ -26,7 +26,7 @@ from ..versions import package_version
 from . import bm25_index, dense_index, manifest, words
 from .chunks import check_options, chunk, chunk_id
 from .encoders import DenseOptions, Encoder, SentenceEncoder
-from .errors import CorpusError, require
+from .errors import CorpusBusy, CorpusError, require
 from .readers import Document, Fields, Source, find_source, read
 from .store import TEXTS, Numbers, StoreWriter, TextStore
 
@@ -181,7 +181,7 @@ def _locked(work: Path) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise CorpusError(f"{work}: another build of this corpus is running") from None
+                raise CorpusBusy(f"{work}: another build of this corpus is running") from None
         yield
 
 
@@ -264,7 +264,9 @@ def _write_texts(
             for name, part in zip(names[-len(parts) :], parts, strict=False):
                 store.add(name, document.title, part)
     if not counts["chunks"]:
-        raise CorpusError(f"{source.root}: no document with text ({counts['empty']} without)")
+        (only, *others) = source.files
+        where = source.root if others else source.root / only
+        raise CorpusError(f"{where}: no document with text ({counts['empty']} without)")
     _check_unique(work / _IDS, source, fields, chunk_words, overlap)
     (work / _IDS).unlink()
     return counts

@@ -11,12 +11,16 @@ from typing import Any
 from ..knowledge.base import Surroundings
 from ..knowledge.types import Claim, Passage
 from ..trace import Trace
+from .bm25_index import Bm25Index
 from .corpus import Corpus
 from .dense_index import fuse
 from .encoders import Encoder, SentenceEncoder
 from .errors import CorpusError, require
+from .on_the_fly import open_corpus
 
 K = 5
+# Chosen on real chains against MedQuAD (docs/corpora.md, "What counts as evidence").
+OVERLAP = 0.35
 # Queries encoded and searched together.
 _BATCH = 1024
 
@@ -26,21 +30,27 @@ class Bm25Retriever:
 
     Args:
         k: passages for a claim at most; those that share no word with the query are left out.
+        overlap: a passage that holds less than this share of the query's words, rare words weighing more (by idf), is
+            no evidence; 0 to 1.
         floor: passages that score lower are no evidence. Scores depend on the corpus and grow with the query's length,
             so there is no default.
     """
 
     name = "bm25"
 
-    def __init__(self, around: Surroundings, *, k: int = K, floor: float | None = None) -> None:
+    def __init__(
+        self, around: Surroundings, *, k: int = K, overlap: float = OVERLAP, floor: float | None = None
+    ) -> None:
         self._k = _count("k", self.name, k)
+        self._overlap = _share("overlap", self.name, overlap)
         self.floor = _number("floor", self.name, floor)
         self._corpus = _open(self.name, around)
         self._index = self._corpus.bm25()
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
-        return [self._corpus.passages(found) for found in self._index.search(_queries(claims), self._k)]
+        found = _overlapping(self._index, _queries(claims), self._k, self._overlap)
+        return [self._corpus.passages(of_query) for of_query in found]
 
 
 class DenseRetriever:
@@ -88,6 +98,7 @@ class HybridRetriever:
         depth: how many passages each of the two ranks.
         rrf: the constant of the fusion, 60 in its paper. A passage's score is at most 2 / (rrf + 1).
         floor: passages of a lower fused score are no evidence. It says how high a passage ranks, not how well it fits.
+        overlap: as for `bm25`; for the ranking by words only.
         bm25_floor, dense_floor: passages that score lower there are left out of that ranking.
         query_model, device, batch_size, nprobe: as for `dense`.
     """
@@ -102,6 +113,7 @@ class HybridRetriever:
         depth: int = 100,
         rrf: float = 60,
         floor: float | None = None,
+        overlap: float = OVERLAP,
         bm25_floor: float | None = None,
         dense_floor: float | None = None,
         query_model: str | None = None,
@@ -112,6 +124,7 @@ class HybridRetriever:
         self._k = _count("k", self.name, k)
         self._depth = max(_count("depth", self.name, depth), self._k)
         self.floor = _number("floor", self.name, floor)
+        self._overlap = _share("overlap", self.name, overlap)
         self._floors = (
             _number("bm25_floor", self.name, bm25_floor),
             _number("dense_floor", self.name, dense_floor),
@@ -127,7 +140,7 @@ class HybridRetriever:
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
         queries = _queries(claims)
-        both = (self._bm25.search(queries, self._depth), self._dense(queries, self._depth))
+        both = (_overlapping(self._bm25, queries, self._depth, self._overlap), self._dense(queries, self._depth))
         out = []
         for of_query in zip(*both, strict=True):
             rankings = [
@@ -226,18 +239,34 @@ def _queries(claims: Sequence[Claim]) -> list[str]:
     return [claim.query or claim.text for claim in claims]
 
 
+def _overlapping(index: Bm25Index, queries: Sequence[str], k: int, least: float) -> list[list[tuple[int, float]]]:
+    """Per query its `k` best chunks, without those that share too few of its words."""
+    out = []
+    for query, found in zip(queries, index.search(queries, k), strict=True):
+        shares = index.overlap(query, [chunk for chunk, _ in found])
+        out.append([entry for entry, share in zip(found, shares, strict=True) if share >= least])
+    return out
+
+
 def _open(name: str, around: Surroundings) -> Corpus:
     if around.corpus is None:
         raise CorpusError(
             f"retriever {name!r} needs a corpus: make one with `stepgauge corpus build SOURCE DEST`, give corpus=DEST"
         )
-    return Corpus(around.corpus)
+    return open_corpus(around.corpus)
 
 
 def _count(option: str, retriever: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise CorpusError(f"retriever {retriever!r}: option {option} {value!r}: expected a whole number, 1 or more")
     return value
+
+
+def _share(option: str, retriever: str, value: object) -> float:
+    number = _number(option, retriever, value)
+    if number is None or not 0 <= number <= 1:
+        raise CorpusError(f"retriever {retriever!r}: option {option} {value!r}: expected a share from 0 to 1")
+    return number
 
 
 def _number(option: str, retriever: str, value: object) -> float | None:

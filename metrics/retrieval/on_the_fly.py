@@ -1,0 +1,47 @@
+"""Opens a corpus; one that is named by its source file is indexed in the cache folder first."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from pathlib import Path
+
+from ..models import cache_dir
+from .build import build_corpus
+from .corpus import Corpus
+from .errors import CorpusBusy, CorpusError
+
+log = logging.getLogger(__name__)
+
+# How long another process may take that indexes the same file.
+_WAIT_S = 600.0
+
+
+def open_corpus(path: str | Path) -> Corpus:
+    """The corpus in a folder that `stepgauge corpus build` made, or of a source file (.jsonl, .jsonl.gz, .txt, .md).
+
+    A source file is indexed for BM25 in the cache folder, with the options that `corpus build` has by default: by the
+    first call, and again after it changed. Raises CorpusError as `Corpus` and `build_corpus` do.
+    """
+    source = Path(path).expanduser()
+    if not source.is_file():
+        return Corpus(source)
+    where = hashlib.sha256(str(source.absolute()).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    dest = cache_dir() / "corpora" / f"{source.name.partition('.')[0]}-{where}"
+    try:
+        dest.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CorpusError(f"corpus {str(source)!r} cannot be indexed in {dest.parent}: {error}") from error
+    deadline = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            built = build_corpus(source, dest)
+            break
+        except CorpusBusy:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+    if built.built:
+        log.info("indexed %s in %s", source, dest)
+    return Corpus(dest)
