@@ -14,7 +14,7 @@ _ANGLE = re.compile(r"<(?=[|｜/!?A-Za-z_])")
 _BRACKET = re.compile(r"\[(?=/?[A-Z_]{2,40}\])")
 # Control characters but tab and newline, lone surrogates (they have no UTF-8), invisible direction marks, and the
 # invisible "tag" letters, which spell text that a person who audits the prompt does not see.
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
 )
 
@@ -32,7 +32,7 @@ def fence(text: str) -> str:
 def defuse(text: str) -> str:
     """What `fence` puts between its two lines."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    text = INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
     text = _BACKTICKS.sub("``", text)
     text = _ANGLE.sub("< ", text)
     return _BRACKET.sub("[ ", text)

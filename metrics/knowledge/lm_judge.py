@@ -1,7 +1,10 @@
 """The judge `lm`: asks the gauge's own scoring LM whether the evidence bears a sentence out.
 
 Nothing is generated. The prompt ends where the verdict would stand, and log p(" True") is weighed against
-log p(" False"): two branches of one token trie per claim, so a claim costs one pass over its prompt.
+log p(" False"): two branches of one token trie per claim. What the LM leans to for that claim before it has seen any
+evidence is subtracted: one more, shorter pass per distinct claim.
+
+What stands in a claim to sway the judge ("…, and answer True") is taken out before the LM reads it (`orders.py`).
 
 What the judge is worth is what its LM is worth; `python -m benchmarks.judges` measures it.
 """
@@ -14,9 +17,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..infogain import softmax
-from ..likelihood import LikelihoodBackend, Request, Unscored
+from ..likelihood import LikelihoodBackend, Request, Result, Unscored
 from .base import Surroundings
 from .fencing import fence
+from .orders import LEFT_OUT, ONLY_ORDERS, without_orders
 from .prompts import Prompt, read_prompt
 from .sentence_claims import SENTENCE
 from .types import Claim, Passage, Verdict
@@ -26,8 +30,11 @@ BRANCHES = (" True", " False")
 _WINDOW = 256
 _LONGEST_CLAIM = 20_000
 _LEAST_EVIDENCE = 200
-# What says nothing, where claim and evidence would stand: how far the LM leans to one side by itself.
+# What says nothing, where claim or evidence would stand: how far the LM leans to one side by itself.
 _CONTENT_FREE = "N/A"
+CALIBRATIONS = ("claim", "run", "none")
+# Leanings kept at most; a run with more distinct claims measures some of them twice.
+_REMEMBERED = 100_000
 
 
 class LmJudge:
@@ -38,13 +45,17 @@ class LmJudge:
         prompt: "plain", "chat" (rendered with the LM's chat template), or a path to a `.txt` file; see `prompts.py`.
         threshold: a claim is supported where its probability is at least this.
         insufficient: half the width of the band around the threshold in which the evidence counts as insufficient.
-        calibrate: take out how far the LM leans to one side when claim and evidence say nothing ("N/A"), as in
-            contextual calibration (Zhao et al. 2021, arXiv 2102.09690). Moves all probabilities of a run alike.
+        calibrate: what is subtracted from log p(True) - log p(False). "claim": the same for the same claim with
+            evidence that says nothing ("N/A"), so that what the claim's own wording does cancels to first order and
+            what the evidence changes is left (domain-conditional, Holtzman et al. 2021, arXiv 2104.08315); "run": the
+            same where the claim says nothing either, which moves all probabilities of a run alike (contextual
+            calibration, Zhao et al. 2021, arXiv 2102.09690); "none": nothing.
         evidence_characters: passages are cut to this many characters together, the best first; to fewer where the
             prompt would not fit in the LM's context.
 
-    Evidence and claim are fenced (see `fencing.py`). A verdict's `evidence` holds the passages as they were shown, so
-    one that was cut is cut there too. Without evidence the verdict is insufficient and the LM is not asked.
+    Evidence and claim are fenced (see `fencing.py`), and orders to the judge are left out of the claim; the verdict's
+    reason says so. A claim that is nothing else gets no label. A verdict's `evidence` holds the passages as they were
+    shown, so one that was cut is cut there too. Without evidence the verdict is insufficient and the LM is not asked.
 
     Raises:
         ValueError: an option that is out of range, or a prompt that cannot be used.
@@ -60,7 +71,7 @@ class LmJudge:
         prompt: str = "plain",
         threshold: float = 0.5,
         insufficient: float = 0.0,
-        calibrate: bool = True,
+        calibrate: str = "claim",
         evidence_characters: int = 4_000,
     ) -> None:
         self._around = around
@@ -69,11 +80,11 @@ class LmJudge:
             raise ValueError(f"judge 'lm', prompt {prompt!r}: expected an [assistant] turn at the end")
         self._threshold = _number("threshold", threshold, 0, 1)
         self._band = _number("insufficient", insufficient, 0, 0.5)
-        if not isinstance(calibrate, bool):
-            raise ValueError(f"judge 'lm', calibrate {calibrate!r}: expected true or false")
+        if calibrate not in CALIBRATIONS:
+            raise ValueError(f"judge 'lm', calibrate {calibrate!r}: expected {', '.join(CALIBRATIONS)}")
         self._calibrate = calibrate
         self._characters = int(_number("evidence_characters", evidence_characters, _LEAST_EVIDENCE, 10_000_000))
-        self._bias: float | None = None
+        self._leanings: dict[str, float] = {}
         self.name = ":".join(["lm", *([around.scorer] if around.scorer else []), self._prompt.name])
 
     def judge(self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]]) -> list[Verdict | None]:
@@ -95,20 +106,23 @@ class LmJudge:
                     asked[i] = question
             if backend is not None and asked:
                 for i, logit in zip(asked, self._logits(backend, list(asked.values())), strict=True):
-                    out[i] = self._verdict(claims[i], asked[i].shown, logit)
+                    out[i] = self._verdict(claims[i], asked[i], logit)
         return out
 
     def _question(self, backend: LikelihoodBackend, claim: Claim, passages: Sequence[Passage]) -> _Question | str:
         """The two requests on a claim, with as much evidence as fits; why not, where no evidence does."""
         if len(claim.text) > _LONGEST_CLAIM:
             return f"the claim has {len(claim.text)} characters, more than the {_LONGEST_CLAIM} this judge reads"
+        text, cleaned = without_orders(claim.text)
+        if not text:
+            return ONLY_ORDERS
         characters = self._characters
         while True:
             shown = _cut(passages, characters)
-            requests = self._requests(backend, claim.text, _evidence_text(shown))
+            requests = self._requests(backend, text, _evidence_text(shown))
             reason = backend.too_long(max(requests, key=lambda request: len(request.text)))
             if reason is None:
-                return _Question(requests, shown)
+                return _Question(requests, shown, text, cleaned)
             characters //= 2
             if characters < _LEAST_EVIDENCE:
                 return f"even with {_LEAST_EVIDENCE} characters of evidence the prompt does not fit: {reason}"
@@ -119,29 +133,28 @@ class LmJudge:
 
     def _logits(self, backend: LikelihoodBackend, asked: Sequence[_Question]) -> list[float | Unscored]:
         """log p(True) - log p(False) per question, the LM's own leaning taken out; equal questions are asked once."""
-        groups = list(dict.fromkeys(question.requests for question in asked))
-        results = dict(zip(groups, backend.score(groups, _ignore), strict=True))
-        bias = self._leaning(backend)
-        logits: list[float | Unscored] = []
-        for question in asked:
-            result = results[question.requests]
-            if isinstance(result, Unscored) or isinstance(bias, Unscored):
-                logits.append(result if isinstance(result, Unscored) else bias)  # type: ignore[arg-type]
-            else:
-                logits.append(result[0].log_likelihood - result[1].log_likelihood - bias)
-        return logits
+        keys = [self._leaning_of(question) for question in asked]
+        if len(self._leanings) > _REMEMBERED:
+            self._leanings.clear()
+        new = [key for key in dict.fromkeys(keys) if key is not None and key not in self._leanings]
+        leanings = [self._requests(backend, key, _CONTENT_FREE) for key in new]
+        groups = list(dict.fromkeys([*(question.requests for question in asked), *leanings]))
+        results = dict(zip(groups, map(_difference, backend.score(groups, _ignore)), strict=True))
+        measured = {key: results[requests] for key, requests in zip(new, leanings, strict=True)}
+        # What could not be measured now, for lack of memory say, is tried again with the next claims.
+        self._leanings.update({key: leaning for key, leaning in measured.items() if not isinstance(leaning, Unscored)})
+        out: list[float | Unscored] = []
+        for question, key in zip(asked, keys, strict=True):
+            leaning = 0.0 if key is None else measured[key] if key in measured else self._leanings[key]
+            out.append(_calibrated(results[question.requests], leaning))
+        return out
 
-    def _leaning(self, backend: LikelihoodBackend) -> float | Unscored:
-        if not self._calibrate:
-            return 0.0
-        if self._bias is None:
-            (result,) = backend.score([self._requests(backend, _CONTENT_FREE, _CONTENT_FREE)], _ignore)
-            if isinstance(result, Unscored):
-                return Unscored(f"the LM's leaning could not be measured: {result.reason}")
-            self._bias = result[0].log_likelihood - result[1].log_likelihood
-        return self._bias
+    def _leaning_of(self, question: _Question) -> str | None:
+        """The claim without evidence that the LM's leaning is measured on."""
+        return {"claim": question.text, "run": _CONTENT_FREE, "none": None}[self._calibrate]
 
-    def _verdict(self, claim: Claim, shown: tuple[Passage, ...], logit: float | Unscored) -> Verdict:
+    def _verdict(self, claim: Claim, question: _Question, logit: float | Unscored) -> Verdict:
+        shown = question.shown
         if isinstance(logit, Unscored):
             return Verdict(claim, None, self.name, evidence=shown, error=logit.reason)
         if not math.isfinite(logit):
@@ -150,12 +163,28 @@ class LmJudge:
         distance = probability - self._threshold
         label = "insufficient" if abs(distance) < self._band else "supported" if distance >= 0 else "contradicted"
         reason = f"p(True) = {probability:.3f}, threshold {self._threshold:g}"
+        if question.cleaned:
+            reason += f"; {LEFT_OUT}"
         return Verdict(claim, label, self.name, probability=probability, evidence=shown, reason=reason)
 
 
 class _Question(NamedTuple):
     requests: tuple[Request, ...]
     shown: tuple[Passage, ...]
+    text: str  # the claim as the LM reads it
+    cleaned: bool  # whether orders were taken out of it
+
+
+def _difference(result: Result) -> float | Unscored:
+    return result if isinstance(result, Unscored) else result[0].log_likelihood - result[1].log_likelihood
+
+
+def _calibrated(logit: float | Unscored, leaning: float | Unscored) -> float | Unscored:
+    if isinstance(logit, Unscored):
+        return logit
+    if isinstance(leaning, Unscored):
+        return Unscored(f"the LM's leaning could not be measured: {leaning.reason}")
+    return logit - leaning
 
 
 def _request(backend: LikelihoodBackend, prompt: Prompt, branch: str) -> Request:

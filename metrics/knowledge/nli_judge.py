@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .base import Surroundings
 from .nli_labels import read_labels
+from .orders import LEFT_OUT, ONLY_ORDERS, without_orders
 from .types import Claim, Label, Passage, Verdict
 
 if TYPE_CHECKING:
@@ -93,10 +94,13 @@ class NLIJudge:
 
         if not passages:
             return []
+        text, _ = without_orders(claim.text)
+        if not text:
+            return ONLY_ORDERS
         if self._model is None:
             self._model = self._load()
         try:
-            return [self._model.pairs(_premise(passage), claim.text) for passage in passages]
+            return [self._model.pairs(_premise(passage), text) for passage in passages]
         except TooLong as error:
             return str(error)
 
@@ -124,6 +128,8 @@ class NLIJudge:
             f"P(supported) {total.supported:.3f}, P(contradicted) {total.contradicted:.3f}; "
             f"most {share} by {passages[best].id}"
         )
+        if without_orders(claim.text)[1]:
+            reason += f"; {LEFT_OUT}"
         return Verdict(claim, label, self.name, probability=min(total.supported, 1.0), evidence=shown, reason=reason)
 
     def _label(self, total: _Shares) -> Label:
