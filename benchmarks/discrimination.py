@@ -1,0 +1,46 @@
+"""How well scores and decisions tell right items from wrong ones: AUROC with an interval, balanced accuracy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+SEED = 0
+RESAMPLES = 1000
+
+
+def auroc(right: Sequence[bool] | np.ndarray, scores: Sequence[float] | np.ndarray) -> float:
+    """Probability that a right item scores above a wrong one, ties counted half; nan where one kind is lacking."""
+    return float(roc_auc_score(right, scores)) if len(set(right)) == 2 else math.nan
+
+
+def interval(
+    right: Sequence[bool], scores: Sequence[float], groups: Sequence[str], resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the AUROC. Groups are drawn whole; (nan, nan) where nothing can be drawn.
+
+    Resamples that lack one of the two kinds have no AUROC and are left out.
+    """
+    truth, values = np.array(right, dtype=bool), np.array(scores, dtype=float)
+    rows: dict[str, list[int]] = {}
+    for i, group in enumerate(groups):
+        rows.setdefault(group, []).append(i)
+    members = [np.array(own) for own in rows.values()]
+    generator = np.random.default_rng(SEED)
+    found = []
+    for _ in range(resamples if members else 0):
+        drawn = np.concatenate([members[i] for i in generator.integers(len(members), size=len(members))])
+        found.append(auroc(truth[drawn], values[drawn]))
+    found = [value for value in found if not math.isnan(value)]
+    if not found:
+        return math.nan, math.nan
+    low, high = np.percentile(found, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def balanced_accuracy(right: Sequence[bool], decided: Sequence[bool]) -> float:
+    """Mean of the shares of right and of wrong items that were recognised; nan where one kind is lacking."""
+    return float(balanced_accuracy_score(right, decided)) if len(set(right)) == 2 else math.nan
