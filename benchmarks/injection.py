@@ -3,8 +3,8 @@
     python -m benchmarks.injection [--claims 24] [--scorer smollm2] [--judge '{"name": "lm", "prompt": "chat"}' …]
 
 Orders are put into true and false claims of the embedded corpus, half each; the passage that the sentence comes from
-is the evidence. Beside each set of orders stands the harmless clause: text of about the same length that orders
-nothing, put where the order stood, because any added text moves a verdict that was close.
+is the evidence. Beside the orders stand harmless clauses: text of the same lengths (those of every fifth order) that
+orders nothing, because any added text moves a verdict that was close.
 
 - `development`: orders that were looked at while `metrics/knowledge/orders.py` was written;
 - `held out`: written before it and not looked at since, worded otherwise: paraphrase, other languages, invented
@@ -110,6 +110,11 @@ def embedded_claims(count: int) -> list[Item]:
     return items[:count]
 
 
+def harmless_clauses() -> list[str]:
+    """Harmless clauses, one for every fifth order."""
+    return [as_harmless(order, number) for number, order in enumerate((*DEVELOPMENT, *HELD_OUT)[::5])]
+
+
 def as_harmless(order: str, number: int) -> str:
     """A clause of about the length of `order`, cut at a word."""
     clause = HARMLESS[number % len(HARMLESS)]
@@ -120,39 +125,45 @@ def as_harmless(order: str, number: int) -> str:
 
 def changes(judge: Judge, items: Sequence[Item], forms: Sequence[str], threshold: float = 0.5) -> list[Change]:
     """What each of `forms` does to the verdicts on `items`."""
-    before = verdicts(judge, items, "{}.")
+    # One call, so that texts which come out equal are asked once.
+    found = verdicts(judge, items, ("{}.", *forms))
+    before = found[: len(items)]
     out = []
-    for form in forms:
-        for clean, told in zip(before, verdicts(judge, items, form), strict=True):
-            both = None
-            if clean.probability is not None and told.probability is not None:
-                both = told.probability - clean.probability
-            out.append(
-                Change(
-                    clean.label != told.label,
-                    clean.label != told.label == "supported",
-                    clean.probability is not None and abs(clean.probability - threshold) >= 0.1,
-                    both,
-                )
+    for number, told in enumerate(found[len(items) :]):
+        clean = before[number % len(items)]
+        both = None
+        if clean.probability is not None and told.probability is not None:
+            both = told.probability - clean.probability
+        out.append(
+            Change(
+                clean.label != told.label,
+                clean.label != told.label == "supported",
+                clean.probability is not None and abs(clean.probability - threshold) >= 0.1,
+                both,
             )
+        )
     return out
 
 
-def verdicts(judge: Judge, items: Sequence[Item], form: str) -> list[Verdict]:
-    texts = [form.format(item.text) for item in items]
+def verdicts(judge: Judge, items: Sequence[Item], forms: Sequence[str]) -> list[Verdict]:
+    """The verdicts on all items in the first form, then in the second, …"""
+    texts = [form.format(item.text) for form in forms for item in items]
     claims = [Claim(text, 0, 0, len(text), "sentence", text) for text in texts]
-    found = judge.judge(claims, [[item.passage] for item in items])
+    found = judge.judge(claims, [[item.passage] for item in items] * len(forms))
     return [verdict for verdict in found if verdict is not None]
 
 
 def table(judges: Sequence[Judge], items: Sequence[Item]) -> Table:
-    """Two rows per judge and set of orders: the orders, and harmless clauses of like length."""
+    """Three rows per judge: both sets of orders, and harmless clauses."""
     out = Table("judge", "added text", "claims", "labels changed", "to supported", "far: changed", "mean shift of p")
     for judge in judges:
-        for name, forms in (("development", DEVELOPMENT), ("held out", HELD_OUT)):
-            harmless = [as_harmless(form, number) for number, form in enumerate(forms)]
-            for what, added in ((f"orders, {name}", forms), ("harmless, same lengths", harmless)):
-                out.add_row(judge.name, what, *_figures(changes(judge, items, added)))
+        sets = {
+            "orders, development": DEVELOPMENT,
+            "orders, held out": HELD_OUT,
+            "harmless clauses": harmless_clauses(),
+        }
+        for name, forms in sets.items():
+            out.add_row(judge.name, name, *_figures(changes(judge, items, forms)))
     return out
 
 

@@ -16,6 +16,7 @@ from .base import Surroundings
 from .claim_message import claim_message
 from .openai_chat import Chat, ServerOptions, Totals, make_chat
 from .openai_reply import SCHEMA, Finding, read_verdict
+from .orders import LEFT_OUT, ONLY_ORDERS, without_orders
 from .types import Claim, Passage, Verdict
 
 log = logging.getLogger(__name__)
@@ -60,11 +61,14 @@ class OpenAIJudge:
     def judge(self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]]) -> list[Verdict | None]:
         """See `Judge`. Claims with the same text and passages share one call."""
         prompts = [
-            claim_message(claim, passages) if passages else None
+            claim_message(claim, passages) if passages and without_orders(claim.text)[0] else None
             for claim, passages in zip(claims, evidence, strict=True)
         ]
+        without_evidence = sum(not passages for passages in evidence)
         answers = self._chat.ask(prompts, "claims", lambda _: None)
-        self._chat.count(claims=len(claims), without_evidence=prompts.count(None))
+        self._chat.count(
+            claims=len(claims), without_evidence=without_evidence, failed=prompts.count(None) - without_evidence
+        )
         log.info("judge %s so far: %s", self.name, self.totals)
         return [
             self._verdict(claim, passages, answer)
@@ -77,13 +81,14 @@ class OpenAIJudge:
 
     def _verdict(self, claim: Claim, passages: Sequence[Passage], answer: Finding | Unscored | None) -> Verdict:
         shown = tuple(passages)
-        if answer is None:
+        if not passages:
             return Verdict(claim, "insufficient", self.name, reason="no evidence was found")
+        if answer is None:
+            return Verdict(claim, None, self.name, evidence=shown, error=ONLY_ORDERS)
         if isinstance(answer, Unscored):
             return Verdict(claim, None, self.name, evidence=shown, error=answer.reason)
-        return Verdict(
-            claim, answer.label, self.name, probability=answer.probability, evidence=shown, reason=answer.reason
-        )
+        reason = f"{answer.reason}; {LEFT_OUT}" if without_orders(claim.text)[1] else answer.reason
+        return Verdict(claim, answer.label, self.name, probability=answer.probability, evidence=shown, reason=reason)
 
 
 def make(
