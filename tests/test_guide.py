@@ -99,6 +99,6 @@ def test_a_plugin_of_under_40_lines_brings_a_metric_and_a_judge(run, tmp_path_fa
     assert printed[1:] == [
         "known-false:false.txt contradicted Insulin raises blood sugar.",
         "none no judge takes this claim of kind 'sentence' (judges asked: exact, known-false:false.txt) "
-        "So her dose of 2 * 4 = 8 units is too low.",
+        "So she takes 2 * 4 = 8 units, which is too little.",
         "exact supported 2 * 4 = 8",
     ]
