@@ -106,12 +106,12 @@ def log_likelihoods(
         try:
             values = _forward(engine, tries, batch)
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             values = None
         if values is None:
             # Outside the except block, where the traceback no longer keeps the failed pass's tensors alive.
-            _free_memory(engine)
+            free_memory(engine)
             smaller = _smaller(engine, tries, batch)
             if not isinstance(smaller, str):
                 left[batch[0].chain] += len(smaller) - len(batch)
@@ -172,12 +172,12 @@ def _smaller(engine: Engine, tries: Sequence[Trie], batch: list[Tile]) -> list[T
     )
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text
 
 
-def _free_memory(engine: Engine) -> None:
+def free_memory(engine: Engine) -> None:
     gc.collect()
     if engine.model.device.type == "cuda":
         torch.cuda.empty_cache()
@@ -250,7 +250,7 @@ def _plain(engine: Engine, spans: Sequence[TokenSpan], done: Callable[[int], Non
     try:
         result = np.array([values.sum() for values in _plain_values(engine, spans)])
     except RuntimeError as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         result = Unscored(f"out of memory on a single pass on {engine.model.device}: {error!s:.200}")
     engine.stats["naive_tokens"] += sum(len(span.ids) for span in spans)
@@ -285,7 +285,7 @@ def _check_trie_agrees(engine: Engine) -> None:
         tile = split_tiles(tries[0], 0, 10**9, 10**9)[0]
         pairs, values = _forward(engine, tries, [tile])[0]
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError, NotImplementedError) as error:
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             raise
         raise NoTrieAttention(f"its forward pass refused the mask ({type(error).__name__}: {error!s:.200})") from error
     trie_values = values[np.lexsort((pairs, tries[0].pair_span[pairs]))]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from .engine import log_likelihoods, make_engine
 from .errors import ScorerError
+from .generation import JsonGenerator
 from .likelihood import Group, Request, Result, SpanScore, Unscored
 from .models import load
 from .tokens import check_tokenizer, encode
@@ -33,6 +35,7 @@ class HuggingFaceBackend:
         self._loaded = load(scorer, device=device, dtype=dtype, revision=revision, trust_remote_code=trust_remote_code)
         check_tokenizer(self._loaded.tokenizer)
         self.engine = make_engine(self._loaded.model, token_budget)
+        self._generator: tuple[str, JsonGenerator] | None = None
 
     @property
     def max_tokens(self) -> int | None:
@@ -75,6 +78,22 @@ class HuggingFaceBackend:
             raise ScorerError(f"scorer {self._loaded.name!r} has no chat template; use template='plain'")
         return tokenizer.apply_chat_template(list(messages), tokenize=False, continue_final_message=True)  # type: ignore[return-value]
 
+    def generate_json(
+        self,
+        prompts: Sequence[str],
+        schema: Mapping[str, Any],
+        max_tokens: int,
+        done: Callable[[int], None],
+        *,
+        special_tokens: bool = True,
+    ) -> list[str | Unscored]:
+        """See `JsonGenerator`. Raises ScorerError when `llguidance` is missing, or cannot use tokenizer or schema."""
+        key = json.dumps(schema, sort_keys=True)
+        if self._generator is None or self._generator[0] != key:
+            made = JsonGenerator(self.engine, self._loaded.tokenizer, self.max_tokens, schema)
+            self._generator = (key, made)
+        return self._generator[1].generate(prompts, max_tokens, done, special_tokens=special_tokens)
+
     def describe(self) -> dict[str, Any]:
         out: dict[str, Any] = {
             "scorer": self._loaded.name,
@@ -90,6 +109,6 @@ class HuggingFaceBackend:
         return out
 
     def close(self) -> None:
-        del self._loaded, self.engine
+        del self._loaded, self.engine, self._generator
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -55,6 +55,11 @@ class LikelihoodBackend(Protocol):
 
     A group holds the requests of one chain, most of which share a long prefix. Groups are independent: what one
     yields must not depend on the others beyond float rounding.
+
+    A backend whose LM can also write may have a method
+    `generate_json(prompts, schema, max_tokens, done, *, special_tokens=True) -> list[str | Unscored]`: for each prompt
+    a text that keeps to the JSON schema, generated greedily, `done(n)` as above. A text that is not complete after
+    `max_tokens` tokens is Unscored. The claim extractor `llm` asks for it.
     """
 
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:

@@ -9,6 +9,7 @@ from ..retrieval.retrievers import BUILTIN_RETRIEVERS
 from .arithmetic import ARITHMETIC
 from .base import ClaimExtractor, Judge, Retriever, Surroundings
 from .exact import ExactJudge
+from .llm_claims import make as make_llm_claims
 from .lm_judge import LmJudge
 from .nli_judge import make as make_nli_judge
 from .openai_judge import make as make_openai_judge
@@ -19,6 +20,7 @@ from .sentence_claims import SENTENCES_AS_CLAIMS
 def register_claim_extractors(register: Callable[[str, Callable[..., ClaimExtractor]], None]) -> None:
     for extractor in (ARITHMETIC, SENTENCES_AS_CLAIMS):
         register(extractor.name, _as_it_is(extractor))
+    register("llm", make_llm_claims)
 
 
 @hookimpl

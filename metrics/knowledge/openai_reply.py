@@ -82,7 +82,7 @@ def decode(body: bytes) -> object:
         return json.loads(body)
     # RecursionError: a body of a million "[".
     except (ValueError, RecursionError) as error:
-        raise BadReply(f"the response is not JSON: {_shown(body[:200].decode('utf-8', 'replace'))}") from error
+        raise BadReply(f"the response is not JSON: {shown(body[:200].decode('utf-8', 'replace'))}") from error
 
 
 def read_text(body: object) -> str:
@@ -91,9 +91,9 @@ def read_text(body: object) -> str:
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise BadReply(f"the response holds no chat completion: {_shown(json.dumps(body))}")
+        raise BadReply(f"the response holds no chat completion: {shown(json.dumps(body))}")
     if message.get("refusal"):
-        raise BadReply(f"the model refused: {_shown(str(message['refusal']))}")
+        raise BadReply(f"the model refused: {shown(str(message['refusal']))}")
     finish = choice.get("finish_reason")
     if finish in ("length", "content_filter"):
         why = "max_tokens was reached" if finish == "length" else "the server's content filter stopped it"
@@ -113,38 +113,43 @@ def read_verdict(text: str) -> Finding:
     """
     if len(text) > MAX_REPLY_CHARACTERS:
         raise BadReply(f"the reply has {len(text)} characters, more than {MAX_REPLY_CHARACTERS}")
-    answer = text.rpartition(_THOUGHT_END)[2].strip(_QUOTES)
+    answer = last_answer(text)
     word = _plain(answer) if len(answer) < 100 else ""
     if word in _WORDS:
         return Finding(_WORDS[word], None, "")
-    findings = [_finding(found) for found in _objects(answer) if "verdict" in found]
+    findings = [_finding(found) for found in objects(answer) if "verdict" in found]
     if not findings:
-        raise BadReply(f"the reply holds no verdict: {_shown(text)}")
+        raise BadReply(f"the reply holds no verdict: {shown(text)}")
     if len({finding.label for finding in findings}) > 1:
-        raise BadReply(f"the reply holds different verdicts: {_shown(text)}")
+        raise BadReply(f"the reply holds different verdicts: {shown(text)}")
     return findings[-1]
 
 
-def _objects(text: str) -> list[dict[str, Any]]:
-    """The outermost JSON objects in `text`, the last of which must end it."""
+def last_answer(text: str) -> str:
+    """What a reply says behind its thinking, without quotes and fences around it."""
+    return text.rpartition(_THOUGHT_END)[2].strip(_QUOTES)
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """The outermost JSON objects in `text`, the last of which must end it. Raises BadReply for what is malformed."""
     found: list[dict[str, Any]] = []
     end, start = 0, text.find("{")
     while start >= 0:
         try:
             value, end = _DECODER.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
-            raise BadReply(f"the reply is malformed JSON: {_shown(text[start:])}") from error
+            raise BadReply(f"the reply is malformed JSON: {shown(text[start:])}") from error
         found.append(value)
         start = text.find("{", end)
     if found and text[end:].strip(_QUOTES):
-        raise BadReply(f"the reply goes on after its JSON: {_shown(text[end:])}")
+        raise BadReply(f"the reply goes on after its JSON: {shown(text[end:])}")
     return found
 
 
 def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     out = dict(pairs)
     if len(out) != len(pairs):
-        raise BadReply(f"the reply gives a field twice: {_shown(', '.join(key for key, _ in pairs))}")
+        raise BadReply(f"the reply gives a field twice: {shown(', '.join(key for key, _ in pairs))}")
     return out
 
 
@@ -163,7 +168,7 @@ def _finding(found: dict[str, Any]) -> Finding:
     else:
         label = _WORDS.get(_plain(verdict)) if isinstance(verdict, str) else None
     if label is None:
-        raise BadReply(f"the reply's verdict is {_shown(repr(verdict))}, not one of {', '.join(LABELS)}")
+        raise BadReply(f"the reply's verdict is {shown(repr(verdict))}, not one of {', '.join(LABELS)}")
     reason = found.get("reason")
     return Finding(label, _share(found.get("probability")), _one_line(reason) if isinstance(reason, str) else "")
 
@@ -179,5 +184,6 @@ def _one_line(text: str) -> str:
     return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text[: 4 * _MAX_REASON]).split())[:_MAX_REASON]
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """The beginning of a text on one line, quoted, for an error."""
     return repr(_one_line(text)[:120])

@@ -100,7 +100,7 @@ _STOP_WORDS = _set(
 )
 
 
-def _content(text: str) -> list[str]:
+def content_words(text: str) -> list[str]:
     """Words that carry meaning, each once, in order, cut to a stem. Negations are among them."""
     words = (match.group().lower() for match in _WORD.finditer(text))
     return list(dict.fromkeys(_stem(word) for word in words if word not in _STOP_WORDS))
@@ -112,10 +112,10 @@ def _stem(word: str) -> str:
     return word if len(word) < 7 else word[:6]
 
 
-_DENIALS = frozenset(_content("not no never none without neither nor cannot unlikely incorrect false"))
+_DENIALS = frozenset(content_words("not no never none without neither nor cannot unlikely incorrect false"))
 # What speaks of options and of nothing else: "Therefore, choice B is not the correct answer."
 _ABOUT_OPTIONS = frozenset(
-    _content(
+    content_words(
         "choice choices option options answer answers correct incorrect right wrong best appropriate likely suitable"
         " eliminate eliminated rule ruled out select selected choose given above following statement statements not"
         " true false question only other others remaining left based analysis one ones none all information solution"
@@ -143,14 +143,14 @@ def _extract(trace: Trace, steps: Sequence[Step]) -> list[Claim]:
     for index, step in enumerate(steps):
         if step.kind == "final_answer":
             continue
-        for start, end in _sentences(step.text):
+        for start, end in sentence_spans(step.text):
             sentence = step.text[start:end]
             if no_claim(sentence, prompt) is None:
                 claims.append(Claim(sentence, index, step.start + start, step.start + end, SENTENCE, sentence))
     return claims
 
 
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
+def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """Spans of the sentences in `text`, without labels and markup around them."""
     for start, end in split_sentences(text):
         label = _LABEL.match(text, start, end)
@@ -172,14 +172,14 @@ class Prompt:
         for choice in self._trace.choices or ():
             if len(choice) > 1:  # a choice that is only a letter is no text to take out
                 text = re.sub(re.escape(choice), " ", text, flags=re.IGNORECASE)
-        return frozenset(_content(_OPTION_LINE.sub(" ", text)))
+        return frozenset(content_words(_OPTION_LINE.sub(" ", text)))
 
     @cached_property
     def options(self) -> frozenset[frozenset[str]]:
         """The content words of each option."""
         lines = [match.group() for match in _OPTION_LINE.finditer(self._trace.question[-PROMPT_CHARACTERS:])]
         texts = [*(self._trace.choices or ()), *(_OPTION.sub("", line, count=1) for line in lines)]
-        return frozenset(words for text in texts if (words := frozenset(_content(text))))
+        return frozenset(words for text in texts if (words := frozenset(content_words(text))))
 
 
 def no_claim(sentence: str, prompt: Prompt) -> str | None:
@@ -190,7 +190,7 @@ def no_claim(sentence: str, prompt: Prompt) -> str | None:
         return "fragment"
     if _ASKS.search(sentence[-12:]):
         return "question"
-    content = _content(sentence)
+    content = content_words(sentence)
     if is_final_answer(sentence) or not _beyond_options(content):
         return "final answer"
     if _is_option(sentence, content, prompt):
@@ -252,5 +252,5 @@ def _is_equation(sentence: str, prompt: Prompt) -> bool:
         rest.append(sentence[position : found.start])
         position = max(position, found.end)
     rest.append(sentence[position:])
-    added = [word for word in _content(" ".join(rest)) if word not in prompt.words and not word.isdigit()]
+    added = [word for word in content_words(" ".join(rest)) if word not in prompt.words and not word.isdigit()]
     return len(added) < 4
