@@ -98,7 +98,5 @@ def test_a_plugin_of_under_40_lines_brings_a_metric_and_a_judge(run, tmp_path_fa
     assert re.fullmatch(r"-?\d+\.\d+", printed[0])
     assert printed[1:] == [
         "known-false:false.txt contradicted Insulin raises blood sugar.",
-        "none no judge takes this claim of kind 'sentence' (judges asked: exact, known-false:false.txt) "
-        "So she takes 2 * 4 = 8 units, which is too little.",
-        "exact supported 2 * 4 = 8",
+        "exact supported 2 * 4 = 8 units",
     ]
