@@ -1,5 +1,6 @@
 """Inspect scorers; Inspect finds them by name (`stepgauge/reasoning`) through `registry`."""
 
 from .scorers import infogain, knowledge, reasoning
+from .with_reasoning import with_reasoning
 
-__all__ = ["infogain", "knowledge", "reasoning"]
+__all__ = ["infogain", "knowledge", "reasoning", "with_reasoning"]

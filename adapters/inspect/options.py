@@ -27,6 +27,7 @@ class Options(TypedDict, total=False):
             Inspect model, by default the one in the role `grader` (see `model_judge.make`).
         policy: how verdicts count towards the Knowledge Index.
         epsilon: gains within ± this many nats count as neither informative nor regressive.
+        turns: `all` assistant turns after the sample's input are the chain, or those after the `last` user message.
     """
 
     metrics: Sequence[str] | str | None
@@ -46,6 +47,7 @@ class Options(TypedDict, total=False):
     epsilon: float
     revision: str | None
     trust_remote_code: bool
+    turns: str
 
 
 class OptionError(PrerequisiteError):

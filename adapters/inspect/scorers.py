@@ -20,6 +20,7 @@ from .gauges import GaugeFailure, SharedGauge, shared_gauge
 from .options import LISTS, OptionError, Options, as_list, check_names
 from .sample_calls import FOR_INSPECT
 from .traces import Reading, Unscorable, read_trace
+from .transcript import TURNS, Turns
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +65,13 @@ def knowledge(**options: Unpack[Options]) -> Scorer:
 
 
 def _chain_scorer(name: str, default_metrics: Sequence[str], options: Any) -> Scorer:
-    shared, metrics = _prepare(name, default_metrics, dict(options))
+    given = dict(options)
+    turns = _turns(name, given.pop("turns", "all"))
+    shared, metrics = _prepare(name, default_metrics, given)
 
     async def score(state: TaskState, target: Target) -> Score:
         try:
-            reading = read_trace(state, target)
+            reading = read_trace(state, target, turns)
         except Unscorable as problem:
             return Score.unscored(reason=problem.code, explanation=fenced(f"not scored: {problem}"))
         try:
@@ -84,6 +87,12 @@ def _chain_scorer(name: str, default_metrics: Sequence[str], options: Any) -> Sc
         return _as_score(chain, reading, metrics)
 
     return score
+
+
+def _turns(name: str, given: Any) -> Turns:
+    if given not in TURNS:
+        raise OptionError(f"stepgauge/{name}, option 'turns': {unknown_name('value', str(given), TURNS)}")
+    return given
 
 
 def _prepare(name: str, default_metrics: Sequence[str], options: dict[str, Any]) -> tuple[SharedGauge, tuple[str, ...]]:

@@ -1,0 +1,162 @@
+"""Reads the chain of thought out of one sample's messages: which of them the model wrote, in which order, from where.
+
+The chain is the assistant turns. What tools returned and what was said to the model after its question (a critique,
+"please continue") is context: it is no step, and the scoring LM does not see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ContentReasoning
+from inspect_ai.solver import TaskState
+
+from ...metrics.segment.tags import has_tags
+
+Turns: TypeAlias = Literal["all", "last"]
+TURNS: tuple[Turns, ...] = ("all", "last")
+
+
+class Unscorable(Exception):
+    """A sample has no chain that could be scored.
+
+    Attributes:
+        code: machine-readable, for `Score.reason`: one of Inspect's own codes or one of ours.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The response to score.
+
+    Attributes:
+        response: reasoning content in `<think>` tags, and visible text, turn by turn.
+        source: `reasoning content`, `think tags` or `completion`.
+        submitted: the answer that an agent handed in with a tool call of its own, or None.
+        notes: what a reader of the score should know about it.
+    """
+
+    response: str
+    source: str
+    submitted: str | None
+    notes: tuple[str, ...]
+
+
+def read_chain(state: TaskState, turns: Turns = "all") -> Chain:
+    """What the model wrote in answer to the sample's question.
+
+    Args:
+        turns: `all` assistant turns after the sample's own input, or those after the `last` user message alone.
+
+    Raises:
+        Unscorable: hidden reasoning, or nothing written.
+    """
+    later = state.messages[_end_of_prompt(state, turns) :]
+    written = [message for message in later if isinstance(message, ChatMessageAssistant)] or _output(state)
+    blocks = [part for message in written for part in _reasoning(message)]
+    hidden = [block for block in blocks if _is_hidden(block)]
+    if hidden:
+        what = f"{len(hidden)} of {len(blocks)} reasoning blocks" if len(blocks) > 1 else "the reasoning"
+        also = "; its summary is not the chain" if any(block.summary for block in hidden) else ""
+        raise Unscorable("reasoning_redacted", f"{what} came redacted or encrypted from the model's provider{also}")
+    submitted = _submitted(state)
+    parts: list[str] = []
+    for message in written:
+        thoughts = "\n\n".join(text for text in (block.reasoning.strip() for block in _reasoning(message)) if text)
+        if thoughts:
+            parts.append(f"<think>\n{thoughts}\n</think>")
+        visible = _last_words(state, message, submitted) if message is written[-1] else message.text
+        if visible.strip():
+            parts.append(visible)
+    response = "\n\n".join(parts)
+    if not response.strip():
+        raise Unscorable("no_response", "the model wrote nothing: no reasoning content and an empty completion")
+    source = "think tags" if has_tags(response) else "completion"
+    if any(block.reasoning.strip() for block in blocks):
+        source = "reasoning content"
+    return Chain(response, source, submitted, _notes(len(written), later))
+
+
+def _end_of_prompt(state: TaskState, turns: Turns) -> int:
+    """Where in the messages the answer starts.
+
+    Inspect marks the sample's own messages with the source `input`; worked examples that a solver puts in front of
+    them, and what it says later, have none. Messages without any marks: as many user messages as the sample's input
+    has belong to it.
+    """
+    asked = [index for index, message in enumerate(state.messages) if message.role == "user"]
+    if not asked:
+        return 0
+    if turns == "last":
+        return asked[-1] + 1
+    own = [index for index in asked if state.messages[index].source == "input"]
+    if own:
+        return own[-1] + 1
+    given = 1 if isinstance(state.input, str) else sum(message.role == "user" for message in state.input)
+    return asked[: max(given, 1)][-1] + 1
+
+
+def _output(state: TaskState) -> list[ChatMessageAssistant]:
+    """The one turn of a solver that left no message."""
+    if not state.output.empty:
+        return [state.output.message]
+    return [ChatMessageAssistant(content=state.output.completion)] if state.output.completion else []
+
+
+def _last_words(state: TaskState, message: ChatMessageAssistant, submitted: str | None) -> str:
+    """The last turn's visible text, which states the final answer."""
+    completion = state.output.completion
+    if submitted is None:
+        return completion if completion.strip() else message.text  # a solver may have edited it; other scorers read it
+    text = message.text.rstrip()
+    ends_with_it = text == submitted or text.endswith(f"\n{submitted}")  # react() writes it there itself
+    return text if ends_with_it else f"{text}\n\n{submitted}".lstrip()
+
+
+def _submitted(state: TaskState) -> str | None:
+    """The argument `answer` of the last turn's tool call, where the agent's loop has made it the completion or its end.
+
+    The tool's name does not decide: `basic_agent()` and `react()` let users change it.
+    """
+    if state.output.empty:
+        return None
+    completion = state.output.completion.strip()
+    for call in reversed(state.output.message.tool_calls or []):
+        answer = call.arguments.get("answer") if isinstance(call.arguments, Mapping) else None
+        text = str(answer).strip() if isinstance(answer, str | int | float) else ""
+        if text and completion.endswith(text):
+            return text
+    return None
+
+
+def _notes(turns: int, later: Sequence[ChatMessage]) -> tuple[str, ...]:
+    """That there is more than one turn, and what stands between them."""
+    notes = []
+    if turns > 1:
+        notes.append(f"the chain is {turns} assistant turns")
+    results = sum(isinstance(message, ChatMessageTool) for message in later)
+    said = sum(message.role == "user" for message in later)
+    context = [
+        f"{count} {name}{'s' if count > 1 else ''}"
+        for count, name in ((results, "tool result"), (said, "later user message"))
+        if count
+    ]
+    if context:
+        notes.append(f"context, not steps, and unseen by the scoring LM: {' and '.join(context)}")
+    return tuple(notes)
+
+
+def _reasoning(message: ChatMessageAssistant) -> list[ContentReasoning]:
+    if isinstance(message.content, str):
+        return []
+    return [part for part in message.content if isinstance(part, ContentReasoning)]
+
+
+def _is_hidden(block: ContentReasoning) -> bool:
+    return block.redacted or (not block.reasoning.strip() and bool(block.signature or block.internal or block.summary))
