@@ -20,11 +20,26 @@ def _present(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None and not math.isnan(value)]
 
 
+class Mean(float):
+    """A mean that remembers how many numbers it is of, so that the means of a group's tasks can be pooled.
+
+    Attributes:
+        count: numbers that were there; 0 where the mean is nan.
+    """
+
+    count: int
+
+    def __new__(cls, value: float, count: int = 0) -> Mean:
+        self = super().__new__(cls, value)
+        self.count = count
+        return self
+
+
 @register_aggregation(NAN_MEAN)
-def nan_mean(values: Sequence[float | None]) -> float:
+def nan_mean(values: Sequence[float | None]) -> Mean:
     """Mean of the numbers that are there; nan when none is."""
     present = _present(values)
-    return math.fsum(present) / len(present) if present else math.nan
+    return Mean(math.fsum(present) / len(present), len(present)) if present else Mean(math.nan)
 
 
 def nan_stderr(values: Sequence[float | None]) -> float | Literal["N/A"]:

@@ -22,6 +22,7 @@ from .inherit import complete
 from .options import KEY, read_options
 from .records import ReasoningRecord
 from .scorer import ChainScorer, Request, log
+from .thinking import warn_of_stripped_thinking
 
 PIPELINE = "reasoning"
 AnyTask = TypeVar("AnyTask", bound=Task)
@@ -46,11 +47,17 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
             name = str(given.get("task") or cls.__name__)
             options = read_options(name, given)
             given.pop(KEY, None)
-            self._reasoning: ChainScorer | None = ChainScorer(options)
+            scorer = ChainScorer(options)  # before any data set is read: names and values are checked here
             if "config" in inspect.signature(cls.__init__).parameters:
                 kwargs["config"] = given
-            self._reasoning_options = {KEY: options.to_dict()}
             super().__init__(*args, **kwargs)
+            self._begin_scoring(scorer)
+
+        def _begin_scoring(self, scorer: ChainScorer) -> None:
+            """What is left to do once the task is built, by the constructor or by lm-eval (see `score_chains`)."""
+            name = scorer.options.task
+            self._reasoning: ChainScorer | None = scorer
+            self._reasoning_options = {KEY: scorer.options.to_dict()}
             if self.OUTPUT_TYPE != "generate_until":
                 log.warning(
                     "[%s] output type is %s: the model writes no chain of thought, so there is nothing to score; "
@@ -60,9 +67,10 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
                 )
                 self._reasoning = None
                 return
-            if options.templates:
-                self._reasoning.check_templates(self.eval_docs[0])
-            _refuse_collisions(name, self.config.filter_list, super().aggregation(), self._reasoning.aggregation())
+            if scorer.options.templates:
+                scorer.check_templates(self.eval_docs[0])
+            _refuse_collisions(name, self.config.filter_list, super().aggregation(), scorer.aggregation())
+            warn_of_stripped_thinking(getattr(self.config, "metadata", None))
 
         def override_metric(self, metric_name: str) -> None:
             if metric_name == "bypass":  # --predict_only: the user wants responses, no numbers
@@ -101,6 +109,29 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
     Reasoning.__name__ = Reasoning.__qualname__ = f"Reasoning{cls.__name__}"
     Reasoning.__module__ = cls.__module__
     return cast(type[AnyTask], Reasoning)
+
+
+def score_chains(task: Task, metadata: Mapping[str, Any]) -> None:
+    """Make a `generate_until` task that lm-eval has built score its chains, as if its class had been `reasoning(…)`.
+
+    Tasks of another output type and tasks that score already are left as they are.
+
+    Args:
+        metadata: of the run; its `stepgauge` key holds the options.
+
+    Raises:
+        ValueError, TypeError: a wrong option; see `options.read_options`.
+    """
+    if getattr(task, "OUTPUT_TYPE", None) != "generate_until" or scorer_of(task) is not None:
+        return
+    options = read_options(task.task_name, {"metadata": metadata})
+    task.__class__ = reasoning(type(task))  # single inheritance without slots: the layout is the same
+    cast(Any, task)._begin_scoring(ChainScorer(options))
+
+
+def scorer_of(task: Task) -> ChainScorer | None:
+    """What scores a task's chains; None for a task without reasoning scores."""
+    return getattr(task, "_reasoning", None)
 
 
 def _passes_config_on(cls: type) -> bool:

@@ -1,0 +1,9 @@
+"""The `stepgauge` command for launchers that want a module: `accelerate launch -m stepgauge.adapters.cli …`."""
+
+from __future__ import annotations
+
+import sys
+
+from .main import main
+
+sys.exit(main())

@@ -1,0 +1,107 @@
+"""Run lm-eval's own command line; every generate_until task gets reasoning scores beside its own.
+
+`stepgauge lm-eval run …` takes what `lm-eval run …` takes, plus `--stepgauge key=value …`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .errors import UserError
+
+_FLAG = "--stepgauge"
+_INSTALL = "pip install 'stepgauge[lm-eval]'"
+_OLDEST = (0, 4, 12)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["run"], help="lm-eval's `run`; for `ls` and `validate` use lm-eval itself")
+    parser.add_argument(
+        "arguments",
+        nargs=argparse.REMAINDER,
+        metavar=f"ARGUMENTS [{_FLAG} KEY=VALUE ...]",
+        help="everything `lm-eval run` takes (see `lm-eval run --help`), and options such as scorer=smollm2 or "
+        "splitter=sentences for every task; values are JSON where they parse",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    rest, options = split_arguments(args.arguments)
+    command = _lm_eval_command()
+    from ..lm_eval.manager import scoring_tasks
+
+    check_options(options)
+    before = sys.argv
+    sys.argv = ["lm-eval", args.action, *rest]
+    try:
+        with scoring_tasks(options):
+            command()
+    finally:
+        sys.argv = before
+    return 0
+
+
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """What is lm-eval's, in its order, and our options.
+
+    Raises:
+        UserError: a value of `--stepgauge` that is neither `key=value` nor a JSON object.
+    """
+    parser = argparse.ArgumentParser(prog="stepgauge lm-eval run", add_help=False, allow_abbrev=False)
+    parser.add_argument(_FLAG, nargs="+", action="extend", default=[], metavar="KEY=VALUE")
+    known, rest = parser.parse_known_args(list(arguments))
+    options: dict[str, Any] = {}
+    for given in known.stepgauge:
+        options.update(_option(given))
+    return rest, options
+
+
+def check_options(options: dict[str, Any]) -> None:
+    """Names and values, before lm-eval reads a task or loads a model. Raises UserError."""
+    from ..lm_eval.options import KEY, read_options
+    from ..lm_eval.scorer import ChainScorer
+
+    try:
+        ChainScorer(read_options(_FLAG, {KEY: options}))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{_FLAG}: {str(error).removeprefix(f'task {_FLAG!r}').lstrip(', :')}") from error
+
+
+def _option(given: str) -> dict[str, Any]:
+    if given.lstrip().startswith("{"):
+        try:
+            return dict(json.loads(given))
+        except ValueError as error:
+            raise UserError(f"{_FLAG} {given}: not a JSON object: {error}") from error
+    name, equals, value = given.partition("=")
+    if not equals or not name.strip():
+        raise UserError(f"{_FLAG} {given}: expected key=value, for example splitter=sentences")
+    try:
+        return {name.strip(): json.loads(value)}
+    except ValueError:
+        return {name.strip(): value}
+
+
+def _lm_eval_command() -> Any:
+    """The function behind the installed `lm-eval` command, in a version whose task manager we know how to extend."""
+    try:
+        version = importlib.metadata.version("lm_eval")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise UserError(f"lm-eval is not installed; {_INSTALL}") from error
+    from lm_eval import tasks
+
+    manager = getattr(tasks, "TaskManager", None)
+    commands = importlib.metadata.entry_points(group="console_scripts", name="lm-eval")
+    if not hasattr(manager, "load") or not hasattr(manager, "task_index") or not commands:
+        found = tuple(int(part) if part.isdigit() else 0 for part in version.split(".")[:3])
+        advice = f"at least {'.'.join(map(str, _OLDEST))}" if found < _OLDEST else "an older one"
+        raise UserError(
+            f"`stepgauge lm-eval run` cannot extend lm-eval {version}; it needs {advice}: {_INSTALL}. "
+            "`class: !function stepgauge.adapters.lm_eval.StepTask` in a task's YAML may still work"
+        )
+    return next(iter(commands)).load()

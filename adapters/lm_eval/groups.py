@@ -1,0 +1,105 @@
+"""The row of a group: reasoning scores of its tasks, each mean pooled over the documents that have the number.
+
+lm-eval weights a group's mean by the documents of its tasks. That is wrong for numbers that some documents lack (KI
+counts chains with a checkable step only), and one task without any makes the group's mean nan. `Mean.count` says how
+many documents each task's mean is of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lm_eval.api.group import Group
+from lm_eval.api.metrics import pooled_sample_stderr, unweighted_mean_stderr
+from lm_eval.api.task import Task
+
+from .aggregate import Mean
+from .scorer import UNSCORED, log
+from .task import PIPELINE, scorer_of
+
+NOT_AVAILABLE = "N/A"  # as lm-eval writes it
+
+
+class ReasoningGroup(Group):
+    """A group whose row shows reasoning scores beside what the group itself aggregates."""
+
+    @property
+    def has_aggregation(self) -> bool:
+        return super().has_aggregation or bool(self._scored())
+
+    def aggregate(self, task_metrics: dict[str, Any]) -> Any:
+        """lm-eval's row, with reasoning scores added; where the group itself lists them, pooled ones in their place."""
+        row: dict[str, Any] = dict(super().aggregate(task_metrics))
+        scored = self._scored()
+        rows = [task_metrics[task.task_name] for task in scored if task.task_name in task_metrics]
+        if not rows:
+            return row
+        row.setdefault("sample_len", sum(task_row.get("sample_len", 0) for task_row in rows))
+        columns = dict.fromkeys(name for task in scored for name in _columns(task))
+        return row | roll_up(rows, list(columns), weight_by_size=self._weights_by_size())
+
+    def _scored(self) -> list[Task]:
+        return [task for task in self.get_all_tasks() if scorer_of(task) is not None]
+
+    def _weights_by_size(self) -> bool:
+        """As the group weights its own metrics; lm-eval's default where it has none."""
+        own = self.aggregate_metric_list or []
+        return not own or any(entry.weight_by_size for entry in own)
+
+
+def show_reasoning(group: Group) -> None:
+    """Make a group that lm-eval has built roll up its tasks' reasoning scores, if any of them has some."""
+    tasks = group.get_all_tasks()
+    scored = [task for task in tasks if scorer_of(task) is not None]
+    if not scored or type(group) is not Group:
+        return
+    group.__class__ = ReasoningGroup  # same fields: the group keeps its name, its alias and its place in other groups
+    if len(scored) < len(tasks):
+        log.info("[%s] its row rolls up reasoning scores of %d of %d tasks", group.name, len(scored), len(tasks))
+
+
+def roll_up(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, weight_by_size: bool = True
+) -> dict[str, Any]:
+    """One group row from its tasks' rows.
+
+    Args:
+        rows: the tasks' metrics, keyed `<metric>,<pipeline>`, means as `Mean`.
+        columns: names of the metrics to pool.
+        weight_by_size: weight each task's mean by the documents it is of; else tasks count alike.
+
+    Returns:
+        `{"<metric>,reasoning": mean, "<metric>_stderr,reasoning": standard error or "N/A", …}` and the sum of
+        `n_unscored`. A metric that no document has is nan.
+    """
+    out: dict[str, Any] = {}
+    for name in columns:
+        found: list[tuple[Mean, Any]] = []
+        for row in rows:
+            mean = row.get(f"{name},{PIPELINE}")
+            if isinstance(mean, Mean) and mean.count:
+                found.append((mean, row.get(f"{name}_stderr,{PIPELINE}", NOT_AVAILABLE)))
+        counts = [mean.count for mean, _ in found]
+        weights = counts if weight_by_size else [1] * len(found)
+        total = sum(weights)
+        value = math.fsum(mean * weight for (mean, _), weight in zip(found, weights, strict=True))
+        out[f"{name},{PIPELINE}"] = Mean(value / total, sum(counts)) if total else Mean(math.nan)
+        out[f"{name}_stderr,{PIPELINE}"] = _stderr([stderr for _, stderr in found], counts, weight_by_size)
+    out[f"{UNSCORED},{PIPELINE}"] = sum(row.get(f"{UNSCORED},{PIPELINE}", 0) for row in rows)
+    out[f"{UNSCORED}_stderr,{PIPELINE}"] = NOT_AVAILABLE
+    return out
+
+
+def _stderr(stderrs: Sequence[Any], counts: Sequence[int], weight_by_size: bool) -> Any:
+    if not stderrs or NOT_AVAILABLE in stderrs:
+        return NOT_AVAILABLE
+    if weight_by_size:
+        return float(pooled_sample_stderr(list(stderrs), list(counts)))
+    return float(unweighted_mean_stderr(list(stderrs)))
+
+
+def _columns(task: Task) -> Sequence[str]:
+    scorer = scorer_of(task)
+    return scorer.columns if scorer is not None else ()
