@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from ..adapters.inspect.options import OptionError
 from ..adapters.inspect.scorers import reasoning
 from ..metrics.answers import extract_answer, resolve_choice
 from ..metrics.suggest import unknown_name
+from .jsonl import read_jsonl
 
 SAMPLES = Path(__file__).parent / "samples"
 DEMO_MAX_TOKENS = 160
@@ -67,7 +67,7 @@ def demo(subset: Literal["all", "arithmetic", "medical"] = "all", first: int | N
 
 
 def _arithmetic_samples() -> Iterable[Sample]:
-    for row in _read_jsonl(SAMPLES / "arithmetic.jsonl", ("id", "question", "answer")):
+    for row in read_jsonl(SAMPLES / "arithmetic.jsonl", ("id", "question", "answer")):
         yield Sample(
             id=row["id"],
             input=_conversation(ARITHMETIC_EXAMPLES, row["question"]),
@@ -77,7 +77,7 @@ def _arithmetic_samples() -> Iterable[Sample]:
 
 
 def _medical_samples() -> Iterable[Sample]:
-    for row in _read_jsonl(SAMPLES / "medical.jsonl", ("id", "question", "choices", "answer")):
+    for row in read_jsonl(SAMPLES / "medical.jsonl", ("id", "question", "choices", "answer")):
         options = "\n".join(f"{letter}) {text}" for letter, text in zip("ABCDEFGH", row["choices"], strict=False))
         yield Sample(
             id=row["id"],
@@ -174,7 +174,7 @@ def gsm8k(path: str | None = None, fewshot: int | None = None, fewshot_path: str
 def _gsm8k_dataset(path: str | None, split: str) -> Dataset:
     if path is None:
         return hf_dataset("openai/gsm8k", name="main", split=split, sample_fields=_gsm8k_sample)
-    rows = _read_jsonl(Path(path), ("question", "answer"))
+    rows = read_jsonl(Path(path), ("question", "answer"))
     return MemoryDataset([_gsm8k_sample(row) for row in rows], name="gsm8k", location=path)
 
 
@@ -185,25 +185,3 @@ def _gsm8k_sample(row: dict[str, Any]) -> Sample:
 
 def _worked(sample: Sample) -> str:
     return f"{sample.input}\n\nReasoning:\n{(sample.metadata or {})['reasoning']}\n\nANSWER: {sample.target}"
-
-
-def _read_jsonl(path: Path, fields: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Rows of a JSONL file. Raises ValueError naming file, line and field; OSError if it cannot be read."""
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}, line {number}: expected a JSON object, got {line!r:.80} ({error})") from error
-        missing = [name for name in fields if not isinstance(row, dict) or name not in row]
-        if missing:
-            raise ValueError(
-                f"{path}, line {number}: expected a JSON object with field {missing[0]!r}, got {line!r:.80}"
-            )
-        wrong = [name for name in fields if name != "choices" and not isinstance(row[name], str)]
-        if wrong:
-            raise ValueError(f"{path}, line {number}, field {wrong[0]!r}: expected text, got {row[wrong[0]]!r:.80}")
-        rows.append(row)
-    return rows

@@ -90,6 +90,20 @@ def gold_and_choices(
     return [answer_in(str(item)) for item in targets], None
 
 
+def given_passages(doc: Mapping[str, Any], template: str) -> list[Any]:
+    """The passages that come with the question, for the retriever `given`: texts, or mappings `{id, title, text}`.
+
+    Raises:
+        ValueError: what the `passages` option names or renders to is no list of these.
+    """
+    value = render(template, doc)
+    if isinstance(value, str):
+        value = _literal("passages", value)
+    if not isinstance(value, Sequence) or not all(isinstance(entry, str | Mapping) for entry in value):
+        raise ValueError(f"option 'passages' must give a list of texts or of {{id, title, text}}, got {value!r:.80}")
+    return list(value)
+
+
 def answer_in(target: str) -> str:
     r"""The answer alone, of a target that may be a worked solution.
 
@@ -110,7 +124,7 @@ def _options(
     if template is not None:
         value = render(template, doc)
         if isinstance(value, str):
-            value = _literal(value)
+            value = _literal("choices", value)
     elif isinstance(task, ConfigurableTask) and task.config.doc_to_choice is not None:
         value = task.doc_to_choice(doc)
     else:
@@ -138,11 +152,12 @@ def _option(target: Any, options: Sequence[str], labels: Sequence[str] | None) -
     return resolve_choice(int(target) if isinstance(target, bool) else target, options)
 
 
-def _literal(text: str) -> list[Any]:
+def _literal(option: str, text: str) -> list[Any]:
+    """The list that a template rendered to."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError(f"option 'choices' must give a list, got {text!r:.80}") from error
+        raise ValueError(f"option {option!r} must give a list, got {text!r:.80}") from error
     if not isinstance(value, list | tuple):
-        raise ValueError(f"option 'choices' must give a list, got {text!r:.80}")
+        raise ValueError(f"option {option!r} must give a list, got {text!r:.80}")
     return list(value)

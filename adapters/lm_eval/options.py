@@ -20,7 +20,7 @@ ENVIRONMENT = "STEPGAUGE_OPTIONS"
 KEY = "stepgauge"
 
 # What this adapter itself reads; every other option is an argument of `Gauge`, checked there.
-_TEMPLATES = ("question", "gold", "choices")
+_TEMPLATES = ("question", "gold", "choices", "passages")
 _OWN = ("metrics", *_TEMPLATES)
 
 
@@ -32,7 +32,8 @@ class Options:
         task: the task's name, for messages.
         gauge: arguments for `Gauge`, as given.
         metrics: names of the metrics to report; None: the default columns.
-        question, gold, choices: a field of the document, or a Jinja template over it; None: see `documents.py`.
+        question, gold, choices, passages: a field of the document, or a Jinja template over it; None: see
+            `documents.py`.
     """
 
     task: str
@@ -41,6 +42,7 @@ class Options:
     question: str | None = None
     gold: str | None = None
     choices: str | None = None
+    passages: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The options that were given, for the results file."""

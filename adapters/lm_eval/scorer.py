@@ -14,7 +14,7 @@ from ...metrics.missing import Missing
 from ...metrics.plugins import plugin_metrics
 from ...metrics.suggest import unknown_name
 from .aggregate import nan_mean, nan_stderr, total
-from .documents import gold_and_choices, question_text, render
+from .documents import given_passages, gold_and_choices, question_text, render
 from .gauges import close_gauges, gauge_for
 from .options import Options
 from .records import ReasoningRecord, record, unscored
@@ -152,6 +152,8 @@ class ChainScorer:
             meta[_NO_GOLD] = missing.reason
         try:
             question = question_text(task, doc, self.options.question)
+            if self.options.passages is not None:
+                meta["passages"] = given_passages(doc, self.options.passages)
             return Trace(question, response, answer, choices, id=chain_id, meta=meta)
         except (ValueError, TypeError) as error:
             raise Missing(str(error)) from error

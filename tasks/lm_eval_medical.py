@@ -1,0 +1,111 @@
+"""What the YAMLs in `lm_eval/medical` call: readers of documents (`process_docs`) and filters that extract answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset
+from lm_eval.api.filter import Filter
+
+from .medical_questions import official_test_ids, read_abstract_question, read_question, unfolded
+from .stated_answers import stated_decision, stated_letter
+
+INVALID = "[invalid]"  # lm-eval's word for a response without an answer
+
+
+def multiple_choice(rows: Iterable[Mapping[str, Any]]) -> Dataset:
+    """Documents `id, question, choices, answer` (a letter) `, gold` (that option's text).
+
+    Raises ValueError naming the row and the field.
+    """
+    questions = [read_question(row, f"row {number}") for number, row in enumerate(rows, 1)]
+    return Dataset.from_list(
+        [
+            {
+                "id": question.id,
+                "question": question.text,
+                "choices": list(question.options),
+                "answer": question.answer,
+                "gold": question.gold,
+            }
+            for question in questions
+        ]
+    )
+
+
+def mmlu_pro_health(rows: Iterable[Mapping[str, Any]]) -> Dataset:
+    """MMLU-Pro's documents of the category health, with the fields that lm-eval's `mmlu_pro` reads, and `gold`.
+
+    Rows without a category are taken to be of the right one.
+
+    Raises:
+        ValueError: no row is left; or names the row and the field.
+    """
+    documents = []
+    for number, row in enumerate(rows, 1):
+        if row.get("category") not in (None, "", "health"):
+            continue
+        question = read_question(row, f"row {number}")
+        documents.append(
+            {
+                "question_id": question.id,
+                "question": question.text,
+                "options": list(question.options),
+                "answer": question.answer,
+                "gold": question.gold,
+                "cot_content": str(row.get("cot_content") or ""),
+                "category": "health",
+            }
+        )
+    if not documents:
+        raise ValueError("no row of the category 'health'")
+    return Dataset.from_list(documents)
+
+
+def pubmedqa(rows: Iterable[Mapping[str, Any]]) -> Dataset:
+    """Documents `id, question, abstract, passages, answer`: of PubMedQA's 1,000 labelled questions the official test
+    set (500), of any other rows all.
+
+    Raises ValueError naming the row and the field.
+    """
+    questions = [read_abstract_question(row, f"row {number}") for number, row in enumerate(unfolded(rows), 1)]
+    chosen = official_test_ids({question.id: question.answer for question in questions})
+    return Dataset.from_list(
+        [
+            {
+                "id": question.id,
+                "question": question.text,
+                "abstract": question.abstract,
+                "passages": list(question.passages),
+                "answer": question.answer,
+            }
+            for question in questions
+            if question.id in chosen
+        ]
+    )
+
+
+class LetterFilter(Filter):
+    """The letter of the option that a response announces (`stated_answers.stated_letter`), else "[invalid]"."""
+
+    def apply(self, resps: Iterable[Sequence[Any]], docs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        return [
+            [
+                (stated_letter(response, doc.get("choices") or doc["options"]) if isinstance(response, str) else None)
+                or INVALID
+                for response in responses
+            ]
+            for responses, doc in zip(resps, docs, strict=True)
+        ]
+
+
+class DecisionFilter(Filter):
+    """Yes, no or maybe, as a response announces it (`stated_answers.stated_decision`), else "[invalid]"."""
+
+    def apply(self, resps: Iterable[Sequence[Any]], docs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        del docs
+        return [
+            [(stated_decision(response) if isinstance(response, str) else None) or INVALID for response in responses]
+            for responses in resps
+        ]
