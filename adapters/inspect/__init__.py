@@ -1,6 +1,7 @@
 """Inspect scorers; Inspect finds them by name (`stepgauge/reasoning`) through `registry`."""
 
+from .frames import steps_df
 from .scorers import infogain, knowledge, reasoning
 from .with_reasoning import with_reasoning
 
-__all__ = ["infogain", "knowledge", "reasoning", "with_reasoning"]
+__all__ = ["infogain", "knowledge", "reasoning", "steps_df", "with_reasoning"]

@@ -59,7 +59,8 @@ def read_chain(state: TaskState, turns: Turns = "all") -> Chain:
     """
     later = state.messages[_end_of_prompt(state, turns) :]
     written = [message for message in later if isinstance(message, ChatMessageAssistant)] or _output(state)
-    blocks = [part for message in written for part in _reasoning(message)]
+    thoughts = [_reasoning(state, message) for message in written]
+    blocks = [block for turn in thoughts for block in turn]
     hidden = [block for block in blocks if _is_hidden(block)]
     if hidden:
         what = f"{len(hidden)} of {len(blocks)} reasoning blocks" if len(blocks) > 1 else "the reasoning"
@@ -67,10 +68,10 @@ def read_chain(state: TaskState, turns: Turns = "all") -> Chain:
         raise Unscorable("reasoning_redacted", f"{what} came redacted or encrypted from the model's provider{also}")
     submitted = _submitted(state)
     parts: list[str] = []
-    for message in written:
-        thoughts = "\n\n".join(text for text in (block.reasoning.strip() for block in _reasoning(message)) if text)
-        if thoughts:
-            parts.append(f"<think>\n{thoughts}\n</think>")
+    for message, turn in zip(written, thoughts, strict=True):
+        thinking = "\n\n".join(text for text in (block.reasoning.strip() for block in turn) if text)
+        if thinking:
+            parts.append(f"<think>\n{thinking}\n</think>")
         visible = _last_words(state, message, submitted) if message is written[-1] else message.text
         if visible.strip():
             parts.append(visible)
@@ -115,8 +116,9 @@ def _last_words(state: TaskState, message: ChatMessageAssistant, submitted: str 
     if submitted is None:
         return completion if completion.strip() else message.text  # a solver may have edited it; other scorers read it
     text = message.text.rstrip()
-    ends_with_it = text == submitted or text.endswith(f"\n{submitted}")  # react() writes it there itself
-    return text if ends_with_it else f"{text}\n\n{submitted}".lstrip()
+    if text == submitted or text.endswith(f"\n{submitted}"):  # react() writes it there itself
+        text = text.removesuffix(submitted).rstrip()
+    return f"{text}\n\n{submitted}".lstrip()
 
 
 def _submitted(state: TaskState) -> str | None:
@@ -152,10 +154,20 @@ def _notes(turns: int, later: Sequence[ChatMessage]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _reasoning(message: ChatMessageAssistant) -> list[ContentReasoning]:
-    if isinstance(message.content, str):
-        return []
-    return [part for part in message.content if isinstance(part, ContentReasoning)]
+def _reasoning(state: TaskState, message: ChatMessageAssistant) -> list[ContentReasoning]:
+    """A turn's reasoning content.
+
+    `react()` takes that of the turn which submits out of the messages. The output has the same turn as it was.
+    """
+    versions = [message]
+    if not state.output.empty and message.id is not None and message.id == state.output.message.id:
+        versions.append(state.output.message)
+    found = [
+        [part for part in version.content if isinstance(part, ContentReasoning)]
+        for version in versions
+        if not isinstance(version.content, str)
+    ]
+    return max(found, key=len, default=[])
 
 
 def _is_hidden(block: ContentReasoning) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,11 +12,8 @@ from inspect_ai.scorer import Scorer
 from inspect_ai.util import registry_info
 from typing_extensions import Unpack
 
-from ...metrics.suggest import unknown_name
 from .options import OptionError, Options
 from .scorers import reasoning
-
-OURS = "stepgauge/reasoning"
 
 
 def with_reasoning(
@@ -40,7 +38,7 @@ def with_reasoning(
     """
     ours = reasoning(**options)
     made = _made(task, dict(task_args or {}))
-    others = [scorer for scorer in made.scorer or [] if _name(scorer) != OURS]
+    others = [scorer for scorer in made.scorer or [] if not _is_ours(scorer)]
     return task_with(copy.copy(made), scorer=[*others, ours])  # a copy, since task_with() changes the task it is given
 
 
@@ -72,12 +70,16 @@ def _by_name(name: str, arguments: dict[str, Any]) -> Task:
         raise OptionError(f"with_reasoning: no task {name!r}: {error}") from error
     if not tasks:
         known = [registry_info(found).name for found in registry_find(lambda info: info.type == "task")]
-        raise OptionError(f"with_reasoning: {unknown_name('task', name, known)}")
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)  # not all of them: there may be hundreds
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise OptionError(
+            f"with_reasoning: unknown task {name!r}{hint} Expected a registered name or a file with tasks."
+        )
     if len(tasks) > 1:
         found = ", ".join(f"{name}@{task.name}" for task in tasks)
         raise OptionError(f"with_reasoning: expected one task, {name!r} holds {len(tasks)}: name one of {found}")
     return tasks[0]
 
 
-def _name(scorer: Scorer) -> str:
-    return registry_info(scorer).name
+def _is_ours(scorer: Scorer) -> bool:
+    return registry_info(scorer).name == registry_info(reasoning).name
