@@ -69,7 +69,17 @@ def check_options(options: dict[str, Any]) -> None:
     try:
         ChainScorer(read_options(_FLAG, {KEY: options}))
     except (ValueError, TypeError) as error:
-        raise UserError(f"{_FLAG}: {str(error).removeprefix(f'task {_FLAG!r}').lstrip(', :')}") from error
+        raise UserError(_without_task(str(error))) from error
+
+
+def _without_task(message: str) -> str:
+    """A message about one task's options, said of the command line's."""
+    text = message.removeprefix(f"task {_FLAG!r}").lstrip(",: ")
+    if text.startswith("environment"):
+        return text
+    for place in ("the task's 'stepgauge' key: ", "stepgauge options: ", "stepgauge "):
+        text = text.removeprefix(place)
+    return f"{_FLAG}: {text}"
 
 
 def _option(given: str) -> dict[str, Any]:

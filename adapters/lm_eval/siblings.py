@@ -13,6 +13,7 @@ from .chain_signs import obstacle, output_type, sign
 from .scorer import log
 
 _SHOWN = 3
+_READERS = ("json", "csv", "parquet", "text", "arrow")
 
 
 def note_tasks_without_chain(tasks: Mapping[str, Task], groups: Mapping[str, Group], index: Mapping[str, Any]) -> None:
@@ -28,10 +29,9 @@ def note_tasks_without_chain(tasks: Mapping[str, Task], groups: Mapping[str, Gro
     for task in tasks.values():
         kind = str(getattr(task, "OUTPUT_TYPE", None))
         if kind != "generate_until":
-            data = getattr(getattr(task, "config", None), "dataset_path", None)
-            found.setdefault((str(data), kind), []).append(task)
+            found.setdefault((data_of(_config(task)), kind), []).append(task)
     for (data, kind), members in found.items():
-        sets = {str(getattr(getattr(task, "config", None), "dataset_name", None)) for task in members}
+        sets = {str(_config(task).get("dataset_name")) for task in members}
         siblings = generative_siblings(index, data, sets)
         named = f"generative sibling: {siblings}" if siblings else "lm-eval has no generative task over its data set"
         log.warning("[%s] %s: the model writes no chain; %s", _label(members, groups), kind, named)
@@ -41,13 +41,13 @@ def generative_siblings(index: Mapping[str, Any], data: str, sets: set[str]) -> 
     """Names of the generative tasks over a data set, best first: with a chain, then over the same parts.
 
     Args:
-        data: the data set's path.
+        data: the data set, as `data_of` names it.
         sets: names of its parts (`dataset_name`) that are asked about.
     """
     ranked: list[tuple[bool, bool, str]] = []
     for name, entry in index.items():
         config = entry.cfg or {}
-        if entry.yaml_path is None or not isinstance(config.get("task"), str) or config.get("dataset_path") != data:
+        if entry.yaml_path is None or not isinstance(config.get("task"), str) or data_of(config) != data:
             continue
         if output_type(config) == "generate_until":
             no_chain = obstacle(config) is not None or sign(config) is None
@@ -57,6 +57,20 @@ def generative_siblings(index: Mapping[str, Any], data: str, sets: set[str]) -> 
     ranked.sort()
     best = [name for *rank, name in ranked if tuple(rank) == ranked[0][:2]]
     return _shortened(best)
+
+
+def data_of(config: Mapping[str, Any]) -> str:
+    """Which data set a task reads: its path on the hub, or the files that one of `datasets`' readers is given."""
+    path = str(config.get("dataset_path"))
+    if path in _READERS:
+        path += f" {(config.get('dataset_kwargs') or {}).get('data_files')}"
+    return path
+
+
+def _config(task: Task) -> dict[str, Any]:
+    config = getattr(task, "config", None)
+    names = ("dataset_path", "dataset_name", "dataset_kwargs")
+    return {name: getattr(config, name, None) for name in names}
 
 
 def _label(members: Sequence[Task], groups: Mapping[str, Group]) -> str:
