@@ -1,4 +1,4 @@
-"""Show scored chains step by step, from an lm-eval samples file, an Inspect log or ChainScore JSONL."""
+"""Show scored chains step by step, from `stepgauge score`, lm-eval samples, an Inspect log or ChainScore JSONL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from .errors import UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "path", type=Path, help="lm-eval samples_*.jsonl, an Inspect log, ChainScore JSONL, or a folder of them"
+        "path",
+        type=Path,
+        help="scores.jsonl, lm-eval samples_*.jsonl, an Inspect log, ChainScore JSONL, or a folder of them",
     )
     parser.add_argument("--id", help="show only the chain with this id")
     parser.add_argument("--limit", type=int, default=1, help="how many chains to show (default 1)")
@@ -49,10 +51,13 @@ def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, widt
 
 
 def _newest_in(folder: Path) -> Path:
-    """The newest samples file or Inspect log below a folder."""
-    found = [path for pattern in ("samples_*.jsonl", "*.eval") for path in folder.rglob(pattern)]
+    """The newest scored file, samples file or Inspect log below a folder."""
+    found = [path for pattern in ("scores.jsonl", "samples_*.jsonl", "*.eval") for path in folder.rglob(pattern)]
     if not found:
-        raise UserError(f"{folder}: no samples_*.jsonl (lm-eval's --log_samples) and no Inspect log in this folder")
+        raise UserError(
+            f"{folder}: no scores.jsonl (`stepgauge score`), no samples_*.jsonl (lm-eval's --log_samples) "
+            "and no Inspect log in this folder"
+        )
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
@@ -70,7 +75,9 @@ def read_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:
 
 
 def _row(row: dict[str, Any]) -> Iterator[tuple[str, ChainScore]]:
-    if "filtered_resps" not in row:
+    if "question_hash" in row:  # of `stepgauge score`
+        yield row["question"], ChainScore.from_dict(row["score"])
+    elif "filtered_resps" not in row:
         yield "", ChainScore.from_dict(row)
     elif row["filter"] == "reasoning":
         question = row["doc"].get("question", "")

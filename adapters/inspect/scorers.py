@@ -84,7 +84,7 @@ def _chain_scorer(name: str, default_metrics: Sequence[str], options: Any) -> Sc
             reason = f"scoring failed: {type(error).__name__}: {error}"
             log.warning("stepgauge/%s, sample %s: %s", name, reading.trace.id, reason, exc_info=error)
             return Score.unscored(reason="scoring_failed", explanation=fenced(reason))
-        return _as_score(chain, reading, metrics)
+        return as_score(_told(chain, reading), reading.trace.model_answer, metrics)
 
     return score
 
@@ -112,15 +112,25 @@ def _prepare(name: str, default_metrics: Sequence[str], options: dict[str, Any])
     return shared, tuple(dict.fromkeys([*chosen, *plugin_metrics()]))
 
 
-def _as_score(chain: ChainScore, reading: Reading, metrics: Sequence[str]) -> Score:
-    chain = dataclasses.replace(
+def _told(chain: ChainScore, reading: Reading) -> ChainScore:
+    """The chain's score with where the chain was read from, and what a reader should know about that."""
+    return dataclasses.replace(
         chain,
         notes=[*chain.notes, *reading.notes],
         provenance={**chain.provenance, "chain_source": reading.source},
     )
+
+
+def as_score(chain: ChainScore, answer: str | None, metrics: Sequence[str]) -> Score:
+    """A chain's score in Inspect's form: a number per metric, the step table, and all of it as metadata.
+
+    Args:
+        answer: the model's own final answer.
+        metrics: names of the metrics to report; where every one is missing, the sample counts as unscored.
+    """
     value = {metric: chain.metrics.get(metric, math.nan) for metric in metrics}
     told: dict[str, Any] = {
-        "answer": reading.trace.model_answer,
+        "answer": answer,
         "explanation": explain(chain, metrics),
         "metadata": chain.to_dict(),
     }

@@ -1,0 +1,181 @@
+"""Score the chains of finished runs: lm-eval samples, Inspect logs, MMLU-Pro output, chats or traces."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ...metrics import Gauge
+from ...metrics.plugins import plugin_metrics
+from ...metrics.suggest import unknown_name
+from ...metrics.versions import versions
+from ..finished.detect import FORMATS, find_sources
+from ..finished.dry_run import found_table, look
+from ..finished.options import OptionError, Settings, Wanted, read_settings
+from ..finished.out_folder import OutFolder, fingerprint
+from ..finished.parquet import check_pyarrow, write_parquet
+from ..finished.run import WINDOW, Stopped, score_all
+from ..finished.sources import Source
+from ..finished.summary import COLUMNS, print_counts, summarise, summary_table, write_summary
+from .errors import UserError
+
+_INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, folders or globs")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for scores.jsonl and the rest")
+    parser.add_argument("--format", choices=sorted(FORMATS), help="what the files are (default: by what is in them)")
+    parser.add_argument("--scorer", help="the scoring LM: a hub id, a folder, a .gguf file or smollm2 (the default)")
+    parser.add_argument("--device", help="torch device (default: the first accelerator, else the CPU)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any option; JSON or text")
+    parser.add_argument("--where", action="append", default=[], metavar="FIELD=VALUE", help="read only such rows")
+    parser.add_argument("--filter", help="lm-eval: the filter whose metrics are the accuracy (default: the first)")
+    parser.add_argument("--limit", type=int, metavar="N", help="stop after N chains")
+    parser.add_argument("--window", type=int, default=WINDOW, metavar="N", help=f"chains in a batch (default {WINDOW})")
+    parser.add_argument("--strict", action="store_true", help="stop at a row that cannot be read, do not skip it")
+    parser.add_argument("--restart", action="store_true", help="overwrite what --out holds, do not go on with it")
+    parser.add_argument("--dry-run", action="store_true", help="only read and cut into steps; score and write nothing")
+    parser.add_argument("--parquet", action="store_true", help="also write scores.parquet")
+    parser.add_argument("--write-logs", action="store_true", help="also write copies of Inspect logs with the scores")
+
+
+def run(args: argparse.Namespace) -> int:
+    logging.getLogger("stepgauge").setLevel(logging.INFO)
+    try:
+        return _dry_run(args) if args.dry_run else _score(args)
+    except OptionError as error:
+        raise UserError(str(error)) from error
+    except ValueError as error:  # what `Gauge` says of an option's value
+        raise UserError(str(error)) from error
+
+
+def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
+    for name in ("limit", "window"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} {value}: expected 1 or more")
+    settings = read_settings(args.set, scorer=args.scorer, device=args.device)
+    sources = find_sources(
+        args.paths,
+        format=args.format,
+        settings=settings,
+        wanted=Wanted.parse(args.where),
+        lm_eval_filter=args.filter,
+    )
+    return sources, settings
+
+
+def _dry_run(args: argparse.Namespace) -> int:
+    sources, settings = _sources(args)
+    found, passed = look(sources, settings.gauge.get("splitter", "auto"), args.limit)
+    console = _console()
+    console.print(found_table(found))
+    for reason, count in passed.most_common():
+        console.print(f"{count:,} rows passed over: {reason}", markup=False)
+    return 0
+
+
+def _score(args: argparse.Namespace) -> int:
+    if args.out is None:
+        raise UserError("--out DIR is needed, or --dry-run")
+    if args.parquet:
+        check_pyarrow()
+    sources, settings = _sources(args)
+    if args.write_logs and not any(source.format == "inspect" for source in sources):
+        raise UserError("--write-logs: none of the inputs is an Inspect log")
+    with Gauge(**settings.gauge, progress=False) as gauge:
+        _check_metrics(gauge, settings)
+        gauge.preflight()
+        with OutFolder(args.out, _description(args, sources, settings), restart=args.restart) as out:
+            if out.complete:
+                print(f"{args.out}: this run is complete; nothing is left to score")
+            elif out.windows:
+                print(f"{args.out}: going on after {out.counts}")
+            try:
+                with _terminated_as_interrupted():
+                    if settings.gauge.get("scorer", "") is not None and not out.complete:
+                        # Now, since every row's provenance names it, whether or not its window needed it.
+                        _ = gauge.backend
+                    score_all(sources, gauge, out, window=args.window, limit=args.limit, strict=args.strict)
+            except KeyboardInterrupt:
+                print(f"\ninterrupted: {out.counts}; the same command goes on from here")
+                return _INTERRUPTED
+            except Stopped as error:
+                raise UserError(f"{error}; until then: {out.counts}. The same command goes on from here") from error
+            return _finish(args, out, sources, settings)
+
+
+def _finish(args: argparse.Namespace, out: OutFolder, sources: Sequence[Source], settings: Settings) -> int:
+    groups = summarise(args.out)
+    write_summary(args.out, groups, out.counts)
+    if args.parquet:
+        write_parquet(args.out, groups)
+    if args.write_logs:
+        from ..finished.inspect_copies import write_copies
+
+        for copy in write_copies(args.out, sources, _columns(settings)):
+            print(f"{copy}: a copy of the log, with scores")
+    console = _console()
+    console.print(summary_table(groups, _columns(settings)))
+    print_counts(console, out.counts)
+    return 0
+
+
+def _check_metrics(gauge: Gauge, settings: Settings) -> None:
+    known = [*gauge.metric_info(), *COLUMNS]
+    for name in settings.metrics or ():
+        if name not in known:
+            raise UserError(f"--set metrics: {unknown_name('metric', name, known)}")
+
+
+def _columns(settings: Settings) -> list[str]:
+    """The metrics to show: those asked for, or the usual ones that this run can have, and plugins'."""
+    usual = COLUMNS
+    if settings.gauge.get("scorer", "") is None:
+        usual = tuple(name for name in COLUMNS if not name.startswith("infogain"))
+    return list(dict.fromkeys([*(settings.metrics or usual), *plugin_metrics()]))
+
+
+def _description(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> dict[str, Any]:
+    """What decides the rows, and so what a run that goes on must have in common with the one before."""
+    return {
+        "inputs": [{"path": source.name, "format": source.format, **fingerprint(source.path)} for source in sources],
+        "options": {name: value for name, value in settings.to_dict().items() if name != "metrics"},
+        "where": args.where,
+        "filter": args.filter,
+        "limit": args.limit,
+        "window": args.window,
+        "versions": versions(),
+    }
+
+
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else 130  # in a file or a log nobody has a narrow terminal
+    return Console(width=width, highlight=False)
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """A scheduler's SIGTERM ends a run as cleanly as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread: whoever runs it there handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

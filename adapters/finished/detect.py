@@ -1,0 +1,167 @@
+"""Finds the input files that a user named and which format each has, by what is in it."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import logging
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...metrics.suggest import unknown_name
+from . import chat, mmlu_pro, traces
+from . import lm_eval_samples as lm_eval
+from .entries import Item, Unreadable
+from .options import LM_EVAL_ONLY, OptionError, Settings, Wanted
+from .rows import is_zip, open_stream, read_rows
+from .sources import Source, row_items
+
+log = logging.getLogger(__name__)
+
+_SUFFIXES = (".jsonl", ".json", ".eval", ".zip", ".jsonl.gz", ".json.gz")
+_LOOK_AT = 50  # rows, of a file that starts with malformed ones
+_HEAD = 65_536
+_RESULTS_JSON = re.compile(rb'^\s*\{\s*"results"\s*:')
+_INSPECT_JSON = re.compile(rb'^\s*\{\s*"version"\s*:.{0,2000}"eval"\s*:', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: its name for `--format`, what it is, how a row is recognised, and how a file is read."""
+
+    name: str
+    title: str
+    recognises: Callable[[Mapping[str, Any]], bool]
+    items: Callable[[Source], Iterator[Item]]
+
+
+def _samples(source: Source) -> Iterator[Item]:
+    reader = lm_eval.SamplesReader(source)
+    return row_items(source, reader, reader.finish)
+
+
+def _logs(source: Source) -> Iterator[Item]:
+    from .inspect_logs import items
+
+    return items(source)
+
+
+FORMATS: Mapping[str, Format] = {
+    one.name: one
+    for one in (
+        Format("lm-eval", "lm-eval samples_*.jsonl", lm_eval.recognises, _samples),
+        Format("inspect", "Inspect log", lambda _: False, _logs),
+        Format("mmlu-pro", "MMLU-Pro output", mmlu_pro.recognises, lambda s: row_items(s, mmlu_pro.reader(s))),
+        Format("chat", "OpenAI-style chats", chat.recognises, lambda s: row_items(s, chat.reader(s))),
+        Format("traces", "traces", traces.recognises, lambda s: row_items(s, traces.reader(s))),
+    )
+}
+
+
+def items_of(source: Source) -> Iterator[Item]:
+    """Everything in one file, in order."""
+    return FORMATS[source.format].items(source)
+
+
+def find_sources(
+    paths: Sequence[str],
+    *,
+    format: str | None = None,
+    settings: Settings | None = None,
+    wanted: Wanted | None = None,
+    lm_eval_filter: str | None = None,
+) -> list[Source]:
+    """The input files behind files, folders and globs, each once, in the order given and sorted below a folder.
+
+    Args:
+        format: a key of FORMATS that is not to be detected; None: by what is in each file.
+
+    Raises:
+        OptionError: no such file, a file of no known format, or nothing to read at all.
+    """
+    if format is not None and format not in FORMATS:
+        raise OptionError(f"--format: {unknown_name('format', format, FORMATS)}")
+    found: dict[Path, Source] = {}
+    for path, named in itertools.chain.from_iterable(_expand(path) for path in paths):
+        if path.resolve() in found:
+            continue
+        try:
+            source = _source(path, format)
+        except (ValueError, OSError) as error:
+            if named:
+                raise OptionError(f"{path}: {error}") from error
+            log.info("%s: left out (%s)", path, error)
+            continue
+        source.settings = settings or Settings()
+        source.wanted = wanted or Wanted()
+        source.lm_eval_filter = lm_eval_filter
+        found[path.resolve()] = source
+    if not found:
+        raise OptionError(f"{', '.join(paths)}: no file of a known format ({', '.join(FORMATS)})")
+    formats = sorted({source.format for source in found.values()})
+    for name in (settings or Settings()).to_dict():
+        if name in LM_EVAL_ONLY and "lm-eval" not in formats:
+            raise OptionError(f"--set {name}: is for lm-eval's samples; the input is {', '.join(formats)}")
+    return list(found.values())
+
+
+def _expand(path: str) -> list[tuple[Path, bool]]:
+    """(file, whether the user named it: then it must be readable)."""
+    given = Path(path)
+    if given.is_file():
+        return [(given, True)]
+    if given.is_dir():
+        below = sorted(file for file in given.rglob("*") if file.name.lower().endswith(_SUFFIXES) and file.is_file())
+        return [(file, False) for file in below]
+    matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (pathlib takes no absolute pattern)
+    if not matches:
+        raise OptionError(f"{path}: no such file or folder" + (", and no match" if glob.has_magic(path) else ""))
+    return [pair if not pair[1] else (pair[0], False) for match in matches for pair in _expand(match)]
+
+
+def _source(path: Path, format: str | None) -> Source:
+    """Raises ValueError with the reason where the file is of no known format."""
+    size = path.stat().st_size
+    if not size:
+        raise ValueError("the file is empty")
+    if is_zip(path) and _is_inspect_zip(path):
+        return Source(str(path), format or "inspect", size=size)
+    with open_stream(path) as stream:
+        head = stream.bytes.read(_HEAD)
+        total = stream.size
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if format == "inspect" or (format is None and _INSPECT_JSON.match(head)):
+        return Source(str(path), "inspect", size=size)
+    if _RESULTS_JSON.match(head):
+        raise ValueError("this is lm-eval's results file; the chains are in samples_*.jsonl (--log_samples)")
+    if start not in (b"{", b"["):
+        raise ValueError(f"neither JSON nor JSON Lines: it starts with {head[:40]!r}")
+    array = start == b"["
+    detected = format or _detect(path, array)
+    return Source(str(path), detected, array=array, size=total)
+
+
+def _is_inspect_zip(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    return "header.json" in names or any(name.startswith("_journal/") for name in names)
+
+
+def _detect(path: Path, array: bool) -> str:
+    problem = "it holds no row"
+    with open_stream(path) as stream:
+        for _, row in itertools.islice(read_rows(stream.bytes, array=array), _LOOK_AT):
+            if isinstance(row, Unreadable):
+                problem = str(row)
+                continue
+            if {"score", "key", "question_hash"} <= set(row) or {"trace_hash", "steps"} <= set(row):
+                raise ValueError("these chains are scored already; `stepgauge show` shows them")
+            known = next((one.name for one in FORMATS.values() if one.recognises(row)), None)
+            if known:
+                return known
+            problem = f"a row has the fields {', '.join(map(str, row))[:200]}"
+    raise ValueError(f"no known format ({', '.join(FORMATS)}): {problem}")

@@ -1,0 +1,107 @@
+"""What is read out of a finished run's file: a chain to score, a row that cannot be read, or a row without a chain."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...metrics import Trace
+
+
+class Unreadable(Exception):
+    """A row that holds no chain.
+
+    Attributes:
+        kind: the reason in a few fixed words, by which such rows are counted.
+    """
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in the input: the file as it was named, the row (from 1), and which of the row's chains."""
+
+    file: str
+    row: int
+    repeat: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}, row {self.row}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One chain with what its file says about it.
+
+    Attributes:
+        accuracy: the framework's own numbers for the row, by name.
+        source: where in the row the chain stood, for the provenance; None where there is only one place.
+        notes: things a reader of the score should know.
+        no_gold: why there is no gold answer; None where there is one.
+    """
+
+    where: Where
+    trace: Trace
+    task: str | None = None
+    model: str | None = None
+    doc_id: str | int | None = None
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    subject: str | None = None
+    source: str | None = None
+    notes: tuple[str, ...] = ()
+    no_gold: str | None = None
+
+    @property
+    def question_hash(self) -> str:
+        """Hex digest of the question alone, white space collapsed: pairs chains of different runs."""
+        text = json.dumps(" ".join(self.trace.question.split()))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A row, or one of its chains, that cannot be read; `kind` is what it is counted under."""
+
+    where: Where
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A row that is in order and brings no chain of its own; counted by reason."""
+
+    reason: str
+
+
+Item = Entry | Skipped | Passed
+
+
+def text(row: Mapping[str, Any], name: str) -> str:
+    """The row's text field of that name. Raises Unreadable."""
+    if name not in row:
+        raise Unreadable(f"no field {name!r}", f"the row has {', '.join(map(str, row))[:200]}")
+    if not isinstance(row[name], str):
+        raise Unreadable(f"field {name!r} is no text", f"got {row[name]!r:.80}")
+    return row[name]
+
+
+def number(value: object) -> float | None:
+    """`value` as a finite number; None for anything else."""
+    if isinstance(value, bool | int | float) and abs(value) < float("inf"):
+        return float(value)
+    return None
+
+
+def subject_of(row: Mapping[str, Any]) -> str | None:
+    """The subject that data sets give under several names."""
+    for name in ("category", "subject", "subject_name", "subfield"):
+        if isinstance(row.get(name), str) and row[name]:
+            return row[name]
+    return None

@@ -1,0 +1,132 @@
+"""Inspect logs (`.eval`, `.json`), sample by sample, through the same reading of a sample as our scorers'.
+
+A `.eval` log is read one sample at a time, without its events; a `.json` log is one JSON document and read whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .entries import Entry, Item, Passed, Skipped, Where, number, subject_of
+from .options import OptionError
+from .sources import Source
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog, EvalSample
+
+# What Inspect's own metrics take its grades for.
+_GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
+# What makes logs large and holds no part of a chain.
+_NOT_READ = {"events", "store"}
+
+
+def items(source: Source) -> Iterator[Item]:
+    """Every sample of one log; those that the run did not reach are passed over."""
+    try:
+        from inspect_ai.log import read_eval_log
+    except ImportError as error:
+        raise OptionError(
+            f"{source.name}: reading an Inspect log needs inspect-ai: pip install 'stepgauge[inspect]' ({error})"
+        ) from error
+    from ..inspect.traces import Unscorable
+
+    try:
+        header = read_eval_log(source.name, header_only=True)
+    # Whatever Inspect's reader and its validation raise, the file is no log that it can read.
+    except Exception as error:
+        raise OptionError(f"{source.name}: Inspect cannot read this log: {type(error).__name__}: {error}") from error
+    for row, sample in enumerate(_samples(source, header), 1):
+        where = Where(source.name, row)
+        if isinstance(sample, Item):
+            yield sample
+            continue
+        if not source.wanted.fits({"id": sample.id, "epoch": sample.epoch, "metadata": sample.metadata}):
+            yield Passed("left out by --where")
+        elif sample.error is not None:
+            yield Skipped(where, "the sample ended with an error", f"sample {sample.id}: {sample.error.message}"[:300])
+        else:
+            try:
+                yield _entry(where, header, sample)
+            except Unscorable as problem:
+                yield Skipped(where, f"not scorable ({problem.code})", f"sample {sample.id}: {problem}")
+    source.done = source.size
+
+
+def _samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
+    from inspect_ai.log import read_eval_log, read_eval_log_sample
+
+    ids = header.eval.dataset.sample_ids
+    if ids is None or not source.name.endswith(".eval"):
+        yield from read_eval_log(source.name, resolve_attachments="core").samples or []
+        return
+    epochs = range(1, (header.eval.config.epochs or 1) + 1)
+    for index, sample_id in enumerate(ids):
+        for epoch in epochs:
+            try:
+                yield read_eval_log_sample(
+                    source.name, id=sample_id, epoch=epoch, resolve_attachments="core", exclude_fields=_NOT_READ
+                )
+            except IndexError:
+                yield Passed("the run did not reach the sample")
+            # One damaged member of the archive, or a sample of another version, costs that sample alone.
+            except Exception as error:
+                where = Where(source.name, index * len(epochs) + epoch)
+                yield Skipped(where, "Inspect cannot read the sample", f"{type(error).__name__}: {error}"[:300])
+        source.done = source.size * (index + 1) // len(ids)
+
+
+def _entry(where: Where, header: EvalLog, sample: EvalSample) -> Entry:
+    from inspect_ai.model import ModelName
+    from inspect_ai.scorer import Target
+    from inspect_ai.solver import TaskState
+
+    from ..inspect.traces import read_trace
+
+    target = Target(sample.target)
+    state = TaskState(
+        model=ModelName(header.eval.model),
+        sample_id=sample.id,
+        epoch=sample.epoch,
+        input=sample.input,
+        target=target,
+        choices=sample.choices,
+        messages=sample.messages,
+        output=sample.output,
+        completed=True,
+        metadata=sample.metadata,
+        sample_uuid=sample.uuid,
+    )
+    reading = read_trace(state, target)
+    return Entry(
+        Where(where.file, where.row, sample.epoch - 1),
+        reading.trace,
+        task=header.eval.task,
+        model=header.eval.model,
+        doc_id=sample.id,
+        accuracy=_accuracy(sample),
+        subject=subject_of(sample.metadata or {}),
+        source=reading.source,
+        notes=tuple(reading.notes),
+    )
+
+
+def _accuracy(sample: EvalSample) -> dict[str, float]:
+    """Other scorers' numbers by scorer, and by key where a scorer has several."""
+    found: dict[str, float] = {}
+    for name, score in (sample.scores or {}).items():
+        if isinstance(score.metadata, dict) and "trace_hash" in score.metadata:
+            continue  # one of ours
+        values = score.value if isinstance(score.value, Mapping) else {None: score.value}
+        for key, value in values.items():
+            graded = _grade(value)
+            if graded is not None:
+                found[name if key is None else f"{name}/{key}"] = graded
+    return found
+
+
+def _grade(value: Any) -> float | None:
+    if isinstance(value, str):
+        return _GRADES.get(value)
+    return None if isinstance(value, float) and math.isnan(value) else number(value)

@@ -1,0 +1,188 @@
+"""lm-eval's `samples_*.jsonl`: one row per document and filter, so each chain stands there once per filter.
+
+A chain is read under one filter, by default the first that the file has, and that filter's metrics are its accuracy;
+rows of other filters are counted and passed over. Rows of our own pipeline `reasoning` are scores, not chains.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...metrics import Trace
+from .entries import Entry, Item, Passed, Skipped, Unreadable, Where, number, subject_of
+from .options import OptionError
+from .sources import Source
+
+log = logging.getLogger(__name__)
+
+REASONING = "reasoning"  # the pipeline's name in adapters/lm_eval/task.py, which imports lm-eval
+_NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?))?\.jsonl(?:\.gz)?")
+# What stands in a row beside the numbers of its metrics, in versions of lm-eval that do not list those.
+_NOT_METRICS = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"}
+
+
+def recognises(row: Mapping[str, Any]) -> bool:
+    return {"doc", "resps"} <= set(row)
+
+
+class SamplesReader:
+    """Reads the rows of one samples file, with its task's configuration from the results file beside it."""
+
+    def __init__(self, source: Source) -> None:
+        try:
+            from .lm_eval_task import DocumentReader
+        except ImportError as error:
+            raise OptionError(
+                f"{source.name}: reading lm-eval's samples needs lm-eval: pip install 'stepgauge[lm-eval]' ({error})"
+            ) from error
+        self._source = source
+        named = _NAME.fullmatch(source.path.name)
+        results = _results_beside(source.path, named["date"] if named else None)
+        configs = results.get("configs")
+        configs = configs if isinstance(configs, dict) else {}
+        self._task = named["task"] if named else source.path.stem
+        config = configs.get(self._task)
+        if not named and len(configs) == 1:
+            (self._task, config), *_ = configs.items()
+        self._config = config if isinstance(config, dict) else None
+        self._model = _model(results)
+        self._documents = DocumentReader(self._task, self._config, source.settings)
+        self._chosen = source.lm_eval_filter
+        self._filters: dict[str, None] = {}
+        self._first_doc: Any = None
+        self._passes = 0
+
+    def __call__(self, where: Where, row: Mapping[str, Any]) -> list[Item]:
+        if not recognises(row):
+            raise Unreadable("not a sample of lm-eval", f"the row has {', '.join(map(str, row))[:200]}")
+        name = self._filter(row)
+        self._filters[name] = None
+        if name == REASONING:
+            return [Passed(f"scores of the pipeline {REASONING!r}")]
+        if self._chosen is None:
+            self._chosen = name
+        if name != self._chosen:
+            return [Passed("the same chain under another filter")]
+        doc = row["doc"] if isinstance(row["doc"], Mapping) else {"doc": row["doc"]}
+        chains, prompt = self._chains(row)
+        question, answers, choices, passages, no_gold, notes = self._documents.read(doc, prompt, row.get("target"))
+        doc_id = row.get("doc_id")
+        name_of_doc = f"{self._task}/{doc_id}"
+        out: list[Item] = []
+        for repeat, response in enumerate(chains):
+            at = Where(where.file, where.row, repeat)
+            if not isinstance(response, str):
+                reason = f"the response is no text, got {response!r:.80}"
+                out.append(Skipped(at, "the response is no text", reason))
+                continue
+            try:
+                trace = Trace(
+                    question,
+                    response,
+                    answers,
+                    choices,
+                    id=name_of_doc + (f"#{repeat}" if len(chains) > 1 else ""),
+                    meta={"task": self._task} | ({} if passages is None else {"passages": passages}),
+                )
+            except (TypeError, ValueError) as error:
+                raise Unreadable("not a question with an answer", str(error)) from error
+            out.append(
+                Entry(
+                    at,
+                    trace,
+                    task=self._task,
+                    model=self._model,
+                    doc_id=doc_id if isinstance(doc_id, str | int) else None,
+                    accuracy=_accuracy(row),
+                    subject=subject_of(doc),
+                    notes=notes,
+                    no_gold=no_gold,
+                )
+            )
+        return out
+
+    def finish(self) -> list[Item]:
+        """What shows at the end of the file: that the filter asked for is not there."""
+        asked = self._source.lm_eval_filter
+        if asked is None or asked in self._filters or not self._filters:
+            return []
+        reason = f"no row of filter {asked!r}; the file has {', '.join(self._filters)}"
+        return [Skipped(Where(self._source.name, 0), "no row of the filter asked for", reason)]
+
+    def _filter(self, row: Mapping[str, Any]) -> str:
+        """The row's filter; versions before 0.4.4 write none, but start again at the first document for each."""
+        if isinstance(row.get("filter"), str):
+            return row["filter"]
+        if self._first_doc is None:
+            self._first_doc = row.get("doc_id")
+        self._passes += row.get("doc_id") == self._first_doc
+        return f"filter {self._passes}"
+
+    def _chains(self, row: Mapping[str, Any]) -> tuple[list[Any], str | None]:
+        """The responses of all requests that generate, one per repeat, and the first one's prompt."""
+        from .lm_eval_task import prompt_text
+
+        output_type = (self._config or {}).get("output_type", "generate_until")
+        if output_type != "generate_until":
+            raise Unreadable("the model wrote no chain", f"output type {output_type!r}")
+        if not isinstance(row["resps"], list):
+            raise Unreadable("field 'resps' is no list", f"got {row['resps']!r:.80}")
+        requests = _requests(row.get("arguments"))
+        # Data parallelism pads a rank by answering its last request again: only `repeats` responses count.
+        repeats = (self._config or {}).get("repeats")
+        repeats = repeats if isinstance(repeats, int) and repeats > 0 else None
+        chains: list[Any] = []
+        prompt = None
+        for index, responses in enumerate(row["resps"]):
+            arguments = requests[index] if index < len(requests) else []
+            if len(arguments) > 1 and not isinstance(arguments[1], Mapping):
+                continue  # a log-likelihood: its second argument is the continuation
+            chains += responses[:repeats] if isinstance(responses, list) else [responses]
+            prompt = prompt_text(arguments[0]) if arguments and prompt is None else prompt
+        if not chains:
+            raise Unreadable("the model wrote no chain", "no request of the row generates text")
+        return chains, prompt
+
+
+def _requests(arguments: Any) -> list[list[Any]]:
+    """Each request's arguments in order: `{"gen_args_0": {"arg_0": …}}`, or the lists of older versions."""
+    of_all = list(arguments.values()) if isinstance(arguments, Mapping) else arguments
+    if not isinstance(of_all, list):
+        return []
+    return [list(one.values()) if isinstance(one, Mapping) else one if isinstance(one, list) else [] for one in of_all]
+
+
+def _accuracy(row: Mapping[str, Any]) -> dict[str, float]:
+    names = row.get("metrics")
+    names = names if isinstance(names, list) else [name for name in row if name not in _NOT_METRICS]
+    found = {str(name): number(row.get(name)) for name in names if isinstance(name, str)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _results_beside(path: Path, date: str | None) -> dict[str, Any]:
+    """The run's results file: the one in the same folder with the same date; {} where there is none."""
+    found = sorted(path.parent.glob(f"*_{date}.json" if date else "results*.json"))
+    for candidate in found:
+        try:
+            results = json.loads(candidate.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            log.warning("%s: not a results file (%s)", candidate, error)
+            continue
+        if isinstance(results, dict) and "configs" in results:
+            return results
+    log.warning("%s: no results file (results_*.json) beside it, which would say how documents are read", path)
+    return {}
+
+
+def _model(results: Mapping[str, Any]) -> str | None:
+    name = results.get("model_name")
+    if isinstance(name, str) and name:
+        return name
+    config = results.get("config")
+    model = config.get("model") if isinstance(config, dict) else None
+    return model if isinstance(model, str) else None

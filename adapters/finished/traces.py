@@ -1,0 +1,46 @@
+"""Traces as `Trace.to_dict` writes them, one a line; `meta` may hold `task`, `model`, `accuracy` and a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...metrics import Trace
+from .entries import Entry, Unreadable, Where, number, subject_of
+from .sources import Source
+
+
+def recognises(row: Mapping[str, Any]) -> bool:
+    return {"question", "response"} <= set(row)
+
+
+def reader(source: Source):
+    """A function that reads one row."""
+    del source
+
+    def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
+        try:
+            trace = Trace.from_dict(row)
+        except (TypeError, ValueError) as error:
+            raise Unreadable("not a trace", str(error)) from error
+        meta = trace.meta if isinstance(trace.meta, Mapping) else {}
+        task, model, doc_id = (meta.get(name) for name in ("task", "model", "doc_id"))
+        return [
+            Entry(
+                where,
+                trace,
+                task=task if isinstance(task, str) else None,
+                model=model if isinstance(model, str) else None,
+                doc_id=doc_id if isinstance(doc_id, str | int) else None,
+                accuracy=accuracies(meta.get("accuracy", meta.get("correct"))),
+                subject=subject_of(meta),
+            )
+        ]
+
+    return read
+
+
+def accuracies(value: object) -> dict[str, float]:
+    """A number, or numbers by name; what is no number is left out."""
+    named = value if isinstance(value, Mapping) else {"accuracy": value}
+    return {str(name): found for name, one in named.items() if (found := number(one)) is not None}
