@@ -53,7 +53,7 @@ def read_trace(state: TaskState, target: Target, turns: Turns = "all") -> Readin
         )
     except (TypeError, ValueError) as error:
         raise Unscorable("scoring_failed", str(error)) from error
-    return Reading(trace, chain.source, tuple(notes))
+    return Reading(trace, chain.source if turns == "all" else f"{chain.source}, {turns} turn", tuple(notes))
 
 
 def _question(state: TaskState, options: Sequence[str]) -> str:
