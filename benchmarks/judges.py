@@ -269,8 +269,8 @@ def rows(
             shown = [(chosen.name, items, whole), (where, part, [*whole, *costly])]
         for where, some, judges in shown:
             for judge in judges:
-                print(f"{where}: {judge.name}", file=sys.stderr)
                 out.append(row(where, some, judge, extractors, retriever, resamples))
+                print(" | ".join(out[-1]), file=sys.stderr, flush=True)
     return out
 
 
