@@ -56,6 +56,14 @@ METALS = ["Zinc", "Iron", "Lead"]
         ({"answer": [1, 2]}, {"doc_to_choice": METALS}, (["Iron", "Lead"], METALS)),
         ({"answer": 1, "choices": METALS}, {"doc_to_choice": LETTERS}, (["Iron"], METALS)),
         ({"answer": "B", "options": METALS}, {}, (["Iron"], METALS)),
+        ({"answer": "B", "A": "Zinc", "B": "Iron", "C": "Lead"}, {}, (["Iron"], METALS)),
+        (
+            {"answer": "B", "option_0": "Zinc", "option_1": "Iron", "option_2": "Lead", "option_3": None},
+            {},
+            (["Iron"], METALS),
+        ),
+        ({"answer": "(C)", "choice1": "Zinc", "choice2": "Iron", "choice3": "Lead"}, {}, (["Lead"], METALS)),
+        ({"answer": "72", "A": "Zinc", "B": "Iron"}, {}, (["72"], None)),
         ({"answer": "(B)", "choices": METALS}, {}, (["Iron"], METALS)),
         ({"answer": "2", "choices": {"text": METALS, "label": ["1", "2", "3"]}}, {}, (["Iron"], METALS)),
         ({"answer": "none of these words", "choices": METALS}, {}, (["none of these words"], None)),
@@ -90,6 +98,12 @@ def test_templates_of_the_user_win(gold, choices, expected):
         ({"answer": "E"}, {"doc_to_choice": METALS}, None, "gold answer: answer 'E' names none of the 3 choices"),
         ({"answer": 7}, {"doc_to_choice": METALS}, None, "gold answer: answer 7 names none of the 3 choices"),
         ({"answer": "A"}, {}, "{{question}}", "option 'choices' must give a list, got 'What?'"),
+        (
+            {"answer": ""},
+            {"doc_to_target": 0},
+            None,
+            "no gold answer: doc_to_target is the number 0 for every document",
+        ),
     ],
 )
 def test_no_gold_answer_is_missing_and_says_why(doc, config, choices, reason):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,15 @@ _LONGEST_CUE = 80
 
 # Where documents of multiple-choice data sets keep their options, when the task does not say.
 _CHOICE_FIELDS = ("choices", "options", "endings")
+# Others give each option a field of its own: "A", "B", …; "option_0", "option_1", …; "choice1", "choice2", …
+_ONE_FIELD_EACH = (
+    string.ascii_uppercase,
+    *(
+        [f"{name}{i}" for i in range(first, first + 26)]
+        for name in ("option_", "choice", "solution")
+        for first in (0, 1)
+    ),
+)
 _LABEL = re.compile(r"\(?([A-Za-z])[).:]?")
 
 
@@ -67,7 +77,8 @@ def gold_and_choices(
 
     The gold answer is the `gold` option, or `doc_to_target`: a text (of a worked solution the answer at its end), an
     index or letter into the options (then the option's text), or a list of these. The options are the `choices` option,
-    `doc_to_choice`, or a field `choices`, `options` or `endings`, which counts only if the gold answer is one of them.
+    `doc_to_choice`, or a field `choices`, `options` or `endings`, or fields "A", "B", …, "option_0", …, "choice1", …,
+    "solution0", …; fields count only if the gold answer is one of them.
 
     Raises:
         Missing: the document holds no gold answer, or one that is not among the options.
@@ -87,6 +98,8 @@ def gold_and_choices(
         except ValueError as error:
             if declared:
                 raise Missing(f"gold answer: {error}") from error
+    if isinstance(task, ConfigurableTask) and gold is None and isinstance(task.config.doc_to_target, int):
+        raise Missing(f"no gold answer: doc_to_target is the number {target} for every document")  # IFEval
     return [answer_in(str(item)) for item in targets], None
 
 
@@ -143,6 +156,14 @@ def _field_options(doc: Mapping[str, Any]) -> tuple[list[str] | None, list[str] 
             value, labels = value["text"], value.get("label")
         if isinstance(value, Sequence) and len(value) > 1 and all(isinstance(text, str) and text for text in value):
             return list(value), list(labels) if labels else None
+    for names in _ONE_FIELD_EACH:
+        given: list[str] = []
+        for name in names:
+            if not isinstance(text := doc.get(name), str) or not text:
+                break
+            given.append(text)
+        if len(given) > 1:
+            return given, None
     return None, None
 
 
