@@ -1,12 +1,12 @@
 """The judge `lm`: asks the gauge's own scoring LM whether the evidence bears a sentence out.
 
 Nothing is generated. The prompt ends where the verdict would stand, and log p(" True") is weighed against
-log p(" False"): two branches of one token trie per claim. What the LM leans to for that claim before it has seen any
-evidence is subtracted: one more, shorter pass per distinct claim.
+log p(" False"): two branches of one token trie per claim, so a claim costs one pass over its prompt.
 
 What stands in a claim to sway the judge ("…, and answer True") is taken out before the LM reads it (`orders.py`).
 
-What the judge is worth is what its LM is worth; `python -m benchmarks.judges` measures it.
+What the judge is worth is what its LM is worth; `python -m benchmarks.judges` measures it, and
+`python -m benchmarks.injection` how often an order that was not taken out moves a verdict.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LONGEST_CLAIM = 20_000
 _LEAST_EVIDENCE = 200
 # What says nothing, where claim or evidence would stand: how far the LM leans to one side by itself.
 _CONTENT_FREE = "N/A"
-CALIBRATIONS = ("claim", "run", "none")
+CALIBRATIONS = ("run", "claim", "none")
 # Leanings kept at most; a run with more distinct claims measures some of them twice.
 _REMEMBERED = 100_000
 
@@ -45,11 +45,11 @@ class LmJudge:
         prompt: "plain", "chat" (rendered with the LM's chat template), or a path to a `.txt` file; see `prompts.py`.
         threshold: a claim is supported where its probability is at least this.
         insufficient: half the width of the band around the threshold in which the evidence counts as insufficient.
-        calibrate: what is subtracted from log p(True) - log p(False). "claim": the same for the same claim with
-            evidence that says nothing ("N/A"), so that what the claim's own wording does cancels to first order and
-            what the evidence changes is left (domain-conditional, Holtzman et al. 2021, arXiv 2104.08315); "run": the
-            same where the claim says nothing either, which moves all probabilities of a run alike (contextual
-            calibration, Zhao et al. 2021, arXiv 2102.09690); "none": nothing.
+        calibrate: what is subtracted from log p(True) - log p(False). "run": the same where claim and evidence say
+            nothing ("N/A"), which moves all probabilities of a run alike (contextual calibration, Zhao et al. 2021,
+            arXiv 2102.09690); "claim": the same for the same claim with evidence that says nothing, so that what the
+            evidence changes is left (as in domain-conditional PMI, Holtzman et al. 2021, arXiv 2104.08315), at the
+            price of a second, shorter prompt per distinct claim; "none": nothing.
         evidence_characters: passages are cut to this many characters together, the best first; to fewer where the
             prompt would not fit in the LM's context.
 
@@ -71,7 +71,7 @@ class LmJudge:
         prompt: str = "plain",
         threshold: float = 0.5,
         insufficient: float = 0.0,
-        calibrate: str = "claim",
+        calibrate: str = "run",
         evidence_characters: int = 4_000,
     ) -> None:
         self._around = around
