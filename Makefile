@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.demo ## Run the embedded task in lm-eval and Inspect with SmolLM2 and show one chain
+demo: $(VENV)/.demo ## Run the embedded task in lm-eval and Inspect with SmolLM2 and show two chains
 	@$(BIN)/stepgauge demo
 
 test: $(VENV)/.dev ## Run the tests

@@ -14,6 +14,7 @@ from .knowledge.types import Verdict
 from .score import ChainScore, StepScore
 
 _BAR_WIDTH = 12
+_SHOWN_PASSAGES = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _MARKS = {"supported": "✓", "contradicted": "✗", "insufficient": "?"}
 
@@ -73,9 +74,20 @@ def _claims(verdicts: Sequence[Verdict]) -> str:
     for verdict in verdicts:
         mark = _MARKS[verdict.label] if verdict.label else "!"
         said = verdict.label or f"unscored: {verdict.error}"
-        reason = f" ({verdict.reason})" if verdict.reason and verdict.label == "contradicted" else ""
-        lines.append(f"{mark} {printable(verdict.claim.text)} → {said}{printable(reason)}")
+        lines.append(f"{mark} {printable(verdict.claim.text)} → {printable(said + _grounds(verdict))}")
     return "\n".join(lines)
+
+
+def _grounds(verdict: Verdict) -> str:
+    """What a verdict rests on: the passages with the judge's probability, or what an equation comes to."""
+    if verdict.label is None:
+        return ""
+    if not verdict.evidence:
+        return f" ({verdict.reason})" if verdict.reason and verdict.label != "supported" else ""
+    shown = ", ".join(passage.id for passage in verdict.evidence[:_SHOWN_PASSAGES])
+    more = len(verdict.evidence) - _SHOWN_PASSAGES
+    ids = f"{shown} and {more} more" if more > 0 else shown
+    return f" ({ids})" if verdict.probability is None else f" (p {verdict.probability:.2f}; {ids})"
 
 
 def _bar(log_likelihood: float, score: ChainScore) -> str:

@@ -15,7 +15,7 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSyste
 from inspect_ai.scorer import CORRECT, INCORRECT, Score, Scorer, Target, accuracy, match, scorer, stderr
 from inspect_ai.solver import TaskState, generate, prompt_template, system_message
 
-from ..adapters.inspect.options import OptionError
+from ..adapters.inspect.options import OptionError, Options
 from ..adapters.inspect.scorers import reasoning
 from ..metrics.answers import extract_answer, resolve_choice
 from ..metrics.suggest import unknown_name
@@ -23,6 +23,15 @@ from .jsonl import read_jsonl
 
 SAMPLES = Path(__file__).parent / "samples"
 DEMO_MAX_TOKENS = 160
+
+# The scoring LM judges sentences against the embedded corpus. That shows the path; see README, "Limits", for what
+# the verdicts of so small an LM are worth. Word problems share too few words with the corpus to find evidence in it.
+_DEMO_KNOWLEDGE: Options = {
+    "claims": ["arithmetic", "sentence"],
+    "judges": ["exact", "lm"],
+    "retriever": {"name": "bm25", "k": 3},
+    "corpus": str(SAMPLES / "corpus" / "medical.jsonl"),
+}
 
 INSTRUCTION = "Solve the problem step by step, one short step a line. End with a line 'The answer is X.'"
 
@@ -61,7 +70,7 @@ def demo(subset: Literal["all", "arithmetic", "medical"] = "all", first: int | N
     return Task(
         dataset=MemoryDataset(samples, name=f"stepgauge-{subset}"),
         solver=generate(),
-        scorer=[answer(), reasoning()],
+        scorer=[answer(), reasoning(**_DEMO_KNOWLEDGE)],
         config=GenerateConfig(max_tokens=DEMO_MAX_TOKENS),
     )
 

@@ -1,4 +1,4 @@
-"""Run the embedded task in lm-eval and Inspect with SmolLM2, print both tables and one chain step by step."""
+"""Run the embedded task in lm-eval and Inspect with SmolLM2, print both tables and two chains step by step."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ def run(args: argparse.Namespace) -> int:
     inspect = ["inspect", "eval", "stepgauge/demo", "--model", "hf/smollm2", "-M", f"model_path={model}"]
     inspect += ["-M", "do_sample=false", "--log-dir", str(inspect_out)]
     _run(args.out / "inspect.log", [*inspect, *(["-T", f"first={args.limit}"] if args.limit else [])])
-    _section("one chain, step by step")
-    newest = max(lm_eval_out.rglob("samples_stepgauge_demo_arithmetic_*.jsonl"), key=lambda path: path.stat().st_mtime)
-    show_chains(newest, limit=1)
+    _section("a chain of each half, step by step")
+    for half in ("arithmetic", "medical"):
+        samples = lm_eval_out.rglob(f"samples_stepgauge_demo_{half}_*.jsonl")
+        show_chains(max(samples, key=lambda path: path.stat().st_mtime), limit=1)
     return 0
 
 
