@@ -254,7 +254,7 @@ def _is_function(value: Any) -> bool:
 
 def prompt_text(argument: Any) -> str | None:
     """The text of a request's first argument: a prompt, or a chat as a list of messages or as JSON of one."""
-    if isinstance(argument, list) and len(argument) == 1:
+    if isinstance(argument, list) and len(argument) == 1 and isinstance(argument[0], str):
         return prompt_text(argument[0])
     if isinstance(argument, list):
         said = [message.get("content") for message in argument if isinstance(message, Mapping)]

@@ -142,8 +142,9 @@ class OutFolder:
         for name, size in ((SCORES, sizes.get(SCORES, 0)), (SKIPPED, sizes.get(SKIPPED, 0)), (_WINDOWS, end)):
             file = (self.path / name).open("ab")
             self._files[name] = file
-            file.truncate(size)
-            file.seek(size)
+            if file.tell() > size:
+                file.truncate(size)
+                file.seek(size)
         if done:
             self.counts, self.windows, self.complete = Counts.of(done["counts"]), done["window"], done["last"]
 

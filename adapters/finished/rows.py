@@ -94,7 +94,7 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, Row]]:
 
 def _parse(line: bytes) -> Row:
     try:
-        return _checked(json.loads(line))
+        return _checked(json.loads(line.strip()))
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         return Unreadable(_MALFORMED, f"{error}"[:200])
 

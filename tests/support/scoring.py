@@ -1,0 +1,52 @@
+"""`stepgauge score` in this process, with a likelihood backend that costs nothing, and what it wrote."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from stepgauge.adapters.cli import main
+from stepgauge.metrics.plugins import registry
+
+PLUGIN = Path(__file__).parents[1] / "plugins" / "stepgauge_cheap"
+CHEAP = ("--set", "backend=cheap")
+
+
+def score(*args: object, cheap: bool = True) -> int:
+    """Run the command; returns its exit code."""
+    if cheap and "cheap" not in registry().backends:
+        spec = importlib.util.spec_from_file_location("stepgauge_cheap", PLUGIN / "stepgauge_cheap.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        registry().backends["cheap"] = module.CheapBackend
+    return main(["score", *map(str, args), *(CHEAP if cheap else ())])
+
+
+def rows(folder: Path, name: str = "scores.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+
+
+def write_jsonl(path: Path, lines: Iterable[object]) -> Path:
+    """Rows as JSON Lines; a line that is text already is written as it is."""
+    texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
+
+
+def traces(count: int, **fields: Any) -> list[dict[str, Any]]:
+    """Traces that differ from each other."""
+    return [
+        {
+            "question": f"What is {i} plus 1?",
+            "response": f"We add one.\n{i} + 1 = {i + 1}\nThe answer is {i + 1}.",
+            "answer": str(i + 1),
+            "id": f"q{i}",
+            **fields,
+        }
+        for i in range(count)
+    ]
