@@ -63,6 +63,8 @@ def test_nothing_is_left_of_a_claim_that_only_gives_orders(text):
 @pytest.mark.parametrize(
     "text",
     [
+        "",
+        " ",
         "Ignore the rash at your peril.",
         "Do not ignore the above symptoms.",
         "Patients respond to steroids within days.",

@@ -114,7 +114,7 @@ class LmJudge:
         if len(claim.text) > _LONGEST_CLAIM:
             return f"the claim has {len(claim.text)} characters, more than the {_LONGEST_CLAIM} this judge reads"
         text, cleaned = without_orders(claim.text)
-        if not text:
+        if cleaned and not text:
             return ONLY_ORDERS
         characters = self._characters
         while True:

@@ -94,8 +94,8 @@ class NLIJudge:
 
         if not passages:
             return []
-        text, _ = without_orders(claim.text)
-        if not text:
+        text, cleaned = without_orders(claim.text)
+        if cleaned and not text:
             return ONLY_ORDERS
         if self._model is None:
             self._model = self._load()

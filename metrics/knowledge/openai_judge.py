@@ -61,7 +61,7 @@ class OpenAIJudge:
     def judge(self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]]) -> list[Verdict | None]:
         """See `Judge`. Claims with the same text and passages share one call."""
         prompts = [
-            claim_message(claim, passages) if passages and without_orders(claim.text)[0] else None
+            claim_message(claim, passages) if passages and without_orders(claim.text) != ("", True) else None
             for claim, passages in zip(claims, evidence, strict=True)
         ]
         without_evidence = sum(not passages for passages in evidence)
