@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from ...metrics.errors import ScorerError
 from ...metrics.versions import package_version
-from . import corpus, demo, include_path, model, plugins, show
+from . import corpus, demo, include_path, lm_eval, model, plugins, score, show, tasks
 from .errors import UserError
 
-_COMMANDS = (demo, plugins, show, model, include_path, corpus)
+_COMMANDS = (demo, score, plugins, show, model, include_path, corpus, tasks, lm_eval)
 
 
 def build_parser() -> argparse.ArgumentParser:
