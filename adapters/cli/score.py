@@ -19,6 +19,7 @@ from ...metrics.suggest import unknown_name
 from ...metrics.versions import versions
 from ..finished.detect import FORMATS, find_sources
 from ..finished.dry_run import found_table, look
+from ..finished.lm_eval_samples import results_beside
 from ..finished.options import OptionError, Settings, Wanted, read_settings
 from ..finished.out_folder import OutFolder, fingerprint
 from ..finished.parquet import check_pyarrow, write_parquet
@@ -54,8 +55,6 @@ def run(args: argparse.Namespace) -> int:
         return _dry_run(args) if args.dry_run else _score(args)
     except OptionError as error:
         raise UserError(str(error)) from error
-    except ValueError as error:  # what `Gauge` says of an option's value
-        raise UserError(str(error)) from error
 
 
 def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
@@ -76,6 +75,7 @@ def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
 
 def _dry_run(args: argparse.Namespace) -> int:
     sources, settings = _sources(args)
+    _gauge(settings)  # says what is wrong with an option
     found, passed = look(sources, settings.gauge.get("splitter", "auto"), args.limit)
     console = _console()
     console.print(found_table(found))
@@ -92,8 +92,7 @@ def _score(args: argparse.Namespace) -> int:
     sources, settings = _sources(args)
     if args.write_logs and not any(source.format == "inspect" for source in sources):
         raise UserError("--write-logs: none of the inputs is an Inspect log")
-    with Gauge(**settings.gauge, progress=False) as gauge:
-        _check_metrics(gauge, settings)
+    with _gauge(settings) as gauge:
         gauge.preflight()
         with OutFolder(args.out, _description(args, sources, settings), restart=args.restart) as out:
             if out.complete:
@@ -130,11 +129,17 @@ def _finish(args: argparse.Namespace, out: OutFolder, sources: Sequence[Source],
     return 0
 
 
-def _check_metrics(gauge: Gauge, settings: Settings) -> None:
-    known = [*gauge.metric_info(), *COLUMNS]
+def _gauge(settings: Settings) -> Gauge:
+    """The gauge for these options; no weights are loaded yet. Raises UserError for an option's value."""
+    try:
+        gauge = Gauge(**settings.gauge, progress=False)
+    except (TypeError, ValueError) as error:
+        raise UserError(str(error)) from error
+    known = [*gauge.metric_info()]
     for name in settings.metrics or ():
         if name not in known:
             raise UserError(f"--set metrics: {unknown_name('metric', name, known)}")
+    return gauge
 
 
 def _columns(settings: Settings) -> list[str]:
@@ -148,7 +153,7 @@ def _columns(settings: Settings) -> list[str]:
 def _description(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> dict[str, Any]:
     """What decides the rows, and so what a run that goes on must have in common with the one before."""
     return {
-        "inputs": [{"path": source.name, "format": source.format, **fingerprint(source.path)} for source in sources],
+        "inputs": [_input(source) for source in sources],
         "options": {name: value for name, value in settings.to_dict().items() if name != "metrics"},
         "where": args.where,
         "filter": args.filter,
@@ -156,6 +161,13 @@ def _description(args: argparse.Namespace, sources: Sequence[Source], settings: 
         "window": args.window,
         "versions": versions(),
     }
+
+
+def _input(source: Source) -> dict[str, Any]:
+    told = {"path": source.name, "format": source.format, **fingerprint(source.path)}
+    if source.format == "lm-eval":  # how its documents are read stands in another file
+        told["results"] = [fingerprint(path) for path in results_beside(source.path)]
+    return told
 
 
 def _console() -> Console:

@@ -42,7 +42,7 @@ class SamplesReader:
             ) from error
         self._source = source
         named = _NAME.fullmatch(source.path.name)
-        results = _results_beside(source.path, named["date"] if named else None)
+        results = _results(source.path)
         configs = results.get("configs")
         configs = configs if isinstance(configs, dict) else {}
         self._task = named["task"] if named else source.path.stem
@@ -164,10 +164,16 @@ def _accuracy(row: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _results_beside(path: Path, date: str | None) -> dict[str, Any]:
-    """The run's results file: the one in the same folder with the same date; {} where there is none."""
-    found = sorted(path.parent.glob(f"*_{date}.json" if date else "results*.json"))
-    for candidate in found:
+def results_beside(path: Path) -> list[Path]:
+    """What may be the run's results file: those in the same folder, with the same date where the name has one."""
+    named = _NAME.fullmatch(path.name)
+    date = named["date"] if named else None
+    return sorted(path.parent.glob(f"*_{date}.json" if date else "results*.json"))
+
+
+def _results(path: Path) -> dict[str, Any]:
+    """The run's results; {} where there are none."""
+    for candidate in results_beside(path):
         try:
             results = json.loads(candidate.read_bytes())
         except (OSError, ValueError, RecursionError) as error:

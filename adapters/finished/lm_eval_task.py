@@ -8,6 +8,7 @@ run: they are looked up in the registered task of the same name.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import logging
 import re
@@ -103,7 +104,12 @@ class FinishedTask(ConfigurableTask):
 
 def render(template: str, doc: Mapping[str, Any]) -> Any:
     """The document's field of that name, or the template rendered over the document in a sandbox."""
-    return doc[template] if template in doc else _SANDBOX.from_string(template).render(**doc)
+    return doc[template] if template in doc else _compiled(template).render(**doc)
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(template: str) -> jinja2.Template:
+    return _SANDBOX.from_string(template)
 
 
 def _literal(text: str, otherwise: Any) -> Any:
