@@ -13,13 +13,20 @@ import lm_eval.utils
 import pytest
 import yaml
 from lm_eval.api.registry import register_model
+from lm_eval.tasks import TaskManager
+from local_hub import add_dataset
 from scripted_lm import ScriptedLM
 from shipped_yaml import index_shipped_tasks_once
 from tiny_scorers import make_scorer
 
 from stepgauge.adapters.cli.main import main
+from stepgauge.adapters.lm_eval import include_path
 from stepgauge.adapters.lm_eval.aggregate import Mean
+from stepgauge.adapters.lm_eval.catalogue import chain_tasks
+from stepgauge.adapters.lm_eval.documents import gold_and_choices
 from stepgauge.adapters.lm_eval.groups import roll_up
+from stepgauge.adapters.lm_eval.manager import ScoringTaskManager
+from stepgauge.adapters.lm_eval.task import scorer_of
 
 EGGS = "Lena packs 6 eggs into each of 12 boxes. How many eggs?"
 PENS = "A pen costs 3 dollars. How much do 5 pens cost?"
@@ -289,9 +296,6 @@ def test_lm_evals_own_mistakes_end_as_lm_eval_ends_them(capsys):
 
 def test_our_own_groups_are_found_and_hold_tasks_that_lm_eval_ships(monkeypatch):
     index_shipped_tasks_once(monkeypatch)
-    from stepgauge.adapters.lm_eval.catalogue import chain_tasks
-    from stepgauge.adapters.lm_eval.manager import ScoringTaskManager
-
     index = ScoringTaskManager().task_index
     with_chain = {task.name for task in chain_tasks(index)}
     for name in ("stepgauge_math", "stepgauge_leaderboard"):
@@ -301,3 +305,22 @@ def test_our_own_groups_are_found_and_hold_tasks_that_lm_eval_ships(monkeypatch)
             members = index[found].cfg["task"] if "group" in member else [found]
             assert members
             assert set(members) <= with_chain, found
+
+
+def test_the_math_groups_tasks_load_as_lm_eval_ships_them_and_score(tmp_path, monkeypatch):
+    index_shipped_tasks_once(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    problem = {"problem": "What is $6 \\cdot 12$?", "solution": "It is $\\boxed{72}$.", "answer": "72"}
+    aime = {"Problem": EGGS, "problem": EGGS, "Answer": "72", "answer": "72"}
+    eggs = [{"question": EGGS, "answer": "6 * 12 = 72\n#### 72"}]
+    add_dataset(tmp_path, "openai/gsm8k", {"train": eggs, "test": eggs}, "main")
+    add_dataset(tmp_path, "HuggingFaceH4/MATH-500", {"test": [problem]})
+    add_dataset(tmp_path, "Maxwell-Jia/AIME_2024", {"train": [aime]})
+    add_dataset(tmp_path, "math-ai/aime25", {"test": [aime]})
+    # `lm-eval run` itself, not ours: the group's file gives its members the class.
+    loaded = TaskManager(include_path=include_path()).load(["stepgauge_math"])
+    assert list(loaded["tasks"]) == ["gsm8k_cot", "minerva_math500", "aime24", "aime25"]
+    for task in loaded["tasks"].values():
+        assert scorer_of(task) is not None
+        assert gold_and_choices(task, task.eval_docs[0], None, None) == (["72"], None)
