@@ -30,7 +30,7 @@ RESPONSES = ["2 * 3 = 6\n6 + 1 = 7\nANSWER: 7", "2 * 3 = 5\nANSWER: 5", "just se
 
 def run(path: Path, scorers: list[Any], responses: list[str] = RESPONSES) -> EvalLog:
     task = Task(
-        dataset=[Sample(id=f"s{i}", input="What is 2 * 3 + 1?", target="7") for i in range(len(responses))],
+        dataset=[Sample(id=i, input="What is 2 * 3 + 1?", target="7") for i in range(len(responses))],
         scorer=[match(numeric=True), *scorers],
         name="sums",
     )
@@ -68,7 +68,7 @@ def test_inspects_frame_of_samples_has_a_column_per_number_where_missing_ones_ar
 def test_each_step_has_a_row_with_what_the_scorer_found(folder: Path) -> None:
     frame = steps_df(folder)
     assert list(frame.columns) == list(COLUMNS)
-    assert list(frame["id"]) == ["s0"] * 3 + ["s1"] * 2 + ["s2"]
+    assert list(frame["id"]) == ["0"] * 3 + ["1"] * 2 + ["2"]
     assert list(frame["step"]) == [0, 1, 2, 0, 1, 0]
     assert list(frame["text"])[:3] == ["2 * 3 = 6", "6 + 1 = 7", "ANSWER: 7"]
     assert list(frame["kind"])[2] == "final_answer"
@@ -123,7 +123,7 @@ def test_a_damaged_score_is_named_by_log_sample_and_scorer(folder: Path) -> None
     (info,) = list_eval_logs(str(folder))
     log = read_eval_log(info)
     del log.samples[0].scores["reasoning"].metadata["steps"][0]["gain"]  # type: ignore[index]
-    with pytest.raises(ValueError, match=r"\.eval, sample 's0', epoch 1, score 'reasoning': not a chain score.*gain"):
+    with pytest.raises(ValueError, match=r"\.eval, sample 0, epoch 1, score 'reasoning': not a chain score.*gain"):
         steps_df(log)
 
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("inspect_ai")
 
 from agent_turns import calls, model_that, says
-from inspect_ai import Epochs, Task, eval_retry, eval_set, task, task_with
+from inspect_ai import Epochs, Task, eval_set, task, task_with
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log
@@ -238,17 +238,14 @@ def test_where_a_number_is_missing_in_every_epoch_the_sample_counts_as_unscored(
     assert (ki.scored_samples, ki.unscored_samples) == (0, 1)
 
 
-def test_the_registered_task_wraps_another_by_its_name_and_a_retry_of_its_log_has_our_scorer_too(
+def test_the_registered_task_wraps_another_by_its_name_and_the_log_names_that_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "my_tasks.py").write_text(TASK_FILE)
     monkeypatch.chdir(tmp_path)
     arguments = {"task": "my_tasks.py@seven", "task_args": {"n": 3}, "scorer": None, "splitter": "lines"}
-    name = registry_info(registered).name
-    (log,) = inspect_eval(name, task_args=arguments, log_dir="logs", display="none")
+    (log,) = inspect_eval(registry_info(registered).name, task_args=arguments, log_dir="logs", display="none")
     assert (log.eval.task, log.eval.task_args) == ("seven", arguments)
-    (again,) = eval_retry(log, log_dir="logs", display="none")
-    for one in (log, again):
-        assert list(columns(one)) == ["match", *COLUMNS]
-        assert one.results is not None
-        assert one.results.total_samples == 3
+    assert list(columns(log)) == ["match", *COLUMNS]
+    assert log.results is not None
+    assert log.results.total_samples == 3

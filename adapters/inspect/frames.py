@@ -59,7 +59,7 @@ def _rows(given: Log) -> Iterator[dict[str, Any]]:
         for sample in samples:
             about = (_native(header.location), header.eval.eval_id, sample.uuid, header.eval.task, header.eval.model)
             for name, chain in _chains(header, sample):
-                which = dict(zip(_WHICH, (*about, sample.id, sample.epoch, name), strict=True))
+                which = dict(zip(_WHICH, (*about, str(sample.id), sample.epoch, name), strict=True))
                 for index, step in enumerate(chain.steps):
                     yield {**which, "step": index, **_numbers(step)}
 
