@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lm_eval.api.group import Group
-from lm_eval.api.metrics import pooled_sample_stderr, unweighted_mean_stderr
 from lm_eval.api.task import Task
 
 from .aggregate import Mean
@@ -93,11 +92,13 @@ def roll_up(
 
 
 def _stderr(stderrs: Sequence[Any], counts: Sequence[int], weight_by_size: bool) -> Any:
+    """lm-eval's own formulas: of the pooled variance, or of the mean of independent means."""
     if not stderrs or NOT_AVAILABLE in stderrs:
         return NOT_AVAILABLE
-    if weight_by_size:
-        return float(pooled_sample_stderr(list(stderrs), list(counts)))
-    return float(unweighted_mean_stderr(list(stderrs)))
+    if not weight_by_size:
+        return math.sqrt(math.fsum(stderr**2 for stderr in stderrs)) / len(stderrs)
+    squares = math.fsum((count - 1) * stderr**2 * count for stderr, count in zip(stderrs, counts, strict=True))
+    return math.sqrt(squares / (sum(counts) - len(counts)) / sum(counts))
 
 
 def _columns(task: Task) -> Sequence[str]:
