@@ -160,17 +160,24 @@ def test_filter_chooses_whose_metrics_are_the_accuracy(tmp_path):
     )
 
 
-def test_function_of_a_task_that_nobody_registered_is_not_run_and_the_prompt_is_read_instead(tmp_path):
-    task = config(
-        "puzzles", SUMS, doc_to_text=first_number, num_fewshot=1, fewshot_split="test", description="Solve.\n\n"
-    )
+@pytest.mark.parametrize("function", [first_number, lambda doc: first_number(doc)], ids=["def", "lambda"])
+def test_function_of_a_task_that_nobody_registered_is_not_run_and_the_prompt_is_read_instead(tmp_path, function):
+    few_shot = {"num_fewshot": 1, "fewshot_split": "test", "description": "Solve.\n\n"}
+    task = config("puzzles", SUMS, doc_to_text=function, **few_shot)
     samples, results = finished(tmp_path, ScriptedLM(SCRIPT), task)
-    assert "def first_number" in results["configs"]["puzzles"]["doc_to_text"]
+    assert "first_number(" in results["configs"]["puzzles"]["doc_to_text"]
     assert score(samples, "--out", tmp_path / "out") == 0
     written = rows(tmp_path / "out")
     assert [row["question"] for row in written] == [f"Puzzle: {row['question']}" for row in SUMS]
     assert [row["answer"] for row in written] == [["7"], ["4"], ["6"]]
     assert "the question was read from the prompt" in written[0]["score"]["notes"][0]
+
+
+def test_template_that_speaks_of_a_lambda_is_a_template(tmp_path):
+    task = config("puzzles", SUMS, doc_to_text="Say it with lambda calculus: {{question}}")
+    samples, _ = finished(tmp_path, ScriptedLM(SCRIPT), task)
+    score(samples, "--out", tmp_path / "out")
+    assert rows(tmp_path / "out")[0]["question"] == f"Say it with lambda calculus: {SUMS[0]['question']}"
 
 
 def test_function_of_a_registered_task_is_looked_up_there(tmp_path):
@@ -194,6 +201,15 @@ def test_function_of_a_registered_task_is_looked_up_there(tmp_path):
     assert written["answer"] == ["2"]
     assert written["subject"] == "math"
     assert written["score"]["notes"] == []
+
+
+def test_results_file_counts_as_input_since_it_says_how_documents_are_read(tmp_path, capsys):
+    samples, _ = finished(tmp_path, ScriptedLM(SCRIPT), config("sums", SUMS))
+    score(samples, "--out", tmp_path / "out")
+    (results,) = samples.parent.glob("results_*.json")
+    results.write_text(results.read_text().replace("Question: {{question}}", "Riddle: {{question}}"))
+    assert score(samples, "--out", tmp_path / "out") == 2
+    assert "inputs[0].results[0]" in capsys.readouterr().err
 
 
 def test_samples_without_their_results_file_are_read_from_prompt_and_target(tmp_path, caplog):

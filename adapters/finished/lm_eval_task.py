@@ -35,7 +35,8 @@ _SANDBOX.filters["regex_replace"] = lm_eval_env.filters["regex_replace"]
 
 _KEYS = ("doc_to_text", "doc_to_target", "doc_to_choice")
 # How lm-eval writes a function into the results file: its source, or what `str` makes of it.
-_FUNCTION = re.compile(r"\s*(?:@|def |async def |class )|<function |functools\.partial\(|\blambda\b[^{}\n]*:")
+_FUNCTION = re.compile(r"\s*(?:@|def |async def |class )|<function |functools\.partial\(")
+_LAMBDA = re.compile(r"\blambda\b[^{}\n]{0,200}:")
 _LONGEST_FIELD = 200_000
 
 
@@ -134,7 +135,6 @@ class DocumentReader:
         dumped = {name: ours[name] for name in TEMPLATES if isinstance(ours.get(name), str)}
         self._given = settings.templates
         templates = {**dumped, **settings.templates}
-        self._notes: list[str] = []
         missing = self._missing(templates)
         self._registered = False
         if missing:
@@ -162,7 +162,12 @@ class DocumentReader:
         except Exception as error:
             if base is not None:
                 raise OptionError(f"--set base={base}: {error}") from error
-            log.warning("task %r: its configuration is not at hand (%.300s); the prompt is read instead", task, error)
+            log.warning(
+                "task %r: how its documents are read is not at hand, and lm-eval cannot say (%.200s); "
+                "the prompt is read instead",
+                task,
+                error,
+            )
             return
         self._registered = True
         for name in _KEYS if not self.config.get("task") else missing:
@@ -255,7 +260,10 @@ def _is_index(target: str, doc: Mapping[str, Any]) -> bool:
 
 
 def _is_function(value: Any) -> bool:
-    return isinstance(value, str) and _FUNCTION.search(value) is not None
+    if not isinstance(value, str):
+        return False
+    # "lambda" may well stand in a question; but then the text is a template, and says where the question goes.
+    return _FUNCTION.search(value) is not None or ("{{" not in value and _LAMBDA.search(value) is not None)
 
 
 def prompt_text(argument: Any) -> str | None:
