@@ -34,6 +34,7 @@ from ...metrics import Trace
 from ...metrics.knowledge.base import Judge
 from ...metrics.knowledge.claim_message import MAX_MESSAGE_CHARACTERS, claim_message
 from ...metrics.knowledge.openai_reply import SCHEMA, BadReply, Finding, read_verdict
+from ...metrics.knowledge.orders import LEFT_OUT, ONLY_ORDERS, without_orders
 from ...metrics.knowledge.parts import Part
 from ...metrics.knowledge.prompts import read_prompt
 from ...metrics.knowledge.types import Claim, Passage, Verdict
@@ -166,6 +167,8 @@ class ModelJudge:
             message = claim_message(claim, passages)
             if not passages:
                 pending.append(None)
+            elif not without_orders(claim.text)[0]:
+                pending.append(ONLY_ORDERS)
             elif seat is None:
                 pending.append("not asked: no sample of Inspect's is waiting for this chain")
             elif len(message) > MAX_MESSAGE_CHARACTERS:
@@ -203,9 +206,8 @@ class ModelJudge:
             finding = outcome.result()
         except Exception as error:  # whatever a provider raises: an outage is no verdict
             return Verdict(claim, None, name, evidence=shown, error=_told(error))
-        return Verdict(
-            claim, finding.label, name, probability=finding.probability, evidence=shown, reason=finding.reason
-        )
+        reason = f"{finding.reason}; {LEFT_OUT}" if without_orders(claim.text)[1] else finding.reason
+        return Verdict(claim, finding.label, name, probability=finding.probability, evidence=shown, reason=reason)
 
     def _resolve(self) -> Model:
         if self._model is None:
