@@ -27,6 +27,7 @@ from inspect_ai.scorer import (
     mean,
     mean_score,
     median_score,
+    mode_score,
     scorer,
     std,
 )
@@ -178,6 +179,11 @@ def test_what_is_not_one_task_is_refused(
         with_reasoning(what, arguments, **NO_LM)
 
 
+def test_a_task_whose_epochs_are_collected_is_refused_before_anything_runs() -> None:
+    with pytest.raises(OptionError, match="reduces epochs by 'collect'"):
+        with_reasoning(made(match(numeric=True), epochs=Epochs(2, "collect")), **NO_LM)
+
+
 def test_a_wrong_option_is_refused_before_the_task_is_made() -> None:
     def never() -> Task:
         raise AssertionError("made")
@@ -214,6 +220,7 @@ def test_what_an_agent_learns_between_attempts_comes_from_the_tasks_own_scorer(t
         pytest.param(mean_score(), 0.5, 2.0, id="mean"),
         pytest.param(median_score(), 0.5, 2.0, id="median"),
         pytest.param(max_score(), 1.0, 3.0, id="max"),
+        pytest.param(mode_score(), 1.0, 3.0, id="mode"),
     ],
 )
 def test_epochs_are_scored_each_and_a_missing_number_is_left_out_of_the_reduced_one(

@@ -34,10 +34,16 @@ def with_reasoning(
         **options: see `Options`.
 
     Raises:
-        OptionError: a wrong option, no such task, more than one, or arguments for a task that is already made.
+        OptionError: a wrong option, no such task, more than one, arguments for a task that is already made, or a task
+            whose epochs are reduced by `collect`, which takes no scores with several values.
     """
     ours = reasoning(**options)
     made = _made(task, dict(task_args or {}))
+    if any(registry_info(reducer).name.endswith("collect") for reducer in made.epochs_reducer or []):
+        # Inspect would end the run with an error after its last sample.
+        raise OptionError(
+            f"with_reasoning: {made.name} reduces epochs by 'collect', which takes no dictionaries of values"
+        )
     others = [scorer for scorer in made.scorer or [] if not _is_ours(scorer)]
     return task_with(copy.copy(made), scorer=[*others, ours])  # a copy, since task_with() changes the task it is given
 
