@@ -1,4 +1,4 @@
-"""The tasks that `stepgauge tasks` lists: found by rules in the installed lm-eval, their gold answers read from rows."""
+"""The tasks that `stepgauge tasks` lists: found by rules in the installed lm-eval, gold answers read from rows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from datasets import Dataset
 from lm_eval.tasks import TaskManager
 from local_hub import add_dataset
+from shipped_yaml import index_shipped_tasks_once
 
 from stepgauge.adapters.cli.main import main
 from stepgauge.adapters.lm_eval.catalogue import chain_tasks, families, matching
@@ -229,7 +230,9 @@ FAMILIES = [
 
 @pytest.fixture(scope="module")
 def manager():
-    return TaskManager()
+    with pytest.MonkeyPatch.context() as patch:
+        index_shipped_tasks_once(patch)
+        return TaskManager()
 
 
 @pytest.fixture(scope="module")
@@ -361,8 +364,25 @@ def test_siblings_are_generative_tasks_over_the_same_data_those_with_a_chain_fir
     assert generative_siblings(index, "no/such-data", {"None"}) is None
 
 
-@pytest.mark.slow
-def test_the_command_lists_families_as_a_table_and_tasks_as_json(capsys):
+def test_the_command_lists_families_as_a_table_and_tasks_as_json(capsys, monkeypatch):
+    index_shipped_tasks_once(monkeypatch)
+    assert main(["tasks", "mmlu_pro"]) == 0
+    [heading, *lines] = capsys.readouterr().out.splitlines()
+    assert heading.split() == [
+        "family",
+        "tasks",
+        "in",
+        "groups",
+        "and",
+        "tags",
+        "gold",
+        "answer",
+        "from",
+        "chain",
+        "known",
+        "by",
+    ]
+    assert [line.split()[:3] for line in lines if line.startswith("mmlu_pro_*")] == [["mmlu_pro_*", "14", "mmlu_pro"]]
     assert main(["tasks", "gsm8k_platinum*", "--all", "--json"]) == 0
     tasks = json.loads(capsys.readouterr().out)
     assert {task["task"] for task in tasks} >= {"gsm8k_platinum", "gsm8k_platinum_cot"}
