@@ -95,34 +95,65 @@ def test_make_targets_exist_and_the_pip_lines_are_the_makefiles():
         assert f"$(PIP) {wanted}\n" in makefile
 
 
+MODEL = next(line for line in SHELL if line.startswith("MODEL="))
+
+
+def stepgauge(command: str) -> str:
+    (line,) = (line for line in SHELL if line.startswith(f"stepgauge {command}"))
+    return line
+
+
+@pytest.fixture(scope="module")
+def existing_table(run) -> str:
+    return run(f"{MODEL}\n{next(line for line in by_tool('lm-eval') if 'my_task' in line)}")
+
+
+@pytest.fixture(scope="module")
+def inspect_panels(run) -> tuple[str, str]:
+    """What Inspect prints while running and afterwards."""
+    evaluate, score = (line for line in by_tool("inspect") if "logs" in line)
+    return run(f"{MODEL}\n{evaluate}"), run(score)
+
+
 @pytest.mark.slow
-def test_existing_config_recipe_for_lm_eval(run):
-    model = next(line for line in SHELL if line.startswith("MODEL="))
-    existing = next(line for line in by_tool("lm-eval") if "my_task" in line)
-    table = run(f"{model}\n{existing}")
+def test_existing_config_recipe_for_lm_eval(run, existing_table):
+    table = existing_table
     assert re.search(r"\|my_task\b.*exact_match", table)
     for metric in ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"):
         assert re.search(rf"\|reasoning *\| *\d+\|{metric} *\|", table), metric
-    show = next(line for line in by_tool("stepgauge") if "show" in line)
-    assert "(question alone)" in run(show)
+    assert "(question alone)" in run(stepgauge("show"))
 
 
 @pytest.mark.slow
-def test_inspect_recipe_scores_while_running_and_afterwards(run):
-    model = next(line for line in SHELL if line.startswith("MODEL="))
-    evaluate, score = (line for line in by_tool("inspect") if "logs" in line)
-    panel = run(f"{model}\n{evaluate}")
+def test_lm_evals_command_with_stepgauge_in_front_shows_reasoning_beside_accuracy(run):
+    table = run(f"{MODEL}\n{stepgauge('lm-eval run')}")
+    assert re.search(r"\|gsm8k_cot\b.*exact_match", table)
+    assert re.search(r"\|reasoning *\| *\d+\|infogain_nats *\|", table)
+
+
+@pytest.mark.slow
+def test_inspect_recipe_scores_while_running_and_afterwards(inspect_panels):
+    panel, appended = inspect_panels
     assert "accuracy" in panel
     assert "infogain_nats" in panel
-    appended = run(score)
     assert appended.count("infogain_nats") > panel.count("infogain_nats")
 
 
 @pytest.mark.slow
+def test_finished_runs_of_both_frameworks_are_scored_from_their_files(run, folder, existing_table, inspect_panels):
+    assert existing_table
+    assert inspect_panels
+    printed = run(stepgauge("score"))
+    assert "my_task" in printed
+    rows = [json.loads(line) for line in (folder / "scores" / "scores.jsonl").read_text().splitlines()]
+    assert [row["task"] for row in rows] == ["my_task"] * 2 + ["stepgauge/demo"] * 2
+    assert all(row["score"]["metrics"]["infogain_nats"] is not None for row in rows)
+
+
+@pytest.mark.slow
 def test_leaderboard_recipe_in_both_frameworks(run):
-    model = next(line for line in SHELL if line.startswith("MODEL="))
     for line in (line for line in by_tool("lm-eval") + by_tool("inspect") if "gsm8k" in line):
-        printed = run(f"{model}\n{line}")
+        printed = run(f"{MODEL}\n{line}")
         assert "infogain_nats" in printed
         assert "gsm8k" in printed
 
@@ -135,7 +166,12 @@ def test_python_example_runs(run, code):
 
 
 def test_plugins_command_runs(run):
-    assert "infogain_nats" in run("stepgauge plugins")
+    assert "infogain_nats" in run(stepgauge("plugins"))
+
+
+@pytest.mark.slow
+def test_tasks_command_lists_what_lm_eval_ships(run):
+    assert re.search(r"^gsm8k\S* +\d+ ", run(stepgauge("tasks")), re.MULTILINE)
 
 
 def test_yaml_that_extends_a_shipped_task_finds_it(folder):
