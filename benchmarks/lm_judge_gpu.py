@@ -8,8 +8,8 @@ in `--folder`, where a second run finds it): the work is that of the real one, t
 downloaded and no data is needed: claims and passages are sentences and texts of the embedded corpus, and the tokenizer
 (byte-level BPE) is trained on it.
 
-`lm` goes through the judge: the token trie, even batches, and with `calibrate=claim`, the default, one shorter pass
-per claim for the LM's leaning. `generate` is given the same prompts, a call each, and writes 1 to 4 tokens.
+`lm` goes through the judge: the token trie and even batches; with `calibrate=claim` there is a second, shorter prompt
+for each claim. `generate` is given the same prompts, a call each, and writes 1 to 4 tokens.
 """
 
 from __future__ import annotations
@@ -204,8 +204,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         tokens = sum(len(tokenizer(prompt)["input_ids"]) for prompt in prompts) / len(prompts)
         generate(model, tokenizer, prompts[:2], max(NEW_TOKENS))
         runs: dict[str, Callable[[], object]] = {
-            "lm, calibrate=claim": lambda: make().judge(claims, evidence),
-            "lm, calibrate=none": lambda: make(calibrate="none").judge(claims, evidence),
+            "lm, calibrate=run": lambda: make(calibrate="run").judge(claims, evidence),
+            "lm, calibrate=claim": lambda: make(calibrate="claim").judge(claims, evidence),
             **{f"generate, {n} new": partial(generate, model, tokenizer, prompts, n) for n in NEW_TOKENS},
         }
         seconds = {name: timed(run, device) for name, run in runs.items()}
