@@ -6,8 +6,8 @@ import csv
 import importlib
 import itertools
 import json
-import os
 import math
+import os
 import random
 import re
 import sys
