@@ -130,6 +130,7 @@ def test_missing_numbers_are_left_out_of_the_mean_counted_and_explained(caplog):
     with caplog.at_level(logging.INFO, logger="lm_eval.stepgauge"):
         logging.getLogger("lm_eval").propagate = True
         results = evaluate(ScriptedLM(script), config([APPLES, no_gold]))
+    messages = [record.message for record in caplog.records]
     got = rows(results, "sums", "reasoning")
     alone = rows(evaluate(ScriptedLM(CHAINS), config([APPLES])), "sums", "reasoning")
     assert got["n_unscored"] == 1
@@ -139,7 +140,7 @@ def test_missing_numbers_are_left_out_of_the_mean_counted_and_explained(caplog):
     _, unscored = samples(results)
     assert math.isnan(unscored["infogain"])
     assert "n_unscored" in unscored["metrics"]
-    [line] = [record.message for record in caplog.records if record.message.startswith("[sums] infogain of")]
+    [line] = [message for message in messages if message.startswith("[sums] infogain of")]
     assert line == (
         "[sums] infogain of 1 of 2 chains | infogain, infogain_nats missing 1: 1 x no gold answer in the document"
     )
