@@ -294,5 +294,5 @@ def test_show_takes_the_folder_of_a_scored_lm_eval_run(tmp_path, capsys):
     samples, _ = finished(tmp_path, ScriptedLM(SCRIPT), config("sums", SUMS))
     score(samples, "--out", tmp_path / "out")
     capsys.readouterr()
-    assert main(["show", str(tmp_path / "out"), "--id", "sums/1"]) == 0
+    assert main(["show", str(tmp_path / "out"), "--id", "sums/1", "--width", "120"]) == 0
     assert "That leaves 9 - 5 = 4." in capsys.readouterr().out
