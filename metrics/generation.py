@@ -6,7 +6,6 @@ is what its LM is worth.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 
 from .engine import Engine, free_memory, is_out_of_memory
 from .errors import ScorerError
+from .generation_package import INSTALL, PACKAGE, can_generate
 from .likelihood import Unscored
 from .tokens import scalar_text
 
@@ -26,18 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PACKAGE = "llguidance"
-INSTALL = "pip install 'stepgauge[generation]'"
 # A batch's logits, and the mask over them.
 _LOGIT_ELEMENTS = 1 << 24
 # After the prompts, a pass holds one token a row: on a CPU, whose budget is small, more rows cost little more time.
 _TOKENS_PER_BUDGET = 8
 _CPU_TOKENS = 16_384
-
-
-def can_generate() -> bool:
-    """Whether the package that constrains generation is installed."""
-    return importlib.util.find_spec(PACKAGE) is not None
 
 
 class JsonGenerator:

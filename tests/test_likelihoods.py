@@ -239,6 +239,7 @@ def real(shared_data):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # one plain forward pass per prefix, on one core in CI
 def test_200_real_chains_give_the_naive_numbers_under_smollm2(real, smollm2):
     scores = smollm2.score(real)
     assert all(not score.missing.get("infogain_nats") for score in scores)

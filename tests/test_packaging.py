@@ -102,6 +102,7 @@ def test_extras_are_those_the_readme_names():
         "inspect",
         "openai",
         "retrieval",
+        "generation",
         "all",
         "dev",
     }

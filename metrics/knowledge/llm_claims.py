@@ -17,7 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..errors import ScorerError
-from ..generation import INSTALL, PACKAGE, can_generate
+from ..generation_package import INSTALL, PACKAGE, can_generate
 from ..likelihood import LikelihoodBackend, Unscored
 from ..trace import Step, Trace
 from .base import ClaimExtractor, Surroundings
