@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...metrics import Trace
+from ...metrics.comparison.record import question_hash
 
 
 class Unreadable(Exception):
@@ -60,8 +59,7 @@ class Entry:
     @property
     def question_hash(self) -> str:
         """Hex digest of the question alone, white space collapsed: pairs chains of different runs."""
-        text = json.dumps(" ".join(self.trace.question.split()))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return question_hash(self.trace.question)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""What a comparison sees of one model's finished run: a `Run` with a `Record` per chain."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..score import ChainScore
+
+
+@dataclass(frozen=True)
+class Record:
+    """One scored chain of one model.
+
+    Attributes:
+        task: the task's name, as the run has it; "" where it has none.
+        question: what the model was asked.
+        question_hash: hash of the question's text alone, white space collapsed (`question_hash` below).
+        score: steps, numbers, reasons for missing ones, provenance.
+        accuracy: the run's own metrics of this chain by name; empty where it has none.
+        doc_id: the document's id in its task, or None.
+        subject: category within the task, or None.
+        answer: the gold answers.
+        model_answer: what the model answered, where the run says.
+        truncated: whether the response was cut off by a length limit; None where the run does not say.
+        where: file and row, for error messages.
+    """
+
+    task: str
+    question: str
+    question_hash: str
+    score: ChainScore
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+    doc_id: str | None = None
+    subject: str | None = None
+    answer: Sequence[str] = ()
+    model_answer: str | None = None
+    truncated: bool | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The scored chains of one model, from one or several files.
+
+    Attributes:
+        name: how the model is called in tables; unique among the runs compared.
+        records: in the order of the files; repeats of a question are records of their own.
+        source: the path that was given.
+        notes: what a reader should know about how it was read (rows left out, a filter chosen, …).
+    """
+
+    name: str
+    records: Sequence[Record]
+    source: str = ""
+    notes: Sequence[str] = ()
+
+
+def question_hash(question: str) -> str:
+    """Hex digest of a question's text alone, white space collapsed: pairs chains of different runs."""
+    return hashlib.sha256(json.dumps(" ".join(question.split())).encode()).hexdigest()[:16]
