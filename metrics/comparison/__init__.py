@@ -1,1 +1,18 @@
 """Two models' scored chains compared: paired by question, with intervals, tests and a verdict."""
+
+from .compare import NotComparable, Settings, compare_runs
+from .record import Record, Run, question_hash
+from .results import Comparison, Row, TaskComparison, Verdict
+
+__all__ = [
+    "Comparison",
+    "NotComparable",
+    "Record",
+    "Row",
+    "Run",
+    "Settings",
+    "TaskComparison",
+    "Verdict",
+    "compare_runs",
+    "question_hash",
+]

@@ -1,0 +1,93 @@
+"""Compare scored runs question by question: did accuracy rise while reasoning fell?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+
+from ...metrics.comparison import Comparison
+from ...metrics.comparison.render import markdown, print_comparison
+from ...metrics.comparison.results import VerdictName
+from ...metrics.suggest import unknown_name
+from . import comparison_options
+from .errors import UserError
+
+FAILED = 3  # the exit code of --fail-on
+_VERDICTS = get_args(VerdictName)
+_WIDE = 140
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="[NAME=]PATH[::MODEL]; the first is the base")
+    comparison_options.add_arguments(parser)
+    parser.add_argument("--format", choices=("table", "markdown", "json"), default="table", help="what is printed")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write comparison.json and comparison.md there")
+    parser.add_argument("--width", type=int, help="columns (default: the terminal's)")
+    parser.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="VERDICT",
+        help=f"exit with code {FAILED} if a task or the whole gets it: {', '.join(_VERDICTS)}; commas or repeated",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    unwanted = _verdicts(args.fail_on)
+    comparison_options.settings(args)  # says what is wrong before files are read
+    runs = comparison_options.read_runs(args)
+    if len(runs) < 2:
+        raise UserError(f"two or more runs are needed, {args.runs[0]} holds one ({runs[0].name if runs else 'none'})")
+    comparisons = comparison_options.compare_all(runs, args)
+    if args.out is not None:
+        _write(args.out, comparisons)
+    if args.format == "json":
+        print(_json(comparisons))
+    elif args.format == "markdown":
+        print(markdown(comparisons))
+    else:
+        # Off a terminal a table is as wide as it needs to be readable.
+        width = args.width or (None if sys.stdout.isatty() else _WIDE)
+        console = Console(width=width, highlight=False)
+        for note in dict.fromkeys(f"{one.name}: {note}" for one in runs for note in one.notes):
+            console.print(note, markup=False)
+        for index, comparison in enumerate(comparisons):
+            if index:
+                console.print()
+            print_comparison(comparison, console)
+    found = [
+        f"{comparison.tuned}, {task.task or 'overall'}: {task.verdict.name}"
+        for comparison in comparisons
+        for task in comparison.all
+        if task.verdict.name in unwanted
+    ]
+    for line in found:
+        print(f"stepgauge: --fail-on: {line}", file=sys.stderr)
+    return FAILED if found else 0
+
+
+def _verdicts(given: Sequence[str]) -> set[str]:
+    names = [name.strip() for one in given for name in one.split(",")]
+    for name in names:
+        if name not in _VERDICTS:
+            raise UserError(f"--fail-on: {unknown_name('verdict', name, _VERDICTS)}")
+    return set(names)
+
+
+def _json(comparisons: Sequence[Comparison]) -> str:
+    return json.dumps([comparison.to_dict() for comparison in comparisons], indent=1, allow_nan=False)
+
+
+def _write(folder: Path, comparisons: Sequence[Comparison]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "comparison.json").write_text(_json(comparisons) + "\n", encoding="utf-8")
+        (folder / "comparison.md").write_text(markdown(comparisons), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--out {folder}: {error}") from error

@@ -1,0 +1,94 @@
+"""Options that `stepgauge compare` and `stepgauge report` share, and the comparisons they ask for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ...metrics.comparison import Comparison, NotComparable, Run, Settings, compare_runs
+from ...metrics.comparison.compare import DECIDING
+from ...metrics.suggest import unknown_name
+from ..finished.options import OptionError
+from .errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", metavar="NAME", help="which of the runs is the base (default: the first)")
+    parser.add_argument(
+        "--by", choices=("task", "subject"), default="task", help="a table per task (default) or subject"
+    )
+    parser.add_argument("--where", action="append", default=[], metavar="FIELD=VALUE", help="only such chains")
+    parser.add_argument(
+        "--pair-by", choices=("auto", "id", "question"), default="auto", help="what makes two chains a pair"
+    )
+    parser.add_argument("--accuracy", metavar="NAME", help="the run's metric that counts (default: the first of both)")
+    parser.add_argument(
+        "--reasoning",
+        action="append",
+        metavar="MEASURE",
+        help=f"a measure that decides about reasoning (default: {', '.join(DECIDING)})",
+    )
+    parser.add_argument("--alpha", type=float, default=0.05, help="significance level (default 0.05)")
+    parser.add_argument("--power", type=float, default=0.8, help="power wanted (default 0.8)")
+    parser.add_argument(
+        "--smallest-accuracy", type=float, default=0.05, metavar="X", help="difference that matters (default 0.05)"
+    )
+    parser.add_argument(
+        "--smallest-reasoning", type=float, default=0.2, metavar="SD", help="likewise, in SDs of base (default 0.2)"
+    )
+    parser.add_argument("--resamples", type=int, default=9999, metavar="N", help="bootstrap and permutations (9999)")
+    parser.add_argument("--seed", type=int, default=0, help="of the resampling (default 0)")
+    parser.add_argument("--force", action="store_true", help="compare though scorer or template differ")
+
+
+def settings(args: argparse.Namespace) -> Settings:
+    """Raises UserError for a number out of range."""
+    for name, low, high in (
+        ("alpha", 0, 1),
+        ("power", 0, 1),
+        ("smallest_accuracy", 0, 1),
+        ("smallest_reasoning", 0, 99),
+    ):
+        value = getattr(args, name)
+        if not low < value < high:
+            raise UserError(f"--{name.replace('_', '-')} {value}: expected a number between {low} and {high}")
+    if args.resamples < 99:
+        raise UserError(f"--resamples {args.resamples}: expected 99 or more")
+    return Settings(
+        by=args.by,
+        pair_by=args.pair_by,
+        accuracy=args.accuracy,
+        deciding=tuple(args.reasoning or DECIDING),
+        alpha=args.alpha,
+        power=args.power,
+        smallest_accuracy=args.smallest_accuracy,
+        smallest_reasoning=args.smallest_reasoning,
+        resamples=args.resamples,
+        seed=args.seed,
+        force=args.force,
+    )
+
+
+def read_runs(args: argparse.Namespace) -> list[Run]:
+    """The runs named on the command line, the base first. Raises UserError."""
+    from ..runs.load import load_runs
+
+    try:
+        runs = load_runs(args.runs, where=args.where)
+    except OptionError as error:
+        raise UserError(str(error)) from error
+    if args.base is None:
+        return runs
+    names = [run.name for run in runs]
+    if args.base not in names:
+        raise UserError(f"--base: {unknown_name('run', args.base, names)}")
+    return sorted(runs, key=lambda run: run.name != args.base)
+
+
+def compare_all(runs: Sequence[Run], args: argparse.Namespace) -> list[Comparison]:
+    """Each run against the first. Raises UserError."""
+    chosen = settings(args)
+    try:
+        return [compare_runs(runs[0], run, chosen) for run in runs[1:]]
+    except NotComparable as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,267 @@
+"""Compares a tuned run with a base run: `compare_runs`."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from ..missing import Missing
+from ..suggest import unknown_name
+from .cautions import cautions
+from .measures import CONFOUNDERS, OUTCOMES, SAME_LENGTH, Measure, accuracy
+from .pairs import By, Pair, Pairing, by_subject, pair_runs
+from .record import Record, Run
+from .results import Comparison, Row, TaskComparison
+from .scorers import check_scorers, scorer_name
+from .statistics import clustered, holm, interval, permutation_p, questions_needed
+from .verdict import decide
+
+DECIDING = ("infogain_same_length", "infogain_nats", "ki")
+_EQUAL = 1e-12
+
+
+class NotComparable(ValueError):
+    """The runs cannot be compared: different scorers, no question in both, an unknown name."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a comparison is made.
+
+    Attributes:
+        by: a table per `task` or per `subject` within the tasks.
+        pair_by: as in `pair_runs`.
+        accuracy: the run's metric that counts as accuracy; None takes the first that both runs have.
+        deciding: the outcome measures that stand for reasoning in the verdict.
+        alpha: significance level of each verdict's tests, after Holm's correction.
+        power: the power wanted for the smallest differences.
+        smallest_accuracy: the smallest difference in accuracy that matters.
+        smallest_reasoning: the same for the deciding measures, in standard deviations of the base run's questions.
+        resamples, seed: of bootstrap and permutations.
+        force: compare though scorer or prompt template differ.
+    """
+
+    by: Literal["task", "subject"] = "task"
+    pair_by: By = "auto"
+    accuracy: str | None = None
+    deciding: Sequence[str] = DECIDING
+    alpha: float = 0.05
+    power: float = 0.8
+    smallest_accuracy: float = 0.05
+    smallest_reasoning: float = 0.2
+    resamples: int = 9999
+    seed: int = 0
+    force: bool = False
+
+
+def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Comparison:
+    """Compare two runs question by question.
+
+    Raises:
+        NotComparable: the runs were made with different scorers, share no question, or an option names nothing known;
+            the message says which.
+    """
+    settings = settings or Settings()
+    known = [measure.key for measure in OUTCOMES]
+    for name in settings.deciding:
+        if name not in known:
+            raise NotComparable(unknown_name("measure", name, known))
+    notes = check_scorers(base, tuned, force=settings.force, error=NotComparable)
+    if settings.by == "subject":
+        base, tuned = by_subject(base), by_subject(tuned)
+    pairing = pair_runs(base, tuned, settings.pair_by)
+    if not pairing.pairs:
+        raise NotComparable(_nothing_in_common(base, tuned))
+    name = _accuracy_name(base, tuned, settings.accuracy)
+    measures = [*([Measure("accuracy", f"accuracy ({name})", "share", accuracy(name))] if name else []), *OUTCOMES]
+    measures += CONFOUNDERS
+    tasks = list(dict.fromkeys(pair.task for pair in pairing.pairs))
+    compared = [_task(task, pairing, measures, settings) for task in tasks]
+    return Comparison(
+        base=base.name,
+        tuned=tuned.name,
+        accuracy_name=name,
+        scorer=scorer_name(base),
+        paired_by=pairing.by,
+        tasks=compared,
+        overall=_task(None, pairing, measures, settings) if len(tasks) > 1 else None,
+        notes=[*notes, *_pairing_notes(pairing, base, tuned)],
+        settings=asdict(settings),
+    )
+
+
+def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], settings: Settings) -> TaskComparison:
+    pairs = [pair for pair in pairing.pairs if task is None or pair.task == task]
+    rows = [_row(measure, pairs, settings) for measure in measures]
+    outcomes = [row for row in rows if row.role == "outcome"]
+    corrected = holm([row.p for row in outcomes])
+    tested = sum(not math.isnan(p) for p in corrected)
+    done = {row.measure: replace(row, p_holm=p) for row, p in zip(outcomes, corrected, strict=True)}
+    for key in ("accuracy", *settings.deciding):
+        if key in done:
+            done[key] = _with_power(done[key], pairs, measures, settings, tested)
+    acc, deciding = done.get("accuracy"), [done[key] for key in settings.deciding]
+    rows = [done.get(row.measure, row) for row in rows]
+
+    def left_out(counts: Mapping[str, int]) -> int:
+        return sum(counts.values()) if task is None else counts.get(task, 0)
+
+    return TaskComparison(
+        task=task,
+        n_pairs=len(pairs),
+        only_base=left_out(pairing.only_base),
+        only_tuned=left_out(pairing.only_tuned),
+        rows=rows,
+        verdict=decide(acc, deciding, alpha=settings.alpha),
+        notes=cautions({row.measure: row for row in rows}, values_of(pairs, _named("infogain", measures))[:2]),
+    )
+
+
+def _named(key: str, measures: Sequence[Measure]) -> Measure:
+    return next(measure for measure in measures if measure.key == key)
+
+
+def _row(measure: Measure, pairs: Sequence[Pair], settings: Settings) -> Row:
+    base, tuned, clusters, missing = values_of(pairs, measure)
+    row = Row(
+        measure=measure.key,
+        label=measure.label,
+        unit=measure.unit,
+        role=measure.role,
+        higher_is_better=measure.higher_is_better,
+        n=len(base),
+        n_clusters=len(set(clusters)),
+        missing=missing,
+    )
+    if not base:
+        return row
+    data = clustered([after - before for before, after in zip(base, tuned, strict=True)], clusters)
+    low, high = interval(data, resamples=settings.resamples, seed=settings.seed)
+    mean, after = math.fsum(base) / len(base), math.fsum(tuned) / len(tuned)
+    # Equal values summed in another order differ in the last bits, which is no difference.
+    difference = 0.0 if abs(data.mean) <= _EQUAL * max(abs(mean), abs(after)) else data.mean
+    tested = measure.role == "outcome"
+    return replace(
+        row,
+        base=mean,
+        tuned=after,
+        difference=difference,
+        low=low,
+        high=high,
+        relative=difference / abs(mean) if mean else math.nan,
+        p=permutation_p(data, resamples=settings.resamples, seed=settings.seed) if tested else math.nan,
+        sd=data.sd,
+    )
+
+
+def _with_power(row: Row, pairs: Sequence[Pair], measures: Sequence[Measure], settings: Settings, tested: int) -> Row:
+    """The row with the smallest difference that matters and the questions needed to see it.
+
+    The level is alpha over the number of tests, the strictest that Holm's correction can ask.
+    """
+    base, tuned, clusters, _ = values_of(pairs, _named(row.measure, measures))
+    if len(base) < 2:
+        return row
+    share = row.measure == "accuracy" and all(0 <= value <= 1 for value in (*base, *tuned))
+    smallest = settings.smallest_accuracy if share else settings.smallest_reasoning * _sd(base)
+    data = clustered([after - before for before, after in zip(base, tuned, strict=True)], clusters)
+    needed = questions_needed(data, smallest, alpha=settings.alpha / max(1, tested), power=settings.power)
+    return replace(row, smallest=smallest if smallest > 0 else math.nan, needed=needed)
+
+
+def values_of(pairs: Sequence[Pair], measure: Measure) -> tuple[list[float], list[float], list[str], Mapping[str, int]]:
+    """A measure over the pairs that have it in both runs: base's values, tuned's, clusters, and why others lack it.
+
+    A question's value is the mean over its repeats that have the number.
+    """
+    base: list[float] = []
+    tuned: list[float] = []
+    clusters: list[str] = []
+    missing: Counter[str] = Counter()
+    for pair in pairs:
+        steps = _common_steps(pair) if measure is SAME_LENGTH else None
+        try:
+            before, after = _mean(pair.base, measure, steps), _mean(pair.tuned, measure, steps)
+        except Missing as reason:
+            missing[reason.reason] += 1
+            continue
+        base.append(before)
+        tuned.append(after)
+        clusters.append(pair.cluster)
+    return base, tuned, clusters, dict(missing)
+
+
+def _mean(records: Sequence[Record], measure: Measure, steps: float | None) -> float:
+    values: list[float] = []
+    why = "no chain"
+    for record in records:
+        try:
+            value = measure.compute(record)
+        except Missing as reason:
+            why = reason.reason
+            continue
+        values.append(value if steps is None else value * record.score.n_steps / steps)
+    if not values:
+        raise Missing(why)
+    return math.fsum(values) / len(values)
+
+
+def _common_steps(pair: Pair) -> float:
+    """The mean length of both sides, which `infogain_same_length` divides both drops of perplexity by."""
+    sides = [sum(one.score.n_steps for one in side) / len(side) for side in (pair.base, pair.tuned)]
+    return sum(sides) / 2
+
+
+def _sd(values: Sequence[float]) -> float:
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def _accuracy_name(base: Run, tuned: Run, wanted: str | None) -> str | None:
+    """The accuracy metric to compare. Raises NotComparable for a name that a run lacks."""
+    left, right = (dict.fromkeys(name for one in run.records for name in one.accuracy) for run in (base, tuned))
+    both = [name for name in left if name in right]
+    if wanted is None:
+        return both[0] if both else None
+    if wanted not in both:
+        raise NotComparable(unknown_name("accuracy metric of both runs", wanted, both))
+    return wanted
+
+
+def _nothing_in_common(base: Run, tuned: Run) -> str:
+    def about(run: Run) -> str:
+        tasks = sorted({record.task for record in run.records})
+        return f"{run.name} ({len(run.records):,} chains of {', '.join(tasks)[:120] or 'no task'})"
+
+    return f"no question is in both runs: {about(base)} and {about(tuned)}"
+
+
+def _pairing_notes(pairing: Pairing, base: Run, tuned: Run) -> list[str]:
+    notes = []
+    n = len(pairing.pairs)
+    if pairing.unpaired:
+        left, right = sum(pairing.only_base.values()), sum(pairing.only_tuned.values())
+        shares = ", ".join(
+            f"{count:,} of {count + n:,} questions ({count / (count + n):.0%}) only in {run.name}"
+            for count, run in ((left, base), (right, tuned))
+            if count
+        )
+        notes.append(f"left out: {shares}")
+    if pairing.other_text:
+        notes.append(
+            f"{pairing.other_text:,} document ids are in both runs with another question text, so they were not "
+            "paired by id (--pair-by id pairs them)"
+        )
+    if pairing.across_tasks:
+        notes.append("the runs share no task name; questions were paired by their text alone")
+    for name, most in pairing.repeats.items():
+        notes.append(f"{name}: up to {most} chains a question, averaged per question")
+    return notes
+
+
+def summary(comparison: Comparison) -> dict[str, Any]:
+    """{task: verdict's name}, overall under ""."""
+    return {task.task or "": task.verdict.name for task in comparison.all}

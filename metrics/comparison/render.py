@@ -1,0 +1,171 @@
+"""A comparison for people: tables for a terminal, and the same as Markdown."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..render import printable
+from .results import Comparison, Row, TaskComparison
+
+HEADERS = ("measure", "unit", "{base}", "{tuned}", "difference", "95 % interval", "relative", "p", "p (Holm)", "n")
+_STYLES = {"trap": "bold red", "regression": "red", "gain": "green", "underpowered": "yellow", "no change": ""}
+_MINUS = "−"
+NONE = "–"
+_INTERVAL = re.compile(r"\[[-+−0-9.,e ]+\]")
+
+
+def number(value: float, digits: int = 3, *, sign: bool = False) -> str:
+    """A number with about `digits` significant digits and no exponent up to a million; a dash for nan."""
+    if math.isnan(value):
+        return NONE
+    if not value:
+        return "0"
+    if not 1e-4 <= abs(value) < 1e7:
+        text = f"{value:{'+' if sign else ''}.{digits - 1}e}"
+    else:
+        size = math.floor(math.log10(abs(value)))
+        places = min(4, max(0, digits - 1 - size))
+        text = f"{value:{'+' if sign else ''},.{places}f}"
+    return text.replace("-", _MINUS)
+
+
+def percent(value: float) -> str:
+    """A relative change: +12 %, −39 %; a dash for nan."""
+    if math.isnan(value):
+        return NONE
+    if abs(value) < 0.005:
+        return "0 %"
+    return f"{value:+,.0%}".replace("%", " %").replace("-", _MINUS)
+
+
+def p_value(value: float) -> str:
+    return NONE if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def cells(row: Row) -> list[str]:
+    """The row's cells, in the order of `HEADERS`."""
+    interval = NONE if math.isnan(row.low) else f"[{number(row.low, sign=True)}, {number(row.high, sign=True)}]"
+    return [
+        row.label,
+        row.unit,
+        number(row.base),
+        number(row.tuned),
+        number(row.difference, sign=True),
+        interval,
+        percent(row.relative),
+        p_value(row.p),
+        p_value(row.p_holm),
+        f"{row.n:,}",
+    ]
+
+
+def heading(task: TaskComparison, comparison: Comparison) -> str:
+    """`math: 150 questions in both, 3 only in base`."""
+    name = "overall" if task.task is None else task.task or "(no task name)"
+    left_out = [
+        f"{count:,} only in {run}"
+        for count, run in ((task.only_base, comparison.base), (task.only_tuned, comparison.tuned))
+        if count
+    ]
+    return printable(", ".join([f"{name}: {task.n_pairs:,} questions in both", *left_out]))
+
+
+def missing(rows: Iterable[Row]) -> list[str]:
+    """Why rows rest on fewer questions than were paired: one line per set of reasons, with the measures it hits."""
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        if row.missing:
+            reasons = "; ".join(f"{count:,} × {printable(reason)}" for reason, count in sorted(row.missing.items()))
+            by_reason.setdefault(reasons, []).append(row.label)
+    return [f"{', '.join(labels)}: missing for {reasons}" for reasons, labels in by_reason.items()]
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Title, a table with a verdict per task, and what all verdicts are."""
+    console.print(Text(_title(comparison), style="bold"))
+    for line in _about(comparison):
+        console.print(Text(line))
+    for task in comparison.all:
+        console.print()
+        console.print(_table(task, comparison))
+        console.print(Text.assemble(("verdict: ", "bold"), _verdict(task)))
+        for note in (*task.notes, *missing(task.rows)):
+            console.print(Text(f"• {note}"))
+    if len(comparison.all) > 1:
+        console.print()
+        console.print(Text("verdicts", style="bold"))
+        for task in comparison.all:
+            name = "overall" if task.task is None else printable(task.task)
+            console.print(
+                Text.assemble(f"{name} ({task.n_pairs:,}): ", (task.verdict.name, _STYLES[task.verdict.name]))
+            )
+
+
+def markdown(comparisons: Sequence[Comparison]) -> str:
+    """The same as a Markdown document."""
+    out: list[str] = []
+    for comparison in comparisons:
+        out += [f"# {_escape(_title(comparison))}", ""]
+        out += [f"- {_escape(line)}" for line in _about(comparison)]
+        for task in comparison.all:
+            out += ["", f"## {_escape(heading(task, comparison))}", ""]
+            out += [f"**Verdict: {task.verdict.name}.** {_escape(task.verdict.why)}.", ""]
+            header = _headers(comparison)
+            out += [_line(header), _line(["---", "---", *["---:"] * (len(header) - 2)])]
+            out += [_line(cells(row)) for row in task.rows if row.role == "outcome"]
+            out.append(_line(["*confounders*", *[""] * (len(header) - 1)]))
+            out += [_line(cells(row)) for row in task.rows if row.role == "confounder"]
+            notes = [*task.notes, *missing(task.rows)]
+            out += ["", *(f"- {_escape(note)}" for note in notes)] if notes else []
+        out.append("")
+    return "\n".join(out)
+
+
+def _title(comparison: Comparison) -> str:
+    return printable(f"{comparison.tuned} against {comparison.base}")
+
+
+def _about(comparison: Comparison) -> list[str]:
+    paired = ", ".join(f"{count:,} by {way}" for way, count in comparison.paired_by.items())
+    return [printable(line) for line in (f"scorer: {comparison.scorer}", f"paired: {paired}", *comparison.notes)]
+
+
+def _verdict(task: TaskComparison) -> Text:
+    return Text.assemble((task.verdict.name, _STYLES[task.verdict.name]), f": {printable(task.verdict.why)}")
+
+
+def _headers(comparison: Comparison) -> list[str]:
+    return [printable(name.format(base=comparison.base, tuned=comparison.tuned)) for name in HEADERS]
+
+
+def _table(task: TaskComparison, comparison: Comparison) -> Table:
+    table = Table(title=Text(heading(task, comparison)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(_headers(comparison)):
+        left = index < 2
+        table.add_column(Text(name), justify="left" if left else "right", overflow="fold", no_wrap=index not in (2, 3))
+    outcomes = [row for row in task.rows if row.role == "outcome"]
+    for row in task.rows:
+        table.add_row(*(Text(cell) for cell in cells(row)), end_section=row is outcomes[-1])
+    return table
+
+
+def _line(values: Sequence[str]) -> str:
+    return "| " + " | ".join(_cell(value) for value in values) + " |"
+
+
+def _cell(value: str) -> str:
+    """Intervals are no links, so a cell of ours keeps its brackets."""
+    return value if _INTERVAL.fullmatch(value) else _escape(value).replace("|", "\\|")
+
+
+def _escape(text: str) -> str:
+    """Names and reasons come from files: what Markdown or HTML would act on is made plain text."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{char}" if char in "\\[]!" else char for char in text)

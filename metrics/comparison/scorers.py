@@ -1,0 +1,82 @@
+"""Two runs can be compared only if one scoring LM read both: log-likelihoods of different LMs have no common scale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from .record import Run
+
+# What changes the meaning of the numbers; a difference is refused.
+_DECISIVE = ("scorer", "revision", "architecture", "template", "variant")
+# What may shift them; a difference is told.
+_TOLD = ("dtype", "epsilon", "claims", "judges", "retriever", "policy")
+
+_CONVERTED = re.compile(r"-[0-9a-f]{12}$")
+
+
+def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception]) -> list[str]:
+    """Notes on how the scoring of two runs differs.
+
+    Raises:
+        error: scorer, revision, template or variant differ within or between the runs, and not `force`.
+    """
+    notes: list[str] = []
+    for name in _DECISIVE:
+        values = [_values(run, name) for run in (base, tuned)]
+        if len({*values[0], *values[1]}) <= 1:
+            continue
+        said = f"{base.name}: {_list(values[0])}; {tuned.name}: {_list(values[1])}"
+        if not force:
+            raise error(
+                f"the runs were scored with different settings of {name!r} ({said}); their numbers have no common "
+                "scale. Score both with the same one, or use --force"
+            )
+        notes.append(f"scored with different settings of {name!r} ({said}): only the directions mean anything, if that")
+    for name in _TOLD:
+        values = [_values(run, name) for run in (base, tuned)]
+        if values[0] != values[1] and values[0] and values[1]:
+            notes.append(f"{name} differs: {base.name}: {_list(values[0])}; {tuned.name}: {_list(values[1])}")
+    splitters = [{value.removeprefix("auto:") for value in _values(run, "splitter")} for run in (base, tuned)]
+    if splitters[0] != splitters[1] and all(splitters):
+        notes.append(
+            f"the chains were cut into steps differently: {base.name} by {_list(splitters[0])}, {tuned.name} by "
+            f"{_list(splitters[1])}; what is counted per step rests on that"
+        )
+    return notes
+
+
+def scorer_name(run: Run) -> str:
+    """The scoring LM for people: name, revision, precision."""
+    names = _values(run, "scorer")
+    rest = [*_values(run, "revision"), *_values(run, "dtype")]
+    return " ".join([_list(names) or "unknown scorer", *rest])
+
+
+def _values(run: Run, name: str) -> Sequence[str]:
+    """The different values in a run's provenance, as text. Chains that were not scored at all have none."""
+    found = {_value(record.score.provenance, name) for record in run.records if record.score.provenance}
+    return sorted(value for value in found if value is not None)
+
+
+def _value(provenance: Mapping[str, Any], name: str) -> str | None:
+    value = provenance.get(name)
+    if value is None:
+        return None
+    if name == "scorer":
+        return _which_model(str(value), str(provenance.get("source") or value))
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _which_model(scorer: str, source: str) -> str:
+    """A folder by its whole path, since folders are often called alike; ours by its name, which holds a digest."""
+    folder = PurePath(source).name
+    if _CONVERTED.search(folder):
+        return folder
+    return scorer if scorer == source or PurePath(scorer).is_absolute() else f"{scorer} ({folder})"
+
+
+def _list(values: Sequence[str] | set[str]) -> str:
+    return ", ".join(sorted(values))[:200]

@@ -1,0 +1,129 @@
+"""Paired statistics over clusters of questions: bootstrap interval, permutation test, Holm, questions needed.
+
+Chains of one question text are drawn together, since they are not independent. A cluster enters as the sum of its
+differences and their number, so that the mean over questions is what is resampled.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CELLS = 4_000_000  # resampled numbers held at a time
+_LEVEL = 0.95
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """Paired differences summed by cluster.
+
+    Attributes:
+        sums: G sums of differences.
+        counts: G numbers of questions.
+    """
+
+    sums: Array
+    counts: Array
+
+    @property
+    def mean(self) -> float:
+        """Mean difference over questions."""
+        return float(self.sums.sum() / self.counts.sum())
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of a cluster's pull on the mean, in units of one question's difference; nan for G < 2."""
+        if len(self.sums) < 2:
+            return math.nan
+        pulls = (self.sums - self.counts * self.mean) / self.counts.mean()
+        return float(pulls.std(ddof=1))
+
+
+def clustered(differences: Sequence[float], clusters: Sequence[str]) -> Clustered:
+    """Sum by cluster. Two sequences of n; n >= 1."""
+    _, index = np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)
+    return Clustered(np.bincount(index, weights=differences).astype(np.float64), np.bincount(index).astype(np.float64))
+
+
+def interval(data: Clustered, *, resamples: int, seed: int) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean difference (BCa; plain percentiles where that is undefined).
+
+    Returns:
+        (low, high); (nan, nan) for fewer than two clusters.
+    """
+    from scipy.stats import bootstrap
+
+    if len(data.sums) < 2:
+        return math.nan, math.nan
+    for method in ("BCa", "percentile"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a degenerate BCa comes out as nan and is then not used
+            result = bootstrap(
+                (data.sums, data.counts),
+                lambda sums, counts, axis=-1: sums.sum(axis=axis) / counts.sum(axis=axis),
+                n_resamples=resamples,
+                batch=_batch(data),
+                vectorized=True,
+                paired=True,
+                confidence_level=_LEVEL,
+                method=method,
+                rng=np.random.default_rng(seed),
+            ).confidence_interval
+        if math.isfinite(result.low) and math.isfinite(result.high):
+            return float(result.low), float(result.high)
+    return math.nan, math.nan
+
+
+def permutation_p(data: Clustered, *, resamples: int, seed: int) -> float:
+    """Two-sided p of "base and tuned are exchangeable within each question"; exact for few clusters, nan for one."""
+    from scipy.stats import permutation_test
+
+    if len(data.sums) < 2:
+        return math.nan
+    result = permutation_test(
+        (data.sums,),
+        lambda sums, axis=-1: sums.sum(axis=axis),
+        permutation_type="samples",  # of one sample: signs are flipped
+        vectorized=True,
+        n_resamples=resamples,
+        batch=_batch(data),
+        alternative="two-sided",
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction over those that are not nan; nan stays nan."""
+    from statsmodels.stats.multitest import multipletests
+
+    there = [p for p in p_values if not math.isnan(p)]
+    corrected = iter(np.asarray(multipletests(there, method="holm")[1]).tolist() if there else ())
+    return [p if math.isnan(p) else next(corrected) for p in p_values]
+
+
+def questions_needed(data: Clustered, smallest: float, *, alpha: float, power: float) -> int | None:
+    """How many questions a paired two-sided test at `alpha` needs to see a difference of `smallest`.
+
+    Returns:
+        A number of questions; None where it cannot be told (no spread known, no smallest difference).
+    """
+    from statsmodels.stats.power import TTestPower
+
+    if math.isnan(data.sd) or math.isnan(smallest) or smallest <= 0:
+        return None
+    if data.sd == 0 or smallest / data.sd > 10:  # a handful will do, and the solver does not converge there
+        return 3
+    clusters = TTestPower().solve_power(effect_size=smallest / data.sd, alpha=alpha, power=power)
+    return math.ceil(float(np.max(clusters)) * float(data.counts.mean()))
+
+
+def _batch(data: Clustered) -> int:
+    return max(1, _CELLS // len(data.sums))
