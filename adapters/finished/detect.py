@@ -22,7 +22,7 @@ from .sources import Source, row_items
 
 log = logging.getLogger(__name__)
 
-_SUFFIXES = (".jsonl", ".json", ".eval", ".zip", ".jsonl.gz", ".json.gz")
+SUFFIXES = (".jsonl", ".json", ".eval", ".zip", ".jsonl.gz", ".json.gz")
 _LOOK_AT = 50  # rows, of a file that starts with malformed ones
 _HEAD = 65_536
 _RESULTS_JSON = re.compile(rb'^\s*\{\s*"results"\s*:')
@@ -115,7 +115,7 @@ def _expand(path: str) -> list[tuple[Path, bool]]:
     if given.is_file():
         return [(given, True)]
     if given.is_dir():
-        below = sorted(file for file in given.rglob("*") if file.name.lower().endswith(_SUFFIXES) and file.is_file())
+        below = sorted(file for file in given.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
         return [(file, False) for file in below]
     matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (pathlib takes no absolute pattern)
     if not matches:
@@ -136,8 +136,7 @@ def _source(path: Path, format: str | None) -> Source:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if format == "inspect" or (format is None and _INSPECT_JSON.match(head)):
         return Source(str(path), "inspect", size=size)
-    if _RESULTS_JSON.match(head):
-        raise ValueError("this is lm-eval's results file; the chains are in samples_*.jsonl (--log_samples)")
+    refuse_results(head)
     if start not in (b"{", b"["):
         raise ValueError(f"neither JSON nor JSON Lines: it starts with {head[:40]!r}")
     array = start == b"["
@@ -145,9 +144,26 @@ def _source(path: Path, format: str | None) -> Source:
     return Source(str(path), detected, array=array, size=total)
 
 
+def is_inspect_log(path: Path) -> bool:
+    """Whether a file, by its first bytes or what its archive holds, is an Inspect log. Raises ValueError, OSError."""
+    if is_zip(path) and _is_inspect_zip(path):
+        return True
+    with open_stream(path) as stream:
+        return _INSPECT_JSON.match(stream.bytes.read(_HEAD)) is not None
+
+
+def refuse_results(head: bytes) -> None:
+    """Raises ValueError where a file's first bytes are those of lm-eval's results file, which holds no chains."""
+    if _RESULTS_JSON.match(head):
+        raise ValueError("this is lm-eval's results file; the chains are in samples_*.jsonl (--log_samples)")
+
+
 def _is_inspect_zip(path: Path) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"the archive is damaged: {error}") from error
     return "header.json" in names or any(name.startswith("_journal/") for name in names)
 
 

@@ -43,6 +43,7 @@ class Entry:
         source: where in the row the chain stood, for the provenance; None where there is only one place.
         notes: things a reader of the score should know.
         no_gold: why there is no gold answer; None where there is one.
+        truncated: whether a length limit cut the response off; None where the file does not say.
     """
 
     where: Where
@@ -55,6 +56,7 @@ class Entry:
     source: str | None = None
     notes: tuple[str, ...] = ()
     no_gold: str | None = None
+    truncated: bool | None = None
 
     @property
     def question_hash(self) -> str:

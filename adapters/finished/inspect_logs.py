@@ -16,28 +16,22 @@ from .sources import Source
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
 
+    from ..inspect.transcript import Turns
+
 # What Inspect's own metrics take its grades for.
 _GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 # What makes logs large and holds no part of a chain.
 _NOT_READ = {"events", "store"}
+# Stop reasons that name a length limit, and those that name another end.
+_CUT_OFF = {"max_tokens": True, "model_length": True, "stop": False, "tool_calls": False, "content_filter": False}
 
 
 def items(source: Source) -> Iterator[Item]:
     """Every sample of one log; those that the run did not reach are passed over."""
-    try:
-        from inspect_ai.log import read_eval_log
-    except ImportError as error:
-        raise OptionError(
-            f"{source.name}: reading an Inspect log needs inspect-ai: pip install 'stepgauge[inspect]' ({error})"
-        ) from error
+    header = read_header(source.name)
     from ..inspect.traces import Unscorable
 
-    try:
-        header = read_eval_log(source.name, header_only=True)
-    # Whatever Inspect's reader and its validation raise, the file is no log that it can read.
-    except Exception as error:
-        raise OptionError(f"{source.name}: Inspect cannot read this log: {type(error).__name__}: {error}") from error
-    for row, sample in enumerate(_samples(source, header), 1):
+    for row, sample in enumerate(samples(source, header), 1):
         where = Where(source.name, row)
         if isinstance(sample, Item):
             yield sample
@@ -48,13 +42,29 @@ def items(source: Source) -> Iterator[Item]:
             yield Skipped(where, "the sample ended with an error", f"sample {sample.id}: {sample.error.message}"[:300])
         else:
             try:
-                yield _entry(where, header, sample)
+                yield entry(where, header, sample)
             except Unscorable as problem:
                 yield Skipped(where, f"not scorable ({problem.code})", f"sample {sample.id}: {problem}")
     source.done = source.size
 
 
-def _samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
+def read_header(path: str) -> EvalLog:
+    """A log without its samples. Raises OptionError where Inspect is not installed or cannot read it."""
+    try:
+        from inspect_ai.log import read_eval_log
+    except ImportError as error:
+        raise OptionError(
+            f"{path}: reading an Inspect log needs inspect-ai: pip install 'stepgauge[inspect]' ({error})"
+        ) from error
+    try:
+        return read_eval_log(path, header_only=True)
+    # Whatever Inspect's reader and its validation raise, the file is no log that it can read.
+    except Exception as error:
+        raise OptionError(f"{path}: Inspect cannot read this log: {type(error).__name__}: {error}") from error
+
+
+def samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
+    """A log's samples in order; `Passed` for one that the run did not reach, `Skipped` for one that is damaged."""
     from inspect_ai.log import read_eval_log, read_eval_log_sample
 
     ids = header.eval.dataset.sample_ids
@@ -77,7 +87,8 @@ def _samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
         source.done = source.size * (index + 1) // len(ids)
 
 
-def _entry(where: Where, header: EvalLog, sample: EvalSample) -> Entry:
+def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all") -> Entry:
+    """The chain of one sample. Raises Unscorable where it holds none."""
     from inspect_ai.model import ModelName
     from inspect_ai.scorer import Target
     from inspect_ai.solver import TaskState
@@ -98,7 +109,7 @@ def _entry(where: Where, header: EvalLog, sample: EvalSample) -> Entry:
         metadata=sample.metadata,
         sample_uuid=sample.uuid,
     )
-    reading = read_trace(state, target)
+    reading = read_trace(state, target, turns)
     return Entry(
         Where(where.file, where.row, sample.epoch - 1),
         reading.trace,
@@ -109,6 +120,7 @@ def _entry(where: Where, header: EvalLog, sample: EvalSample) -> Entry:
         subject=subject_of(sample.metadata or {}),
         source=reading.source,
         notes=tuple(reading.notes),
+        truncated=None if sample.output.empty else _CUT_OFF.get(sample.output.stop_reason),
     )
 
 

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...metrics import Trace
 from .entries import Entry, Item, Passed, Skipped, Unreadable, Where, number, subject_of
@@ -30,6 +30,34 @@ def recognises(row: Mapping[str, Any]) -> bool:
     return {"doc", "resps"} <= set(row)
 
 
+class Document(NamedTuple):
+    """What one row asks, with the model's responses, one per repeat."""
+
+    responses: list[Any]
+    question: str
+    answers: list[str] | None
+    choices: list[str] | None
+    passages: list[Any] | None
+    no_gold: str | None
+    notes: tuple[str, ...]
+
+
+class Identity(NamedTuple):
+    """Which run a samples file is of: its task, when it was written ("" if its name has no date), and the model."""
+
+    task: str
+    date: str
+    model: str | None
+
+
+def identity(path: Path) -> Identity:
+    """Which run a samples file is of, by its name and the results file beside it."""
+    results = _results(path)
+    task, _ = _task(path, results)
+    named = _NAME.fullmatch(path.name)
+    return Identity(task, (named and named["date"]) or "", _model(results))
+
+
 class SamplesReader:
     """Reads the rows of one samples file, with its task's configuration from the results file beside it."""
 
@@ -41,15 +69,8 @@ class SamplesReader:
                 f"{source.name}: reading lm-eval's samples needs lm-eval: pip install 'stepgauge[lm-eval]' ({error})"
             ) from error
         self._source = source
-        named = _NAME.fullmatch(source.path.name)
         results = _results(source.path)
-        configs = results.get("configs")
-        configs = configs if isinstance(configs, dict) else {}
-        self._task = named["task"] if named else source.path.stem
-        config = configs.get(self._task)
-        if not named and len(configs) == 1:
-            (self._task, config), *_ = configs.items()
-        self._config = config if isinstance(config, dict) else None
+        self._task, self._config = _task(source.path, results)
         self._model = _model(results)
         self._documents = DocumentReader(self._task, self._config, source.settings)
         self._chosen = source.lm_eval_filter
@@ -68,9 +89,7 @@ class SamplesReader:
             self._chosen = name
         if name != self._chosen:
             return [Passed("the same chain under another filter")]
-        doc = row["doc"] if isinstance(row["doc"], Mapping) else {"doc": row["doc"]}
-        chains, prompt = self._chains(row)
-        question, answers, choices, passages, no_gold, notes = self._documents.read(doc, prompt, row.get("target"))
+        chains, question, answers, choices, passages, no_gold, notes = self.document(row)
         doc_id = row.get("doc_id")
         name_of_doc = f"{self._task}/{doc_id}"
         out: list[Item] = []
@@ -98,13 +117,18 @@ class SamplesReader:
                     task=self._task,
                     model=self._model,
                     doc_id=doc_id if isinstance(doc_id, str | int) else None,
-                    accuracy=_accuracy(row),
-                    subject=subject_of(doc),
+                    accuracy=metrics_of(row),
+                    subject=subject_in(row),
                     notes=notes,
                     no_gold=no_gold,
                 )
             )
         return out
+
+    def document(self, row: Mapping[str, Any]) -> Document:
+        """What a row asks, whatever filter it is of. Raises Unreadable."""
+        chains, prompt = self._chains(row)
+        return Document(chains, *self._documents.read(_doc(row), prompt, row.get("target")))
 
     def finish(self) -> list[Item]:
         """What shows at the end of the file: that the filter asked for is not there."""
@@ -157,7 +181,17 @@ def _requests(arguments: Any) -> list[list[Any]]:
     return [list(one.values()) if isinstance(one, Mapping) else one if isinstance(one, list) else [] for one in of_all]
 
 
-def _accuracy(row: Mapping[str, Any]) -> dict[str, float]:
+def _doc(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return row["doc"] if isinstance(row["doc"], Mapping) else {"doc": row["doc"]}
+
+
+def subject_in(row: Mapping[str, Any]) -> str | None:
+    """The subject that a row's document names."""
+    return subject_of(_doc(row))
+
+
+def metrics_of(row: Mapping[str, Any]) -> dict[str, float]:
+    """A row's own metrics by name, those that are numbers."""
     names = row.get("metrics")
     names = names if isinstance(names, list) else [name for name in row if name not in _NOT_METRICS]
     found = {str(name): number(row.get(name)) for name in names if isinstance(name, str)}
@@ -183,6 +217,18 @@ def _results(path: Path) -> dict[str, Any]:
             return results
     log.warning("%s: no results file (results_*.json) beside it, which would say how documents are read", path)
     return {}
+
+
+def _task(path: Path, results: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
+    """The task's name, and its configuration where the results have it."""
+    named = _NAME.fullmatch(path.name)
+    configs = results.get("configs")
+    configs = configs if isinstance(configs, dict) else {}
+    task = named["task"] if named else path.stem
+    config = configs.get(task)
+    if not named and len(configs) == 1:
+        (task, config), *_ = configs.items()
+    return task, config if isinstance(config, dict) else None
 
 
 def _model(results: Mapping[str, Any]) -> str | None:

@@ -129,7 +129,7 @@ class OutFolder:
         end = 0
         if run_file.exists() and not self._restart:
             self._compare(run_file)
-            done, end = self._last_window()
+            done, end = last_window(self.path)
         elif (self.path / SCORES).exists() and not self._restart:
             raise OptionError(
                 f"{self.path}: holds {SCORES} but no {_RUN}; give another --out, or --restart to overwrite"
@@ -160,23 +160,24 @@ class OutFolder:
                 "Give the same inputs and options to go on with it, another --out, or --restart to overwrite it"
             )
 
-    def _last_window(self) -> tuple[dict[str, Any] | None, int]:
-        """The last window whose rows are all on disk, and where its line ends in `windows.jsonl`."""
-        there = {name: _size(self.path / name) for name in (SCORES, SKIPPED)}
-        found, end, at = None, 0, 0
-        if not (self.path / _WINDOWS).exists():
-            return None, 0
-        with (self.path / _WINDOWS).open("rb") as lines:
-            for line in lines:
-                at += len(line)
-                try:
-                    window = json.loads(line) if line.endswith(b"\n") else None
-                except ValueError:
-                    window = None
-                if window is None or any(there[name] < size for name, size in window["sizes"].items()):
-                    break
-                found, end = window, at
-        return found, end
+
+def last_window(folder: Path) -> tuple[dict[str, Any] | None, int]:
+    """The last window whose rows are all on disk, and where its line ends in `windows.jsonl`."""
+    there = {name: _size(folder / name) for name in (SCORES, SKIPPED)}
+    found, end, at = None, 0, 0
+    if not (folder / _WINDOWS).exists():
+        return None, 0
+    with (folder / _WINDOWS).open("rb") as lines:
+        for line in lines:
+            at += len(line)
+            try:
+                window = json.loads(line) if line.endswith(b"\n") else None
+            except ValueError:
+                window = None
+            if window is None or any(there[name] < size for name, size in window["sizes"].items()):
+                break
+            found, end = window, at
+    return found, end
 
 
 def _size(path: Path) -> int:

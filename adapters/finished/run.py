@@ -198,6 +198,7 @@ def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:
         "answer": list(trace.answers),
         "model_answer": trace.model_answer,
         "accuracy": dict(entry.accuracy),
+        "truncated": entry.truncated,
         "failed": problem,
         **({} if score.steps else {"response": trace.response}),
         "score": score.to_dict(),

@@ -58,7 +58,7 @@ def _rows(given: Log) -> Iterator[dict[str, Any]]:
     for header, samples in _read(given):
         for sample in samples:
             about = (_native(header.location), header.eval.eval_id, sample.uuid, header.eval.task, header.eval.model)
-            for name, chain in _chains(header, sample):
+            for name, chain in chains_of(header, sample):
                 which = dict(zip(_WHICH, (*about, str(sample.id), sample.epoch, name), strict=True))
                 for index, step in enumerate(chain.steps):
                     yield {**which, "step": index, **_numbers(step)}
@@ -87,7 +87,7 @@ def _native(location: str) -> str:
     return location if "://" in location or not location else str(Path(location).absolute())
 
 
-def _chains(log: EvalLog, sample: EvalSample) -> Iterator[tuple[str, ChainScore]]:
+def chains_of(log: EvalLog, sample: EvalSample) -> Iterator[tuple[str, ChainScore]]:
     """Our scores of one sample by the names they have in the log. Ours are known by what their metadata holds."""
     for name, score in (sample.scores or {}).items():
         data = score.metadata or {}

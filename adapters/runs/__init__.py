@@ -1,1 +1,5 @@
 """Reads scored runs of all kinds into `Run`s for a comparison or a report."""
+
+from .load import load_runs
+
+__all__ = ["load_runs"]

@@ -1,0 +1,103 @@
+"""Finds the files behind a path and what each holds, by its content: our scores, lm-eval's samples, an Inspect log."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from ..finished import lm_eval_samples as lm_eval
+from ..finished.detect import FORMATS, SUFFIXES, is_inspect_log, refuse_results
+from ..finished.entries import Unreadable
+from ..finished.options import OptionError
+from ..finished.out_folder import SCORES
+from ..finished.rows import open_stream, read_rows
+from .spec import ACCEPTED
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["scores", "lm-eval", "inspect", "chains"]
+_LOOK_AT = 50  # rows, of a file that starts with malformed ones
+_HEAD = 4096
+_SHOWN = 3
+
+
+def files_of(path: Path) -> dict[Path, Kind]:
+    """The files behind a file or folder, sorted; `chains` are files of chains in formats that hold no scores of ours.
+
+    Below a folder that `stepgauge score` wrote, `scores.jsonl` alone counts: what else is there repeats it.
+
+    Raises:
+        OptionError: a file that is none of these, a folder without one, or a damaged log.
+    """
+    if path.is_file():
+        try:
+            return {path: _kind(path)}
+        except (ValueError, OSError) as error:
+            raise OptionError(f"{path}: {error}; expected {ACCEPTED}") from error
+    found: dict[Path, Kind] = {}
+    others: list[str] = []
+    for file in _below(path):
+        try:
+            found[file] = _kind(file)
+        except (ValueError, OSError) as error:
+            if file.name == SCORES or file.suffix == ".eval":  # what it is shows in its name: a part of the run
+                raise OptionError(f"{file}: {error}") from error
+            log.info("%s: left out (%s)", file, error)
+            others.append(f"{file.relative_to(path)}: {error}")
+    if not found:
+        why = f" ({'; '.join(others[:_SHOWN])}{'; …' if len(others) > _SHOWN else ''})" if others else ""
+        raise OptionError(f"{path}: no scored run in this folder{why}; expected {ACCEPTED}")
+    return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    if (folder / SCORES).is_file():
+        yield folder / SCORES
+        return
+    for child in sorted(folder.iterdir()):
+        if child.is_dir() and not child.is_symlink() and not child.name.startswith("."):
+            yield from _below(child)
+        elif child.name.lower().endswith(SUFFIXES) and child.is_file():
+            yield child
+
+
+def _kind(path: Path) -> Kind:
+    """Raises ValueError with the reason where a file is none of what is known."""
+    if path.name == SCORES:
+        if not path.stat().st_size:
+            raise ValueError("no chain has been scored yet")
+        return "scores"
+    if not path.stat().st_size:
+        raise ValueError("the file is empty")
+    if is_inspect_log(path):
+        return "inspect"
+    with open_stream(path) as stream:
+        head = stream.bytes.read(_HEAD)
+    refuse_results(head)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start not in (b"{", b"["):
+        raise ValueError(f"neither JSON nor JSON Lines: it starts with {head[:40]!r}")
+    array = start == b"["
+    problem = "it holds no row"
+    with open_stream(path) as stream:
+        for _, row in itertools.islice(read_rows(stream.bytes, array=array), _LOOK_AT):
+            if isinstance(row, Unreadable):
+                problem = str(row)
+                continue
+            if (kind := _kind_of_row(row)) is not None:
+                return "chains" if array else kind
+            problem = f"a row has the fields {', '.join(map(str, row))[:200]}"
+    raise ValueError(f"not a scored run: {problem}")
+
+
+def _kind_of_row(row: Mapping[str, Any]) -> Kind | None:
+    if {"score", "question_hash"} <= set(row):
+        return "scores"
+    if {"trace_hash", "steps"} <= set(row):
+        raise ValueError("these scores stand without their questions, by which runs are paired")
+    if lm_eval.recognises(row):
+        return "lm-eval"
+    return "chains" if any(one.recognises(row) for one in FORMATS.values()) else None

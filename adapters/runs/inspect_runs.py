@@ -1,0 +1,149 @@
+"""Reads Inspect logs whose samples carry scores of ours, sample by sample.
+
+Question, answers and accuracy are read as `stepgauge score` reads them, so that runs of both ways pair.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...metrics import ChainScore
+from ...metrics.comparison.record import Record
+from ..finished.entries import Entry, Passed, Skipped, Where
+from ..finished.inspect_logs import entry, read_header, samples
+from ..finished.options import OptionError
+from ..finished.sources import Source
+from .parts import Found, Keep, Part, plural
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog, EvalSample
+
+
+def read_logs(files: Iterable[Path], keep: Keep) -> Found:
+    """The newest scored log of each task (with its arguments) and model, a part per log.
+
+    Raises:
+        OptionError: a log, a sample or a score that cannot be read; names the log and the sample.
+    """
+    runs: dict[tuple[str, str, str], list[tuple[EvalLog, Path]]] = {}
+    for path in files:
+        header = read_header(str(path))
+        arguments = json.dumps(header.eval.task_args, sort_keys=True, default=str)
+        runs.setdefault((header.eval.task, header.eval.model, arguments), []).append((header, path))
+    found = Found()
+    for (task, *_), versions in runs.items():
+        versions.sort(key=lambda version: (version[0].eval.created, version[1].stat().st_mtime), reverse=True)
+        part = None
+        for index, (header, path) in enumerate(versions):
+            part = _read(path, header, keep)
+            if part is not None:
+                if others := [other.name for _, other in versions[:index] + versions[index + 1 :]]:
+                    part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
+                found.parts.append(part)
+                break
+        if part is None:
+            found.unscored += [path for _, path in versions]
+    return found
+
+
+@dataclass
+class _Scores:
+    """The chains that one of our scorers scored: by their place among the wanted samples."""
+
+    chains: dict[int, ChainScore] = field(default_factory=dict)
+    numbers: Counter[str] = field(default_factory=Counter)
+
+    def add(self, index: int, chain: ChainScore) -> None:
+        self.chains[index] = chain
+        self.numbers.update(name for name, value in chain.metrics.items() if not math.isnan(value))
+
+
+def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
+    """The wanted records of one log; None where no sample in it has a score of ours."""
+    from ..inspect.frames import chains_of
+
+    part = Part(path, keep.model(header.eval.model))
+    entries: list[tuple[str, Entry]] = []
+    by_scorer: dict[str, _Scores] = {}
+    left_out: Counter[str] = Counter()
+    scored = False
+    for row, sample in enumerate(samples(Source(str(path), "inspect"), header), 1):
+        if isinstance(sample, Skipped):
+            raise OptionError(f"{sample.where}: {sample.reason}")
+        if isinstance(sample, Passed | Entry):
+            left_out["that the run did not reach"] += 1
+            continue
+        try:
+            chains = dict(chains_of(header, sample))
+        except ValueError as error:
+            raise OptionError(str(error)) from error
+        if not chains:
+            ended = sample.error is not None
+            left_out["that ended with an error" if ended else "without a score of ours"] += 1
+            continue
+        scored = True
+        where = f"{path}, sample {sample.id}, epoch {sample.epoch}"
+        read = _entry(Where(str(path), row), where, header, sample, next(iter(chains.values())))
+        if not keep.fits(task=read.task, subject=read.subject, doc_id=str(read.doc_id), model=read.model):
+            continue
+        for name, chain in chains.items():
+            by_scorer.setdefault(name, _Scores()).add(len(entries), chain)
+        entries.append((where, read))
+    if not scored:
+        return None
+    part.notes += [f"{path.name}: {plural(count, 'sample')} {why}, left out" for why, count in left_out.items()]
+    if header.status != "success":
+        part.notes.append(f"{path.name}: the run ended with status {header.status}")
+    if by_scorer:
+        # One scorer for the whole log: chains of different scoring LMs must not be mixed.
+        richest = max(by_scorer, key=lambda name: (len(by_scorer[name].numbers), by_scorer[name].numbers.total()))
+        part.notes += _about_choice(path, richest, by_scorer, len(entries))
+        part.records += [
+            _record(where, read, by_scorer[richest].chains[index])
+            for index, (where, read) in enumerate(entries)
+            if index in by_scorer[richest].chains
+        ]
+    return part
+
+
+def _about_choice(path: Path, richest: str, by_scorer: dict[str, _Scores], wanted: int) -> list[str]:
+    others = [name for name in by_scorer if name != richest]
+    if not others:
+        return []
+    lacking = wanted - len(by_scorer[richest].chains)
+    without = f"; {plural(lacking, 'sample')} that {richest} did not score left out" if lacking else ""
+    return [
+        f"{path.name}: scored by {', '.join(by_scorer)}; {richest} was taken, which has the most metrics{without}",
+    ]
+
+
+def _entry(at: Where, where: str, header: EvalLog, sample: EvalSample, chain: ChainScore) -> Entry:
+    from ..inspect.traces import Unscorable
+
+    last = str(chain.provenance.get("chain_source", "")).endswith(", last turn")
+    try:
+        return entry(at, header, sample, "last" if last else "all")
+    except Unscorable as problem:
+        raise OptionError(f"{where}: has a score, but its chain cannot be read: {problem}") from problem
+
+
+def _record(where: str, read: Entry, chain: ChainScore) -> Record:
+    return Record(
+        task=read.task or "",
+        question=read.trace.question,
+        question_hash=read.question_hash,
+        score=chain,
+        accuracy=dict(read.accuracy),
+        doc_id=str(read.doc_id),
+        subject=read.subject,
+        answer=read.trace.answers,
+        model_answer=read.trace.model_answer,
+        truncated=read.truncated,
+        where=where,
+    )

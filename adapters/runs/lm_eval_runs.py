@@ -1,0 +1,177 @@
+"""Reads lm-eval's samples whose chains were scored in the run itself: their scores stand under a filter of their own.
+
+The rows of that filter, `reasoning`, hold the scores as JSON; accuracy stands in the rows of the other filters of the
+same document. Questions are read as `stepgauge score` reads them, so that runs of both ways pair.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...metrics import ChainScore
+from ...metrics.comparison.record import Record, question_hash
+from ..finished.entries import Unreadable
+from ..finished.lm_eval_samples import REASONING, Identity, SamplesReader, identity, metrics_of, recognises, subject_in
+from ..finished.options import OptionError
+from ..finished.rows import open_stream, read_rows
+from ..finished.sources import Source
+from .parts import Found, Keep, Part, plural
+from .scored import FieldError, read_score
+
+
+def read_samples(files: Iterable[Path], keep: Keep) -> Found:
+    """The newest scored file of each task and model in each folder, a part per file.
+
+    Raises:
+        OptionError: a row that cannot be read; names file, row and field.
+    """
+    runs: dict[tuple[Path, str, str | None], list[tuple[Identity, Path]]] = {}
+    for path in files:
+        one = identity(path)
+        runs.setdefault((path.parent, one.task, one.model), []).append((one, path))
+    found = Found()
+    for (_, task, model), versions in runs.items():
+        versions.sort(key=lambda version: (version[0].date, version[1].stat().st_mtime), reverse=True)
+        part = None
+        for index, (_, path) in enumerate(versions):
+            part = _read(path, task, model, keep)
+            if part is not None:
+                if others := [other.name for _, other in versions[:index] + versions[index + 1 :]]:
+                    part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
+                found.parts.append(part)
+                break
+        if part is None:
+            found.unscored += [path for _, path in versions]
+    return found
+
+
+@dataclass
+class _Document:
+    """One document's rows.
+
+    Attributes:
+        accuracy: {filter: {metric: value}}.
+        chains: one per response; None where the document is not wanted.
+    """
+
+    accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
+    row: int = 0  # of our filter; 0 as long as it has not come
+    chains: Sequence[ChainScore] | None = None
+    question: str = ""
+    answers: tuple[str, ...] = ()
+    subject: str | None = None
+
+
+def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
+    """The wanted records of one file; None where no chain in it is scored."""
+    reader: SamplesReader | None = None
+    documents: dict[str, _Document] = {}
+    filters: dict[str, None] = {}
+    notes: Counter[str] = Counter()
+    scored = False
+    with open_stream(path) as stream:
+        for number, row in read_rows(stream.bytes, array=False):
+            try:
+                if isinstance(row, Unreadable):
+                    raise row
+                doc_id, name = _place(row)
+                document = documents.setdefault(doc_id, _Document())
+                if name != REASONING:
+                    filters[name] = None
+                    document.accuracy[name] = metrics_of(row)
+                    continue
+                scored = True
+                subject = subject_in(row)
+                if document.row:
+                    raise FieldError(f"field 'doc_id': {doc_id} has scores in row {document.row} already")
+                document.row = number
+                if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=model):
+                    continue
+                reader = reader or SamplesReader(Source(str(path), "lm-eval"))
+                read = reader.document(row)
+                notes.update(read.notes)
+                document.chains = _chains(row)
+                document.question, document.subject = read.question, subject
+                document.answers = tuple(answer for answer in read.answers or () if answer.strip())
+            except (Unreadable, FieldError) as error:
+                raise OptionError(f"{path}, row {number}: {error}") from error
+    if not scored:
+        return None
+    part = Part(path, keep.model(model))
+    for doc_id, document in documents.items():
+        part.records += _records(path, task, doc_id, document, list(filters))
+    part.notes += [f"task {task}: {plural(count, 'question')}: {note}" for note, count in notes.items()]
+    if without := sum(not document.row for document in documents.values()):
+        part.notes.append(f"task {task}: {plural(without, 'document')} without a row of our filter left out")
+    if len(filters) > 1:
+        named = ", ".join(filters)
+        part.notes.append(f"task {task}: filters {named}; a metric without a filter's name is the first one's")
+    return part
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+    """A row's document and filter."""
+    if not recognises(row):
+        raise FieldError(f"not a sample of lm-eval: the row has {', '.join(map(str, row))[:200]}")
+    doc_id, name = row.get("doc_id"), row.get("filter", "none")
+    if isinstance(doc_id, bool) or not isinstance(doc_id, str | int):
+        raise FieldError(f"field 'doc_id': expected a number or text, got {doc_id!r:.80}")
+    if not isinstance(name, str):
+        raise FieldError(f"field 'filter': expected text, got {name!r:.80}")
+    return str(doc_id), name
+
+
+def _chains(row: Mapping[str, Any]) -> list[ChainScore]:
+    """The scores of all responses to one document."""
+    records = row.get("filtered_resps")
+    if not isinstance(records, list):
+        raise FieldError(f"field 'filtered_resps': expected a list, got {records!r:.80}")
+    out: list[ChainScore] = []
+    for text in records:
+        try:
+            content = json.loads(text)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise FieldError(f"field 'filtered_resps': expected scores as JSON, got {text!r:.80}") from error
+        chains = content.get("chains") if isinstance(content, Mapping) else None
+        if not isinstance(chains, list):
+            raise FieldError(f"field 'filtered_resps': no list 'chains' in {text!r:.80}")
+        try:
+            out += [read_score(chain) for chain in chains]
+        except FieldError as error:
+            raise FieldError(f"field 'filtered_resps': {error}") from error
+    return out
+
+
+def _records(path: Path, task: str, doc_id: str, document: _Document, filters: Sequence[str]) -> list[Record]:
+    accuracy = _named(document.accuracy, filters)
+    return [
+        Record(
+            task=task,
+            question=document.question,
+            question_hash=question_hash(document.question),
+            score=chain,
+            accuracy=accuracy,
+            doc_id=doc_id,
+            subject=document.subject,
+            answer=document.answers,
+            where=f"{path}, row {document.row}",
+        )
+        for chain in document.chains or ()
+    ]
+
+
+def _named(accuracy: Mapping[str, Mapping[str, float]], filters: Sequence[str]) -> dict[str, float]:
+    """`metric,filter`, as lm-eval's results have it, where the file has several filters.
+
+    The bare `metric` is that of the first filter, as `stepgauge score` takes it.
+    """
+    first = dict(accuracy.get(filters[0], {})) if filters else {}
+    if len(filters) < 2:
+        return first
+    of_all = {f"{name},{one}": value for one in filters for name, value in accuracy.get(one, {}).items()}
+    return {**of_all, **first}

@@ -1,0 +1,103 @@
+"""`load_runs`: from what the user typed to the runs that a comparison or a report is about."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...metrics.comparison.record import Run
+from ..finished.options import OptionError
+from .files import files_of
+from .inspect_runs import read_logs
+from .lm_eval_runs import read_samples
+from .names import choose_model, names_of, several_models
+from .parts import Found, Keep, Part, plural
+from .scored import read_scored
+from .spec import ACCEPTED, SYNTAX, Spec, parse_spec
+
+
+def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
+    """Read scored runs.
+
+    Args:
+        specs: `[NAME=]PATH[::MODEL]` each; PATH is a folder or file that `stepgauge score` wrote, lm-eval's output
+            with reasoning scores, or Inspect logs with scores of ours.
+        where: `FIELD=VALUE` on task, subject, doc_id and model: which chains are read. Values of the same field are
+            alternatives, different fields must all fit.
+
+    Returns:
+        A run per spec, in their order; of a single spec a run per model that it holds. Names are unique.
+
+    Raises:
+        OptionError: a path that holds no scored run, a model that is not there or not said, a row that cannot be read.
+    """
+    if not specs:
+        raise OptionError(f"no run given; expected {SYNTAX}, where PATH is {ACCEPTED}")
+    found: list[tuple[Spec, str, list[Part], list[str]]] = []
+    for spec in [parse_spec(text) for text in specs]:
+        by_model, notes = _models(spec, where)
+        models = list(by_model)
+        if spec.model is not None:
+            models = [choose_model(models, spec.model, spec.path)]
+        if len(models) > 1 and (len(specs) > 1 or spec.name is not None):
+            raise several_models(spec, models)
+        found += [(spec, model, by_model[model], notes) for model in models]
+    names = names_of([(spec, model) for spec, model, *_ in found])
+    return [
+        _run(name, spec, model, parts, notes) for name, (spec, model, parts, notes) in zip(names, found, strict=True)
+    ]
+
+
+def _models(spec: Spec, where: Sequence[str]) -> tuple[dict[str, list[Part]], list[str]]:
+    """What a path holds of each model, and notes about the path as a whole."""
+    keep = Keep(where, spec.folder)
+    try:
+        found = _read(spec, keep)
+    except OSError as error:
+        raise OptionError(f"{spec.path}: cannot be read: {error}") from error
+    if not found.parts and found.unscored:
+        command = f"stepgauge score {shlex.quote(str(spec.path))} --out DIR"
+        raise OptionError(f"{spec.path}: holds chains but no scores; score them first: {command}, then give DIR")
+    by_model: dict[str, list[Part]] = {}
+    for part in found.parts:
+        if part.records:
+            by_model.setdefault(part.model, []).append(part)
+    if not by_model:
+        raise OptionError(f"{spec.path}: {keep.nothing_fits() if where else 'no chain in it'}")
+    notes = []
+    if found.unscored:
+        names = ", ".join(path.name for path in found.unscored[:3]) + (", …" if len(found.unscored) > 3 else "")
+        notes.append(f"{spec.path}: {plural(len(found.unscored), 'file')} without scores left out: {names}")
+    return by_model, notes
+
+
+def _read(spec: Spec, keep: Keep) -> Found:
+    files = files_of(spec.path)
+    found = Found(unscored=[path for path, kind in files.items() if kind == "chains"])
+    for path, kind in files.items():
+        if kind == "scores":
+            found.add(read_scored(path, keep))
+    found.add(read_samples([path for path, kind in files.items() if kind == "lm-eval"], keep))
+    found.add(read_logs([path for path, kind in files.items() if kind == "inspect"], keep))
+    return found
+
+
+def _run(name: str, spec: Spec, model: str, parts: Sequence[Part], notes: Sequence[str]) -> Run:
+    _refuse_copies(spec, model, parts)
+    records = [record for part in parts for record in part.records]
+    of_parts = dict.fromkeys(note for part in parts for note in part.notes)
+    return Run(name, records, source=str(spec.path), notes=[*of_parts, *notes])
+
+
+def _refuse_copies(spec: Spec, model: str, parts: Sequence[Part]) -> None:
+    """Files of one path that hold the same questions are two runs of a model, and must not pass for one."""
+    files: dict[tuple[str, str | None, str], Path] = {}
+    for part in parts:
+        for record in part.records:
+            first = files.setdefault((record.task, record.doc_id, record.question_hash), part.file)
+            if first != part.file:
+                raise OptionError(
+                    f"{spec.path}: {first} and {part.file} both hold chains of model {model!r} for the same questions"
+                    f" (task {record.task!r}); give one of them as PATH"
+                )
