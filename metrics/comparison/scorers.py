@@ -25,7 +25,7 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
     """
     notes: list[str] = []
     for name in _DECISIVE:
-        values = [_values(run, name) for run in (base, tuned)]
+        values = [_values(run, name, none="none") for run in (base, tuned)]
         if len({*values[0], *values[1]}) <= 1:
             continue
         said = f"{base.name}: {_list(values[0])}; {tuned.name}: {_list(values[1])}"
@@ -55,9 +55,12 @@ def scorer_name(run: Run) -> str:
     return " ".join([_list(names) or "unknown scorer", *rest])
 
 
-def _values(run: Run, name: str) -> Sequence[str]:
-    """The different values in a run's provenance, as text. Chains that were not scored at all have none."""
-    found = {_value(record.score.provenance, name) for record in run.records if record.score.provenance}
+def _values(run: Run, name: str, none: str | None = None) -> Sequence[str]:
+    """The different values in a run's provenance, as text; `none` for one that is not set, None leaves it out.
+
+    Chains that were not scored at all have no provenance, and count for nothing.
+    """
+    found = {_value(record.score.provenance, name) or none for record in run.records if record.score.provenance}
     return sorted(value for value in found if value is not None)
 
 
