@@ -231,7 +231,7 @@ def test_richest_of_our_scorers_is_taken_and_a_note_says_so(tmp_path, tokenizers
     assert any("knowledge, reasoning; reasoning was taken" in note for note in run.notes)
 
 
-def test_newest_scored_inspect_log_is_taken(tmp_path):
+def test_newest_scored_inspect_log_is_taken(tmp_path, monkeypatch):
     log = inspect_run(tmp_path, [])
     with pytest.raises(OptionError, match="stepgauge score"):
         one(tmp_path)
@@ -240,6 +240,11 @@ def test_newest_scored_inspect_log_is_taken(tmp_path):
     run = one(tmp_path)
     assert len(run.records) == 3
     assert any("again.json was taken" in note for note in run.notes)
+    monkeypatch.setitem(SCRIPT, "Ben", ["9 - 5 = 4\nThe answer is 4."])
+    newer = Path(inspect_run(tmp_path, [knowledge()]).location)
+    run = one(tmp_path)
+    assert [record.accuracy["includes"] for record in run.records] == [1.0, 1.0, 1.0]
+    assert any(f"{newer.name} was taken" in note for note in run.notes)
 
 
 def test_row_that_failed_stays_with_its_reason(tmp_path):
