@@ -1,1 +1,64 @@
 """Writes one HTML page about one or several scored runs, and the plots in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...metrics.comparison.record import Run
+from ...metrics.comparison.results import Comparison
+from .extra import ReportError, check_packages
+
+if TYPE_CHECKING:
+    import altair
+
+    from .figures import Format
+
+
+def write_report(
+    runs: Sequence[Run], comparisons: Sequence[Comparison], out: Path, *, title: str | None = None
+) -> None:
+    """Write one self-contained HTML page about `runs`.
+
+    Args:
+        runs: one or more, the base first.
+        comparisons: each tuned run against the first run; may be empty.
+        out: the file to write; replaced once the new page is whole.
+        title: the page's title (default: the runs' names).
+
+    Raises:
+        ReportError: the extra `report` is not installed, there is no run, a run is empty, or a comparison names an
+            unknown run.
+    """
+    check_packages()
+    from .page import write_report as write
+
+    write(runs, comparisons, out, title=title)
+
+
+def figures(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> dict[str, altair.LayerChart]:
+    """The page's plots as Altair charts by name: `likelihood`, `step_gains`, `accuracy_infogain`, `ki`.
+
+    A plot without data is left out. Raises ReportError as `write_report`.
+    """
+    check_packages()
+    from .figures import figures as make
+
+    return make(runs, comparisons)
+
+
+def write_figures(
+    runs: Sequence[Run], comparisons: Sequence[Comparison], folder: Path, formats: Sequence[Format] = ("png", "svg")
+) -> list[Path]:
+    """Write the page's plots into `folder` as files (png, svg, pdf, json); returns their paths. Uses no network.
+
+    Raises ReportError as `write_report`, and for an unknown format.
+    """
+    check_packages()
+    from .figures import write_figures as write
+
+    return write(runs, comparisons, folder, formats)
+
+
+__all__ = ["ReportError", "check_packages", "figures", "write_figures", "write_report"]

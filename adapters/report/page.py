@@ -1,0 +1,143 @@
+"""Writes the report: one HTML file that holds its data, styles and scripts, and asks nothing of a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from ...metrics.comparison.record import Run
+from ...metrics.comparison.results import Comparison
+from ...metrics.versions import package_version
+from .data import details, pack, table
+from .drawing import Plot
+from .extra import ReportError
+from .headline import comparison_view, run_view
+from .plots import plots
+from .questions import accuracy_name, rows_of
+from .safe import csp_hash, json_block, one_line, with_code
+from .samples import names
+
+MAX_BYTES = 5_000_000  # of the page; the rows of very large runs may go beyond it
+_LEAST = 500_000  # characters for chains' texts, however large the rest is
+_EXPORT = "window.vegaEmbed = vegaEmbed;"
+_SCRIPTS = ("data.js", "charts.js", "table.js", "chain.js", "page.js")
+
+
+def write_report(
+    runs: Sequence[Run], comparisons: Sequence[Comparison], out: Path, *, title: str | None = None
+) -> None:
+    """Write the page to `out`; its folder is made, and a file that is there is replaced once the new one is whole."""
+    out = Path(out)
+    page = render(runs, comparisons, title=title)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(out)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str | None = None) -> str:
+    """The page as text; the same for the same input and versions."""
+    _check(runs, comparisons)
+    name = accuracy_name(runs, comparisons)
+    shown = names(runs)
+    rows = rows_of(runs)
+    drawn = plots(runs, comparisons)
+    style, script, library = _asset("page.css"), _script(), _library()
+    numbers = table(rows, runs, name) | {"runs": shown}
+    values: dict[str, Any] = {
+        "title": one_line(title, 200) if title else _title(shown),
+        "version": package_version("stepgauge"),
+        "policy": _policy([script, library], style),
+        "style": Markup(style),
+        "script": Markup(script),
+        "library": Markup(library),
+        "comparisons": [comparison_view(comparison, i) for i, comparison in enumerate(comparisons, 1)],
+        "runs": [run_view(run, label, name) for run, label in zip(runs, shown, strict=True)],
+        "accuracy_name": one_line(name, 60) if name else "",
+        "plots": drawn,
+        "specs": json_block({plot.key: _spec(plot) for plot in drawn if plot.chart is not None}),
+        "questions": f"{len(rows):,}",
+        "rows": pack(json.dumps(numbers, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()),
+        "details": "",
+        "with_texts": f"{len(rows):,}",
+        "all_texts": False,
+    }
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["with_code"] = with_code
+    template = environment.from_string(_asset("template.html.j2"))
+    left = MAX_BYTES - len(template.render(values).encode()) - 1000
+    texts = details(rows, name, max(left, _LEAST))
+    values |= {"details": texts.packed, "with_texts": f"{texts.n:,}", "all_texts": texts.n == texts.of}
+    return template.render(values)
+
+
+def _check(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> None:
+    if not runs:
+        raise ReportError("a report needs at least one run")
+    for run in runs:
+        if not run.records:
+            raise ReportError(f"{run.source or run.name}: the run {run.name!r} holds no scored chain")
+    known = [run.name for run in runs]
+    for comparison in comparisons:
+        for name in (comparison.base, comparison.tuned):
+            if name not in known:
+                raise ReportError(f"a comparison names the run {name!r}; the report has {', '.join(map(repr, known))}")
+
+
+def _title(shown: Sequence[str]) -> str:
+    if len(shown) == 1:
+        return f"Reasoning scores: {shown[0]}"
+    return f"{', '.join(shown[1:])} against {shown[0]}"
+
+
+def _policy(scripts: Sequence[str], style: str) -> str:
+    """No network, no frames, no forms; only the scripts and the style that this program wrote."""
+    allowed = " ".join(csp_hash(script) for script in scripts)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src {csp_hash(style)}; img-src data:; connect-src 'none'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _spec(plot: Plot) -> dict[str, Any]:
+    """The chart as Vega-Lite that is as wide as its place, its ground that of the page."""
+    spec = plot.chart.to_dict() if plot.chart is not None else {}
+    spec.pop("$schema", None)
+    spec |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+    spec["config"] = spec.get("config", {}) | {"background": None}
+    return spec
+
+
+@lru_cache(maxsize=1)
+def _library() -> str:
+    """Vega, Vega-Lite, Vega-Embed; in a function, so that its thousands of names stay out of the page's scope."""
+    return f"(() => {{\n{vl_convert.javascript_bundle(_EXPORT)}\n}})();"
+
+
+def _script() -> str:
+    return "(() => {\n'use strict';\n" + "\n".join(_asset(name) for name in _SCRIPTS) + "\n})();"
+
+
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

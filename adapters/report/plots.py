@@ -1,0 +1,306 @@
+"""The four plots of a report, made with Vega-Altair from data that stands in them, so that they need no network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from ...metrics.comparison.record import Record, Run
+from ...metrics.comparison.results import Comparison
+from . import numbers
+from .drawing import Plot, color, dash, finish, shape
+from .questions import accuracy, accuracy_name, metric
+from .safe import one_line
+from .samples import GRID, Mean, by_group, curves, gains, group_name, largest_groups, mean_of, names, shared
+
+_GROUPS = 60  # subjects in a plot
+_BINS = 41
+_ENOUGH = 10  # questions for an interval by subject
+
+
+def plots(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> list[Plot]:
+    """All plots in the order of the page, those without data too."""
+    name = accuracy_name(runs, comparisons)
+    return [likelihood(runs), step_gains(runs), accuracy_infogain(runs, name), knowledge(runs)]
+
+
+def likelihood(runs: Sequence[Run]) -> Plot:
+    """Log-probability of the gold answer per answer token along the chain, by run."""
+    title = "How sure the scoring LM becomes of the gold answer"
+    found = [curves(run) for run in runs]
+    keys, common = shared([set(one) for one in found])
+    if not keys:
+        return Plot("likelihood", title, why="No chain has log-likelihoods of its gold answer.")
+    data, cells, ends = [], [], []
+    for name, one in zip(names(runs), found, strict=True):
+        stack = np.array([values for key, values in one.items() if key in keys])
+        if not len(stack):
+            continue
+        means = [mean_of(column.tolist()) for column in stack.T]
+        data += [_point(name, at, mean) for at, mean in zip(GRID.tolist(), means, strict=True)]
+        cells += [
+            [name, f"{at:.2f}", numbers.value(mean.mean), _between(mean), f"{mean.n:,}"]
+            for at, mean in zip(GRID.tolist()[::5], means[::5], strict=True)
+        ]
+        ends.append(f"{name} from {numbers.value(means[0].mean)} to {numbers.value(means[-1].mean)}")
+    base = alt.Chart(alt.Data(values=data)).encode(
+        x=alt.X("position:Q", title="position in the chain", axis=alt.Axis(tickCount=5)),
+        color=color(runs, line=True),
+    )
+    label = "log p per answer token, nats"
+    y = alt.Y("mean:Q", title=label, scale=alt.Scale(zero=False))
+    tooltip = [
+        alt.Tooltip("model:N"),
+        alt.Tooltip("position:Q", format=".2f"),
+        alt.Tooltip("mean:Q", format=".3f"),
+        alt.Tooltip("low:Q", format=".3f"),
+        alt.Tooltip("high:Q", format=".3f"),
+    ]
+    band = base.mark_area(opacity=0.2).encode(y=alt.Y("low:Q", title=label), y2="high:Q")
+    line = base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash(runs))
+    points = base.mark_point(size=28, filled=True).encode(y=y, tooltip=tooltip)
+    return Plot(
+        "likelihood",
+        title,
+        "Mean log-probability of the gold answer per answer token, from the question alone (0) to the whole chain (1), "
+        "over questions, with its 95\u00a0% band (normal approximation); chains of any length are stretched to the "
+        f"same width, and values between two steps lie on a straight line. {_which(common, len(keys))}",
+        finish([band, line, points]),
+        summary=f"Mean log-probability per answer token over the chain: {'; '.join(ends)}.",
+        columns=("model", "position", "mean, nats", "95\u00a0% band", "questions"),
+        cells=cells,
+    )
+
+
+def step_gains(runs: Sequence[Run]) -> Plot:
+    """Distribution of the steps' gains, by run; the outermost bins hold what lies beyond them."""
+    title = "What single steps gain"
+    found = [gains(run) for run in runs]
+    together = np.concatenate(found) if found else np.array([])
+    if not len(together):
+        return Plot("step_gains", title, why="No step has a gain.")
+    low, high = (float(end) for end in np.quantile(together, [0.01, 0.99]))
+    reach = max(abs(low), abs(high), 1e-3)
+    if high - low < 1e-6:
+        low, high = low - reach, high + reach
+    edges = np.linspace(low, high, _BINS + 1)
+    data, cells, shares = [], [], []
+    for name, one in zip(names(runs), found, strict=True):
+        if not len(one):
+            continue
+        share = np.histogram(np.clip(one, low, high), edges)[0] / len(one)
+        data += [
+            {"model": name, "gain": float(middle), "share": float(height), "low": float(left), "high": float(right)}
+            for middle, height, left, right in zip(
+                (edges[1:] + edges[:-1]) / 2, share, edges[:-1], edges[1:], strict=True
+            )
+        ]
+        quantiles = np.quantile(one, [0.05, 0.25, 0.5, 0.75, 0.95])
+        positive = float((one > 0).mean())
+        cells.append(
+            [name, f"{len(one):,}", *(numbers.difference(q) for q in quantiles), numbers.value(positive, "share")]
+        )
+        shares.append(
+            f"{name} median {numbers.difference(quantiles[2])} nats, {numbers.value(positive, 'share')} above 0"
+        )
+    beyond = float(((together < low) | (together > high)).mean())
+    base = alt.Chart(alt.Data(values=data)).encode(
+        x=alt.X("gain:Q", title="gain of a step, nats", scale=alt.Scale(domain=[low, high], nice=False)),
+        y=alt.Y("share:Q", title="share of the run's steps", axis=alt.Axis(format="%"), stack=None),
+        color=color(runs, line=True),
+    )
+    tooltip = [
+        alt.Tooltip("model:N"),
+        alt.Tooltip("low:Q", title="from", format=".2f"),
+        alt.Tooltip("high:Q", title="to", format=".2f"),
+        alt.Tooltip("share:Q", format=".1%"),
+    ]
+    area = base.mark_area(opacity=0.15, interpolate="step").encode(tooltip=tooltip)
+    line = base.mark_line(interpolate="step", strokeWidth=2).encode(strokeDash=dash(runs))
+    zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(strokeDash=[2, 2], color="#888").encode(x="zero:Q")
+    layers = [area, line, zero] if low < 0 < high else [area, line]
+    return Plot(
+        "step_gains",
+        title,
+        f"Histogram of all steps' gains. The axis runs from the 1st to the 99th percentile of all of them together "
+        f"({numbers.difference(low)} to {numbers.difference(high)} nats); {numbers.value(beyond, 'share')} of the "
+        "steps lie beyond it and are counted in the outermost bars.",
+        finish(layers),
+        summary=f"Gains of steps: {'; '.join(shares)}.",
+        columns=("model", "steps", "5th percentile", "25th", "median", "75th", "95th", "above 0"),
+        cells=cells,
+    )
+
+
+def accuracy_infogain(runs: Sequence[Run], name: str | None) -> Plot:
+    """Accuracy against total gain by subject (by task where there are none); a line joins a subject's runs."""
+    group = group_name(runs)
+    title = f"Accuracy against InfoGain by {group}"
+    if name is None:
+        return Plot("accuracy_infogain", title, why="The runs have no accuracy.")
+    nats, right = metric("infogain_nats"), accuracy(name)
+    both = _both(nats, right)
+    gained, common = by_group(runs, lambda record: nats(record) if both(record) else math.nan)
+    correct, _ = by_group(runs, lambda record: right(record) if both(record) else math.nan)
+    kept, left_out = largest_groups(gained, _GROUPS)
+    if not kept:
+        return Plot("accuracy_infogain", title, why="No chain has both an accuracy and a gain.")
+    data, cells = [], []
+    for order, (run, gain, hits) in enumerate(zip(names(runs), gained, correct, strict=True)):
+        for one in kept:
+            if one in gain:
+                data.append(
+                    {
+                        "model": run,
+                        "group": one,
+                        "gain": gain[one].mean,
+                        "accuracy": hits[one].mean,
+                        "n": gain[one].n,
+                        "order": order,
+                    }
+                )
+                cells.append(
+                    [
+                        one,
+                        run,
+                        numbers.value(gain[one].mean),
+                        numbers.value(hits[one].mean, "share"),
+                        f"{gain[one].n:,}",
+                    ]
+                )
+    percent = all(0 <= point["accuracy"] <= 1 for point in data)
+    base = alt.Chart(alt.Data(values=data)).encode(
+        x=alt.X("gain:Q", title="InfoGain: mean total gain, nats", scale=alt.Scale(zero=False, padding=24)),
+        y=alt.Y(
+            "accuracy:Q",
+            title=f"accuracy ({one_line(name, 40)})",
+            scale=alt.Scale(zero=False, padding=12),
+            axis=alt.Axis(format="%") if percent else alt.Axis(),
+        ),
+    )
+    tooltip = [
+        alt.Tooltip("group:N", title=group),
+        alt.Tooltip("model:N"),
+        alt.Tooltip("gain:Q", title="gain, nats", format=".2f"),
+        alt.Tooltip("accuracy:Q", format=".1%" if percent else ".3f"),
+        alt.Tooltip("n:Q", title="questions", format=","),
+    ]
+    points = base.mark_point(filled=True, size=70, opacity=0.95).encode(
+        color=color(runs), shape=shape(runs), tooltip=tooltip
+    )
+    layers: list[alt.Chart] = [points]
+    if len(runs) > 1:
+        lines = base.mark_line(color="#888", strokeWidth=1, opacity=0.7).encode(detail="group:N", order="order:O")
+        layers.insert(0, lines)
+    last = max(point["order"] for point in data)
+    labelled = alt.Chart(alt.Data(values=[point for point in data if point["order"] == last])).encode(
+        x=base.encoding.x, y=base.encoding.y
+    )
+    if len(kept) <= 16:
+        layers.append(labelled.mark_text(align="left", dx=8, fontSize=10, limit=110).encode(text="group:N"))
+    joined = " A line joins the same subject in the runs; labels stand at the last run." if len(runs) > 1 else ""
+    return Plot(
+        "accuracy_infogain",
+        title,
+        f"Means over questions that have both numbers.{joined.replace('subject', group)} {_which(common)}"
+        f"{_left_out(left_out, group)}",
+        finish(layers, height=360),
+        summary=f"Accuracy and mean total gain of {_count(len(kept), group)} in {_count(len(runs), 'run')}; the table "
+        "below has the numbers.",
+        columns=(group, "model", "gain, nats", "accuracy", "questions"),
+        cells=cells,
+    )
+
+
+def knowledge(runs: Sequence[Run]) -> Plot:
+    """Knowledge Index by subject (by task where there are none), with 95\u00a0% intervals where questions suffice."""
+    group = group_name(runs)
+    title = f"Knowledge Index by {group}"
+    means, common = by_group(runs, metric("ki"))
+    coverage, _ = by_group(runs, metric("ki_coverage"))
+    kept, left_out = largest_groups(means, _GROUPS)
+    if not kept:
+        return Plot("ki", title, why="No chain has a Knowledge Index: no step was checkable, or nothing was judged.")
+    data, cells = [], []
+    for run, mean, covered in zip(names(runs), means, coverage, strict=True):
+        for one in kept:
+            if one not in mean:
+                continue
+            found = mean[one]
+            point: dict[str, Any] = {"model": run, "group": one, "ki": found.mean, "n": found.n}
+            share = covered[one].mean if one in covered else math.nan
+            if math.isfinite(share):
+                point["coverage"] = share
+            if found.n >= _ENOUGH:
+                point |= {"low": max(0.0, found.low), "high": min(1.0, found.high)}
+            data.append(point)
+            cells.append(
+                [
+                    one,
+                    run,
+                    numbers.value(found.mean, "share"),
+                    numbers.value(share, "share"),
+                    f"{found.n:,}",
+                ]
+            )
+    base = alt.Chart(alt.Data(values=data)).encode(
+        y=alt.Y("group:N", title=None, axis=alt.Axis(labelLimit=130, grid=True)),
+        yOffset=alt.YOffset("model:N", scale=alt.Scale(domain=names(runs), paddingOuter=0.3)),
+        color=color(runs),
+    )
+    tooltip = [
+        alt.Tooltip("group:N", title=group),
+        alt.Tooltip("model:N"),
+        alt.Tooltip("ki:Q", title="KI", format=".1%"),
+        alt.Tooltip("coverage:Q", format=".1%"),
+        alt.Tooltip("n:Q", title="questions", format=","),
+    ]
+    x = alt.X("ki:Q", title="Knowledge Index", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
+    layers = [base.mark_point(filled=True, size=70).encode(x=x, shape=shape(runs), tooltip=tooltip)]
+    with_interval = [point for point in data if "low" in point]
+    if with_interval:
+        rules = base.properties(data=alt.Data(values=with_interval)).mark_rule(strokeWidth=2, opacity=0.6)
+        layers.insert(0, rules.encode(x=alt.X("low:Q", title="Knowledge Index"), x2="high:Q"))
+    return Plot(
+        "ki",
+        title,
+        "Share of checkable steps that agree with their source, mean over questions that have a checkable step. Lines "
+        f"are 95\u00a0% intervals, drawn from {_ENOUGH} questions on. Read it with the coverage in the table: the "
+        f"share of steps that could be checked at all. {_which(common)}{_left_out(left_out, group)}",
+        finish(layers, height=max(120, (22 if len(runs) < 3 else 12 * len(runs)) * len(kept))),
+        summary=f"Knowledge Index of {_count(len(kept), group)}; the table below has the numbers.",
+        columns=(group, "model", "KI", "coverage", "questions"),
+        cells=cells,
+    )
+
+
+def _both(first: Callable[[Record], float], second: Callable[[Record], float]) -> Callable[[Record], bool]:
+    return lambda record: math.isfinite(first(record)) and math.isfinite(second(record))
+
+
+def _point(name: str, at: float, mean: Mean) -> dict[str, Any]:
+    point = {"model": name, "position": at, "mean": mean.mean}
+    if math.isfinite(mean.low):
+        point |= {"low": mean.low, "high": mean.high}
+    return point
+
+
+def _between(mean: Mean) -> str:
+    return f"{numbers.value(mean.low)} to {numbers.value(mean.high)}" if math.isfinite(mean.low) else numbers.DASH
+
+
+def _which(common: bool, n: int | None = None) -> str:
+    how_many = f"the {n:,} questions" if n else "questions"
+    return f"Only {how_many} for which all runs have the number." if common else "All questions that have the number."
+
+
+def _left_out(n: int, group: str) -> str:
+    return f" The {_GROUPS} {group}s with most questions; {n:,} more are left out." if n else ""
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"

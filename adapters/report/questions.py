@@ -1,0 +1,86 @@
+"""The page's rows: chains of one question and repeat from all runs, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ...metrics.comparison.record import Record, Run
+from ...metrics.comparison.results import Comparison
+
+RIGHT = 0.5  # an accuracy from here on counts as a right answer
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question (and repeat) with its chain in each run, or None where a run lacks it."""
+
+    key: Key
+    chains: Sequence[Record | None]
+
+    @property
+    def any(self) -> Record:
+        return next(record for record in self.chains if record is not None)
+
+
+def rows_of(runs: Sequence[Run]) -> list[Row]:
+    """Chains paired by task and question text; the n-th repeat of a question with the other run's n-th.
+
+    Where no task name stands in two runs, tasks are left out of the key. A record without a question's text goes by
+    its document id.
+    """
+    tasks = [{record.task for record in run.records} for run in runs]
+    by_task = len(runs) < 2 or any(tasks[0] & other for other in tasks[1:])
+    found: dict[tuple[Key, int], list[Record | None]] = {}
+    for column, run in enumerate(runs):
+        repeats: Counter[Key] = Counter()
+        for record in run.records:
+            key = key_of(record, by_task=by_task)
+            found.setdefault((key, repeats[key]), [None] * len(runs))[column] = record
+            repeats[key] += 1
+    return [Row(key, chains) for (key, _), chains in found.items()]
+
+
+def key_of(record: Record, *, by_task: bool = True) -> Key:
+    """What tells a record's question from others."""
+    question = record.question_hash if record.question.strip() else f"id {record.doc_id}"
+    return (record.task if by_task else "", question)
+
+
+def accuracy_name(runs: Iterable[Run], comparisons: Sequence[Comparison]) -> str | None:
+    """The metric that counts as accuracy: the comparisons', else the one that most chains have."""
+    for comparison in comparisons:
+        if comparison.accuracy_name:
+            return comparison.accuracy_name
+    names = Counter(name for run in runs for record in run.records for name in record.accuracy)
+    return names.most_common(1)[0][0] if names else None
+
+
+def metric(name: str) -> Callable[[Record], float]:
+    """A chain metric of a record; nan where it is missing."""
+    return lambda record: record.score.metrics.get(name, math.nan)
+
+
+def accuracy(name: str | None) -> Callable[[Record], float]:
+    """The run's own metric `name` of a record; nan where it is missing."""
+    return lambda record: math.nan if name is None else record.accuracy.get(name, math.nan)
+
+
+def contradicted(record: Record) -> bool:
+    """Whether a judge contradicted a claim of a step."""
+    return any(verdict.label == "contradicted" for step in record.score.steps for verdict in step.verdicts)
+
+
+def leaks(record: Record) -> bool:
+    """Whether a step before the final answer writes the gold answer down."""
+    return any(step.states_answer and step.kind != "final_answer" for step in record.score.steps)
+
+
+def unscored(record: Record) -> bool:
+    """Whether the likelihoods are missing, or a claim has no verdict."""
+    failed = any(verdict.label is None for step in record.score.steps for verdict in step.verdicts)
+    return failed or not math.isfinite(metric("infogain_nats")(record))

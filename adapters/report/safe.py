@@ -1,0 +1,75 @@
+"""Makes text from models fit for the page: control characters replaced, long texts cut, JSON that ends no script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import unicodedata
+from typing import Any
+
+from markupsafe import Markup, escape
+
+# Joiners and the soft hyphen are part of words in many scripts; they neither hide nor reorder anything.
+_HARMLESS_FORMATS = frozenset("\u200b\u200c\u200d\u00ad")
+_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def clean(text: object) -> str:
+    """`text` with U+FFFD for control characters, lone surrogates and characters that reorder or hide what follows."""
+    whole = str(text)
+    if whole.isascii() and whole.isprintable():
+        return whole
+    whole = whole.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    unfit = {ord(char): "\ufffd" for char in set(whole) if _unfit(char)}
+    return whole.translate(unfit) if unfit else whole
+
+
+def clip(text: object, limit: int) -> str:
+    """Cleaned text of at most `limit` characters; what is left out is counted at its end."""
+    whole = str(text)
+    if len(whole) <= limit:
+        return clean(whole)
+    return f"{clean(whole[:limit])} … [{len(whole) - limit:,} more characters left out]"
+
+
+def one_line(text: object, limit: int) -> str:
+    """Cleaned text on one line, for a table's cell; an ellipsis stands for what is left out."""
+    whole = str(text)
+    short = " ".join(clean(whole[: 4 * limit]).split())
+    return short if len(short) <= limit and len(whole) <= 4 * limit else short[: limit - 1] + "…"
+
+
+def finite(value: Any, digits: int = 6) -> float | None:
+    """A number for JSON, to `digits` significant digits; None for nan, infinities and None."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{digits}g}")
+
+
+def json_block(value: Any) -> Markup:
+    """Strict JSON for a `<script type="application/json">`, whatever the strings in it hold."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup("".join(_ESCAPES.get(char, char) for char in text))
+
+
+def with_code(text: str) -> Markup:
+    """Escaped text in which `names` between backticks are set as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick without its fellow
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
+    )
+
+
+def csp_hash(source: str) -> str:
+    """The Content-Security-Policy source that allows exactly this inline script or style."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+
+
+def _unfit(char: str) -> bool:
+    if char in "\n\t" or char in _HARMLESS_FORMATS:
+        return False
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") or (ord(char) & 0xFFFE) == 0xFFFE

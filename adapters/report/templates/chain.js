@@ -1,0 +1,136 @@
+// One question's chains, side by side: steps with their gains, claims, verdicts and evidence.
+
+const LABELS = { supported: '✓ supported', contradicted: '✗ contradicted', insufficient: '? evidence does not decide' };
+const NAMES = {
+  infogain_nats: ['InfoGain, total', signed, ' nats'],
+  infogain_nats_before_answer: ['before the answer', signed, ' nats'],
+  infogain: ['as published', signed, ' PPL'],
+  entropy_drop_bits: ['entropy drop', signed, ' bits'],
+  ki: ['KI', percent, ''],
+  ki_coverage: ['KI coverage', percent, ''],
+};
+
+// A bar from the middle to the right for a gain, hatched to the left for a loss; the number beside it says the same.
+function gainBar(gain, scale) {
+  const bar = el('span', { class: 'bar', 'aria-hidden': 'true' }, el('i', { class: 'zero' }));
+  if (!missing(gain) && gain !== 0) {
+    const width = Math.min(50, (50 * Math.abs(gain)) / scale);
+    const fill = el('i', { class: gain > 0 ? 'plus' : 'minus' });
+    fill.style.width = `${Math.max(width, 0.7)}%`;
+    fill.style[gain > 0 ? 'left' : 'right'] = '50%';
+    bar.prepend(fill);
+  }
+  return bar;
+}
+
+function tokenBar(probability) {
+  const bar = el('span', { class: 'bar', 'aria-hidden': 'true' });
+  if (!missing(probability)) {
+    const fill = el('i', { class: 'token' });
+    fill.style.width = `${Math.min(100, 100 * probability)}%`;
+    bar.append(fill);
+  }
+  return bar;
+}
+
+// Probability of the gold answer per answer token, exp(l / N).
+const perToken = (logLikelihood, n) => (missing(logLikelihood) || !n ? null : Math.exp(logLikelihood / n));
+const small = (p) => (missing(p) ? DASH : p > 0 && p < 0.001 ? '< 0.1\u00a0%' : percent(p, 1));
+
+function bars(rows) {
+  return el('div', { class: 'bars' }, rows.map(([name, bar, value]) => [el('span', {}, name), bar, el('span', { class: 'value' }, value)]));
+}
+
+function passage(one) {
+  const source = [one.id, one.h].filter(Boolean).join(' · ') + (missing(one.s) ? '' : ` (retriever's score ${plain(one.s)})`);
+  return el('div', { class: 'passage' }, el('div', { class: 'source', dir: 'auto' }, source), el('div', { class: 'text', dir: 'auto' }, one.t));
+}
+
+function verdict(one) {
+  const kind = one.l ?? 'unscored';
+  const label = el('span', { class: `label ${LABELS[kind] ? kind : 'unscored'}` }, LABELS[one.l] ?? '! no verdict');
+  const by = `${one.j}${missing(one.p) ? '' : `, probability ${one.p.toFixed(2)} that it is supported`}`;
+  const item = el('li', {}, el('div', { class: 'text', dir: 'auto' }, one.c), label, ` by ${by}`);
+  const reason = one.e ?? one.y;
+  if (reason) item.append(el('div', { class: 'text reason', dir: 'auto' }, reason));
+  if (one.ev) {
+    const more = one.em ? el('p', { class: 'hint' }, `${one.em} more passages left out.`) : null;
+    item.append(el('details', {}, el('summary', {}, `Evidence: ${one.ev.length} passage${one.ev.length === 1 ? '' : 's'}`), one.ev.map(passage), more));
+  }
+  return item;
+}
+
+function step(one, number, chain, scale) {
+  const rows = [
+    ['gain, nats', gainBar(one.g, scale), signed(one.g)],
+    ['p per token', tokenBar(perToken(one.l, chain.n)), small(perToken(one.l, chain.n))],
+  ];
+  if (!missing(one.o)) rows.push(['p of gold option', tokenBar(one.o), small(one.o)]);
+  const flags = [];
+  if (one.f) flags.push(el('span', { class: 'tag' }, 'final answer'));
+  if (one.a) flags.push(el('span', { class: 'tag leak' }, '⚑ states the gold answer'));
+  const content = el('div', {}, el('div', { class: 'text', dir: 'auto' }, one.t), flags.length ? el('div', { class: 'flags' }, flags) : null, bars(rows));
+  if (one.v) {
+    const more = one.vm ? el('li', { class: 'hint' }, `${one.vm} more claims left out.`) : null;
+    content.append(el('ul', { class: 'verdicts-of', 'aria-label': `Claims of step ${number}` }, one.v.map(verdict), more));
+  }
+  return el('li', { class: 'step' }, el('span', { class: 'number' }, el('span', { class: 'hidden-text' }, 'step '), String(number)), content);
+}
+
+function side(name, chain, numbers, scale) {
+  const out = el('section', { class: 'side' }, el('h3', { dir: 'auto' }, name));
+  if (!numbers) {
+    out.append(el('p', { class: 'empty' }, 'This run has no chain for the question.'));
+    return out;
+  }
+  const facts = el('dl', { class: 'facts' });
+  const fact = (term, ...said) => facts.append(el('div', {}, el('dt', {}, term), el('dd', { dir: 'auto' }, said)));
+  const right = numbers[ACCURACY];
+  const wording = missing(right) ? 'not known' : right === 1 ? '✓ right' : right === 0 ? '✗ wrong' : plain(right);
+  fact(data.accuracy ?? 'accuracy', el('span', { class: right === 1 ? 'ok' : right === 0 ? 'no' : '' }, wording));
+  if (!chain) {
+    fact('InfoGain, total', `${signed(numbers[NATS])} nats`);
+    fact('KI', percent(numbers[KI]));
+    fact('steps', String(numbers[STEPS]));
+    out.append(facts);
+    return out;
+  }
+  if (!missing(chain.m)) fact("model's answer", chain.m);
+  for (const [key, [label, form, unit]] of Object.entries(NAMES)) {
+    if (key in chain.x) fact(label, missing(chain.x[key]) ? DASH : form(chain.x[key]) + unit);
+  }
+  fact('steps', String(numbers[STEPS]));
+  if (chain.cut) fact('response', 'cut off by a length limit');
+  out.append(facts);
+  const why = Object.entries(chain.why).map(([metric, reason]) => el('li', {}, el('code', {}, metric), ' is missing: ', el('bdi', {}, reason)));
+  const notes = chain.notes.map((note) => el('li', { dir: 'auto' }, note));
+  if (why.length + notes.length) out.append(el('ul', { class: 'notes' }, why, notes));
+  if (!missing(chain.l)) out.append(bars([['p per token, question alone', tokenBar(perToken(chain.l, chain.n)), small(perToken(chain.l, chain.n))]]));
+  out.append(el('ol', { class: 'steps' }, chain.s.map((one, i) => step(one, i + 1, chain, scale))));
+  if (!chain.s.length) out.append(el('p', { class: 'empty' }, 'No steps in the response.'));
+  if (chain.more) out.append(el('p', { class: 'notice' }, `${chain.more.toLocaleString('en-US')} more steps are left out of this page.`));
+  return out;
+}
+
+// Fill #chain with question i. `links` are hrefs: back, previous, next (null at the ends); `place`: "3 of 120".
+async function drawChain(i, state, links, place) {
+  const row = data.rows[i];
+  const found = (await details()).get(i);
+  const where = [data.tasks[row.t], data.subjects[row.s], found?.id && `id ${found.id}`].filter(Boolean).join(' · ');
+  const walk = (label) => el('nav', { class: 'walk', 'aria-label': label },
+    el('a', { href: links.back, class: 'back' }, '‹ Back to the table'), el('span', { class: 'space' }),
+    links.previous ? el('a', { href: links.previous, rel: 'prev' }, '‹ Previous') : null,
+    el('span', { class: 'hint' }, place),
+    links.next ? el('a', { href: links.next, rel: 'next' }, 'Next ›') : null);
+  const runs = shownRuns(state);
+  const gains = found ? runs.flatMap((run) => (found.r[run]?.s ?? []).map((one) => Math.abs(one.g ?? 0))) : [];
+  const scale = Math.max(0.1, ...gains);
+  const asked = el('div', { class: 'asked' }, el('h3', {}, 'Question'), el('div', { class: 'text', dir: 'auto' }, found ? found.q : row.q));
+  if (found?.a.length) asked.append(el('h3', {}, 'Gold answer'), el('div', { class: 'text', dir: 'auto' }, found.a.join('\n')));
+  const title = el('h2', { id: 'chain-title', tabindex: '-1' }, `Question ${i + 1}`);
+  const away = found ? null : el('p', { class: 'notice' }, 'The steps of this question are not on the page: there are too many chains for all of them. Its numbers are below.');
+  byId('chain').replaceChildren(
+    walk('Around this question'), title, where ? el('p', { class: 'hint', dir: 'auto' }, where) : '', asked, away ?? '',
+    el('div', { class: runs.length > 1 ? 'sides two' : 'sides' }, runs.map((run) => side(data.runs[run], found?.r[run], row.r[run], scale))),
+    walk('Around this question, below'));
+}
