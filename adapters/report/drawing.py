@@ -73,7 +73,7 @@ def finish(layers: Sequence[alt.Chart], height: int = _HEIGHT) -> alt.LayerChart
         alt.LayerChart(layer=list(layers))
         .properties(width=_WIDTH, height=height)
         .configure_axis(**style, gridOpacity=0.5, domain=False)
-        .configurelegend(labelFontSize=12)
+        .configure_legend(labelFontSize=12)
         .configure_view(stroke=None)
         .configure_mark(tooltip=None)
     )
