@@ -151,6 +151,20 @@ def test_finished_runs_of_both_frameworks_are_scored_from_their_files(run, folde
 
 
 @pytest.mark.slow
+def test_two_runs_are_compared_and_reported(run, folder, existing_table):
+    assert existing_table
+    (cut,) = (line for line in by_tool("lm-eval") if "out-cut" in line)
+    run(f"{MODEL}\n{cut}")
+    printed = run(stepgauge("compare"))
+    assert "my_task: 2 questions in both" in printed
+    assert re.search(r"verdict: \w+", printed)
+    assert re.search(r"^ *infogain_nats .*\[.*\]", printed, re.MULTILINE)
+    run(stepgauge("report"))
+    assert "my_task" in (folder / "report.html").read_text(encoding="utf-8")
+    assert list((folder / "figures").glob("*.png"))
+
+
+@pytest.mark.slow
 def test_leaderboard_recipe_in_both_frameworks(run):
     for line in (line for line in by_tool("lm-eval") + by_tool("inspect") if "gsm8k" in line):
         printed = run(f"{MODEL}\n{line}")

@@ -1,0 +1,39 @@
+"""Write one HTML page about scored runs: the comparison, plots, and every chain step by step."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..report import ReportError, check_packages, write_figures, write_report
+from . import comparison_options
+from .errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="[NAME=]PATH[::MODEL]; the first is the base")
+    parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="default: report.html")
+    parser.add_argument("--title", help="the page's heading")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="also write the plots there, as PNG and SVG")
+    comparison_options.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        check_packages()
+    except ReportError as error:
+        raise UserError(str(error)) from error
+    comparison_options.settings(args)  # says what is wrong before files are read
+    runs = comparison_options.read_runs(args)
+    comparisons = comparison_options.compare_all(runs, args)
+    try:
+        write_report(runs, comparisons, args.output, title=args.title)
+        print(
+            f"{args.output}: {sum(len(run.records) for run in runs):,} chains of {', '.join(run.name for run in runs)}"
+        )
+        if args.figures is not None:
+            for path in write_figures(runs, comparisons, args.figures):
+                print(path)
+    except (ReportError, OSError) as error:
+        raise UserError(str(error)) from error
+    return 0
