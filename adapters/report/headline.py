@@ -17,6 +17,7 @@ from .samples import by_question, mean_of
 
 _NAME, _TEXT = 120, 1000
 _OPEN = 4  # tasks shown unfolded
+_DECIMALS = 2  # of means in the table of runs
 _SYMBOLS = {"trap": "⚠", "gain": "▲", "regression": "▼", "no change": "=", "underpowered": "?"}
 _ARROWS = {
     "up": "↑ up",
@@ -148,7 +149,7 @@ def _mean(run: Run, number: Any, unit: str = "") -> dict[str, str]:
     values = [value for _, value in by_question(run, number).values()]
     if not values:
         return {"value": numbers.DASH, "n": "0"}
-    return {"value": numbers.value(mean_of(values).mean, unit), "n": f"{len(values):,}"}
+    return {"value": numbers.value(mean_of(values).mean, unit, _DECIMALS), "n": f"{len(values):,}"}
 
 
 def _is_share(records: Sequence[Record], name: str | None) -> bool:

@@ -66,8 +66,16 @@ function sortBy(column) {
   update({ sort: column.key, direction: again ? other : first, page: 1 });
 }
 
+// The part of the page that the address names, if it does: a plain link such as #plots. It leaves the table as it is.
+function namedPart() {
+  const named = byId(location.hash.slice(1));
+  return named?.closest('#overview') ? named : null;
+}
+
 async function follow() {
-  const mine = readState();
+  if (location.hash === '#main') return; // the link that skips the head
+  const part = namedPart();
+  const mine = part ? { ...state, chain: null } : readState();
   state = mine;
   await select();
   if (mine !== state) return;
@@ -78,11 +86,14 @@ async function follow() {
     fillControls();
     drawTable();
     drawCharts();
-    if (lastChain !== null) {
-      byId('browser').scrollIntoView();
-      document.querySelector(`[data-chain="${lastChain}"]`)?.focus();
-      lastChain = null;
+    if (part && part.id !== 'chains') {
+      if (part.matches('details')) part.open = true;
+      part.scrollIntoView();
+    } else if (lastChain !== null) {
+      byId('chains').scrollIntoView();
+      document.querySelector(`[data-chain="${lastChain}"]`)?.focus({ preventScroll: true });
     }
+    lastChain = null;
     return;
   }
   const at = found.indexOf(state.chain);
@@ -141,6 +152,7 @@ async function start() {
     return;
   }
   data = JSON.parse(await unpack('table-data'));
+  state = readState(); // where the address names a part of the page only: the state the table starts with
   byId('browser').hidden = false;
   listen();
   await follow();

@@ -1,0 +1,306 @@
+"""The report as a file: what stands in it without JavaScript, what hostile text does to it, its size, its plots."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+import re
+import sys
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from report_runs import BASE, EVIL, PROVENANCE, TUNED, chain, comparison, hostile, record, recorded
+
+from stepgauge.adapters.report import ReportError, figures, write_figures, write_report
+from stepgauge.metrics.comparison import Row, Run
+from stepgauge.metrics.score import ChainScore, StepScore
+
+CHARTS = ("likelihood", "step_gains", "accuracy_infogain", "ki")
+
+
+class Parsed(HTMLParser):
+    """Elements, attributes and text of a page, as a browser that runs no script sees them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self.scripts: dict[str, str] = {}
+        self.code: list[str] = []
+        self._inside: tuple[str, str | None] | None = None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag in ("script", "style"):
+            self._inside = (tag, dict(attrs).get("id"))
+
+    def handle_endtag(self, tag):
+        if tag in ("script", "style"):
+            self._inside = None
+
+    def handle_data(self, data):
+        if self._inside is None:
+            self.text += data
+        elif self._inside[1]:
+            self.scripts[self._inside[1]] = data
+        else:
+            self.code.append(data)
+
+
+def page_of(tmp_path: Path, runs, comparisons=(), **options) -> Parsed:
+    out = tmp_path / "report.html"
+    write_report(runs, comparisons, out, **options)
+    return Parsed(out.read_text(encoding="utf-8"))
+
+
+def texts_in(page: Parsed) -> dict[int, dict]:
+    lines = gzip.decompress(base64.b64decode(page.scripts["details-data"])).decode().splitlines()
+    return {question["k"]: question for question in map(json.loads, lines)}
+
+
+def rows_in(page: Parsed) -> list[dict]:
+    return json.loads(gzip.decompress(base64.b64decode(page.scripts["table-data"])))["rows"]
+
+
+def made(name: str = "base", n: int = 6, seed: int = 0, **fields) -> Run:
+    rng = random.Random(seed)
+    chains = [chain([f"Step {i}.", "1 + 1 = 2", "The answer is 2."], rng) for i in range(n)]
+    defaults = {"accuracy": {"correct": 1.0}, "answer": ["2"], "subject": "math"}
+    return Run(name, [record(f"Question {i}?", one, **{**defaults, **fields}) for i, one in enumerate(chains)])
+
+
+def test_the_verdict_and_its_numbers_stand_in_the_page_without_javascript(tmp_path):
+    base, tuned = made(), made("tuned", seed=1)
+    page = page_of(tmp_path, [base, tuned], [comparison(base, tuned, ["easy", "hard"])])
+    words = " ".join(page.text.replace("\xa0", " ").split())
+    assert "⚠ trap" in words
+    assert "Accuracy rose by 6.3 points (Holm p 0.012) while infogain_nats fell by 0.49 (Holm p 0.0008)." in words
+    assert "Chains got longer." in words
+    assert "About 2,300 questions would be needed." in words
+    assert "3 questions unpaired." in words
+    for line in (
+        "accuracy (correct) 500 480 44.1 % 50.4 % ▲ +6.3 pp +14.3 % +2.0 to +11.0 pp 0.004 0.012",
+        "infogain PPL 498 478 1,523 12 −1,511 −99.2 % −9,000 to +4 0.610 1.000",
+        "infogain_nats nats 498 478 1.31 0.82 ▼ −0.49 −37.4 % −0.70 to −0.28 < 0.001 < 0.001",
+        "PPL_0 PPL 498 478 12.30 12.30 0.00 0.0 % 0.00 to 0.00 – –",
+        "cut off 0 – – – – – – –",
+    ):
+        assert line in words
+    outcomes, confounders = words.index("Outcomes, tested"), words.index("confounders, not tested")
+    assert outcomes < words.index("infogain_nats nats") < confounders < words.index("PPL_0 PPL")
+    assert "infogain: 2 questions, no gold answer" in words
+
+
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [
+        (Row("m", "m", "share", n=1, n_clusters=1, base=0.5, tuned=0.49996, difference=-0.00004), "0.0 pp"),
+        (Row("m", "m", "nats", n=1, n_clusters=1, base=1e9, tuned=0.0, difference=-1e9), "−1.00 × 10⁹"),
+        (Row("m", "m", "nats", n=1, n_clusters=1, base=0.012, tuned=0.5, difference=0.488), "+0.488"),
+        (Row("m", "m", "nats", n=1, n_clusters=1, base=0.0, tuned=1.0, relative=float("nan")), "1.00"),
+        (Row("m", "m", "nats", n=1, n_clusters=1, base=0.01, tuned=9.0, relative=899.0), "> 9,999 %"),
+    ],
+)
+def test_numbers_keep_their_sign_and_size_readable(tmp_path, row, shown):
+    runs = [made(), made("tuned")]
+    made_up = comparison(*runs)
+    part = made_up.tasks[0].__class__(**{**made_up.tasks[0].__dict__, "rows": [row]})
+    page = page_of(tmp_path, runs, [made_up.__class__(**{**made_up.__dict__, "tasks": [part]})])
+    assert shown in page.text.replace("\xa0", " ")
+
+
+def test_a_page_asks_for_nothing_from_elsewhere_and_its_policy_allows_its_own_scripts_alone(tmp_path):
+    page = page_of(tmp_path, [made()])
+    links = [
+        value for _, name, value in page.attributes if name in ("src", "href", "action", "data", "poster", "srcset")
+    ]
+    assert links
+    assert all(link.startswith("#") or link == "data:," for link in links)
+    policy = next(value for tag, name, value in page.attributes if tag == "meta" and "default-src" in value)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert policy.count("'sha256-") == 3  # the library, our script, our style
+    assert not [name for _, name, _ in page.attributes if name == "style" or name.startswith("on")]
+
+
+def test_hostile_text_adds_no_element_no_attribute_and_no_script(tmp_path):
+    runs, comparisons = hostile()
+    out = tmp_path / "page.html"
+    write_report(runs, comparisons, out, title=EVIL[1])
+    page = Parsed(out.read_text(encoding="utf-8"))
+    plain = page_of(tmp_path, [made(), made("tuned")], [comparison(made(), made("tuned"), ["a", "b"])])
+    assert set(page.tags) <= set(plain.tags) | {"ul", "li", "bdi"}
+    assert page.tags.count("script") == 5
+    assert {name for _, name, _ in page.attributes} <= {name for _, name, _ in plain.attributes}
+    assert page.code[1:] == plain.code[1:]  # the style stands first; the scripts hold no data
+    assert not [value for _, name, value in page.attributes if name == "href" and "javascript" in value]
+    raw = out.read_text(encoding="utf-8")
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", raw.replace(page.code[1], ""))
+    assert "x" * 10_000 not in raw
+    assert len(raw) < 2_000_000
+    steps = texts_in(page)[11]["r"][0]["s"]
+    assert steps[0]["t"].endswith("… [996,000 more characters left out]")
+
+
+def test_the_same_runs_make_the_same_bytes(tmp_path):
+    for name in ("one.html", "two.html"):
+        write_report([made(), made("tuned", seed=1)], [comparison(made(), made("tuned"))], tmp_path / name)
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"one.html", "two.html"}
+
+
+@pytest.mark.parametrize(
+    ("runs", "comparisons", "said"),
+    [
+        ([], [], "at least one run"),
+        ([Run("a", [], "out/a")], [], "out/a: the run 'a' holds no scored chain"),
+        ([made("a")], [comparison(made("a"), made("b"))], "names the run 'b'; the report has 'a'"),
+    ],
+)
+def test_what_cannot_be_reported_is_one_clear_error_and_leaves_no_file(tmp_path, runs, comparisons, said):
+    with pytest.raises(ReportError, match=re.escape(said)):
+        write_report(runs, comparisons, tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_extra_names_the_command_that_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    for call in (lambda: write_report([made()], [], tmp_path / "r.html"), lambda: figures([made()])):
+        with pytest.raises(ReportError, match=re.escape("vl-convert-python: pip install 'stepgauge[report]'")):
+            call()
+
+
+def test_a_thousand_real_chains_with_passages_stay_under_five_megabytes(tmp_path, shared_data):
+    runs = recorded(shared_data, 500, passage=True)
+    page = page_of(tmp_path, runs, [comparison(*runs)])
+    assert (tmp_path / "report.html").stat().st_size < 2_500_000
+    assert len(texts_in(page)) == len(rows_in(page)) == 500
+    assert "The texts of" not in page.text
+
+
+def test_of_too_many_chains_the_page_holds_all_rows_and_the_texts_that_matter_most(tmp_path):
+    letters = random.Random(1)
+    n, worst = 700, 650
+
+    def text() -> str:
+        return "".join(letters.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=1500))
+
+    def run(name: str, loss: float) -> Run:
+        chains = [chain([text() for _ in range(4)], random.Random(i)) for i in range(n)]
+        levels = {"infogain_nats": 1 - loss}
+        chains[worst] = ChainScore(**{**chains[worst].__dict__, "metrics": {**chains[worst].metrics, **levels}})
+        return Run(name, [record(f"Question {i}", one, accuracy={"correct": 1.0}) for i, one in enumerate(chains)])
+
+    page = page_of(tmp_path, [run("base", 0), run("tuned", 50)])
+    texts = texts_in(page)
+    assert (tmp_path / "report.html").stat().st_size <= 5_000_000
+    assert len(rows_in(page)) == n
+    assert 300 < len(texts) < n
+    assert worst in texts
+    assert f"The texts of {len(texts):,} of them are on this page" in page.text
+
+
+def test_repeats_of_a_question_are_rows_of_their_own_and_pair_in_order(tmp_path):
+    rng = random.Random(0)
+
+    def run(name: str, times: int) -> Run:
+        return Run(name, [record("Same?", chain([f"{name} {i}"], rng)) for i in range(times)])
+
+    texts = texts_in(page_of(tmp_path, [run("a", 2), run("b", 3)]))
+    said = [[side and side["s"][0]["t"] for side in texts[i]["r"]] for i in range(3)]
+    assert said == [["a 0", "b 0"], ["a 1", "b 1"], [None, "b 2"]]
+
+
+def test_plots_without_data_say_so_and_are_no_figures(tmp_path):
+    empty = ChainScore(
+        "c", "h", [StepScore("A step.", 0, 7)], [], None, {}, {"infogain": "no gold answer"}, [], PROVENANCE
+    )
+    run = Run("bare", [record("Question?", empty)])
+    page = page_of(tmp_path, [run])
+    for said in (
+        "No chain has log-likelihoods",
+        "No step has a gain",
+        "The runs have no accuracy",
+        "No chain has a Know",
+    ):
+        assert said in page.text
+    assert figures([run]) == {}
+    assert json.loads(page.scripts["specs"]) == {}
+
+
+def values_of(chart, layer: int) -> list[dict]:
+    spec = chart.to_dict()
+    return spec["layer"][layer].get("data", spec.get("data"))["values"]  # data that all layers share stand above them
+
+
+def run_of(levels: list[list[float]], n_answer: int = 2, **fields) -> Run:
+    records = []
+    for i, ls in enumerate(levels):
+        steps = [StepScore(f"{k}", 0, 1, log_likelihood=ls[k], gain=ls[k] - ls[k - 1]) for k in range(1, len(ls))]
+        metrics = {"infogain_nats": ls[-1] - ls[0], "ki": 0.5 if i % 2 else 1.0, "ki_coverage": 0.25}
+        score = ChainScore("c", "h", steps, ls, n_answer, metrics, {}, [], PROVENANCE)
+        records.append(record(f"Question {i}", score, accuracy={"acc": float(i % 2)}, **fields))
+    return Run("run", records)
+
+
+def test_the_curve_is_the_mean_over_questions_at_relative_positions():
+    points = values_of(figures([run_of([[-4.0, -2.0], [-8.0, -8.0, -2.0]])])["likelihood"], 0)
+    by_position = {round(point["position"], 2): point["mean"] for point in points}
+    assert by_position[0] == pytest.approx((-2 + -4) / 2)
+    assert by_position[0.5] == pytest.approx((-1.5 + -4) / 2)
+    assert by_position[1] == pytest.approx(-1)
+
+
+def test_gains_beyond_the_axis_are_counted_in_the_outermost_bins_and_said():
+    run = run_of([[0.0, *[0.01 * i for i in range(300)], 1e6]])
+    chart = figures([run])["step_gains"]
+    points = values_of(chart, 0)
+    assert sum(point["share"] for point in points) == pytest.approx(1)
+    assert max(point["high"] for point in points) < 1
+
+
+def test_only_questions_of_all_runs_enter_a_comparison_of_subjects():
+    base = run_of([[-4.0, -2.0], [-4.0, -1.0], [-4.0, -4.0]], subject="law")
+    tuned = Run("tuned", [*base.records[:2]])
+    points = values_of(figures([base, tuned])["accuracy_infogain"], 1)
+    assert [(point["group"], point["n"], point["gain"], point["accuracy"]) for point in points] == [
+        ("law", 2, 2.5, 0.5),
+        ("law", 2, 2.5, 0.5),
+    ]
+
+
+def test_figures_are_written_as_pictures_that_are_not_blank(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    runs = [made("a <b> & c"), made("tuned", seed=3)]
+    paths = write_figures(runs, [], tmp_path / "new" / "figures")
+    assert [path.name for path in paths] == [f"{name}.{kind}" for name in CHARTS for kind in ("png", "svg")]
+    for path in paths:
+        if path.suffix == ".png":
+            picture = image.open(BytesIO(path.read_bytes())).convert("L")
+            low, high = picture.getextrema()
+            assert picture.width > 1000
+            assert high - low > 100
+        else:
+            svg = ElementTree.fromstring(path.read_text(encoding="utf-8"))
+            assert len([node for node in svg.iter() if node.tag.endswith(("path", "line"))]) > 5
+            assert "a <b> & c" in "".join(svg.itertext())
+
+
+def test_an_unknown_figure_format_names_the_known_ones(tmp_path):
+    with pytest.raises(ReportError, match="'gif': expected one of png, svg, pdf, json"):
+        write_figures([made()], [], tmp_path, ["gif"])  # type: ignore[list-item]
+
+
+def test_real_runs_of_two_models_are_named_in_title_and_tables(tmp_path, shared_data):
+    runs = recorded(shared_data, 20)
+    page = page_of(tmp_path, runs)
+    assert f"{TUNED} against {BASE}" in page.text
+    assert page_of(tmp_path, runs, title="My title & more").text.count("My title & more") == 2
