@@ -219,6 +219,26 @@ def test_repeats_of_a_question_are_rows_of_their_own_and_pair_in_order(tmp_path)
     assert said == [["a 0", "b 0"], ["a 1", "b 1"], [None, "b 2"]]
 
 
+@pytest.mark.parametrize(
+    ("base", "tuned", "pairs"),
+    [
+        ([("1", "Q"), ("2", "Q")], [("2", "Q"), ("1", "Q")], [("1", "1"), ("2", "2")]),  # id and text
+        ([("1", "Q"), ("2", "R")], [("8", "R"), ("9", "Q")], [("1", "9"), ("2", "8")]),  # text alone
+        ([("1", "Q")], [("1", "another text")], [("1", None), (None, "1")]),
+        ([("1", "")], [("1", "")], [("1", "1")]),
+    ],
+)
+def test_chains_stand_side_by_side_as_a_comparison_pairs_them(tmp_path, base, tuned, pairs):
+    rng = random.Random(0)
+
+    def run(name: str, questions: list[tuple[str, str]]) -> Run:
+        return Run(name, [record(text, chain([number], rng), doc_id=number) for number, text in questions])
+
+    texts = texts_in(page_of(tmp_path, [run("a", base), run("b", tuned)]))
+    said = [tuple(side and side["s"][0]["t"] for side in texts[i]["r"]) for i in range(len(texts))]
+    assert said == pairs
+
+
 def test_plots_without_data_say_so_and_are_no_figures(tmp_path):
     empty = ChainScore(
         "c", "h", [StepScore("A step.", 0, 7)], [], None, {}, {"infogain": "no gold answer"}, [], PROVENANCE

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison, Row, TaskComparison
 from . import numbers
-from .questions import accuracy, contradicted, leaks, metric, unscored
+from .questions import KeyOf, accuracy, contradicted, leaks, metric, unscored
 from .safe import clean, clip, one_line
 from .samples import by_question, mean_of
 
@@ -64,10 +64,16 @@ def comparison_view(comparison: Comparison, number: int) -> dict[str, Any]:
     }
 
 
-def run_view(run: Run, name: str, accuracy_name: str | None) -> dict[str, Any]:
+def run_view(run: Run, name: str, accuracy_name: str | None, key_of: KeyOf) -> dict[str, Any]:
     """One run's means over questions, counts and provenance for the template."""
     records = run.records
-    questions = {(record.task, record.question_hash, record.doc_id) for record in records}
+    questions = {key_of(record) for record in records}
+
+    def mean(number: Callable[[Record], float], unit: str = "") -> dict[str, str]:
+        values = [value for _, value in by_question(run, number, key_of).values()]
+        shown = numbers.value(mean_of(values).mean, unit, _DECIMALS) if values else numbers.DASH
+        return {"value": shown, "n": f"{len(values):,}"}
+
     return {
         "name": name,
         "source": one_line(run.source, 300),
@@ -75,12 +81,12 @@ def run_view(run: Run, name: str, accuracy_name: str | None) -> dict[str, Any]:
         "chains": f"{len(records):,}",
         "questions": f"{len(questions):,}",
         "means": [
-            _mean(run, accuracy(accuracy_name), "share" if _is_share(records, accuracy_name) else ""),
-            _mean(run, metric("infogain_nats")),
-            _mean(run, metric("infogain_nats_before_answer")),
-            _mean(run, metric("ki"), "share"),
-            _mean(run, metric("ki_coverage"), "share"),
-            _mean(run, lambda record: float(record.score.n_steps)),
+            mean(accuracy(accuracy_name), "share" if _is_share(records, accuracy_name) else ""),
+            mean(metric("infogain_nats")),
+            mean(metric("infogain_nats_before_answer")),
+            mean(metric("ki"), "share"),
+            mean(metric("ki_coverage"), "share"),
+            mean(lambda record: float(record.score.n_steps)),
         ],
         "counts": [f"{sum(is_so(record) for record in records):,}" for is_so in (contradicted, leaks, unscored)],
         "missing": _missing(records),
@@ -143,13 +149,6 @@ def _row(row: Row, alpha: float) -> dict[str, str]:
         "holm": numbers.p_value(row.p_holm),
         "tone": tone,
     }
-
-
-def _mean(run: Run, number: Any, unit: str = "") -> dict[str, str]:
-    values = [value for _, value in by_question(run, number).values()]
-    if not values:
-        return {"value": numbers.DASH, "n": "0"}
-    return {"value": numbers.value(mean_of(values).mean, unit, _DECIMALS), "n": f"{len(values):,}"}
 
 
 def _is_share(records: Sequence[Record], name: str | None) -> bool:

@@ -22,7 +22,7 @@ from .drawing import Plot
 from .extra import ReportError
 from .headline import comparison_view, run_view
 from .plots import plots
-from .questions import accuracy_name, rows_of
+from .questions import accuracy_name, keys_of, rows_of
 from .safe import csp_hash, json_block, one_line, with_code
 from .samples import names
 
@@ -55,7 +55,8 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
     _check(runs, comparisons)
     name = accuracy_name(runs, comparisons)
     shown = names(runs)
-    rows = rows_of(runs)
+    key_of = keys_of(runs, comparisons)
+    rows = rows_of(runs, key_of)
     drawn = plots(runs, comparisons)
     style, script, library = _asset("page.css"), _script(), _library()
     numbers = table(rows, runs, name) | {"runs": shown}
@@ -67,7 +68,7 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
         "script": Markup(script),
         "library": Markup(library),
         "comparisons": [comparison_view(comparison, i) for i, comparison in enumerate(comparisons, 1)],
-        "runs": [run_view(run, label, name) for run, label in zip(runs, shown, strict=True)],
+        "runs": [run_view(run, label, name, key_of) for run, label in zip(runs, shown, strict=True)],
         "accuracy_name": one_line(name, 60) if name else "",
         "plots": drawn,
         "specs": json_block({plot.key: _spec(plot) for plot in drawn if plot.chart is not None}),

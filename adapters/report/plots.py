@@ -13,7 +13,7 @@ from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison
 from . import numbers
 from .drawing import Plot, color, dash, finish, shape
-from .questions import accuracy, accuracy_name, metric
+from .questions import KeyOf, accuracy, accuracy_name, keys_of, metric
 from .safe import one_line
 from .samples import GRID, Mean, by_group, curves, gains, group_name, largest_groups, mean_of, names, shared
 
@@ -24,14 +24,14 @@ _ENOUGH = 10  # questions for an interval by subject
 
 def plots(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> list[Plot]:
     """All plots in the order of the page, those without data too."""
-    name = accuracy_name(runs, comparisons)
-    return [likelihood(runs), step_gains(runs), accuracy_infogain(runs, name), knowledge(runs)]
+    name, key_of = accuracy_name(runs, comparisons), keys_of(runs, comparisons)
+    return [likelihood(runs, key_of), step_gains(runs), accuracy_infogain(runs, key_of, name), knowledge(runs, key_of)]
 
 
-def likelihood(runs: Sequence[Run]) -> Plot:
+def likelihood(runs: Sequence[Run], key_of: KeyOf) -> Plot:
     """Log-probability of the gold answer per answer token along the chain, by run."""
     title = "How sure the scoring LM becomes of the gold answer"
-    found = [curves(run) for run in runs]
+    found = [curves(run, key_of) for run in runs]
     keys, common = shared([set(one) for one in found])
     if not keys:
         return Plot("likelihood", title, why="No chain has log-likelihoods of its gold answer.")
@@ -136,7 +136,7 @@ def step_gains(runs: Sequence[Run]) -> Plot:
     )
 
 
-def accuracy_infogain(runs: Sequence[Run], name: str | None) -> Plot:
+def accuracy_infogain(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> Plot:
     """Accuracy against total gain by subject (by task where there are none); a line joins a subject's runs."""
     group = group_name(runs)
     title = f"Accuracy against InfoGain by {group}"
@@ -144,8 +144,8 @@ def accuracy_infogain(runs: Sequence[Run], name: str | None) -> Plot:
         return Plot("accuracy_infogain", title, why="The runs have no accuracy.")
     nats, right = metric("infogain_nats"), accuracy(name)
     both = _both(nats, right)
-    gained, common = by_group(runs, lambda record: nats(record) if both(record) else math.nan)
-    correct, _ = by_group(runs, lambda record: right(record) if both(record) else math.nan)
+    gained, common = by_group(runs, lambda record: nats(record) if both(record) else math.nan, key_of)
+    correct, _ = by_group(runs, lambda record: right(record) if both(record) else math.nan, key_of)
     kept, left_out = largest_groups(gained, _GROUPS)
     if not kept:
         return Plot("accuracy_infogain", title, why="No chain has both an accuracy and a gain.")
@@ -216,12 +216,12 @@ def accuracy_infogain(runs: Sequence[Run], name: str | None) -> Plot:
     )
 
 
-def knowledge(runs: Sequence[Run]) -> Plot:
+def knowledge(runs: Sequence[Run], key_of: KeyOf) -> Plot:
     """Knowledge Index by subject (by task where there are none), with 95\u00a0% intervals where questions suffice."""
     group = group_name(runs)
     title = f"Knowledge Index by {group}"
-    means, common = by_group(runs, metric("ki"))
-    coverage, _ = by_group(runs, metric("ki_coverage"))
+    means, common = by_group(runs, metric("ki"), key_of)
+    coverage, _ = by_group(runs, metric("ki_coverage"), key_of)
     kept, left_out = largest_groups(means, _GROUPS)
     if not kept:
         return Plot("ki", title, why="No chain has a Knowledge Index: no step was checkable, or nothing was judged.")

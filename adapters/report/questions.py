@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ...metrics.comparison.pairs import By, pair_runs
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison
 
 RIGHT = 0.5  # an accuracy from here on counts as a right answer
 
-Key = tuple[str, str]
+Key = tuple[str, str, str]
+KeyOf = Callable[[Record], Key]
 
 
 @dataclass(frozen=True)
@@ -27,28 +29,35 @@ class Row:
         return next(record for record in self.chains if record is not None)
 
 
-def rows_of(runs: Sequence[Run]) -> list[Row]:
-    """Chains paired by task and question text; the n-th repeat of a question with the other run's n-th.
+def keys_of(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> KeyOf:
+    """What tells which records of the runs are about one question.
 
-    Where no task name stands in two runs, tasks are left out of the key. A record without a question's text goes by
-    its document id.
+    The runs are paired with the first one as a comparison pairs them (by the comparisons' setting, if there are any);
+    a question that the first run lacks goes by its own task, document id and text.
     """
-    tasks = [{record.task for record in run.records} for run in runs]
-    by_task = len(runs) < 2 or any(tasks[0] & other for other in tasks[1:])
+    pair_by: By = next((one.settings["pair_by"] for one in comparisons if "pair_by" in one.settings), "auto")
+    paired: dict[int, Key] = {}
+    for run in runs[1:]:
+        for pair in pair_runs(runs[0], run, pair_by).pairs:
+            for i, record in enumerate(pair.tuned):
+                paired[id(record)] = _own_key(pair.base[min(i, len(pair.base) - 1)])
+    return lambda record: paired.get(id(record)) or _own_key(record)
+
+
+def rows_of(runs: Sequence[Run], key_of: KeyOf) -> list[Row]:
+    """A row per question and repeat: the n-th repeat of a question stands beside the other run's n-th."""
     found: dict[tuple[Key, int], list[Record | None]] = {}
     for column, run in enumerate(runs):
         repeats: Counter[Key] = Counter()
         for record in run.records:
-            key = key_of(record, by_task=by_task)
+            key = key_of(record)
             found.setdefault((key, repeats[key]), [None] * len(runs))[column] = record
             repeats[key] += 1
     return [Row(key, chains) for (key, _), chains in found.items()]
 
 
-def key_of(record: Record, *, by_task: bool = True) -> Key:
-    """What tells a record's question from others."""
-    question = record.question_hash if record.question.strip() else f"id {record.doc_id}"
-    return (record.task if by_task else "", question)
+def _own_key(record: Record) -> Key:
+    return record.task, record.doc_id or "", record.question_hash if record.question.strip() else ""
 
 
 def accuracy_name(runs: Iterable[Run], comparisons: Sequence[Comparison]) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...metrics.comparison.record import Record, Run
-from .questions import Key, key_of
+from .questions import Key, KeyOf
 from .safe import one_line
 
 Array = NDArray[np.float64]
@@ -67,7 +67,7 @@ def grouped(runs: Sequence[Run]) -> Callable[[Record], str]:
     return group
 
 
-def by_question(run: Run, number: Callable[[Record], float]) -> dict[Key, tuple[Record, float]]:
+def by_question(run: Run, number: Callable[[Record], float], key_of: KeyOf) -> dict[Key, tuple[Record, float]]:
     """Each question's number, averaged over its repeats, with one of its records; without one it is left out."""
     values: dict[Key, list[float]] = defaultdict(list)
     records: dict[Key, Record] = {}
@@ -87,14 +87,16 @@ def shared(found: Sequence[set[Key]]) -> tuple[set[Key], bool]:
     return set().union(*found), False
 
 
-def by_group(runs: Sequence[Run], number: Callable[[Record], float]) -> tuple[list[dict[str, Mean]], bool]:
+def by_group(
+    runs: Sequence[Run], number: Callable[[Record], float], key_of: KeyOf
+) -> tuple[list[dict[str, Mean]], bool]:
     """Per run {group: mean}, over the questions that all runs have the number for where there are any.
 
     Returns:
         The means, and whether only such shared questions entered.
     """
     group = grouped(runs)
-    found = [by_question(run, number) for run in runs]
+    found = [by_question(run, number, key_of) for run in runs]
     keys, common = shared([set(one) for one in found])
     out = []
     for one in found:
@@ -116,7 +118,7 @@ def largest_groups(means: Sequence[dict[str, Mean]], limit: int) -> tuple[list[s
     return sorted(kept, key=str.casefold), len(sizes) - len(kept)
 
 
-def curves(run: Run) -> dict[Key, Array]:
+def curves(run: Run, key_of: KeyOf) -> dict[Key, Array]:
     """Each question's log-probability of the gold answer per answer token over `GRID`, averaged over repeats."""
     found: dict[Key, list[Array]] = defaultdict(list)
     for record in run.records:

@@ -77,6 +77,13 @@ function step(one, number, chain, scale) {
   return el('li', { class: 'step' }, el('span', { class: 'number' }, el('span', { class: 'hidden-text' }, 'step '), String(number)), content);
 }
 
+// What the scoring LM makes of the gold answer before the first step.
+function questionAlone(chain) {
+  const before = perToken(chain.l, chain.n);
+  return el('li', { class: 'step zero' }, el('span', { class: 'number' }, '0'),
+    el('div', {}, el('div', { class: 'text' }, 'The question alone'), bars([['p per token', tokenBar(before), small(before)]])));
+}
+
 function side(name, chain, numbers, scale) {
   const out = el('section', { class: 'side' }, el('h3', { dir: 'auto' }, name));
   if (!numbers) {
@@ -105,8 +112,8 @@ function side(name, chain, numbers, scale) {
   const why = Object.entries(chain.why).map(([metric, reason]) => el('li', {}, el('code', {}, metric), ' is missing: ', el('bdi', {}, reason)));
   const notes = chain.notes.map((note) => el('li', { dir: 'auto' }, note));
   if (why.length + notes.length) out.append(el('ul', { class: 'notes' }, why, notes));
-  if (!missing(chain.l)) out.append(bars([['p per token, question alone', tokenBar(perToken(chain.l, chain.n)), small(perToken(chain.l, chain.n))]]));
-  out.append(el('ol', { class: 'steps' }, chain.s.map((one, i) => step(one, i + 1, chain, scale))));
+  const steps = chain.s.map((one, i) => step(one, i + 1, chain, scale));
+  out.append(el('ol', { class: 'steps' }, missing(chain.l) ? null : questionAlone(chain), steps));
   if (!chain.s.length) out.append(el('p', { class: 'empty' }, 'No steps in the response.'));
   if (chain.more) out.append(el('p', { class: 'notice' }, `${chain.more.toLocaleString('en-US')} more steps are left out of this page.`));
   return out;
@@ -125,8 +132,9 @@ async function drawChain(i, state, links, place) {
   const runs = shownRuns(state);
   const gains = found ? runs.flatMap((run) => (found.r[run]?.s ?? []).map((one) => Math.abs(one.g ?? 0))) : [];
   const scale = Math.max(0.1, ...gains);
-  const asked = el('div', { class: 'asked' }, el('h3', {}, 'Question'), el('div', { class: 'text', dir: 'auto' }, found ? found.q : row.q));
-  if (found?.a.length) asked.append(el('h3', {}, 'Gold answer'), el('div', { class: 'text', dir: 'auto' }, found.a.join('\n')));
+  const block = (heading, text) => el('div', {}, el('h3', {}, heading), el('div', { class: 'text', dir: 'auto' }, text));
+  const asked = el('div', { class: 'asked' }, block('Question', found ? found.q : row.q));
+  if (found?.a.length) asked.append(block('Gold answer', found.a.join('\n')));
   const title = el('h2', { id: 'chain-title', tabindex: '-1' }, `Question ${i + 1}`);
   const away = found ? null : el('p', { class: 'notice' }, 'The steps of this question are not on the page: there are too many chains for all of them. Its numbers are below.');
   byId('chain').replaceChildren(
