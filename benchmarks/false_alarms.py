@@ -29,7 +29,6 @@ from stepgauge.metrics.models import resolve
 
 RAISED = 1 / 3
 SEED = 0
-_INSPECT = "import sys; from inspect_ai._cli.main import main; sys.exit(main())"
 
 
 def questions(number: int) -> list[str]:
@@ -45,7 +44,7 @@ def generate(out: Path, number: int, max_tokens: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path = out / "questions.jsonl"
     path.write_text("\n".join(questions(number)) + "\n", encoding="utf-8")
-    command = [sys.executable, "-c", _INSPECT, "eval", "stepgauge/medqa", "-T", f"path={path}"]
+    command = [str(Path(sys.executable).parent / "inspect"), "eval", "stepgauge/medqa", "-T", f"path={path}"]
     command += ["--model", "hf/smollm2", "-M", f"model_path={resolve('smollm2')}", "-M", "do_sample=true"]
     command += ["--temperature", "1", "--seed", str(SEED), "--epochs", "2", "--no-epochs-reducer"]
     command += ["--max-tokens", str(max_tokens), "--log-dir", str(out / "logs"), "--display", "plain"]

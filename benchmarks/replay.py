@@ -1,4 +1,4 @@
-"""Scores recorded chains of two pairs of models, base and tuned, on the same MMLU-Pro questions, and compares each pair.
+"""Scores recorded chains of two pairs of models on the same MMLU-Pro questions and compares tuned with base.
 
     STEPGAUGE_SHARED=… python -m benchmarks.replay OUT [--questions 300]
 

@@ -161,7 +161,7 @@ def test_questions_needed_give_the_power_they_promise():
     rng = np.random.default_rng(7)
     before = rng.normal(0, 1, 400)
     after = before + rng.normal(0, 1, 400)
-    settings = Settings(resamples=99, deciding=("infogain_nats",), smallest_reasoning=0.3)
+    settings = Settings(resamples=99, deciding=("infogain_nats",), smallest_gain=0.3)
     comparison = compare_runs(run("b", values(before)), run("t", values(after)), settings)
     row = comparison.tasks[0].row("infogain_nats")
     tested = sum(not math.isnan(one.p) for one in comparison.tasks[0].rows)
@@ -178,6 +178,14 @@ def _z(p: float) -> float:
 # --- what is measured
 
 
+def test_knowledge_that_can_no_longer_be_checked_is_pointed_out():
+    base = run("b", [record(i, chain([-4.0, -2.0], ki=1.0)) for i in range(12)])
+    tuned = run("t", [record(i, chain([-4.0, -2.0], ki=1.0 if i < 2 else math.nan)) for i in range(12)])
+    task = compare_runs(base, tuned, FAST).tasks[0]
+    assert task.row("ki").n == 2
+    assert any("12 questions of the base run and 2 of the other" in note for note in task.notes)
+
+
 def test_length_matched_infogain_divides_both_drops_by_the_pair_s_mean_length():
     short = chain([-2.0, -1.0])  # one step
     long = chain([-2.0, -2.0, -2.0, -1.0])  # the same drop over three
@@ -187,6 +195,20 @@ def test_length_matched_infogain_divides_both_drops_by_the_pair_s_mean_length():
     assert (plain.base, plain.tuned) == pytest.approx((drop, drop / 3))
     assert (matched.base, matched.tuned) == pytest.approx((drop / 2, drop / 2))
     assert matched.difference == 0
+
+
+def test_chain_that_only_announces_an_answer_has_gained_nothing_before_it():
+    announced = chain(
+        [-4.0, -1.0], texts=["The answer is 4."], infogain_nats_without_final=math.nan, missing="only that"
+    )
+    announced = dataclasses.replace(
+        announced, steps=[dataclasses.replace(step, kind="final_answer") for step in announced.steps]
+    )
+    base = run("b", [record(i, chain([-4.0, -2.5, -1.0])) for i in range(3)])
+    task = compare_runs(base, run("t", [record(i, announced) for i in range(3)]), FAST).tasks[0]
+    row = task.row("infogain_nats_without_final")
+    assert (row.n, row.base, row.tuned) == (3, 3.0, 0.0)
+    assert task.row("infogain_nats").difference == 0
 
 
 def test_confounders_are_rows_of_the_table_and_raise_a_caution_where_they_differ():
@@ -256,7 +278,7 @@ def test_one_measure_down_is_reasoning_down_even_if_another_is_up():
     verdict = compare_runs(base, tuned, FAST).tasks[0].verdict
     assert verdict.name == "trap"
     assert "ki down" in verdict.why
-    assert "infogain_nats up" in verdict.why
+    assert "infogain_nats, no final up" in verdict.why
 
 
 def test_trap_is_rarely_raised_where_accuracy_rises_and_reasoning_is_only_noise():

@@ -31,10 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alpha", type=float, default=0.05, help="significance level (default 0.05)")
     parser.add_argument("--power", type=float, default=0.8, help="power wanted (default 0.8)")
     parser.add_argument(
-        "--smallest-accuracy", type=float, default=0.05, metavar="X", help="difference that matters (default 0.05)"
+        "--smallest-share",
+        type=float,
+        default=0.05,
+        metavar="X",
+        help="difference in accuracy or KI that matters (0.05)",
     )
     parser.add_argument(
-        "--smallest-reasoning", type=float, default=0.2, metavar="SD", help="likewise, in SDs of base (default 0.2)"
+        "--smallest-gain", type=float, default=0.2, metavar="SD", help="in nats: likewise, in SDs of base (0.2)"
     )
     parser.add_argument("--resamples", type=int, default=9999, metavar="N", help="bootstrap and permutations (9999)")
     parser.add_argument("--seed", type=int, default=0, help="of the resampling (default 0)")
@@ -46,8 +50,8 @@ def settings(args: argparse.Namespace) -> Settings:
     for name, low, high in (
         ("alpha", 0, 1),
         ("power", 0, 1),
-        ("smallest_accuracy", 0, 1),
-        ("smallest_reasoning", 0, 99),
+        ("smallest_share", 0, 1),
+        ("smallest_gain", 0, 99),
     ):
         value = getattr(args, name)
         if not low < value < high:
@@ -61,8 +65,8 @@ def settings(args: argparse.Namespace) -> Settings:
         deciding=tuple(args.reasoning or DECIDING),
         alpha=args.alpha,
         power=args.power,
-        smallest_accuracy=args.smallest_accuracy,
-        smallest_reasoning=args.smallest_reasoning,
+        smallest_share=args.smallest_share,
+        smallest_gain=args.smallest_gain,
         resamples=args.resamples,
         seed=args.seed,
         force=args.force,

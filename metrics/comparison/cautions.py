@@ -28,8 +28,8 @@ def cautions(rows: Mapping[str, Row], infogain: Sequence[Sequence[float]]) -> li
         notes.append("`infogain` and `infogain, same length` point in opposite directions")
     if ruled := _ruled_by_few(infogain):
         notes.append(
-            f"{ruled} questions hold half or more of all movement in `infogain` (perplexity is unbounded); "
-            "`infogain_nats` is not ruled by them"
+            f"half or more of all movement in `infogain` is that of {ruled} of {len(infogain[0]):,} questions "
+            "(perplexity is unbounded); `infogain_nats` is not ruled by them"
         )
     for key, what in (
         ("truncated", "the share of responses that were cut off"),

@@ -19,8 +19,9 @@ from .scorers import check_scorers, scorer_name
 from .statistics import clustered, holm, interval, permutation_p, questions_needed
 from .verdict import decide
 
-DECIDING = ("infogain_same_length", "infogain_nats", "ki")
+DECIDING = ("infogain_nats_without_final", "ki")
 _EQUAL = 1e-12
+_FEW = 10
 
 
 class NotComparable(ValueError):
@@ -38,8 +39,8 @@ class Settings:
         deciding: the outcome measures that stand for reasoning in the verdict.
         alpha: significance level of each verdict's tests, after Holm's correction.
         power: the power wanted for the smallest differences.
-        smallest_accuracy: the smallest difference in accuracy that matters.
-        smallest_reasoning: the same for the deciding measures, in standard deviations of the base run's questions.
+        smallest_share: the smallest difference that matters in accuracy and in measures that are shares, such as KI.
+        smallest_gain: the same for other measures, in standard deviations of the base run's questions.
         resamples, seed: of bootstrap and permutations.
         force: compare though scorer or prompt template differ.
     """
@@ -50,8 +51,8 @@ class Settings:
     deciding: Sequence[str] = DECIDING
     alpha: float = 0.05
     power: float = 0.8
-    smallest_accuracy: float = 0.05
-    smallest_reasoning: float = 0.2
+    smallest_share: float = 0.05
+    smallest_gain: float = 0.2
     resamples: int = 9999
     seed: int = 0
     force: bool = False
@@ -116,7 +117,10 @@ def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], setti
         only_tuned=left_out(pairing.only_tuned),
         rows=rows,
         verdict=decide(acc, deciding, alpha=settings.alpha),
-        notes=cautions({row.measure: row for row in rows}, values_of(pairs, _named("infogain", measures))[:2]),
+        notes=[
+            *cautions({row.measure: row for row in rows}, values_of(pairs, _named("infogain", measures))[:2]),
+            *_lost(pairs, _named("ki", measures)),
+        ],
     )
 
 
@@ -165,8 +169,8 @@ def _with_power(row: Row, pairs: Sequence[Pair], measures: Sequence[Measure], se
     base, tuned, clusters, _ = values_of(pairs, _named(row.measure, measures))
     if len(base) < 2:
         return row
-    share = row.measure == "accuracy" and all(0 <= value <= 1 for value in (*base, *tuned))
-    smallest = settings.smallest_accuracy if share else settings.smallest_reasoning * _sd(base)
+    share = row.unit == "share" and all(0 <= value <= 1 for value in (*base, *tuned))
+    smallest = settings.smallest_share if share else settings.smallest_gain * _sd(base)
     data = clustered([after - before for before, after in zip(base, tuned, strict=True)], clusters)
     needed = questions_needed(data, smallest, alpha=settings.alpha / max(1, tested), power=settings.power)
     return replace(row, smallest=smallest if smallest > 0 else math.nan, needed=needed)
@@ -213,6 +217,27 @@ def _common_steps(pair: Pair) -> float:
     """The mean length of both sides, which `infogain_same_length` divides both drops of perplexity by."""
     sides = [sum(one.score.n_steps for one in side) / len(side) for side in (pair.base, pair.tuned)]
     return sum(sides) / 2
+
+
+def _lost(pairs: Sequence[Pair], measure: Measure) -> list[str]:
+    """A caution where one run has a number for far fewer questions than the other: the pairs then say nothing of it."""
+    counts = []
+    for side in ("base", "tuned"):
+        counts.append(sum(_has(getattr(pair, side), measure) for pair in pairs))
+    if max(counts) < _FEW or min(counts) > max(counts) / 2:
+        return []
+    return [
+        f"`{measure.key}` could be computed for {counts[0]:,} questions of the base run and {counts[1]:,} of the "
+        "other: what it says about the pairs leaves that loss out"
+    ]
+
+
+def _has(records: Sequence[Record], measure: Measure) -> bool:
+    try:
+        _mean(records, measure, None)
+    except Missing:
+        return False
+    return True
 
 
 def _sd(values: Sequence[float]) -> float:

@@ -54,6 +54,18 @@ def accuracy(name: str) -> Callable[[Record], float]:
     return compute
 
 
+def gain_without_final(record: Record) -> float:
+    """`infogain_nats_without_final`: what the steps before the announcement of an answer gain.
+
+    A chain that only announces an answer has no such steps, and nothing said gains nothing: 0 nats. Were it left out,
+    a model that stopped reasoning would be compared on the chains where it still reasons.
+    """
+    score = record.score
+    if score.log_likelihoods and score.steps and all(step.kind == "final_answer" for step in score.steps):
+        return 0.0
+    return metric("infogain_nats_without_final")(record)
+
+
 def n_steps(record: Record) -> float:
     """Steps in the chain; an empty chain has none, and that is a number."""
     return float(record.score.n_steps)
@@ -121,7 +133,8 @@ OUTCOMES: Sequence[Measure] = (
     Measure("infogain", "infogain", "PPL", metric("infogain")),
     SAME_LENGTH,
     Measure("infogain_nats", "infogain_nats", "nats", metric("infogain_nats")),
-    Measure("infogain_nats_before_answer", "… before answer", "nats", metric("infogain_nats_before_answer")),
+    Measure("infogain_nats_without_final", "infogain_nats, no final", "nats", gain_without_final),
+    Measure("infogain_nats_before_answer", "infogain_nats, no answer", "nats", metric("infogain_nats_before_answer")),
     Measure("entropy_drop_bits", "entropy drop", "bits", metric("entropy_drop_bits")),
     Measure("informative_share", "informative steps", "share", metric("informative_share")),
     Measure("ki", "ki", "share", metric("ki")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from .numbers import number, p_value
 from .results import Direction, Row, Verdict
 
 
@@ -44,7 +45,7 @@ def _underpowered(acc: Direction, rea: Direction, weak: Sequence[Row], said: str
         return Verdict("underpowered", f"{said}; no reasoning measure could be tested", acc, rea)
     needed = max((row.needed for row in weak if row.needed is not None), default=None)
     most = max(weak, key=lambda row: row.needed or 0)
-    seen = f"a difference of {most.smallest:.3g} {most.unit} in {most.label}"
+    seen = f"a difference of {number(most.smallest)} {most.unit} in {most.label}"
     wanted = (
         f"{needed:,} questions would be needed to see {seen}, there are {most.n:,}" if needed else f"too few for {seen}"
     )
@@ -70,8 +71,4 @@ def _direction(rows: Sequence[Row], alpha: float) -> Direction:
 
 def _told(row: Row) -> str:
     way = "up" if row.difference > 0 else "down"
-    return f"{row.label} {way} {row.base:.3g} → {row.tuned:.3g} (p {_p(row.p_holm)})"
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return f"{row.label} {way} {number(row.base)} → {number(row.tuned)} (p {p_value(row.p_holm)})"

@@ -42,6 +42,7 @@ def chain(
         "n_steps": float(n),
         "infogain": (ppl[0] - ppl[-1]) / n,
         "infogain_nats": log_likelihoods[-1] - log_likelihoods[0],
+        "infogain_nats_without_final": log_likelihoods[-1] - log_likelihoods[0],
         "infogain_nats_before_answer": math.nan,
         "ki": math.nan,
         **metrics,
