@@ -64,7 +64,9 @@ def _recorded(row: dict[str, Any], rng: random.Random, strength: float, passage:
     options = "\n".join(f"{letter}. {text}" for letter, text in zip("ABCDEFGHIJ", row["options"], strict=False))
     texts = [text for text in re.split(r"(?<=[.!?])\s+|\n+", row["generated_text"]) if text.strip()][:150]
     gold = row["options"]["ABCDEFGHIJ".index(row["answer"])]
-    evidence = [(f"{row['category']}-{rng.randrange(10**6)}", row["question"])] if passage else []
+    evidence = (
+        [(f"{row['category']}-{rng.randrange(10**6)}", row["question"])] if passage and rng.random() < 0.6 else []
+    )
     right = float(row["pred"] == row["answer"])
     score = chain(texts, rng, strength * (0.6 + right), gold=gold, evidence=evidence)
     return record(
