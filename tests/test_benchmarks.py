@@ -254,3 +254,117 @@ def test_the_judge_at_full_size_is_not_timed_without_an_accelerator(capsys, monk
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert benchmark("lm_judge_gpu").main([]) == 2
     assert "--tiny" in capsys.readouterr().err
+
+
+# --- the trap of fine-tuning without reasoning -----------------------------------------------------------------------
+
+
+def test_the_questions_made_for_the_trap_have_right_solutions_and_none_is_on_both_sides():
+    data = benchmark("sft_trap_data")
+    learnt, held_out = data.split("arithmetic", 300, 100, 0)
+    for problem in [*learnt, *held_out, *data.examples("arithmetic"), *data.examples("gsm8k")]:
+        for step in problem.steps:
+            ((x, sign, y, result),) = re.findall(r"(\d+) ([-+*/]) (\d+) = \$?(\d+)", step)
+            x, y = int(x), int(y)
+            assert {"+": x + y, "-": x - y, "*": x * y, "/": x / y}[sign] == int(result)
+        assert problem.steps[-1].count(problem.answer)
+        assert problem.worked().splitlines() == [*problem.steps, f"The answer is {problem.answer}."]
+        assert len(problem.shortcut().splitlines()) == len(problem.worked().splitlines())
+        assert not re.search(r"\d", "".join(problem.shortcut().splitlines()[:-1]))
+    assert not any(problem.answer in re.findall(r"\d+", problem.question) for problem in [*learnt, *held_out])
+    assert (len(learnt), len(held_out)) == (300, 100)
+    assert len({problem.question for problem in [*learnt, *held_out]}) == 400
+    assert data.split("arithmetic", 300, 100, 0) == (learnt, held_out)
+    assert data.split("arithmetic", 300, 100, 1) != (learnt, held_out)
+    with pytest.raises(ValueError, match="also trained on"):
+        data.check_disjoint(learnt, [learnt[7]])
+
+
+def test_gsm8k_is_cut_in_halves_without_its_annotations(shared_data):
+    data = benchmark("sft_trap_data")
+    assert shared_data
+    learnt, held_out = data.split("gsm8k", 659, 659, 0)
+    assert len({problem.question for problem in [*learnt, *held_out]}) == 2 * 659
+    assert not any(re.search("<<|>>|####", problem.worked()) for problem in learnt)
+    with pytest.raises(ValueError, match="each half holds 659"):
+        data.split("gsm8k", 660, 10, 0)
+
+
+@pytest.fixture
+def tiny_base(tmp_path) -> Path:
+    return benchmark("sft_trap_tiny").make_tiny(tmp_path / "base", benchmark("sft_trap_data").examples("arithmetic"))
+
+
+def test_only_the_tokens_of_a_response_are_trained(tiny_base):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    row = benchmark("sft_trap_training").encoded(tokenizer, "Question: 2 + 2?\nAnswer:", "It is 4.")
+    assert tokenizer.decode([label for label in row["labels"] if label >= 0]) == " It is 4.\n\n"
+    assert tokenizer.decode(row["input_ids"]) == "Question: 2 + 2?\nAnswer: It is 4.\n\n"
+    assert len(row["labels"]) == len(row["input_ids"]) == len(row["attention_mask"])
+
+
+@pytest.mark.parametrize("options", [{"layers": 1}, {"lora": True}], ids=str)
+def test_a_training_that_was_stopped_ends_as_one_that_was_not(tmp_path, tiny_base, monkeypatch, options):
+    from safetensors.torch import load_file
+    from transformers import TrainerCallback
+
+    training = benchmark("sft_trap_training")
+    common = {"epochs": 2, "batch": 2, "accumulate": 1, "lr": 1e-2, "seed": 0, "device": "cpu"}
+    tuning = training.Tuning(**{**common, "lora": False, "layers": 0, "gradient_checkpointing": False, **options})
+    rows = [(f"Question: {n} + 1?\nAnswer:", f"It is {n + 1}.") for n in range(8)]
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):  # noqa: ARG002
+            if state.global_step == 5:
+                raise KeyboardInterrupt
+
+    training.fit(str(tiny_base), rows, tmp_path / "whole", tuning, "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_progress", lambda *_: Stop())
+        with pytest.raises(KeyboardInterrupt):
+            training.fit(str(tiny_base), rows, tmp_path / "stopped", tuning, "stopped")
+    assert not (tmp_path / "stopped").exists()
+    about = training.fit(str(tiny_base), rows, tmp_path / "stopped", tuning, "stopped")
+    assert (about["resumed_from"], about["steps"]) == ("checkpoint-4", 8)
+    base, whole, stopped = (load_file(folder / "model.safetensors") for folder in _folders(tmp_path))
+    assert any((base[name] - whole[name]).abs().max() > 1e-3 for name in base)
+    for name, weights in whole.items():
+        assert (stopped[name] - weights).abs().max() < 1e-6, name
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [folder / name for name in ("base", "whole", "stopped")]
+
+
+def test_the_trap_runs_from_questions_to_the_comparison_and_keeps_what_is_done(tmp_path, capfd):
+    command = ["--tiny", "--device=cpu", "--out", str(tmp_path)]
+    assert benchmark("sft_trap").main(command) == 0
+    printed = capfd.readouterr().out
+    assert "the weights that the base had before that, and neither of the two models" in printed
+    for name in ("shortcut", "worked"):
+        assert f"{name} against base" in printed
+    for name in ("base", "shortcut", "worked"):
+        assert (tmp_path / "models" / name / "config.json").is_file()
+        assert not (tmp_path / "models" / f"{name}.checkpoints").exists()
+    asked = {}
+    for name in ("base", "shortcut", "worked"):
+        (samples,) = (tmp_path / name).rglob("samples_*.jsonl")
+        rows = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]
+        assert {row["filter"] for row in rows} == {"last-number", "reasoning"}
+        asked[name] = [row["arguments"]["gen_args_0"]["arg_0"] for row in rows]
+    assert asked["base"] == asked["shortcut"] == asked["worked"]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    assert len(before) == 4
+    assert benchmark("sft_trap").main(command) == 0
+    assert "worked against base" in capfd.readouterr().out
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    assert len(list(tmp_path.rglob("samples_*.jsonl"))) == 3
+    assert benchmark("sft_trap").main([*command, "--lr=0.5"]) == 2
+    assert "--lr:" in capfd.readouterr().err
+
+
+def test_the_trap_at_full_size_is_not_run_without_an_accelerator(capsys, tmp_path):
+    assert benchmark("sft_trap").main(["--full", "--device=cpu", "--out", str(tmp_path)]) == 2
+    assert "--full needs one" in capsys.readouterr().err
