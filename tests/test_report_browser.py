@@ -55,7 +55,9 @@ def browser():
     chromium = importlib.import_module("benchmarks.screenshots").find_chromium()
     if chromium is None:
         reason = "no Chromium on this machine: apt-get install chromium, or python -m playwright install chromium"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+        # `.ci/run` installs it where it can; what cannot be had is no failure of the page.
+        wanted = os.environ.get("CI") and not os.environ.get("STEPGAUGE_NO_CHROMIUM")
+        (pytest.fail if wanted else pytest.skip)(reason)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
