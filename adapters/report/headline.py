@@ -44,6 +44,7 @@ _PROVENANCE = (
 def comparison_view(comparison: Comparison, number: int) -> dict[str, Any]:
     """One comparison for the template, overall first."""
     alpha = float(comparison.settings.get("alpha", 0.05))
+    group = "subject" if comparison.settings.get("by") == "subject" else "task"
     parts = [*([comparison.overall] if comparison.overall else []), *comparison.tasks]
     paired = ", ".join(f"{n:,} by {clean(how)}" for how, n in comparison.paired_by.items())
     facts = [
@@ -60,7 +61,8 @@ def comparison_view(comparison: Comparison, number: int) -> dict[str, Any]:
         "notes": [clip(note, _TEXT) for note in comparison.notes],
         "settings": shown,
         "alpha": f"{alpha:g}",
-        "parts": [_part(part, f"comparison-{number}-{i}", alpha, i < _OPEN) for i, part in enumerate(parts)],
+        "group": group,
+        "parts": [_part(part, f"comparison-{number}-{i}", group, alpha, i < _OPEN) for i, part in enumerate(parts)],
     }
 
 
@@ -94,7 +96,7 @@ def run_view(run: Run, name: str, accuracy_name: str | None, key_of: KeyOf) -> d
     }
 
 
-def _part(part: TaskComparison, part_id: str, alpha: float, unfolded: bool) -> dict[str, Any]:
+def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded: bool) -> dict[str, Any]:
     verdict = part.verdict
     groups = [
         {"title": title, "rows": [_row(row, alpha) for row in part.rows if row.role == role]}
@@ -110,7 +112,7 @@ def _part(part: TaskComparison, part_id: str, alpha: float, unfolded: bool) -> d
     ]
     return {
         "id": part_id,
-        "title": "All tasks together" if part.task is None else one_line(part.task, _NAME) or "(no task)",
+        "title": f"All {group}s together" if part.task is None else one_line(part.task, _NAME) or "(no task)",
         "verdict": verdict.name,
         "symbol": _SYMBOLS.get(verdict.name, ""),
         "kind": verdict.name.replace(" ", "-"),
