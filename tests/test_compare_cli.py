@@ -50,7 +50,7 @@ def test_table_has_both_runs_their_difference_and_a_verdict(scored, capsys):
     assert f"{N} questions in both" in printed
     assert re.search(r"accuracy \(accuracy\) +share +0\.250 +1\.00 +\+0\.750 +\[\+0\.\d+, \+0\.\d+\] +\+300 %", printed)
     assert re.search(r"infogain_nats +nats +\S+ +\S+ +−3\.00 +\[−3\.00, −3\.00\]", printed)
-    assert "verdict: trap: accuracy (accuracy) up 0.25 → 1" in printed
+    assert "verdict: trap: accuracy (accuracy) up 0.250 → 1.00 (p" in printed
     for confounder in ("PPL_0", "question length", "cut off", "ends mid-sentence", "steps with the answer"):
         assert confounder in printed
     assert "the run does not say whether a response was cut off" in printed
@@ -63,7 +63,7 @@ def test_table_has_both_runs_their_difference_and_a_verdict(scored, capsys):
         ("trap", ["regression,trap"], 3),
         ("trap", ["gain"], 0),
         ("same", ["trap"], 0),
-        ("same", ["trap", "underpowered"], 3),
+        ("same", ["trap", "no change"], 3),
     ],
 )
 def test_fail_on_is_an_exit_code(scored, tuned, fail_on, code, capsys):
