@@ -1,8 +1,8 @@
 """Supervised fine-tuning on answers without reasoning against the same on worked answers: does stepgauge tell?
 
-    python -m benchmarks.sft_trap --out DIR                  # SmolLM2 on the CPU
+    python -m benchmarks.sft_trap --out DIR                  # SmolLM2 on the CPU: half an hour on one shared core
     STEPGAUGE_SHARED=… python -m benchmarks.sft_trap --out DIR --data gsm8k
-    python -m benchmarks.sft_trap --out DIR --full --base FOLDER --scorer FOLDER      # an accelerator
+    python -m benchmarks.sft_trap --out DIR --full --base FOLDER --scorer FOLDER      # an accelerator; not run yet
     python -m benchmarks.sft_trap --out DIR --tiny           # a random model, to see that all of it runs
 
 A base model is fine-tuned twice on the same questions: `shortcut` on lines that say nothing and then the answer,
