@@ -105,15 +105,17 @@ def _preset(args: argparse.Namespace, name: str, value: Any) -> Any:
 
 def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
-    _go_on(args)
     learnt, held_out = data.split(args.data, args.train + args.warmup, args.test, args.seed)
     learnt, warmup = learnt[: args.train], learnt[args.train :]
     shown = data.examples(args.data)
     if args.tiny:
-        args.base = args.scorer = str(make_tiny(args.out / "models" / "tiny", [*learnt, *held_out, *shown]))
-    base, scorer = resolve(args.base), resolve(args.scorer)
-    if (args.out / "models").resolve() in Path(scorer).resolve().parents and not args.tiny:
-        raise ValueError(f"--scorer {args.scorer!r} is a model of this run; expected one that is not trained here")
+        _go_on(args)
+        base = scorer = args.base = args.scorer = str(make_tiny(args.out / "models" / "tiny", [*learnt, *shown]))
+    else:
+        base, scorer = resolve(args.base), resolve(args.scorer)
+        if (args.out / "models").resolve() in Path(scorer).resolve().parents:
+            raise ValueError(f"--scorer {args.scorer!r} is a model of this run; expected one that is not trained here")
+        _go_on(args)  # last, so that a mistake leaves no trace in the folder
     _introduce(args, base, scorer, learnt, held_out)
 
     scoring = {"scorer": args.scorer, "device": args.device}

@@ -111,7 +111,8 @@ def write_task(
 def evaluate(name: str, model: Path | str, out: Path, how: Evaluation) -> dict[str, Any]:
     """The numbers of a model's run by name, as lm-eval's results have them, those that are missing left out.
 
-    A run that is complete is not repeated. lm-eval's own files, samples included, are in `out`/`name`; `out`/`name`.json is written once they are.
+    A run that is complete is not repeated. lm-eval's own files, samples included, are in `out`/`name`;
+    `out`/`name`.json is written once they are.
     """
     summary = out / SUMMARY.format(name=name)
     if summary.is_file():
