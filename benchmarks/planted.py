@@ -92,11 +92,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--questions", type=int, default=150)
+    parser.add_argument(
+        "--skip", type=int, default=0, help="leave out as many of the drawn questions: others than before"
+    )
     args = parser.parse_args()
     source = Path(os.environ["STEPGAUGE_SHARED"]) / "data" / "gsm8k" / "example_model_solutions.jsonl"
     rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
     numbered = [(number, row) for number, row in enumerate(rows) if usable(row)]
-    chosen = random.Random(SEED).sample(numbered, args.questions)
+    chosen = random.Random(SEED).sample(numbered, len(numbered))[args.skip :][: args.questions]
     rng = random.Random(SEED)
     strong = {number: lines_of(row[STRONG]["solution"])[0] for number, row in chosen}
     runs = {

@@ -19,7 +19,7 @@ from .scorers import check_scorers, scorer_name
 from .statistics import clustered, holm, interval, permutation_p, questions_needed
 from .verdict import decide
 
-DECIDING = ("infogain_nats_without_final", "ki")
+DECIDING = ("infogain_nats", "infogain_nats_without_final", "ki")
 _EQUAL = 1e-12
 _FEW = 10
 
