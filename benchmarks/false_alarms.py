@@ -1,10 +1,11 @@
 """How often `stepgauge compare` sees a trap where there is none: two halves of one model's runs, split at random.
 
-    STEPGAUGE_SHARED=… python -m benchmarks.false_alarms OUT [--questions 120] [--splits 200]
+    STEPGAUGE_SHARED=… python -m benchmarks.false_alarms OUT [--questions 120] [--splits 200] [--runs A B]
 
 SmolLM2 answers MedQA questions twice each (`inspect eval stepgauge/medqa --epochs 2`, temperature 1), and SmolLM2
 scores the chains. Each split gives one of a question's two chains to "base" and the other to "tuned", by the toss of a
-coin, so that the two are the same model. Two cases are counted over the splits:
+coin, so that the two are the same model. With `--runs A B` the two chains of a question are those of two scored runs
+(of any two models) instead: each side then is the same mixture of both. Two cases are counted over the splits:
 
 - as it is: whatever is significant is a false alarm;
 - with a planted rise in accuracy: of the wrong answers of "tuned" a third is called right, at random. Reasoning is
@@ -25,6 +26,7 @@ from pathlib import Path
 
 from stepgauge.adapters.runs.load import load_runs
 from stepgauge.metrics.comparison import Comparison, Record, Run, Settings, compare_runs
+from stepgauge.metrics.comparison.pairs import pair_runs
 from stepgauge.metrics.models import resolve
 
 RAISED = 1 / 3
@@ -49,6 +51,21 @@ def generate(out: Path, number: int, max_tokens: int) -> None:
     command += ["--temperature", "1", "--seed", str(SEED), "--epochs", "2", "--no-epochs-reducer"]
     command += ["--max-tokens", str(max_tokens), "--log-dir", str(out / "logs"), "--display", "plain"]
     subprocess.run(command, check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+
+
+def of_one_model(args: argparse.Namespace) -> list[tuple[Record, Record]]:
+    """SmolLM2's two chains of each question."""
+    generate(args.out, args.questions, args.max_tokens)
+    (run,) = load_runs([str(args.out / "logs")])
+    by_question: dict[str, list[Record]] = collections.defaultdict(list)
+    for record in run.records:
+        by_question[record.question_hash].append(record)
+    return [(one[0], one[1]) for one in by_question.values() if len(one) == 2]
+
+
+def of_two_runs(specs: list[str]) -> list[tuple[Record, Record]]:
+    """The pairs of two runs."""
+    return [(pair.base[0], pair.tuned[0]) for pair in pair_runs(*load_runs(specs)).pairs]
 
 
 def split(pairs: Iterable[tuple[Record, Record]], rng: random.Random) -> tuple[Run, Run]:
@@ -90,13 +107,9 @@ def main() -> int:
     parser.add_argument("--splits", type=int, default=200)
     parser.add_argument("--resamples", type=int, default=1999)
     parser.add_argument("--max-tokens", type=int, default=96)
+    parser.add_argument("--runs", nargs=2, metavar="RUN", help="two scored runs, as `stepgauge compare` takes them")
     args = parser.parse_args()
-    generate(args.out, args.questions, args.max_tokens)
-    (run,) = load_runs([str(args.out / "logs")])
-    by_question: dict[str, list[Record]] = collections.defaultdict(list)
-    for record in run.records:
-        by_question[record.question_hash].append(record)
-    pairs = [(one[0], one[1]) for one in by_question.values() if len(one) == 2]
+    pairs = of_two_runs(args.runs) if args.runs else of_one_model(args)
     name = next(iter(pairs[0][0].accuracy))
     right = sum(one.accuracy[name] for pair in pairs for one in pair) / (2 * len(pairs))
     print(f"{len(pairs)} questions, two chains each, {right:.1%} right, {args.splits} splits", flush=True)

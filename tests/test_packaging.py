@@ -103,6 +103,7 @@ def test_extras_are_those_the_readme_names():
         "openai",
         "retrieval",
         "generation",
+        "report",
         "all",
         "dev",
     }
