@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from ..missing import Missing
 from ..suggest import unknown_name
 from .cautions import cautions
-from .measures import CONFOUNDERS, OUTCOMES, SAME_LENGTH, Measure, accuracy
+from .measures import CONFOUNDERS, OUTCOMES, Measure, accuracy
 from .pairs import By, Pair, Pairing, by_subject, pair_runs
-from .record import Record, Run
+from .record import Run
 from .results import Comparison, Row, TaskComparison
 from .scorers import check_scorers, scorer_name
 from .statistics import clustered, holm, interval, permutation_p, questions_needed
+from .values import lost, values_of
 from .verdict import decide
 
 DECIDING = ("infogain_nats", "infogain_nats_without_final", "ki")
 _EQUAL = 1e-12
-_FEW = 10
 
 
 class NotComparable(ValueError):
@@ -119,7 +117,7 @@ def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], setti
         verdict=decide(acc, deciding, alpha=settings.alpha),
         notes=[
             *cautions({row.measure: row for row in rows}, values_of(pairs, _named("infogain", measures))[:2]),
-            *_lost(pairs, _named("ki", measures)),
+            *(said for name in settings.deciding for said in lost(pairs, _named(name, measures))),
         ],
     )
 
@@ -176,70 +174,6 @@ def _with_power(row: Row, pairs: Sequence[Pair], measures: Sequence[Measure], se
     return replace(row, smallest=smallest if smallest > 0 else math.nan, needed=needed)
 
 
-def values_of(pairs: Sequence[Pair], measure: Measure) -> tuple[list[float], list[float], list[str], Mapping[str, int]]:
-    """A measure over the pairs that have it in both runs: base's values, tuned's, clusters, and why others lack it.
-
-    A question's value is the mean over its repeats that have the number.
-    """
-    base: list[float] = []
-    tuned: list[float] = []
-    clusters: list[str] = []
-    missing: Counter[str] = Counter()
-    for pair in pairs:
-        steps = _common_steps(pair) if measure is SAME_LENGTH else None
-        try:
-            before, after = _mean(pair.base, measure, steps), _mean(pair.tuned, measure, steps)
-        except Missing as reason:
-            missing[reason.reason] += 1
-            continue
-        base.append(before)
-        tuned.append(after)
-        clusters.append(pair.cluster)
-    return base, tuned, clusters, dict(missing)
-
-
-def _mean(records: Sequence[Record], measure: Measure, steps: float | None) -> float:
-    values: list[float] = []
-    why = "no chain"
-    for record in records:
-        try:
-            value = measure.compute(record)
-        except Missing as reason:
-            why = reason.reason
-            continue
-        values.append(value if steps is None else value * record.score.n_steps / steps)
-    if not values:
-        raise Missing(why)
-    return math.fsum(values) / len(values)
-
-
-def _common_steps(pair: Pair) -> float:
-    """The mean length of both sides, which `infogain_same_length` divides both drops of perplexity by."""
-    sides = [sum(one.score.n_steps for one in side) / len(side) for side in (pair.base, pair.tuned)]
-    return sum(sides) / 2
-
-
-def _lost(pairs: Sequence[Pair], measure: Measure) -> list[str]:
-    """A caution where one run has a number for far fewer questions than the other: the pairs then say nothing of it."""
-    counts = []
-    for side in ("base", "tuned"):
-        counts.append(sum(_has(getattr(pair, side), measure) for pair in pairs))
-    if max(counts) < _FEW or min(counts) > max(counts) / 2:
-        return []
-    return [
-        f"`{measure.key}` could be computed for {counts[0]:,} questions of the base run and {counts[1]:,} of the "
-        "other: what it says about the pairs leaves that loss out"
-    ]
-
-
-def _has(records: Sequence[Record], measure: Measure) -> bool:
-    try:
-        _mean(records, measure, None)
-    except Missing:
-        return False
-    return True
-
-
 def _sd(values: Sequence[float]) -> float:
     mean = math.fsum(values) / len(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
@@ -285,8 +219,3 @@ def _pairing_notes(pairing: Pairing, base: Run, tuned: Run) -> list[str]:
     for name, most in pairing.repeats.items():
         notes.append(f"{name}: up to {most} chains a question, averaged per question")
     return notes
-
-
-def summary(comparison: Comparison) -> dict[str, Any]:
-    """{task: verdict's name}, overall under ""."""
-    return {task.task or "": task.verdict.name for task in comparison.all}
