@@ -124,6 +124,7 @@ def evaluate(name: str, model: Path | str, out: Path, how: Evaluation) -> dict[s
 
 
 def _run(model: str, folder: Path, how: Evaluation) -> dict[str, Any]:
+    import lm_eval.models  # lm-eval does so by itself only while no other model is registered  # noqa: F401
     import torch
     from lm_eval import simple_evaluate
     from lm_eval.loggers import EvaluationTracker

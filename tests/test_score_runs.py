@@ -51,7 +51,7 @@ def test_run_that_was_killed_and_interrupted_goes_on_to_the_very_file_of_an_unin
     with (out / "windows.jsonl").open("a") as file:
         file.write('{"window": 9')
 
-    interrupted = in_another_process(source, "--out", out, *WINDOW, seconds=0.2)
+    interrupted = in_another_process(source, "--out", out, *WINDOW, seconds=0.6)
     wait_for_windows(out, 3, interrupted)
     interrupted.send_signal(signal.SIGINT)
     said, _ = interrupted.communicate()
