@@ -1,0 +1,78 @@
+"""A measure's values over pairs of questions: repeats averaged, missing ones counted with their reasons."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from ..missing import Missing
+from .measures import SAME_LENGTH, Measure
+from .pairs import Pair
+from .record import Record
+
+_FEW = 10
+
+
+def values_of(pairs: Sequence[Pair], measure: Measure) -> tuple[list[float], list[float], list[str], Mapping[str, int]]:
+    """A measure over the pairs that have it in both runs: base's values, tuned's, clusters, and why others lack it.
+
+    A question's value is the mean over its repeats that have the number.
+    """
+    base: list[float] = []
+    tuned: list[float] = []
+    clusters: list[str] = []
+    missing: Counter[str] = Counter()
+    for pair in pairs:
+        steps = _common_steps(pair) if measure is SAME_LENGTH else None
+        try:
+            before, after = _mean(pair.base, measure, steps), _mean(pair.tuned, measure, steps)
+        except Missing as reason:
+            missing[reason.reason] += 1
+            continue
+        base.append(before)
+        tuned.append(after)
+        clusters.append(pair.cluster)
+    return base, tuned, clusters, dict(missing)
+
+
+def _mean(records: Sequence[Record], measure: Measure, steps: float | None) -> float:
+    values: list[float] = []
+    why = "no chain"
+    for record in records:
+        try:
+            value = measure.compute(record)
+        except Missing as reason:
+            why = reason.reason
+            continue
+        values.append(value if steps is None else value * record.score.n_steps / steps)
+    if not values:
+        raise Missing(why)
+    return math.fsum(values) / len(values)
+
+
+def _common_steps(pair: Pair) -> float:
+    """The mean length of both sides, which `infogain_same_length` divides both drops of perplexity by."""
+    sides = [sum(one.score.n_steps for one in side) / len(side) for side in (pair.base, pair.tuned)]
+    return sum(sides) / 2
+
+
+def lost(pairs: Sequence[Pair], measure: Measure) -> list[str]:
+    """A caution where one run has a number for far fewer questions than the other: the pairs then say nothing of it."""
+    counts = []
+    for side in ("base", "tuned"):
+        counts.append(sum(_has(getattr(pair, side), measure) for pair in pairs))
+    if max(counts) < _FEW or min(counts) > max(counts) / 2:
+        return []
+    return [
+        f"`{measure.key}` could be computed for {counts[0]:,} questions of the base run and {counts[1]:,} of the "
+        "other: what it says about the pairs leaves that loss out"
+    ]
+
+
+def _has(records: Sequence[Record], measure: Measure) -> bool:
+    try:
+        _mean(records, measure, None)
+    except Missing:
+        return False
+    return True
