@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from .replay import stepgauge
+from .command import stepgauge
 
 SEED = 0
 BASE, STRONG, WEAK = "as it is", "175b_verification", "6b_finetuning"

@@ -13,22 +13,16 @@ import argparse
 import json
 import os
 import random
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
+from .command import stepgauge
+
 CATEGORIES = ("health", "math")
 PAIRS = {"llama": ("Meta-Llama-3_1-8B", "Meta-Llama-3_1-8B-Instruct"), "mistral": ("Mistral-7B-v0.1", "mathstral-7B")}
 SEED = 0
-_PROGRAM = "import sys; from stepgauge.adapters.cli import main; sys.exit(main())"
-
-
-def stepgauge(*arguments: str) -> int:
-    """Run a stepgauge command in a process of its own; what it prints goes where ours goes."""
-    print("$ stepgauge " + " ".join(arguments if len(arguments) < 40 else [*arguments[:6], "…"]), flush=True)
-    return subprocess.run([sys.executable, "-c", _PROGRAM, *arguments], check=False).returncode
 
 
 def file_of(model: str) -> Path:

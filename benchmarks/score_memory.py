@@ -23,11 +23,12 @@ from typing import IO, Any
 from rich.console import Console
 from rich.table import Table
 
+from .command import COMMAND
+
 PLUGIN = Path(__file__).parents[1] / "tests" / "plugins" / "stepgauge_cheap"
 DATE = "2026-01-01T00-00-00.000000"
 PROMPT = 30_000
 FILTERS = ("strict-match", "flexible-extract")
-_PROGRAM = "import sys; from stepgauge.adapters.cli import main; sys.exit(main())"
 
 
 def row(i: int, name: str, shots: str) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def main() -> int:
         samples, chains = write_run(folder, int(args.gigabytes * 2**30))
         print(f"{samples.stat().st_size / 2**30:.2f} GiB, {chains:,} chains under {len(FILTERS)} filters", flush=True)
         out = folder / "out"
-        command = [sys.executable, "-c", _PROGRAM, "score", str(samples), "--set", "backend=cheap", "--out", str(out)]
+        command = [*COMMAND, "score", str(samples), "--set", "backend=cheap", "--out", str(out)]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PLUGIN), os.environ.get("PYTHONPATH", "")])}
         with tempfile.TemporaryFile("w+") as said:
             process = subprocess.Popen(command, env=env, text=True, stdout=said, stderr=subprocess.STDOUT)

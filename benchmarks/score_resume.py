@@ -19,13 +19,14 @@ import tempfile
 import time
 from pathlib import Path
 
+from .command import COMMAND
+
 ZIP = "model_outputs_Mistral-7B-v0.1_5shots.zip"
-_PROGRAM = "import sys; from stepgauge.adapters.cli import main; sys.exit(main())"
 
 
 def start(data: Path, out: Path, chains: int, window: int) -> subprocess.Popen[str]:
     options = ["--where", "category=math", "--limit", str(chains), "--window", str(window), "--out", str(out)]
-    command = [sys.executable, "-c", _PROGRAM, "score", str(data / "mmlupro-outputs" / ZIP), *options]
+    command = [*COMMAND, "score", str(data / "mmlupro-outputs" / ZIP), *options]
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -33,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import sft_trap_data as data
+from benchmarks.command import stepgauge
 from benchmarks.sft_trap_evaluation import ACCURACY, METRICS, Evaluation, answers, evaluate, prompt, write_task
 from benchmarks.sft_trap_tiny import make_tiny
 from benchmarks.sft_trap_training import Tuning, fit
@@ -216,7 +216,7 @@ def _show(numbers: dict[str, dict[str, Any]], out: Path) -> None:
 
 def _compare(out: Path) -> int:
     runs = [f"{name}={out / name}" for name in ("base", *KINDS)]
-    return subprocess.run([sys.executable, "-m", "stepgauge.adapters.cli", "compare", *runs], check=False).returncode
+    return stepgauge("compare", *runs)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

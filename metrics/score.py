@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .knowledge.types import Claim, Passage, Verdict
+from .strict_json import without_nan
 from .trace import Step, StepKind
 
 
@@ -102,7 +103,7 @@ class ChainScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Strict JSON (nan becomes null); `ChainScore.from_dict` restores an equal score."""
-        return _without_nan(asdict(self))
+        return without_nan(asdict(self))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ChainScore:
@@ -124,16 +125,6 @@ def _step(data: Mapping[str, Any]) -> StepScore:
 def _verdict(data: Mapping[str, Any]) -> Verdict:
     evidence = [Passage(**passage) for passage in data["evidence"]]
     return Verdict(**{**data, "claim": Claim(**data["claim"]), "evidence": evidence})
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return value
 
 
 __all__ = ["ChainScore", "Step", "StepScore"]

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import itertools
 import json
 import math
 import os
 import random
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from benchmark_modules import benchmark
 from tiny_classifiers import make_classifier
 
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
-
-ROOT = Path(__file__).parents[1]
-
-
-def benchmark(name: str) -> ModuleType:
-    """A module of the folder `benchmarks`, which is not installed."""
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
-    return importlib.import_module(f"benchmarks.{name}")
 
 
 def table(printed: str) -> dict[tuple[str, ...], dict[str, str]]:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import random
 import re
 import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+from benchmark_modules import benchmark
 from made_runs import drawn
 from scoring import score, traces, write_jsonl
 
-ROOT = Path(__file__).parents[1]
 SOLUTION = "He has 3 + 4 = <<3+4=7>>7 eggs.\nHe sells 7 * 2 = $<<7*2=14>>14.\nThen 14 - 1 = <<14-1=13>>13.\nA: 13"
-
-
-def benchmark(name: str) -> ModuleType:
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
-    return importlib.import_module(f"benchmarks.{name}")
 
 
 def test_planted_chains_keep_the_answer_and_lose_what_they_say_they_lose():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
 import re
-import sys
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from benchmark_modules import benchmark
 from report_runs import EVIL, comparison, hostile, recorded
 
 from stepgauge.adapters.report import write_report
@@ -51,8 +49,7 @@ CONTRAST = """() => {
 
 @pytest.fixture(scope="module")
 def browser():
-    sys.path.insert(0, str(Path(__file__).parents[1]))  # the folder `benchmarks` is not installed
-    chromium = importlib.import_module("benchmarks.screenshots").find_chromium()
+    chromium = benchmark("screenshots").find_chromium()
     if chromium is None:
         reason = "no Chromium on this machine: apt-get install chromium, or python -m playwright install chromium"
         # `.ci/run` installs it where it can; what cannot be had is no failure of the page.

@@ -40,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     unwanted = _verdicts(args.fail_on)
-    comparison_options.settings(args)  # says what is wrong before files are read
+    chosen = comparison_options.settings(args)  # says what is wrong before files are read
     runs = comparison_options.read_runs(args)
     if len(runs) < 2:
         raise UserError(f"two or more runs are needed, {args.runs[0]} holds one ({runs[0].name if runs else 'none'})")
-    comparisons = comparison_options.compare_all(runs, args)
+    comparisons = comparison_options.compare_all(runs, chosen)
     if args.out is not None:
         _write(args.out, comparisons)
     if args.format == "json":

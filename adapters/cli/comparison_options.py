@@ -89,9 +89,8 @@ def read_runs(args: argparse.Namespace) -> list[Run]:
     return sorted(runs, key=lambda run: run.name != args.base)
 
 
-def compare_all(runs: Sequence[Run], args: argparse.Namespace) -> list[Comparison]:
+def compare_all(runs: Sequence[Run], chosen: Settings) -> list[Comparison]:
     """Each run against the first. Raises UserError."""
-    chosen = settings(args)
     try:
         return [compare_runs(runs[0], run, chosen) for run in runs[1:]]
     except NotComparable as error:

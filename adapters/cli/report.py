@@ -23,9 +23,9 @@ def run(args: argparse.Namespace) -> int:
         check_packages()
     except ReportError as error:
         raise UserError(str(error)) from error
-    comparison_options.settings(args)  # says what is wrong before files are read
+    chosen = comparison_options.settings(args)  # says what is wrong before files are read
     runs = comparison_options.read_runs(args)
-    comparisons = comparison_options.compare_all(runs, args)
+    comparisons = comparison_options.compare_all(runs, chosen)
     try:
         write_report(runs, comparisons, args.output, title=args.title)
         print(

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...metrics.suggest import unknown_name
 from . import chat, mmlu_pro, traces
@@ -21,6 +21,8 @@ from .rows import is_zip, open_stream, read_rows
 from .sources import Source, row_items
 
 log = logging.getLogger(__name__)
+
+Kind = TypeVar("Kind", bound=str)
 
 SUFFIXES = (".jsonl", ".json", ".eval", ".zip", ".jsonl.gz", ".json.gz")
 _LOOK_AT = 50  # rows, of a file that starts with malformed ones
@@ -133,13 +135,9 @@ def _source(path: Path, format: str | None) -> Source:
     with open_stream(path) as stream:
         head = stream.bytes.read(_HEAD)
         total = stream.size
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if format == "inspect" or (format is None and _INSPECT_JSON.match(head)):
         return Source(str(path), "inspect", size=size)
-    refuse_results(head)
-    if start not in (b"{", b"["):
-        raise ValueError(f"neither JSON nor JSON Lines: it starts with {head[:40]!r}")
-    array = start == b"["
+    array = is_array(head)
     detected = format or _detect(path, array)
     return Source(str(path), detected, array=array, size=total)
 
@@ -152,10 +150,37 @@ def is_inspect_log(path: Path) -> bool:
         return _INSPECT_JSON.match(stream.bytes.read(_HEAD)) is not None
 
 
-def refuse_results(head: bytes) -> None:
-    """Raises ValueError where a file's first bytes are those of lm-eval's results file, which holds no chains."""
+def is_array(head: bytes) -> bool:
+    """Whether a file, by its first bytes, is a JSON array of rows and not JSON Lines.
+
+    Raises ValueError where it is neither, or lm-eval's results file, which holds no chains.
+    """
     if _RESULTS_JSON.match(head):
         raise ValueError("this is lm-eval's results file; the chains are in samples_*.jsonl (--log_samples)")
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start not in (b"{", b"["):
+        raise ValueError(f"neither JSON nor JSON Lines: it starts with {head[:40]!r}")
+    return start == b"["
+
+
+def first_known(
+    path: Path, array: bool, kind_of: Callable[[Mapping[str, Any]], Kind | None]
+) -> tuple[Kind | None, str]:
+    """What the first rows of a file are, by the first one that `kind_of` knows.
+
+    Returns:
+        Its kind, or None and what was found instead.
+    """
+    problem = "it holds no row"
+    with open_stream(path) as stream:
+        for _, row in itertools.islice(read_rows(stream.bytes, array=array), _LOOK_AT):
+            if isinstance(row, Unreadable):
+                problem = str(row)
+                continue
+            if (kind := kind_of(row)) is not None:
+                return kind, ""
+            problem = f"a row has the fields {', '.join(map(str, row))[:200]}"
+    return None, problem
 
 
 def _is_inspect_zip(path: Path) -> bool:
@@ -168,16 +193,13 @@ def _is_inspect_zip(path: Path) -> bool:
 
 
 def _detect(path: Path, array: bool) -> str:
-    problem = "it holds no row"
-    with open_stream(path) as stream:
-        for _, row in itertools.islice(read_rows(stream.bytes, array=array), _LOOK_AT):
-            if isinstance(row, Unreadable):
-                problem = str(row)
-                continue
-            if {"score", "key", "question_hash"} <= set(row) or {"trace_hash", "steps"} <= set(row):
-                raise ValueError("these chains are scored already; `stepgauge show` shows them")
-            known = next((one.name for one in FORMATS.values() if one.recognises(row)), None)
-            if known:
-                return known
-            problem = f"a row has the fields {', '.join(map(str, row))[:200]}"
-    raise ValueError(f"no known format ({', '.join(FORMATS)}): {problem}")
+    known, problem = first_known(path, array, _format_of)
+    if known is None:
+        raise ValueError(f"no known format ({', '.join(FORMATS)}): {problem}")
+    return known
+
+
+def _format_of(row: Mapping[str, Any]) -> str | None:
+    if {"score", "key", "question_hash"} <= set(row) or {"trace_hash", "steps"} <= set(row):
+        raise ValueError("these chains are scored already; `stepgauge show` shows them")
+    return next((one.name for one in FORMATS.values() if one.recognises(row)), None)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from ..finished import lm_eval_samples as lm_eval
-from ..finished.detect import FORMATS, SUFFIXES, is_inspect_log, refuse_results
-from ..finished.entries import Unreadable
+from ..finished.detect import FORMATS, SUFFIXES, first_known, is_array, is_inspect_log
 from ..finished.options import OptionError
 from ..finished.out_folder import SCORES
-from ..finished.rows import open_stream, read_rows
+from ..finished.rows import open_stream
 from .spec import ACCEPTED
 
 log = logging.getLogger(__name__)
 
 Kind = Literal["scores", "lm-eval", "inspect", "chains"]
-_LOOK_AT = 50  # rows, of a file that starts with malformed ones
 _HEAD = 4096
 _SHOWN = 3
 
@@ -76,21 +73,11 @@ def _kind(path: Path) -> Kind:
         return "inspect"
     with open_stream(path) as stream:
         head = stream.bytes.read(_HEAD)
-    refuse_results(head)
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start not in (b"{", b"["):
-        raise ValueError(f"neither JSON nor JSON Lines: it starts with {head[:40]!r}")
-    array = start == b"["
-    problem = "it holds no row"
-    with open_stream(path) as stream:
-        for _, row in itertools.islice(read_rows(stream.bytes, array=array), _LOOK_AT):
-            if isinstance(row, Unreadable):
-                problem = str(row)
-                continue
-            if (kind := _kind_of_row(row)) is not None:
-                return "chains" if array else kind
-            problem = f"a row has the fields {', '.join(map(str, row))[:200]}"
-    raise ValueError(f"not a scored run: {problem}")
+    array = is_array(head)
+    kind, problem = first_known(path, array, _kind_of_row)
+    if kind is None:
+        raise ValueError(f"not a scored run: {problem}")
+    return "chains" if array else kind
 
 
 def _kind_of_row(row: Mapping[str, Any]) -> Kind | None:

@@ -19,7 +19,7 @@ from ..finished.entries import Entry, Passed, Skipped, Where
 from ..finished.inspect_logs import entry, read_header, samples
 from ..finished.options import OptionError
 from ..finished.sources import Source
-from .parts import Found, Keep, Part, plural
+from .parts import Found, Keep, Part, plural, take_newest
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -39,16 +39,7 @@ def read_logs(files: Iterable[Path], keep: Keep) -> Found:
     found = Found()
     for (task, *_), versions in runs.items():
         versions.sort(key=lambda version: (version[0].eval.created, version[1].stat().st_mtime), reverse=True)
-        part = None
-        for index, (header, path) in enumerate(versions):
-            part = _read(path, header, keep)
-            if part is not None:
-                if others := [other.name for _, other in versions[:index] + versions[index + 1 :]]:
-                    part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
-                found.parts.append(part)
-                break
-        if part is None:
-            found.unscored += [path for _, path in versions]
+        found.add(take_newest(task, versions, lambda path, header: _read(path, header, keep)))
     return found
 
 

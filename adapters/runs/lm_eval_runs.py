@@ -20,7 +20,7 @@ from ..finished.lm_eval_samples import REASONING, Identity, SamplesReader, ident
 from ..finished.options import OptionError
 from ..finished.rows import open_stream, read_rows
 from ..finished.sources import Source
-from .parts import Found, Keep, Part, plural
+from .parts import Found, Keep, Part, plural, take_newest
 from .scored import FieldError, read_score
 
 
@@ -35,18 +35,9 @@ def read_samples(files: Iterable[Path], keep: Keep) -> Found:
         one = identity(path)
         runs.setdefault((path.parent, one.task, one.model), []).append((one, path))
     found = Found()
-    for (_, task, model), versions in runs.items():
+    for (_, task, _), versions in runs.items():
         versions.sort(key=lambda version: (version[0].date, version[1].stat().st_mtime), reverse=True)
-        part = None
-        for index, (_, path) in enumerate(versions):
-            part = _read(path, task, model, keep)
-            if part is not None:
-                if others := [other.name for _, other in versions[:index] + versions[index + 1 :]]:
-                    part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
-                found.parts.append(part)
-                break
-        if part is None:
-            found.unscored += [path for _, path in versions]
+        found.add(take_newest(task, versions, lambda path, one: _read(path, one.task, one.model, keep)))
     return found
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from ...metrics.comparison.record import Record
 from ...metrics.suggest import unknown_name
@@ -42,6 +43,28 @@ class Found:
     def add(self, other: Found) -> None:
         self.parts += other.parts
         self.unscored += other.unscored
+
+
+Which = TypeVar("Which")
+
+
+def take_newest(task: str, versions: Sequence[tuple[Which, Path]], read: Callable[[Path, Which], Part | None]) -> Found:
+    """Of several runs of a task the newest one that carries scores of ours.
+
+    Args:
+        versions: what is known of each and its file, the newest in front.
+        read: its records; None where it has no score of ours.
+
+    Returns:
+        That run's part, with a note about the others; all of the files as unscored where none has scores.
+    """
+    for index, (which, path) in enumerate(versions):
+        part = read(path, which)
+        if part is not None:
+            if others := [other.name for _, other in [*versions[:index], *versions[index + 1 :]]]:
+                part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
+            return Found([part])
+    return Found(unscored=[path for _, path in versions])
 
 
 class Keep:

@@ -10,12 +10,12 @@ _RULED = 0.5  # share of the whole that the largest hundredth of the differences
 _ROUNDING = 1e-3
 
 
-def cautions(rows: Mapping[str, Row], infogain: Sequence[Sequence[float]]) -> list[str]:
+def cautions(rows: Mapping[str, Row], infogain: Sequence[float]) -> list[str]:
     """Sentences for a task's table.
 
     Args:
         rows: the task's rows by measure.
-        infogain: base's and tuned's `infogain` per question.
+        infogain: the differences in `infogain`, one per question.
     """
     notes: list[str] = []
     steps = rows["n_steps"]
@@ -29,7 +29,7 @@ def cautions(rows: Mapping[str, Row], infogain: Sequence[Sequence[float]]) -> li
         notes.append("`infogain` and `infogain, same length` point in opposite directions")
     if ruled := _ruled_by_few(infogain):
         notes.append(
-            f"half or more of all movement in `infogain` is that of {ruled} of {len(infogain[0]):,} questions "
+            f"half or more of all movement in `infogain` is that of {ruled} of {len(infogain):,} questions "
             "(perplexity is unbounded); `infogain_nats` is not ruled by them"
         )
     for key, what in (
@@ -61,9 +61,9 @@ def _differs(row: Row) -> bool:
     return row.low > 0 or row.high < 0
 
 
-def _ruled_by_few(infogain: Sequence[Sequence[float]]) -> int:
+def _ruled_by_few(infogain: Sequence[float]) -> int:
     """How many questions the largest hundredth of the differences are, if they hold half of all movement; else 0."""
-    moves = sorted((abs(after - before) for before, after in zip(*infogain, strict=True)), reverse=True)
+    moves = sorted(map(abs, infogain), reverse=True)
     few = max(1, len(moves) // 100)
     if len(moves) < 20 or not sum(moves):
         return 0

@@ -10,12 +10,12 @@ from typing import Literal
 from ..suggest import unknown_name
 from .cautions import cautions
 from .measures import CONFOUNDERS, OUTCOMES, Measure, accuracy
-from .pairs import By, Pair, Pairing, by_subject, pair_runs
+from .pairs import By, Pairing, by_subject, pair_runs
 from .record import Run
 from .results import Comparison, Row, TaskComparison
 from .scorers import check_scorers, scorer_name
 from .statistics import clustered, holm, interval, permutation_p, questions_needed
-from .values import lost, values_of
+from .values import Values, lost, values_of
 from .verdict import decide
 
 DECIDING = ("infogain_nats", "infogain_nats_without_final", "ki")
@@ -94,14 +94,15 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
 
 def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], settings: Settings) -> TaskComparison:
     pairs = [pair for pair in pairing.pairs if task is None or pair.task == task]
-    rows = [_row(measure, pairs, settings) for measure in measures]
+    values = {measure.key: values_of(pairs, measure) for measure in measures}
+    rows = [_row(measure, values[measure.key], settings) for measure in measures]
     outcomes = [row for row in rows if row.role == "outcome"]
     corrected = holm([row.p for row in outcomes])
     tested = sum(not math.isnan(p) for p in corrected)
     done = {row.measure: replace(row, p_holm=p) for row, p in zip(outcomes, corrected, strict=True)}
     for key in ("accuracy", *settings.deciding):
         if key in done:
-            done[key] = _with_power(done[key], pairs, measures, settings, tested)
+            done[key] = _with_power(done[key], values[key], settings, tested)
     acc, deciding = done.get("accuracy"), [done[key] for key in settings.deciding]
     rows = [done.get(row.measure, row) for row in rows]
 
@@ -116,18 +117,14 @@ def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], setti
         rows=rows,
         verdict=decide(acc, deciding, alpha=settings.alpha),
         notes=[
-            *cautions({row.measure: row for row in rows}, values_of(pairs, _named("infogain", measures))[:2]),
-            *(said for name in settings.deciding for said in lost(pairs, _named(name, measures))),
+            *cautions({row.measure: row for row in rows}, values["infogain"].differences),
+            *(said for measure in measures if measure.key in settings.deciding for said in lost(pairs, measure)),
         ],
     )
 
 
-def _named(key: str, measures: Sequence[Measure]) -> Measure:
-    return next(measure for measure in measures if measure.key == key)
-
-
-def _row(measure: Measure, pairs: Sequence[Pair], settings: Settings) -> Row:
-    base, tuned, clusters, missing = values_of(pairs, measure)
+def _row(measure: Measure, values: Values, settings: Settings) -> Row:
+    base, tuned = values.base, values.tuned
     row = Row(
         measure=measure.key,
         label=measure.label,
@@ -135,12 +132,12 @@ def _row(measure: Measure, pairs: Sequence[Pair], settings: Settings) -> Row:
         role=measure.role,
         higher_is_better=measure.higher_is_better,
         n=len(base),
-        n_clusters=len(set(clusters)),
-        missing=missing,
+        n_clusters=len(set(values.clusters)),
+        missing=values.missing,
     )
     if not base:
         return row
-    data = clustered([after - before for before, after in zip(base, tuned, strict=True)], clusters)
+    data = clustered(values.differences, values.clusters)
     low, high = interval(data, resamples=settings.resamples, seed=settings.seed)
     mean, after = math.fsum(base) / len(base), math.fsum(tuned) / len(tuned)
     # Equal values summed in another order differ in the last bits, which is no difference.
@@ -159,17 +156,16 @@ def _row(measure: Measure, pairs: Sequence[Pair], settings: Settings) -> Row:
     )
 
 
-def _with_power(row: Row, pairs: Sequence[Pair], measures: Sequence[Measure], settings: Settings, tested: int) -> Row:
+def _with_power(row: Row, values: Values, settings: Settings, tested: int) -> Row:
     """The row with the smallest difference that matters and the questions needed to see it.
 
     The level is alpha over the number of tests, the strictest that Holm's correction can ask.
     """
-    base, tuned, clusters, _ = values_of(pairs, _named(row.measure, measures))
-    if len(base) < 2:
+    if len(values.base) < 2:
         return row
-    share = row.unit == "share" and all(0 <= value <= 1 for value in (*base, *tuned))
-    smallest = settings.smallest_share if share else settings.smallest_gain * _sd(base)
-    data = clustered([after - before for before, after in zip(base, tuned, strict=True)], clusters)
+    share = row.unit == "share" and all(0 <= value <= 1 for value in (*values.base, *values.tuned))
+    smallest = settings.smallest_share if share else settings.smallest_gain * _sd(values.base)
+    data = clustered(values.differences, values.clusters)
     needed = questions_needed(data, smallest, alpha=settings.alpha / max(1, tested), power=settings.power)
     return replace(row, smallest=smallest if smallest > 0 else math.nan, needed=needed)
 

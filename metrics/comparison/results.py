@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ..strict_json import without_nan
+
 VerdictName = Literal["trap", "gain", "regression", "no change", "underpowered"]
 Direction = Literal["up", "down", "not significant", "not measured"]
 
@@ -131,14 +133,4 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Strict JSON: nan becomes null."""
-        return _without_nan(asdict(self))
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return value
+        return without_nan(asdict(self))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ..missing import Missing
 from .measures import SAME_LENGTH, Measure
@@ -14,11 +15,29 @@ from .record import Record
 _FEW = 10
 
 
-def values_of(pairs: Sequence[Pair], measure: Measure) -> tuple[list[float], list[float], list[str], Mapping[str, int]]:
-    """A measure over the pairs that have it in both runs: base's values, tuned's, clusters, and why others lack it.
+@dataclass(frozen=True)
+class Values:
+    """A measure over the n pairs that have it in both runs.
 
-    A question's value is the mean over its repeats that have the number.
+    Attributes:
+        base, tuned: n values each; a question's is the mean over its repeats that have the number.
+        clusters: what each question is drawn together with.
+        missing: why the other pairs lack it, {reason: pairs}.
     """
+
+    base: Sequence[float]
+    tuned: Sequence[float]
+    clusters: Sequence[str]
+    missing: Mapping[str, int]
+
+    @property
+    def differences(self) -> list[float]:
+        """tuned - base of each question."""
+        return [after - before for before, after in zip(self.base, self.tuned, strict=True)]
+
+
+def values_of(pairs: Sequence[Pair], measure: Measure) -> Values:
+    """The values of one measure."""
     base: list[float] = []
     tuned: list[float] = []
     clusters: list[str] = []
@@ -33,7 +52,7 @@ def values_of(pairs: Sequence[Pair], measure: Measure) -> tuple[list[float], lis
         base.append(before)
         tuned.append(after)
         clusters.append(pair.cluster)
-    return base, tuned, clusters, dict(missing)
+    return Values(base, tuned, clusters, dict(missing))
 
 
 def _mean(records: Sequence[Record], measure: Measure, steps: float | None) -> float:
