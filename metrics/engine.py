@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 from .attention import AttentionPlan, NoTrieAttention, plan_attention, trie_masks
+from .engine_statistics import EngineStatistics
 from .errors import OutOfMemory
 from .likelihood import Unscored
 from .models import check_token_budget
@@ -42,7 +43,7 @@ class Engine:
     token_budget: int
     plan: AttentionPlan | None = None
     plain_reason: str | None = None
-    stats: dict[str, int] = field(default_factory=lambda: {"tokens": 0, "passes": 0, "padding": 0, "naive_tokens": 0})
+    stats: EngineStatistics = field(default_factory=EngineStatistics)
 
 
 def make_engine(model: PreTrainedModel, token_budget: int | str = "auto") -> Engine:
@@ -64,7 +65,7 @@ def make_engine(model: PreTrainedModel, token_budget: int | str = "auto") -> Eng
             type(model).__name__,
             error,
         )
-    engine.stats = dict.fromkeys(engine.stats, 0)
+    engine.stats.reset()
     return engine
 
 
@@ -98,7 +99,7 @@ def log_likelihoods(
         path = int(trie.depth.max() + 1)
         limit = max(min(max(engine.token_budget, 2 * path), int(_MASK_ELEMENTS**0.5)), path + path // 4)
         tiles += split_tiles(trie, chain, limit, max(1, _LOGIT_ELEMENTS // vocabulary))
-    engine.stats["naive_tokens"] += sum(len(span.ids) for spans in groups for span in spans)
+    engine.stats.sequence_tokens += sum(len(span.ids) for spans in groups for span in spans)
     queue = sorted(tiles, key=_size)
     left = np.bincount([tile.chain for tile in tiles], minlength=len(tries))
     while queue:
@@ -202,9 +203,9 @@ def _forward(engine: Engine, tries: Sequence[Trie], batch: Sequence[Tile]) -> li
         trie = tries[tile.chain]
         for array, values in ((token, trie.token), (end, trie.end), (depth, trie.depth)):
             array[row, filled] = values[places[row, filled]]
-    engine.stats["tokens"] += sum(len(tile.nodes) for tile in batch)
-    engine.stats["padding"] += places.size - sum(len(tile.nodes) for tile in batch)
-    engine.stats["passes"] += 1
+    engine.stats.computed_tokens += sum(len(tile.nodes) for tile in batch)
+    engine.stats.padding_tokens += places.size - sum(len(tile.nodes) for tile in batch)
+    engine.stats.passes += 1
     with torch.inference_mode():
         to = {"device": device, "non_blocking": True}
         depth_t = torch.from_numpy(depth).to(**to)
@@ -253,7 +254,7 @@ def _plain(engine: Engine, spans: Sequence[TokenSpan], done: Callable[[int], Non
         if not is_out_of_memory(error):
             raise
         result = Unscored(f"out of memory on a single pass on {engine.model.device}: {error!s:.200}")
-    engine.stats["naive_tokens"] += sum(len(span.ids) for span in spans)
+    engine.stats.sequence_tokens += sum(len(span.ids) for span in spans)
     done(1)
     return result
 
@@ -267,8 +268,8 @@ def _plain_values(engine: Engine, spans: Sequence[TokenSpan]) -> Iterator[np.nda
         with torch.inference_mode():
             logits = engine.model(input_ids=fed, use_cache=False, **keep).logits[0, -wanted:]
             values = _log_probabilities(logits, np.arange(wanted), span.ids[span.start :])
-        engine.stats["tokens"] += len(span.ids) - 1
-        engine.stats["passes"] += 1
+        engine.stats.computed_tokens += len(span.ids) - 1
+        engine.stats.passes += 1
         yield values
 
 

@@ -20,10 +20,15 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class TokenSpan:
-    """Token ids up to the end of the scored span, and the index of the span's first token (at least 1)."""
+    """Token ids up to the end of the scored span, and the index of the span's first token (at least 1).
+
+    Attributes:
+        weights: (len(ids) - start,) what each scored token's log-probability counts; None: 1 each.
+    """
 
     ids: np.ndarray
     start: int
+    weights: np.ndarray | None = None
 
 
 def scalar_text(text: str) -> str:

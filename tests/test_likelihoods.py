@@ -146,7 +146,7 @@ def test_chain_longer_than_the_mask_limit_needs_few_passes_and_keeps_the_numbers
     gauge = Gauge(str(folder), device="cpu")
     score = gauge.score(traces)[0]
     assert score.log_likelihoods == pytest.approx(expected.log_likelihoods, abs=TOLERANCE)
-    assert gauge.backend.engine.stats["passes"] <= score.n_steps + 1
+    assert gauge.backend.engine.stats.passes <= score.n_steps + 1
 
 
 class ScarceMemory:
