@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from dataclasses import asdict, dataclass, fields
 
 import torch
+
+try:
+    import resource
+except ImportError:  # Windows has no such module, and the peak stays unknown
+    resource = None
 
 # Linux counts the resident set in KiB, macOS in bytes.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -27,7 +31,7 @@ class EngineStatistics:
         passes: forward passes.
         seconds: wall-clock time in the engine, tokenizing included.
         tokenizing_seconds: the part of it that tokenizing took.
-        peak_bytes: on CUDA the most memory allocated at once, else the most that the process ever held.
+        peak_bytes: on CUDA the most memory allocated at once, else the most that the process ever held; 0: unknown.
     """
 
     groups: int = 0
@@ -67,6 +71,8 @@ class EngineStatistics:
         """Take the present peak of `device` into account."""
         if device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(device)
+        elif resource is None:
+            return
         else:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         self.peak_bytes = max(self.peak_bytes, peak)
@@ -80,7 +86,7 @@ class EngineStatistics:
         """One line for a log or a terminal."""
         return (
             f"{self.groups} chains, {self.sequences} sequences of {self.sequence_tokens} tokens "
-            f"({self.unique_tokens} unique) scored by computing {self.computed_tokens} ({self.saved_ratio:.1f}× fewer), "
+            f"({self.unique_tokens} unique), {self.computed_tokens} computed ({self.saved_ratio:.1f}× fewer), "
             f"padding {100 * self.padding_share:.1f} %, {self.passes} passes, {self.seconds:.1f} s, "
             f"{self.tokens_per_second:.0f} tokens/s, peak memory {self.peak_bytes / 2**30:.2f} GiB"
         )
