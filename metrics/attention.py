@@ -32,6 +32,11 @@ class AttentionPlan:
     chunk: int | None = None
     additive: bool = False
 
+    @property
+    def plainly_causal(self) -> bool:
+        """All layers see the whole sequence: a first piece of text needs no mask of ours."""
+        return self.kinds == (FULL,)
+
 
 def plan_attention(model: PreTrainedModel) -> AttentionPlan:
     """Read the plan off the model's configuration. Raises NoTrieAttention for layers that carry a recurrent state."""
@@ -55,35 +60,49 @@ def plan_attention(model: PreTrainedModel) -> AttentionPlan:
     )
 
 
-def trie_masks(
-    plan: AttentionPlan, order: torch.Tensor, end: torch.Tensor, depth: torch.Tensor, dtype: torch.dtype
-) -> torch.Tensor | dict[str, torch.Tensor]:
-    """Masks for rows of trie nodes: a node sees its ancestors and itself; padding sees itself.
+def ancestors(order: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+    """Which places of a row of trie nodes each place sees: its ancestors and itself; padding sees itself.
 
     Args:
-        plan: which kinds of layers there are.
         order: (rows, length) preorder number of the node in each place, -1 for padding.
         end: (rows, length) end of its subtree.
-        depth: (rows, length) position in its sequence.
-        dtype: of the additive form.
 
     Returns:
-        (rows, 1, length, length) for one kind of layer, else a dict of them by kind, as transformers takes it.
+        (rows, length, length) booleans, queries before keys.
     """
     import torch
 
     queries, keys = order[:, :, None], order[:, None, :]
     same = torch.eye(order.shape[1], dtype=torch.bool, device=order.device)
-    ancestor = (keys <= queries) & (queries < end[:, None, :]) & (keys >= 0) & (queries >= 0)
-    masks = {}
+    return (keys <= queries) & (queries < end[:, None, :]) & (keys >= 0) & (queries >= 0) | same
+
+
+def masks(
+    plan: AttentionPlan, seen: torch.Tensor, query_depth: torch.Tensor, key_depth: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor | dict[str, torch.Tensor]:
+    """The masks that a model takes, from what each query sees by its place in the trie.
+
+    Args:
+        plan: which kinds of layers there are.
+        seen: (rows, queries, keys) booleans.
+        query_depth: (rows, queries) position in its sequence.
+        key_depth: (rows, keys) the same.
+        dtype: of the additive form.
+
+    Returns:
+        (rows, 1, queries, keys) for one kind of layer, else a dict of them by kind, as transformers takes it.
+    """
+    import torch
+
+    out = {}
     for kind in plan.kinds:
-        seen = ancestor
+        mask = seen
         if kind == SLIDING and plan.window is not None:
-            seen = seen & (depth[:, :, None] - depth[:, None, :] < plan.window)
+            mask = mask & (query_depth[:, :, None] - key_depth[:, None, :] < plan.window)
         elif kind == CHUNKED and plan.chunk is not None:
-            seen = seen & (depth[:, :, None] // plan.chunk == depth[:, None, :] // plan.chunk)
-        seen = (seen | same)[:, None]
+            mask = mask & (query_depth[:, :, None] // plan.chunk == key_depth[:, None, :] // plan.chunk)
+        mask = mask[:, None]
         if plan.additive:
-            seen = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(~seen, torch.finfo(dtype).min)
-        masks[kind] = seen
-    return next(iter(masks.values())) if len(masks) == 1 else masks
+            mask = torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, torch.finfo(dtype).min)
+        out[kind] = mask
+    return next(iter(out.values())) if len(out) == 1 else out

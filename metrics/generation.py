@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from .engine import Engine, free_memory, is_out_of_memory
+from .engine import Engine
 from .errors import ScorerError
 from .generation_package import INSTALL, PACKAGE, can_generate
 from .likelihood import Unscored
+from .memory import unless_out_of_memory
 from .tokens import scalar_text
 
 if TYPE_CHECKING:
@@ -102,15 +103,11 @@ class JsonGenerator:
         queue.sort(key=lambda item: len(item[1]))
         while queue:
             batch = self._take(queue, max_tokens)
-            texts = None
-            try:
-                texts = self._batch([ids for _, ids in batch], max_tokens)
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
+            prompts_ids = [ids for _, ids in batch]
+            texts = unless_out_of_memory(
+                lambda ids=prompts_ids: self._batch(ids, max_tokens), self._engine.model.device
+            )
             if texts is None:
-                # Outside the except block, where the traceback no longer keeps the failed pass's tensors alive.
-                free_memory(self._engine)
                 tokens = len(batch) * (len(batch[-1][1]) + max_tokens)
                 if len(batch) > 1:
                     self._budget = tokens // 2

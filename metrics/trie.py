@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class Trie:
         pair_node: (p,) the node whose logits predict.
         pair_token: (p,) the token predicted.
         pair_span: (p,) which sequence it belongs to.
+        pair_weight: (p,) what its log-probability counts in that sequence's sum.
     """
 
     token: np.ndarray
@@ -39,14 +41,25 @@ class Trie:
     pair_node: np.ndarray
     pair_token: np.ndarray
     pair_span: np.ndarray
+    pair_weight: np.ndarray
 
-    def closure(self, nodes: np.ndarray) -> np.ndarray:
-        """`nodes` (sorted) and all their ancestors, sorted."""
-        ids = np.arange(len(self.token))
-        following = np.searchsorted(nodes, ids)
-        # The first wanted node at or after an id lies in that id's subtree exactly when any does.
-        candidate = nodes[np.minimum(following, len(nodes) - 1)]
-        return ids[(following < len(nodes)) & (candidate < self.end)]
+    @cached_property
+    def predicting(self) -> np.ndarray:
+        """The nodes whose logits are wanted, sorted, each once."""
+        return np.unique(self.pair_node)
+
+    @cached_property
+    def _pair_order(self) -> np.ndarray:
+        return np.argsort(self.pair_node, kind="stable")
+
+    def pairs_at(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The pairs that sorted `nodes` predict, and for each of them the place of its node in `nodes`."""
+        ordered = self.pair_node[self._pair_order]
+        first, stop = np.searchsorted(ordered, nodes, "left"), np.searchsorted(ordered, nodes, "right")
+        place = np.repeat(np.arange(len(nodes)), stop - first)
+        # Each node's pairs are a run of `ordered`: its beginning, and how far into the run one is.
+        into = np.arange(len(place)) - np.repeat(np.cumsum(stop - first) - (stop - first), stop - first)
+        return self._pair_order[np.repeat(first, stop - first) + into], place
 
 
 def build_trie(spans: Sequence[TokenSpan]) -> Trie:
@@ -56,7 +69,7 @@ def build_trie(spans: Sequence[TokenSpan]) -> Trie:
     tokens: list[np.ndarray] = []
     depths: list[np.ndarray] = []
     closed: list[tuple[np.ndarray, int]] = []
-    pairs: list[tuple[np.ndarray, np.ndarray, int]] = []
+    pairs: list[tuple[np.ndarray, np.ndarray, int, np.ndarray]] = []
     path = np.zeros(0, dtype=np.int64)
     previous = np.zeros(0, dtype=np.int64)
     count = 0
@@ -70,7 +83,9 @@ def build_trie(spans: Sequence[TokenSpan]) -> Trie:
         path = np.concatenate([path[:shared], np.arange(count, count + len(fed) - shared)])
         count += len(fed) - shared
         previous = fed
-        pairs.append((path[span.start - 1 :], span.ids[span.start :], index))
+        scored = len(span.ids) - span.start
+        weights = np.ones(scored) if span.weights is None else np.asarray(span.weights, dtype=np.float64)
+        pairs.append((path[span.start - 1 :], span.ids[span.start :], index, weights))
     closed.append((path, count))
     end = np.zeros(count, dtype=np.int64)
     for nodes, stop in closed:
@@ -79,9 +94,10 @@ def build_trie(spans: Sequence[TokenSpan]) -> Trie:
         token=np.concatenate(tokens),
         depth=np.concatenate(depths),
         end=end,
-        pair_node=np.concatenate([nodes for nodes, _, _ in pairs]),
-        pair_token=np.concatenate([targets for _, targets, _ in pairs]),
-        pair_span=np.concatenate([np.full(len(nodes), index) for nodes, _, index in pairs]),
+        pair_node=np.concatenate([nodes for nodes, _, _, _ in pairs]),
+        pair_token=np.concatenate([targets for _, targets, _, _ in pairs]),
+        pair_span=np.concatenate([np.full(len(nodes), index) for nodes, _, index, _ in pairs]),
+        pair_weight=np.concatenate([weights for _, _, _, weights in pairs]),
     )
 
 
@@ -91,38 +107,32 @@ def _common_prefix(left: np.ndarray, right: np.ndarray) -> int:
     return int(different[0]) if different.size else length
 
 
-@dataclass(frozen=True)
-class Tile:
-    """Part of a trie that goes through the model in one row: some predicting nodes and all their ancestors.
+def roots(trie: Trie) -> list[int]:
+    """The nodes at depth 0: one, unless sequences differ from their first token on."""
+    out, node = [], 0
+    while node < len(trie.token):
+        out.append(node)
+        node = int(trie.end[node])
+    return out
 
-    Attributes:
-        chain: which trie it is part of.
-        nodes: (m,) node numbers, sorted.
-        predicting: (k,) those of them whose logits are wanted, sorted.
+
+def heavy_path(trie: Trie, siblings: Sequence[int]) -> tuple[np.ndarray, list[int]]:
+    """The path from the largest of sibling subtrees that always goes on into the largest child.
+
+    Returns:
+        Its nodes, from the top down, and the roots of all subtrees beside it. Along such a path a subtree beside it is
+        never larger than the one the path goes into, so paths within paths are at most log2(n) deep.
     """
-
-    chain: int
-    nodes: np.ndarray
-    predicting: np.ndarray
-
-
-def split_tiles(trie: Trie, chain: int, max_nodes: int, max_predicting: int) -> list[Tile]:
-    """Cut a trie into tiles within both limits, or as small as a single prediction."""
-    predicting = np.unique(trie.pair_node)
-    return _halve(trie, Tile(chain, np.arange(len(trie.token)), predicting), max_nodes, max_predicting)
-
-
-def halve_tile(trie: Trie, tile: Tile) -> list[Tile]:
-    """The tile's predictions in two halves, each with its own ancestors; the tile itself when it holds only one."""
-    half = len(tile.predicting) // 2
-    if half == 0:
-        return [tile]
-    parts = tile.predicting[:half], tile.predicting[half:]
-    return [Tile(tile.chain, trie.closure(part), part) for part in parts]
-
-
-def _halve(trie: Trie, tile: Tile, max_nodes: int, max_predicting: int) -> list[Tile]:
-    fits = len(tile.nodes) <= max_nodes and len(tile.predicting) <= max_predicting
-    if fits or len(tile.predicting) == 1:
-        return [tile]
-    return [part for half in halve_tile(trie, tile) for part in _halve(trie, half, max_nodes, max_predicting)]
+    end = trie.end.tolist()
+    path: list[int] = []
+    beside: list[int] = []
+    level = list(siblings)
+    while level:
+        heaviest = max(level, key=lambda node: end[node] - node)
+        beside += [node for node in level if node != heaviest]
+        path.append(heaviest)
+        level, child = [], heaviest + 1
+        while child < end[heaviest]:
+            level.append(child)
+            child = end[child]
+    return np.array(path), beside

@@ -12,6 +12,7 @@ from tiny_scorers import ARCHITECTURES, RECURRENT, make_scorer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stepgauge.metrics import ChatTemplate, Gauge, OutOfMemory, Trace
+from stepgauge.metrics.engine import Limits
 
 TOLERANCE = 1e-3
 
@@ -136,17 +137,21 @@ def test_token_budget_does_not_change_the_numbers(tmp_path, tokenizers, arithmet
         assert ours.log_likelihoods == pytest.approx(theirs.log_likelihoods, abs=TOLERANCE)
 
 
-def test_chain_longer_than_the_mask_limit_needs_few_passes_and_keeps_the_numbers(
-    tmp_path, tokenizers, arithmetic, monkeypatch
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_chains_too_long_for_a_row_compute_each_token_once_and_keep_the_numbers(
+    tmp_path, tokenizers, arithmetic, architecture, monkeypatch
 ):
-    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
-    traces = arithmetic_traces(arithmetic[:1])
-    expected = Gauge(str(folder), device="cpu").score(traces)[0]
-    monkeypatch.setattr("stepgauge.metrics.engine._MASK_ELEMENTS", 50 * 50)
+    folder = make_scorer(tmp_path, architecture, tokenizers["qwen"])
+    traces = arithmetic_traces(arithmetic[:4])
+    monkeypatch.setattr("stepgauge.metrics.engine._CPU_LIMITS", Limits(row=1, tile=14, mask=30 * 300, logits=9 * 600))
     gauge = Gauge(str(folder), device="cpu")
-    score = gauge.score(traces)[0]
-    assert score.log_likelihoods == pytest.approx(expected.log_likelihoods, abs=TOLERANCE)
-    assert gauge.backend.engine.stats.passes <= score.n_steps + 1
+    scores = gauge.score(traces)
+    check_against_oracle(scores, traces, *load(folder))
+    stats = gauge.backend.engine.stats
+    assert scores[0].provenance["passes"] == "trie"
+    assert stats.computed_tokens == stats.unique_tokens < stats.sequence_tokens
+    assert stats.passes > 3 * len(traces), "no chain was cut into pieces: the test shows nothing"
+    assert stats.padding_tokens == 0
 
 
 class ScarceMemory:
@@ -158,7 +163,8 @@ class ScarceMemory:
         model.forward = self
 
     def __call__(self, *args, **kwargs):
-        size = kwargs["input_ids"].numel()
+        cache = kwargs.get("past_key_values")
+        size = kwargs["input_ids"].numel() + (0 if cache is None else cache.get_seq_length())
         self.sizes.append(size)
         if size > self.limit:
             raise RuntimeError("CUDA error: out of memory")
