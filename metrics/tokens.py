@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import ScorerError
+from .incremental import Tokens, tokenize_full, tokenize_shared
 from .likelihood import Request, Unscored
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class TokenSpan:
 
 def scalar_text(text: str) -> str:
     """`text` with lone surrogates, which no tokenizer takes, replaced one for one by U+FFFD: spans keep their place."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -50,56 +51,38 @@ def encode(
 ) -> list[TokenSpan] | Unscored:
     """Tokenize a group's texts; Unscored when one is longer than `max_tokens` or its span has no token to score.
 
-    The longest text goes first: a chain far beyond the context is given up after one tokenization, not t+1.
+    What the texts share is tokenized once where the tokenizer allows it, with the same result (`incremental.py`).
+    The longest text goes first: a chain far beyond the context is given up after one tokenization.
     """
+    group = [replace(request, text=scalar_text(request.text)) for request in group]
     longest = max(group, key=lambda request: len(request.text))
-    first = _encode_batch(tokenizer, [longest], max_tokens)
-    if isinstance(first, Unscored):
-        return first
+    tokens = tokenize_full(tokenizer, [longest], spans=len(group) > 1)[0]
+    span = _span(tokens, longest, max_tokens)
+    if isinstance(span, Unscored):
+        return span
     spans: dict[int, TokenSpan] = {}
     for special in {request.special_tokens for request in group}:
         indices = [i for i, request in enumerate(group) if request.special_tokens == special]
-        encoded = _encode_batch(tokenizer, [group[i] for i in indices], max_tokens)
-        if isinstance(encoded, Unscored):
-            return encoded
-        spans.update(zip(indices, encoded, strict=True))
+        requests = [group[i] for i in indices]
+        known = tokens if special == longest.special_tokens else None
+        for i, request, found in zip(indices, requests, tokenize_shared(tokenizer, requests, known), strict=True):
+            span = _span(found, request, max_tokens)
+            if isinstance(span, Unscored):
+                return span
+            spans[i] = span
     return [spans[i] for i in range(len(group))]
 
 
-def _encode_batch(
-    tokenizer: PreTrainedTokenizerBase, requests: Sequence[Request], max_tokens: int | None
-) -> list[TokenSpan] | Unscored:
-    batch = tokenizer(
-        [scalar_text(request.text) for request in requests],
-        add_special_tokens=requests[0].special_tokens,
-        verbose=False,
-    )
-    assert batch.encodings is not None
-    spans = []
-    for request, encoding in zip(requests, batch.encodings, strict=True):
-        ids = np.asarray(encoding.ids, dtype=np.int64)
-        # Special tokens that the tokenizer appends (EOS) come after the answer and are not part of it.
-        own = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0)
-        ids = ids[: own[-1] + 1] if own.size else ids[:0]
-        if max_tokens is not None and len(ids) > max_tokens:
-            return Unscored(f"{len(ids)} tokens are more than the scorer's context of {max_tokens}")
-        start = _first_token(encoding, request)
-        if start is None or start >= len(ids):
-            return Unscored("the scorer's tokenizer has no token for the answer")
-        if start == 0:
-            if request.start > 0:
-                return Unscored("the answer's first token also holds the start of the text: nothing to condition on")
-            start = 1
-        if start >= len(ids):
-            return Unscored("a single token has nothing before it to be predicted from")
-        spans.append(TokenSpan(ids, start))
-    return spans
-
-
-def _first_token(encoding, request: Request) -> int | None:
-    # Tokenizers may drop characters (white space, normalisation): the first one that a token covers decides.
-    for char in range(request.start, len(request.text)):
-        token = encoding.char_to_token(char)
-        if token is not None:
-            return token
-    return None
+def _span(tokens: Tokens, request: Request, max_tokens: int | None) -> TokenSpan | Unscored:
+    n, start = len(tokens.ids), tokens.first
+    if max_tokens is not None and n > max_tokens:
+        return Unscored(f"{n} tokens are more than the scorer's context of {max_tokens}")
+    if start is None or start >= n:
+        return Unscored("the scorer's tokenizer has no token for the answer")
+    if start == 0:
+        if request.start > 0:
+            return Unscored("the answer's first token also holds the start of the text: nothing to condition on")
+        start = 1
+    if start >= n:
+        return Unscored("a single token has nothing before it to be predicted from")
+    return TokenSpan(tokens.ids, start)
