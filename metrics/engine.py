@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 _REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError, NotImplementedError)
 _BUDGET_FLOOR = 256
 _CPU_BUDGET = 1024
+_MOST_PADDING = 0.05
 
 
 @dataclass(frozen=True)
@@ -206,9 +207,14 @@ def _take_batch(engine: Engine, tries: Sequence[Trie], queue: list[int]) -> list
     length, wanted = len(tries[batch[0]].token), len(tries[batch[0]].predicting)
     if not _goes_whole(engine, tries[batch[0]]):
         return batch
+    filled = length
     while queue:
         rows, most = len(batch) + 1, max(wanted, len(tries[queue[-1]].predicting))
+        filled += len(tries[queue[-1]].token)
         if rows * length > engine.token_budget or rows * length * length > engine.limits.mask:
+            break
+        # Rather a smaller pass than one that is padding to no small part.
+        if rows * length - filled > _MOST_PADDING * rows * length:
             break
         if rows * most > engine.most_logits:
             break
