@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
+from .engine_statistics import EngineStatistics
 from .infogain import REFERENCE_METRIC, entropy_bits, gains, gold_probabilities, perplexity, softmax
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.parts import KnowledgeParts, Part
@@ -110,6 +111,7 @@ class Gauge:
             "trust_remote_code": trust_remote_code,
         }
         self._backend: LikelihoodBackend | None = None
+        self._closed_statistics: EngineStatistics | None = None
         self._splitter = lookup("splitter", known.splitters, splitter) if isinstance(splitter, str) else splitter
         self._template = lookup("template", TEMPLATES, template) if isinstance(template, str) else template
         self._reference = variant == "reference"
@@ -171,6 +173,16 @@ class Gauge:
             for trace, segmentation, measured, judged in zip(traces, segmentations, likelihoods, verdicts, strict=True)
         ]
 
+    def statistics(self) -> EngineStatistics | None:
+        """What the likelihood backend has done for this gauge so far: tokens, passes, seconds, memory.
+
+        It counts on when the gauge is closed and used again. None: no backend was needed yet, or it does not count.
+        """
+        before = self._closed_statistics
+        tell = getattr(self._backend, "statistics", None)
+        now = tell() if tell is not None else None
+        return before if now is None else now if before is None else before + now
+
     def close(self) -> None:
         """Free the scoring LM and what judges and retrievers hold; the next `score` loads them again.
 
@@ -178,8 +190,9 @@ class Gauge:
         """
         self._parts.close()
         if self._backend is not None:
-            self._backend.close()
-            self._backend = None
+            self._closed_statistics = self.statistics()
+            backend, self._backend = self._backend, None
+            backend.close()
 
     def __enter__(self) -> Gauge:
         return self

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from .engine import log_likelihoods, make_engine
+from .engine_statistics import EngineStatistics
 from .errors import ScorerError
 from .generation import JsonGenerator
 from .likelihood import Group, Request, Result, SpanScore, Unscored
 from .models import load
-from .tokens import check_tokenizer, encode
+from .tokens import TokenSpan, check_tokenizer, encode
 
 # More than any tokenizer adds around a text.
 _SPECIAL_TOKENS = 8
@@ -51,26 +55,26 @@ class HuggingFaceBackend:
         return encoded.reason if isinstance(encoded, Unscored) else None
 
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
-        spans = [encode(self._loaded.tokenizer, group, self.max_tokens) if group else [] for group in groups]
-        usable = [i for i, group in enumerate(spans) if group and not isinstance(group, Unscored)]
-        done(len(groups) - len(usable))
-        sums = dict(zip(usable, log_likelihoods(self.engine, [spans[i] for i in usable], done), strict=True))  # type: ignore[arg-type]
-        results: list[Result] = []
-        for i, group in enumerate(spans):
-            total = sums.get(i)
-            if isinstance(group, Unscored):
-                results.append(group)
-            elif isinstance(total, Unscored):
-                results.append(total)
-            else:
-                values = [] if total is None else total.tolist()
-                results.append(
-                    [
-                        SpanScore(value, len(span.ids) - span.start, span.start)
-                        for value, span in zip(values, group, strict=True)
-                    ]
-                )
+        started = time.perf_counter()
+        stats = self.engine.stats
+        try:
+            spans = [encode(self._loaded.tokenizer, group, self.max_tokens) if group else [] for group in groups]
+            stats.tokenizing_seconds += time.perf_counter() - started
+            usable = [i for i, group in enumerate(spans) if group and not isinstance(group, Unscored)]
+            done(len(groups) - len(usable))
+            sums = dict(zip(usable, log_likelihoods(self.engine, [spans[i] for i in usable], done), strict=True))  # type: ignore[arg-type]
+        finally:
+            stats.seconds += time.perf_counter() - started
+            stats.note_memory(self.engine.model.device)
+        results = [_result(spans[i], sums.get(i)) for i in range(len(groups))]
+        scored = [result for result in results if not isinstance(result, Unscored) and result]
+        stats.groups += len(scored)
+        stats.sequences += sum(map(len, scored))
+        stats.scored_tokens += sum(span.n_tokens for result in scored for span in result)
         return results
+
+    def statistics(self) -> EngineStatistics:
+        return replace(self.engine.stats)
 
     def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
         tokenizer = self._loaded.tokenizer
@@ -112,3 +116,13 @@ class HuggingFaceBackend:
         del self._loaded, self.engine, self._generator
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _result(spans: Sequence[TokenSpan] | Unscored, total: np.ndarray | Unscored | None) -> Result:
+    """One group's scores; `total` is None where the engine was not asked."""
+    if isinstance(spans, Unscored):
+        return spans
+    if isinstance(total, Unscored):
+        return total
+    values = [] if total is None else total.tolist()
+    return [SpanScore(value, len(span.ids) - span.start, span.start) for value, span in zip(values, spans, strict=True)]

@@ -60,6 +60,9 @@ class LikelihoodBackend(Protocol):
     `generate_json(prompts, schema, max_tokens, done, *, special_tokens=True) -> list[str | Unscored]`: for each prompt
     a text that keeps to the JSON schema, generated greedily, `done(n)` as above. A text that is not complete after
     `max_tokens` tokens is Unscored. The claim extractor `llm` asks for it.
+
+    A backend may have a method `statistics() -> EngineStatistics | None`: what it has done so far, a copy that later
+    calls do not change. A line of it is shown after a run.
     """
 
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:

@@ -54,6 +54,9 @@ class FakeGauge:
     def preflight(self) -> None:
         pass
 
+    def statistics(self) -> None:
+        return None
+
     def close(self) -> None:
         self.closed.set()
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...metrics.engine_statistics import ENGINE_LINE
 from ...metrics.models import SMOLLM2, resolve
 from .errors import UserError
 from .show import show_chains
@@ -37,10 +38,15 @@ def run(args: argparse.Namespace) -> int:
     lm_eval += ["--tasks", "stepgauge_demo", "--apply_chat_template", "--batch_size", "20", "--log_samples"]
     lm_eval += ["--output_path", str(lm_eval_out)]
     _run(args.out / "lm-eval.log", [*lm_eval, *(["--limit", str(args.limit)] if args.limit else [])])
+    _print_engine_lines(args.out / "lm-eval.log")
     _section("Inspect")
     inspect = ["inspect", "eval", "stepgauge/demo", "--model", "hf/smollm2", "-M", f"model_path={model}"]
     inspect += ["-M", "do_sample=false", "--log-dir", str(inspect_out)]
-    _run(args.out / "inspect.log", [*inspect, *(["-T", f"first={args.limit}"] if args.limit else [])])
+    messages = args.out / "inspect-messages.log"
+    messages.unlink(missing_ok=True)  # Inspect appends
+    command = [*inspect, *(["-T", f"first={args.limit}"] if args.limit else [])]
+    _run(args.out / "inspect.log", command, INSPECT_PY_LOGGER_FILE=str(messages))
+    _print_engine_lines(messages, last=True)
     _section("a chain of each half, step by step")
     for half in ("arithmetic", "medical"):
         samples = lm_eval_out.rglob(f"samples_stepgauge_demo_{half}_*.jsonl")
@@ -52,14 +58,21 @@ def _section(title: str) -> None:
     print(f"\n=== {title} ===", flush=True)
 
 
-def _run(log: Path, command: Sequence[str]) -> None:
+def _print_engine_lines(log: Path, *, last: bool = False) -> None:
+    """What the likelihood engine did: a line a task from lm-eval, from Inspect a line a batch, the last one the sum."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    found = [line[line.index(ENGINE_LINE) :] for line in lines if ENGINE_LINE in line]
+    print("\n".join(found[-1:] if last else found), flush=True)
+
+
+def _run(log: Path, command: Sequence[str], **environment: str) -> None:
     """Run a framework's own command; its log goes to a file, which is shown when it fails."""
     program = Path(sys.executable).parent / command[0]
     if not program.exists():
         raise UserError(f"{command[0]} is not installed beside {sys.executable}; {_INSTALL}")
     print(f"$ {shlex.join(command)}\n(about a minute; progress and log: {log})", flush=True)
     # The model and the questions are on this machine: nothing needs to be looked up on the hub.
-    env = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+    env = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", **environment}
     with log.open("w", encoding="utf-8") as stderr:
         result = subprocess.run([str(program), *command[1:]], stderr=stderr, env=env, check=False)
     if result.returncode:

@@ -25,7 +25,7 @@ from ..finished.out_folder import OutFolder, fingerprint
 from ..finished.parquet import check_pyarrow, write_parquet
 from ..finished.run import WINDOW, Stopped, score_all
 from ..finished.sources import Source
-from ..finished.summary import COLUMNS, print_counts, summarise, summary_table, write_summary
+from ..finished.summary import COLUMNS, print_counts, summarise, summary_table, write_statistics, write_summary
 from .errors import UserError
 
 _INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C
@@ -110,7 +110,14 @@ def _score(args: argparse.Namespace) -> int:
                 return _INTERRUPTED
             except Stopped as error:
                 raise UserError(f"{error}; until then: {out.counts}. The same command goes on from here") from error
-            return _finish(args, out, sources, settings)
+            finally:
+                statistics = gauge.statistics()
+                if statistics is not None and statistics.passes:
+                    write_statistics(args.out, statistics)
+            result = _finish(args, out, sources, settings)
+            if statistics is not None and statistics.passes:
+                print(statistics.summary())
+            return result
 
 
 def _finish(args: argparse.Namespace, out: OutFolder, sources: Sequence[Source], settings: Settings) -> int:

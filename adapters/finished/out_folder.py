@@ -20,6 +20,7 @@ from .options import OptionError
 
 SCORES = "scores.jsonl"
 SKIPPED = "skipped.jsonl"
+ENGINE = "engine.jsonl"
 _WINDOWS = "windows.jsonl"
 _RUN = "run.json"
 _LOCK = ".lock"
@@ -135,7 +136,7 @@ class OutFolder:
                 f"{self.path}: holds {SCORES} but no {_RUN}; give another --out, or --restart to overwrite"
             )
         else:
-            for name in (SCORES, SKIPPED, _WINDOWS):
+            for name in (SCORES, SKIPPED, ENGINE, _WINDOWS):
                 (self.path / name).unlink(missing_ok=True)
             _write_whole(run_file, json.dumps(self._run, indent=2) + "\n")
         sizes = done["sizes"] if done else {}

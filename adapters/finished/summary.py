@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ...metrics.engine_statistics import EngineStatistics
 from ...metrics.render import printable
-from .out_folder import SCORES, Counts
+from .out_folder import ENGINE, SCORES, Counts
 
 COLUMNS = ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps")
 _REASONS = 20  # different reasons kept per metric; the rest are counted together
@@ -103,6 +104,12 @@ def write_summary(folder: Path, groups: Sequence[Group], counts: Counts) -> None
         "groups": [group.to_dict() for group in groups],
     }
     (folder / "summary.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def write_statistics(folder: Path, statistics: EngineStatistics) -> None:
+    """A line in `engine.jsonl`: what the likelihood engine did in this start of the run."""
+    with (folder / ENGINE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(statistics.to_dict(), allow_nan=False) + "\n")
 
 
 def summary_table(groups: Sequence[Group], metrics: Sequence[str]) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import logging
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,11 @@ from typing import Any
 from ...metrics import ChainScore, Gauge, OutOfMemory, Trace
 from .batching import MicroBatcher
 from .model_judge import ModelJudge, make_judges
+
+log = logging.getLogger(__name__)
+# Under Inspect the root logger passes warnings only. Its handler decides for itself: INFO goes into the eval's log, and
+# to the terminal with `--log-level info`.
+log.setLevel(logging.INFO)
 
 
 class GaugeFailure(Exception):
@@ -64,9 +70,13 @@ def _score(gauge: Gauge, has_scorer: bool, traces: list[Trace]) -> list[ChainSco
         except Exception as error:  # whatever a backend raises while it loads is no single chain's fault
             raise GaugeFailure(str(error) or type(error).__name__) from error
     try:
-        return gauge.score(traces)
+        scores = gauge.score(traces)
     except OutOfMemory as error:
         raise GaugeFailure(str(error)) from error
+    # Nothing says which batch is the last one: each tells the sum so far.
+    if statistics := gauge.statistics():
+        log.info("%s", statistics.summary())
+    return scores
 
 
 _shared: weakref.WeakValueDictionary[Any, SharedGauge] = weakref.WeakValueDictionary()

@@ -97,10 +97,13 @@ class ChainScorer:
         Args:
             task: reads the documents where the options hold no template; None: templates alone do.
         """
+        before = self._gauge.statistics()
         prepared = [self._prepare(request, task) for request in requests]
         results = iter(self._score([item for of_one in prepared for item in of_one if isinstance(item, Trace)]))
         scores = [[next(results) if isinstance(item, Trace) else item for item in of_one] for of_one in prepared]
         self._summarise([score for of_one in scores for score in of_one])
+        if statistics := self._gauge.statistics():
+            log.info("[%s] %s", self.options.task, statistics.since(before).summary())
         return [record(of_one) for of_one in scores]
 
     def numbers(self, records: Iterable[ReasoningRecord]) -> dict[str, float]:
