@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 from safetensors import SafetensorError
 
 from .errors import ScorerError
@@ -58,6 +57,8 @@ class LoadedModel:
 
 def cache_dir() -> Path:
     """Where converted models live: $STEPGAUGE_CACHE, else the user's cache folder ($XDG_CACHE_HOME on Linux)."""
+    import platformdirs  # here, so that the engine runs where only torch and transformers are installed
+
     return Path(os.environ.get("STEPGAUGE_CACHE") or platformdirs.user_cache_dir("stepgauge"))
 
 
