@@ -6,14 +6,16 @@ the place, stage by stage as the tokenizer works; `(a, b)` below.
 
 1. Added tokens are found in the whole text by their content. None contains `ab`, so none lies across; white space
    that one strips (`lstrip`, `rstrip`) does not reach across, and none that needs a word boundary begins with `b`.
+   Where one may begin with `b`, what is before the place may also be the end of what the next stages see.
 2. Normalizers: only those that change character by character here. Both characters come from a small set of letters,
    digits and signs that Unicode normalization neither changes nor composes with what stands before them.
 3. Pre-tokenizers run from left to right. A stage *splits* when a piece always ends between `a` and `b`: a regular
-   expression does when no attempt to match can go from `a` to `b` (so every match before the place looks at `b` at
-   most) and one of them is always part of a match (so the place lies in no gap). A stage is *transparent* when `a` and
-   `b` always stay in one piece whose two halves do not depend on each other. Any other stage makes the place unsafe.
-   After transparent stages one must split; later stages and the model see each piece alone. A stage that puts a space
-   in front of its input leaves one alone that begins with a space, so then `b` must be one.
+   expression does when no attempt to match can go from `a` to `b`, so that every match before the place looks at `b`
+   at most (and no look-ahead tells `b` from an end that may be there), and one of the two is always part of a match,
+   so that the place lies in no gap. A stage is *transparent* when `a` and `b` always stay in one piece whose two
+   halves do not depend on each other. Any other stage makes the place unsafe. After transparent stages one must split;
+   later stages and the model see each piece alone. A stage that puts a space in front of its input leaves one alone
+   that begins with a space, so then `b` must be one.
 4. BPE without a splitting stage (Llama 2, Mistral, Gemma): a merge makes a token of the vocabulary, so where no token
    contains `ab` no merge goes across, and merges on either side do not see each other.
 
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
     Pair = tuple[str, str]
     # None: no cut here.
     Normalize = Callable[[str, str], Pair | None]
-    # Whether the stage splits between the two, and what it makes of them; None: no cut here.
-    Stage = Callable[[str, str], tuple[bool, Pair] | None]
+    # (a, b, whether the text may end between them) -> whether the stage splits there, and what it makes of the two;
+    # None: no cut here.
+    Stage = Callable[[str, str, bool], tuple[bool, Pair] | None]
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _ASCII = frozenset(map(chr, range(0x20, 0x7F))) | {"\n"}
@@ -97,8 +100,9 @@ class Cuts:
             return False
         if not (self._added.allow((before, after)) and self._added.allow(pair)):
             return False
+        ends = self._added.may_begin(after) or self._added.may_begin(pair[1])
         for stage in self._stages:
-            found = stage(*pair)
+            found = stage(*pair, ends)
             if found is None:
                 return False
             splits, pair = found
@@ -225,18 +229,18 @@ def _stages(state: dict[str, Any] | None) -> list[Stage]:
     raise NotUnderstood(f"pre-tokenizer {kind}")
 
 
-def _to_bytes(_before: str, _after: str) -> None:
+def _to_bytes(_before: str, _after: str, _ends: bool) -> None:
     """ByteLevel alone: characters become bytes, and what becomes of those without a split is not followed."""
 
 
 def _only_before(char: str) -> Stage:
-    return lambda a, b: (False, (a, b)) if b == char else None
+    return lambda a, b, _ends: (False, (a, b)) if b == char else None
 
 
 def _by_class(member: Callable[[str], bool], *, alone: bool) -> Stage:
     """Runs of characters that are in the class or not are pieces; `alone`: each one in it is a piece, or dropped."""
 
-    def stage(a: str, b: str) -> tuple[bool, Pair] | None:
+    def stage(a: str, b: str, _ends: bool) -> tuple[bool, Pair] | None:
         if not {a, b} <= SAFE:
             return None
         return member(a) != member(b) or (alone and member(a)), (a, b)
@@ -245,8 +249,8 @@ def _by_class(member: Callable[[str], bool], *, alone: bool) -> Stage:
 
 
 def _by_pattern(pattern: SplitPattern, *, drops_gaps: bool = False) -> Stage:
-    def stage(a: str, b: str) -> tuple[bool, Pair] | None:
-        if pattern.joins(a, b):
+    def stage(a: str, b: str, ends: bool) -> tuple[bool, Pair] | None:
+        if pattern.joins(a, b) or (ends and pattern.looks_for(b)):
             return None
         if pattern.surely_matches(a) or pattern.surely_matches(b):
             return True, (a, b)
@@ -259,7 +263,7 @@ def _split(state: dict[str, Any]) -> Stage:
     behavior, inverted = state["behavior"], state["invert"]
     literal = state["pattern"].get("String")
     if literal is not None and len(literal) == 1 and behavior == "MergedWithPrevious" and not inverted:
-        return lambda a, b: None if b == literal else (a == literal, (a, b))
+        return lambda a, b, _ends: None if b == literal else (a == literal, (a, b))
     if behavior not in ("Isolated", "Removed"):
         raise NotUnderstood(f"Split with behavior {behavior}")
     if literal is not None:
@@ -272,7 +276,7 @@ def _metaspace(state: dict[str, Any]) -> Stage:
     if state["replacement"] != _META:
         raise NotUnderstood(f"Metaspace with {state['replacement']!r}")
 
-    def stage(a: str, b: str) -> tuple[bool, Pair] | None:
+    def stage(a: str, b: str, _ends: bool) -> tuple[bool, Pair] | None:
         a, b = a.replace(" ", _META), b.replace(" ", _META)
         return None if prepends and b != _META else (splits and b == _META, (a, b))
 
@@ -282,16 +286,22 @@ def _metaspace(state: dict[str, Any]) -> Stage:
 class _AddedTokens:
     def __init__(self, backend: Any) -> None:
         self._pairs: set[Pair] = set()
+        self._first: set[str] = set()
         self._ends: dict[str, set[str]] = {"rstrip": set()}
         self._starts: dict[str, set[str]] = {"lstrip": set(), "single_word": set()}
         for token in backend.get_added_tokens_decoder().values():
             normalized = backend.normalizer.normalize_str(token.content) if backend.normalizer else token.content
             for content in {token.content, normalized} - {""}:
                 self._pairs |= set(pairwise(content))
+                self._first.add(content[0])
                 for flag, chars in self._starts.items():
                     chars |= {content[0]} if getattr(token, flag) else set()
                 for flag, chars in self._ends.items():
                     chars |= {content[-1]} if getattr(token, flag) else set()
+
+    def may_begin(self, after: str) -> bool:
+        """Whether an added token may take the text from `after` on."""
+        return after in self._first or (after.isspace() and bool(self._starts["lstrip"]))
 
     def allow(self, pair: Pair) -> bool:
         before, after = pair

@@ -29,7 +29,7 @@ class Tokens:
     Attributes:
         ids: (n,)
         first: the first token of the request's span; None when it has none.
-        spans: (n, 2) characters of each token, in order; None when they are not, or were not asked for.
+        spans: (n, 2) characters of each token, in order; None when they are not, there are none, or nobody asked.
     """
 
     ids: np.ndarray
@@ -118,6 +118,8 @@ def _join(relative: Tokens, rest: Any, place: int, request: Request) -> Tokens |
     if (n and before[-1, 0] == place) or (len(after) and after[0, 0] < place):
         return None
     tail = _tokens(rest, None, True)
+    if not len(tail.ids):
+        return None
     if request.start > place:
         first = _first_token(rest, request.start - place, len(request.text) - place)
         first = None if first is None else first + n
@@ -143,7 +145,8 @@ def _tokens(encoding: Any, first: int | None, spans: bool) -> Tokens:
     # Special tokens that the tokenizer appends (EOS) come after the answer and are not part of it.
     own = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0)
     end = int(own[-1]) + 1 if own.size else 0
-    if not spans:
+    # With no token of its own a text does not tell which special tokens stand before it.
+    if not spans or not end:
         return Tokens(ids[:end], first, None)
     where = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)[:end]
     return Tokens(ids[:end], first, where if bool((np.diff(where, axis=0) >= 0).all()) else None)

@@ -64,6 +64,7 @@ class SplitPattern:
         self._at = 0
         self._atoms: list[_Atom] = []
         self._follow: set[tuple[int, int]] = set()
+        self._ahead: list[_Atom] = []
         # Per alternative that one character can satisfy whatever comes after it: that character's atom.
         self._sure: set[int] = set()
         whole = self._alternatives(ignore_case=False, top=True)
@@ -77,6 +78,10 @@ class SplitPattern:
     def surely_matches(self, char: str) -> bool:
         """Whether a match always begins at `char` if none has taken it already."""
         return any(self._atoms[i].matches(char) for i in self._sure)
+
+    def looks_for(self, char: str) -> bool:
+        """Whether a look-ahead may tell `char` from the end of the text."""
+        return any(atom.matches(char) for atom in self._ahead)
 
     def mentions(self, char: str) -> bool:
         """Whether any match could hold `char`."""
@@ -127,6 +132,7 @@ class SplitPattern:
     def _part(self, ignore_case: bool) -> _Node:
         if look := _LOOK_AHEAD.match(self._source, self._at):
             self._at = look.end()
+            self._ahead.append(_Atom(look[1]))
             return _Node(True, conditional=True)
         for opening, folds in (("(?i:", True), ("(?:", ignore_case)):
             if self._take(opening):

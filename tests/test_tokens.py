@@ -339,6 +339,8 @@ def test_texts_that_share_beginnings_have_the_tokens_of_each_in_full(get, kind):
     @given(groups())
     @example([Request("a é\u0301 b\nAnswer: 4", 14), Request("a e\nAnswer: 4", 12), Request("a e\u0301 b", 4)])
     @example([Request("xe\u0301p1", 3), Request("xe\u0301q22", 3)])
+    @example([Request("\n\n<\nAnswer: ", 0), Request("\n\n</s>\nAnswer: ", 0)])
+    @example([Request("\n Step", 2), Request("\n ", 2), Request("\n\n Step", 3), Request("\n\n ", 3)])
     @example([Request("So two\n\nAnswer: 42", 16), Request("So twofold\n\n\nAnswer: 42", 21)])
     @example([Request("a [LEFT] b  <|pad right|>  c d", 20), Request("a [LEFT] b  <|pad right|>  e", 27)])
     @example([Request("12345678901 x", 12), Request("1234567890 x", 11), Request("123456789 \n\n x", 13)])
