@@ -1,124 +1,145 @@
-"""Times the token trie against one forward pass per prefix, same chains, same model, one process.
+"""Times InfoGain's log-likelihoods computed our way and others', on the same real chains, in one process.
 
-    python -m benchmarks.infogain [--rounds 3] [--scorer smollm2]
+    STEPGAUGE_SHARED=… python -m benchmarks.infogain [--sets gsm8k joined36] [--rounds 5] [--out FILE.json]
 
-Chains are made by joining real GSM8K solution steps ($STEPGAUGE_SHARED/data/gsm8k). `naive` is the published way:
-one full-vocabulary forward pass per prefix. `naive, answer logits` asks the model for the answer's logits only.
+For each set of chains a table: seconds (median of the rounds; the methods take turns and each round begins with
+another one), their ratio to ours, places that went through the model (tokens and padding), the most memory above what
+was held before (on a CPU the resident set's growth), and the largest difference in nats from the published way's
+numbers. Ours is the backend's `score`, tokenizing included. The floor is one causal forward pass over as many tokens as
+the chains have unique ones, with logits at as many positions as ours needs; of its two forms the faster one is shown.
+A slow method is run for fewer rounds (--patience), or left out of a set (--at-most); the table says so. Threads are as
+torch has them: OMP_NUM_THREADS=2 sets them. `infogain_peers` says which other packages take part, and which cannot.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import statistics
 import sys
-import time
-from collections.abc import Callable
-from datetime import datetime, timezone
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from tqdm import tqdm
 
-from stepgauge.metrics import Gauge, Trace
+from .engine_chains import SETS, requests_of
+from .engine_scorer import announce, load_scorer
+from .engine_tokens import Counts, count, token_spans
+from .infogain_contest import FLOOR, FLOOR_BATCHES, LABELS, OTHERS, OURS, REFERENCES, Contest, Limits
+from .infogain_methods import Groups, Values
+from .infogain_rounds import Measured, run_rounds
+from .labelled import shared_data
 
-STEPS = (3, 15, 36)
-
-
-def joined_chains(path: Path, steps: int, count: int) -> list[Trace]:
-    """`count` chains of exactly `steps` real steps: one question, its solution, then steps of the next ones."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    out, i = [], 0
-    while len(out) < count:
-        question, lines, answer = rows[i]["question"], [], ""
-        while len(lines) < steps:
-            solution, _, answer = rows[i]["answer"].partition("\n#### ")
-            lines += solution.splitlines()
-            i += 1
-        out.append(Trace(question, "\n".join(lines[:steps]), answer, id=f"{steps} steps, {len(out)}"))
-    return out
+_MIB = 2**20
 
 
-def naive(gauge: Gauge, traces: list[Trace], *, full_logits: bool) -> list[list[float]]:
-    """One forward pass per prefix, tokenized whole."""
-    loaded = gauge.backend._loaded  # type: ignore[attr-defined]
-    model, tokenizer = loaded.model, loaded.tokenizer
-    out = []
-    for trace in traces:
-        steps = trace.response.splitlines()
-        values = []
-        for i in range(len(steps) + 1):
-            context = "\n".join([trace.question, *steps[:i]]) + "\nAnswer: "
-            encoding = tokenizer(context + trace.answers[0])
-            start = encoding.char_to_token(len(context))
-            ids = torch.tensor(encoding["input_ids"])
-            keep = 0 if full_logits else len(ids) - start + 1
-            with torch.inference_mode():
-                logits = model(input_ids=ids[None], use_cache=False, logits_to_keep=keep).logits[0]
-                log_p = torch.log_softmax(logits.float(), -1)
-            scored = range(start, len(ids))
-            shift = len(logits) - len(ids)
-            values.append(sum(log_p[j - 1 + shift, ids[j]].item() for j in scored))
-        out.append(values)
-    return out
+def largest_difference(values: Values, expected: Values) -> float:
+    """In nats, over all requests of all chains."""
+    pairs = [zip(row, other, strict=True) for row, other in zip(values, expected, strict=True)]
+    return max(abs(a - b) for row in pairs for a, b in row)
 
 
-def timed(run: Callable[[], object]) -> tuple[float, object]:
-    started = time.perf_counter()
-    result = run()
-    return time.perf_counter() - started, result
+def measure(contest: Contest, name: str, groups: Groups, limits: Limits) -> dict[str, Any]:
+    """One set's methods, timed and compared; prints the table and returns it as JSON takes it."""
+    counts = [count(token_spans(contest.tokenizer, requests)) for requests in groups]
+    entered, left_out = contest.enter(groups, counts, limits)
+    contest.backend.engine.stats.reset()
+    with tqdm(total=sum(method.rounds for method in entered), desc=name, unit="run", file=sys.stderr) as bar:
+        run_rounds(entered, contest.model, contest.model.device, lambda what: _advance(bar, what))
+    stats = contest.backend.engine.stats
+    methods = {method.name: method for method in entered}
+    reference = next(known for known in REFERENCES if known in methods)
+    expected = methods[reference].values or []
+    rows = {
+        method.name: {
+            **method.to_dict(),
+            "ratio_to_ours": method.median / methods[OURS].median,
+            "max_difference": None if method.values is None else largest_difference(method.values, expected),
+        }
+        for method in entered
+    }
+    _print_set(name, counts, methods, rows, reference)
+    for other, tokens in left_out.items():
+        print(f"left out: {LABELS[other]}, {tokens:,} tokens a round (--at-most {limits.at_most:,})")
+    print(f"{LABELS[OURS]}, {methods[OURS].rounds} rounds: {stats.summary()}", flush=True)
+    return {
+        "counts": [vars(chain) for chain in counts],
+        "reference": reference,
+        "methods": rows,
+        "left_out": left_out,
+        "statistics": stats.to_dict(),
+    }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--scorer", default="smollm2")
-    parser.add_argument("--chains", type=int, default=3)
-    args = parser.parse_args()
-    shared = os.environ.get("STEPGAUGE_SHARED")
-    path = Path(shared or "") / "data" / "gsm8k" / "test.jsonl"
-    if not shared or not path.is_file():
-        print(f"no real chains: STEPGAUGE_SHARED is {shared!r}, expected a folder holding data/gsm8k", file=sys.stderr)
-        return 2
-    gauge = Gauge(args.scorer, dtype="float32", claims=(), splitter="lines", progress=False)
-    gauge.score([Trace("warm", "up\nnow", "7")])
-    table = Table(
-        "steps", "naive s", "naive, answer logits s", "trie s", "ratio", "ratio, answer logits", "max diff nats"
+def _advance(bar: tqdm, what: str) -> None:
+    bar.set_postfix_str(LABELS[what], refresh=False)
+    bar.update(1)
+
+
+def _print_set(
+    name: str, counts: Sequence[Counts], methods: dict[str, Measured], rows: dict[str, Any], reference: str
+) -> None:
+    floors = [which for which in (FLOOR, FLOOR_BATCHES) if which in methods]
+    slower = max(floors, key=lambda which: methods[which].median) if len(floors) > 1 else None
+    sequences, tokens, unique, predicting = (
+        sum(getattr(chain, field) for chain in counts) for field in ("sequences", "all_tokens", "unique", "predicting")
     )
-    for steps in STEPS:
-        traces = joined_chains(path, steps, args.chains)
-        times: dict[str, list[float]] = {"full": [], "kept": [], "trie": []}
-        worst = 0.0
-        for _ in range(args.rounds):
-            seconds, expected = timed(partial(naive, gauge, traces, full_logits=True))
-            times["full"].append(seconds)
-            seconds, _ = timed(partial(naive, gauge, traces, full_logits=False))
-            times["kept"].append(seconds)
-            seconds, scores = timed(partial(gauge.score, traces))
-            times["trie"].append(seconds)
-            for score, values in zip(scores, expected, strict=True):  # type: ignore[arg-type]
-                worst = max(worst, *(abs(a - b) for a, b in zip(score.log_likelihoods, values, strict=True)))
-        full, kept, trie = (statistics.median(times[name]) for name in ("full", "kept", "trie"))
-        table.add_row(
-            str(steps),
-            f"{full:.2f}",
-            f"{kept:.2f}",
-            f"{trie:.2f}",
-            f"{full / trie:.1f}",
-            f"{kept / trie:.1f}",
-            f"{worst:.1e}",
-        )
-    where = gauge.backend.describe()
-    today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
-    print(f"{today}  {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(
-        f"{where['scorer']} {where['dtype']} on {where['device']}; {args.chains} chains, median of {args.rounds} rounds"
+        f"\n{name}: {len(counts)} chains, {sequences:,} pairs of context and answer, {tokens:,} tokens, "
+        f"{unique:,} of them unique, {predicting:,} predicting\n"
     )
-    Console(width=110).print(table)
+    head = ("method", "rounds", "s", "ratio to (e)", "tokens", "MiB", f"max diff to {LABELS[reference][:3]}")
+    table = Table(*head, box=box.MARKDOWN)
+    for which, method in methods.items():
+        if which == slower:
+            continue
+        difference = rows[which]["max_difference"]
+        table.add_row(
+            LABELS[which],
+            str(method.rounds),
+            f"{method.median:.3f}",
+            f"{rows[which]['ratio_to_ours']:.2f}",
+            f"{method.tokens:,}",
+            f"{method.peak_bytes / _MIB:.0f}",
+            "–" if difference is None else f"{difference:.1e}",
+        )
+    Console(width=120).print(table)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), metavar="SET", help=", ".join(SETS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--limit", type=int, help="chains of each set, instead of its own number")
+    parser.add_argument("--scorer", default="smollm2")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--skip", nargs="+", choices=OTHERS, default=[], metavar="METHOD", help=", ".join(OTHERS))
+    parser.add_argument("--patience", type=int, default=45_000, help="tokens of a method on a set, all rounds together")
+    parser.add_argument("--at-most", type=int, default=150_000, help="tokens of a method on a set in one round")
+    parser.add_argument("--out", type=Path, help="JSON file for every round's seconds and every log-likelihood")
+    args = parser.parse_args(arguments)
+    try:
+        data = shared_data(*{SETS[name].data for name in args.sets})
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return 2
+    sets: dict[str, Groups] = {
+        name: requests_of(SETS[name].read(data, args.limit or SETS[name].count), SETS[name].splitter)
+        for name in args.sets
+    }
+    backend = load_scorer(args.scorer, args.device, args.dtype)
+    where = announce(backend, "infogain", arguments)
+    contest = Contest(backend, sets, args.skip)
+    print("; ".join([*(f"{what}: {value}" for what, value in contest.settings.items()), *contest.absent]), flush=True)
+    limits = Limits(args.rounds, args.patience, args.at_most)
+    found = {name: measure(contest, name, groups, limits) for name, groups in sets.items()}
+    if args.out:
+        text = json.dumps({**where, "settings": contest.settings, "absent": contest.absent, "sets": found}, indent=1)
+        args.out.write_text(text + "\n", encoding="utf-8")
     return 0
 
 
