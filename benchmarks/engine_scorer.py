@@ -24,7 +24,7 @@ def announce(backend: HuggingFaceBackend, benchmark: str, arguments: list[str] |
     """Print the command, the machine and the scorer; returns them for a JSON file."""
     command = " ".join(["python -m", f"benchmarks.{benchmark}", *(sys.argv[1:] if arguments is None else arguments)])
     scorer = backend.describe()
-    about = {"command": command, **about_run(scorer["device"]), **{k: v for k, v in scorer.items() if k != "source"}}
-    about["scorer"] = Path(scorer["scorer"]).name
-    print(f"$ {command}\n{header(about)}\n{about['scorer']} in {about['dtype']} on {about['device']}", flush=True)
+    where, dtype, name = scorer["device"], scorer["dtype"], Path(scorer["scorer"]).name
+    about = {"command": command, **about_run(where), "scorer": name, "dtype": dtype, "on": where}
+    print(f"$ {command}\n{header(about)}\n{name} in {dtype} on {where}", flush=True)
     return about

@@ -133,6 +133,13 @@ def main(arguments: list[str] | None = None) -> int:
     }
     backend = load_scorer(args.scorer, args.device, args.dtype)
     where = announce(backend, "infogain", arguments)
+    for name, groups in list(sets.items()):
+        longest = max((request for requests in groups for request in requests), key=lambda request: len(request.text))
+        if reason := backend.too_long(longest):
+            print(f"{name} is left out: {reason}")
+            del sets[name]
+    if not sets:
+        return 1
     contest = Contest(backend, sets, args.skip)
     print("; ".join([*(f"{what}: {value}" for what, value in contest.settings.items()), *contest.absent]), flush=True)
     limits = Limits(args.rounds, args.patience, args.at_most)

@@ -84,6 +84,13 @@ def test_without_the_real_chains_a_benchmark_says_so(name, capsys, monkeypatch, 
     assert f"STEPGAUGE_SHARED is {str(tmp_path)!r}" in capsys.readouterr().err
 
 
+def test_a_set_beyond_the_scorers_context_is_left_out_with_the_reason(shared_data, tmp_path, tokenizers, capsys):
+    assert shared_data
+    short = make_scorer(tmp_path, "llama", tokenizers["qwen"], max_position_embeddings=128)
+    assert benchmark("infogain").main([f"--scorer={short}", "--sets", "joined36", "--limit=1"]) == 1
+    assert "joined36 is left out" in capsys.readouterr().out
+
+
 def test_the_way_that_others_are_compared_with_is_the_obvious_one(scorer):
     trace = Trace("How much is it?", "She has $5.00.\n48 / 2 = 24.\nSo it is 24.", "24 clips")
     model, tokenizer = AutoModelForCausalLM.from_pretrained(scorer), AutoTokenizer.from_pretrained(scorer)
