@@ -36,8 +36,9 @@ from benchmarks.command import stepgauge
 from benchmarks.sft_trap_evaluation import ACCURACY, METRICS, Evaluation, answers, evaluate, prompt, write_task
 from benchmarks.sft_trap_tiny import make_tiny
 from benchmarks.sft_trap_training import Tuning, fit
+from stepgauge.metrics.devices import pick_device
 from stepgauge.metrics.errors import ScorerError
-from stepgauge.metrics.models import SMOLLM2, pick_device, resolve
+from stepgauge.metrics.models import SMOLLM2, resolve
 
 SETTINGS = "settings.json"
 KINDS = ("shortcut", "worked")

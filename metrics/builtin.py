@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .chain import ChainMetric
@@ -33,13 +33,20 @@ def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
 class _HuggingFace:
     """Factory of the `hf` backend. torch and transformers take seconds to import; only a run that scores needs them."""
 
-    def __call__(self, scorer: str, **options: Any) -> LikelihoodBackend:
+    def __call__(self, scorer: str, *, device: str | Sequence[str] = "auto", **options: Any) -> LikelihoodBackend:
+        from .devices import device_names
+
+        devices = device_names(device)
+        if len(devices) > 1:
+            from .pool import PoolBackend
+
+            return PoolBackend(scorer, devices=devices, **options)
         from .huggingface import HuggingFaceBackend
 
-        return HuggingFaceBackend(scorer, **options)
+        return HuggingFaceBackend(scorer, device=devices[0], **options)
 
     def check(self, scorer: str, **options: Any) -> None:
         """Raises ScorerError where loading is bound to fail, without loading the weights."""
-        from .models import check
+        from .models import read_texts
 
-        check(scorer, **options)
+        read_texts(scorer, **options)

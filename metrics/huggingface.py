@@ -13,14 +13,11 @@ import torch
 
 from .engine import log_likelihoods, make_engine
 from .engine_statistics import EngineStatistics
-from .errors import ScorerError
 from .generation import JsonGenerator
 from .likelihood import Group, Request, Result, SpanScore, Unscored
-from .models import load
+from .models import load, max_tokens
+from .scorer_texts import ScorerTexts
 from .tokens import TokenSpan, check_tokenizer, encode
-
-# More than any tokenizer adds around a text.
-_SPECIAL_TOKENS = 8
 
 
 class HuggingFaceBackend:
@@ -38,21 +35,19 @@ class HuggingFaceBackend:
     ) -> None:
         self._loaded = load(scorer, device=device, dtype=dtype, revision=revision, trust_remote_code=trust_remote_code)
         check_tokenizer(self._loaded.tokenizer)
-        self.engine = make_engine(self._loaded.model, token_budget)
+        model = self._loaded.model
+        self._texts = ScorerTexts(self._loaded.tokenizer, scorer, max_tokens(model.config))
+        self._devices = {parameter.device for parameter in model.parameters()}
+        self.engine = make_engine(model, token_budget)
         self._generator: tuple[str, JsonGenerator] | None = None
 
     @property
     def max_tokens(self) -> int | None:
         """The model's context in tokens; None when it has no fixed one."""
-        return getattr(self._loaded.model.config.get_text_config(), "max_position_embeddings", None)
+        return self._texts.max_tokens
 
     def too_long(self, request: Request) -> str | None:
-        # A token covers at least one byte, so most texts need no tokenizing to know that they fit.
-        limit = self.max_tokens
-        if limit is None or len(request.text.encode("utf-8", "surrogatepass")) + _SPECIAL_TOKENS <= limit:
-            return None
-        encoded = encode(self._loaded.tokenizer, [request], limit)
-        return encoded.reason if isinstance(encoded, Unscored) else None
+        return self._texts.too_long(request)
 
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
         started = time.perf_counter()
@@ -65,7 +60,8 @@ class HuggingFaceBackend:
             sums = dict(zip(usable, log_likelihoods(self.engine, [spans[i] for i in usable], done), strict=True))  # type: ignore[arg-type]
         finally:
             stats.seconds += time.perf_counter() - started
-            stats.note_memory(self.engine.model.device)
+            for device in self._devices:
+                stats.note_memory(device)
         results = [_result(spans[i], sums.get(i)) for i in range(len(groups))]
         scored = [result for result in results if not isinstance(result, Unscored) and result]
         stats.groups += len(scored)
@@ -77,10 +73,7 @@ class HuggingFaceBackend:
         return replace(self.engine.stats)
 
     def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
-        tokenizer = self._loaded.tokenizer
-        if not tokenizer.chat_template:
-            raise ScorerError(f"scorer {self._loaded.name!r} has no chat template; use template='plain'")
-        return tokenizer.apply_chat_template(list(messages), tokenize=False, continue_final_message=True)  # type: ignore[return-value]
+        return self._texts.render_chat(messages)
 
     def generate_json(
         self,

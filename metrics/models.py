@@ -9,7 +9,8 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
+from .devices import BALANCED, device_names, pick_device
 from .errors import ScorerError
+from .scorer_texts import ScorerTexts
+from .tokens import check_tokenizer
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
@@ -140,57 +144,54 @@ def _publish(scratch: Path, target: Path) -> None:
             raise
 
 
-def pick_device(device: str) -> str:
-    """`auto` is the first accelerator torch sees, else the CPU."""
-    import torch
-
-    if device != "auto":
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def pick_dtype(dtype: str, device: str) -> torch.dtype | str:
     """`auto` is float32 on the CPU and the checkpoint's own type on an accelerator.
+
+    Where a model is spread over all accelerators, that is the CPU where there are none.
 
     Raises ScorerError for a name that is not auto, float32, bfloat16 or float16.
     """
     import torch
 
     if dtype == "auto":
-        return torch.float32 if device == "cpu" else "auto"
+        first = pick_device("auto") if device == BALANCED else device
+        return torch.float32 if first == "cpu" else "auto"
     if dtype not in _DTYPES:
         raise ScorerError(f"dtype {dtype!r}: expected auto, {', '.join(_DTYPES)}")
     return getattr(torch, dtype)
 
 
-def check(
+def read_texts(
     scorer: str,
     *,
-    device: str = "auto",
+    device: str | Sequence[str] = "auto",
     dtype: str = "auto",
     revision: str | None = None,
     trust_remote_code: bool = False,
     token_budget: int | str = "auto",
-) -> None:
-    """Find a scorer and read its configuration and tokenizer, without its weights.
+) -> ScorerTexts:
+    """Find a scorer, check the options, and read its configuration and tokenizer, without its weights.
 
     Raises ScorerError naming the scorer or the option and what is wrong with it.
     """
     from transformers import AutoConfig, AutoTokenizer
 
-    from .tokens import check_tokenizer
-
     check_token_budget(token_budget)
-    pick_dtype(dtype, _torch_device(device))
+    for name in device_names(device):
+        pick_dtype(dtype, name)
     source = resolve(scorer)
     try:
-        AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
+        config = AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
     except _LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
     check_tokenizer(tokenizer)
+    return ScorerTexts(tokenizer, scorer, max_tokens(config))
+
+
+def max_tokens(config: PretrainedConfig) -> int | None:
+    """The context of a model with this configuration, in tokens; None when it has no fixed one."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def check_token_budget(token_budget: int | str) -> None:
@@ -198,17 +199,6 @@ def check_token_budget(token_budget: int | str) -> None:
     whole = isinstance(token_budget, int) and not isinstance(token_budget, bool)
     if token_budget != "auto" and not (whole and int(token_budget) > 0):
         raise ScorerError(f"token_budget {token_budget!r}: expected 'auto' or a positive whole number")
-
-
-def _torch_device(device: str) -> str:
-    import torch
-
-    picked = pick_device(device)
-    try:
-        torch.device(picked)
-    except RuntimeError as error:
-        raise ScorerError(f"device {device!r}: expected auto, cpu, cuda, cuda:0, mps …") from error
-    return picked
 
 
 def _not_loaded(scorer: str, source: str, error: BaseException) -> ScorerError:
@@ -233,7 +223,7 @@ def load(
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    device = _torch_device(device)
+    (device,) = device_names(device)
     source = resolve(scorer)
     torch_dtype = pick_dtype(dtype, device)
     shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
@@ -241,10 +231,12 @@ def load(
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
         with _quiet():
             found: Any = AutoModelForCausalLM.from_pretrained(
-                source, dtype=torch_dtype, output_loading_info=True, **shared
+                source, dtype=torch_dtype, output_loading_info=True, **_placement(device), **shared
             )
         model, report = found
-        model.to(device).eval()
+        if device != BALANCED:
+            model.to(device)
+        model.eval()
     except _LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
     # transformers fills what a checkpoint lacks with random numbers, and only logs it.
@@ -257,8 +249,26 @@ def load(
         source=source,
         revision=getattr(model.config, "_commit_hash", None) or revision,
         dtype=str(model.dtype).removeprefix("torch."),
-        device=device,
+        device=_spread(model) if device == BALANCED else device,
     )
+
+
+def _placement(device: str) -> dict[str, Any]:
+    return {"device_map": BALANCED} if device == BALANCED else {}
+
+
+def _spread(model: PreTrainedModel) -> str:
+    """Where the parts of a model lie that accelerate has spread. Warns of parts that are not on an accelerator."""
+    places = Counter(str(place) for place in getattr(model, "hf_device_map", {"": model.device}).values())
+    names = [f"cuda:{place}" if place.isdecimal() else place for place in places]
+    if len(places) > 1 and (outside := places["cpu"] + places["disk"]):
+        log.warning(
+            "%d of the scorer's %d parts do not fit on the accelerators and are fetched from memory or disk in every "
+            "pass, which is slow; use a smaller scorer, a narrower dtype or a quantized one",
+            outside,
+            places.total(),
+        )
+    return f"{BALANCED}: {', '.join(names)}"
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class Options(TypedDict, total=False):
 
     metrics: Sequence[str] | str | None
     scorer: str | None
-    device: str
+    device: str | Sequence[str]
     dtype: str
     token_budget: int | str
     backend: str

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..models import pick_device, pick_dtype
+from ..devices import pick_device
+from ..models import pick_dtype
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
