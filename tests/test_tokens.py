@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import transformers
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tiny_scorers import EXTRA_TEXT, LLAMA3, QWEN, make_tokenizer
@@ -463,3 +464,14 @@ def test_published_tokenizer_files_are_read_from_their_saved_form(get, tmp_path)
         assert kept == json.loads(loaded.backend_tokenizer.pre_tokenizer.__getstate__())
         text = "So 24 clips and 3 more\nAnswer"
         assert cuts_of(loaded).last(text, len(text)) == cuts_of(get(kind)).last(text, len(text)) > 0
+
+
+@pytest.mark.parametrize("name", ["LlamaTokenizer", "GemmaTokenizer", "Qwen2Tokenizer", "GPT2Tokenizer"])
+def test_families_as_transformers_builds_them_are_understood(name):
+    special = ["<unk>", "<s>", "</s>", "<pad>", "<eos>", "<bos>", "<|endoftext|>"]
+    vocabulary = {token: i for i, token in enumerate([*special, "▁", "Ġ", "x", "a", "xa"])}
+    cuts = cuts_of(getattr(transformers, name)(vocab=vocabulary, merges=[("x", "a")]))
+    assert cuts is not None
+    assert cuts.last("xx xaxa", 3) == 2, "not before the space"
+    # Never inside "xa", which the vocabulary holds.
+    assert {cuts.last("xx xaxa", limit) for limit in range(8)}.isdisjoint({4, 6})
