@@ -50,6 +50,8 @@ class Gauge:
             all accelerators), or several devices, in a list or with commas between ("cuda:*": all): a worker process on
             each, which loads the scorer for itself.
         dtype: "auto" (float32 on the CPU, the checkpoint's own elsewhere), "float32", "bfloat16" or "float16".
+        quantization: quantize the scorer's weights as they are loaded: "bnb-8bit", "bnb-4bit" (bitsandbytes) or
+            "torchao-int8" (torchao). None: leave the checkpoint as it is, quantized or not.
         token_budget: tokens per forward pass, or "auto"; halved when memory runs out.
         backend: which registered likelihood backend computes.
         splitter: name of a registered splitter, "auto", or a `Splitter`.
@@ -80,6 +82,7 @@ class Gauge:
         dtype: str = "auto",
         token_budget: int | str = "auto",
         *,
+        quantization: str | None = None,
         backend: str = "hf",
         splitter: str | Splitter = "auto",
         template: str | PromptTemplate = "plain",
@@ -111,6 +114,8 @@ class Gauge:
             "token_budget": token_budget,
             "revision": revision,
             "trust_remote_code": trust_remote_code,
+            # A plugin's backend need not know an option that is not used.
+            **({} if quantization is None else {"quantization": quantization}),
         }
         self._backend: LikelihoodBackend | None = None
         self._closed_statistics: EngineStatistics | None = None

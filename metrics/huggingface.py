@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,8 +17,11 @@ from .engine_statistics import EngineStatistics
 from .generation import JsonGenerator
 from .likelihood import Group, Request, Result, SpanScore, Unscored
 from .models import load, max_tokens
+from .quantization import batch_dependence
 from .scorer_texts import ScorerTexts
 from .tokens import TokenSpan, check_tokenizer, encode
+
+log = logging.getLogger(__name__)
 
 
 class HuggingFaceBackend:
@@ -32,13 +36,24 @@ class HuggingFaceBackend:
         token_budget: int | str = "auto",
         revision: str | None = None,
         trust_remote_code: bool = False,
+        quantization: str | None = None,
     ) -> None:
-        self._loaded = load(scorer, device=device, dtype=dtype, revision=revision, trust_remote_code=trust_remote_code)
+        self._loaded = load(
+            scorer,
+            device=device,
+            dtype=dtype,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            quantization=quantization,
+        )
         check_tokenizer(self._loaded.tokenizer)
         model = self._loaded.model
         self._texts = ScorerTexts(self._loaded.tokenizer, scorer, max_tokens(model.config))
         self._devices = {parameter.device for parameter in model.parameters()}
         self.engine = make_engine(model, token_budget)
+        if self.engine.plan and (reason := batch_dependence(model.config)):
+            self.engine.plan, self.engine.plain_reason = None, reason
+            log.warning("%s is scored with one forward pass per prefix: %s", scorer, reason)
         self._generator: tuple[str, JsonGenerator] | None = None
 
     @property
@@ -101,6 +116,8 @@ class HuggingFaceBackend:
             "device": self._loaded.device,
             "passes": "trie" if self.engine.plan else "plain",
         }
+        if self._loaded.quantization:
+            out["quantization"] = self._loaded.quantization
         if self.engine.plain_reason:
             out["plain_reason"] = self.engine.plain_reason
         return out

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 
 from .devices import BALANCED, device_names, pick_device
 from .errors import ScorerError
+from .quantization import check_checkpoint, check_quantization, own_quantization, quantizer
 from .scorer_texts import ScorerTexts
 from .tokens import check_tokenizer
 
@@ -48,7 +49,12 @@ _LOAD_ERRORS = (
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A causal LM with its tokenizer, in evaluation mode, and what must be known to repeat the run."""
+    """A causal LM with its tokenizer, in evaluation mode, and what must be known to repeat the run.
+
+    Attributes:
+        quantization: how its weights were quantized while they were loaded, or are in the checkpoint; None: they are
+            not. A GGUF file is dequantized, and counts as not quantized under its own name.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -57,6 +63,7 @@ class LoadedModel:
     revision: str | None
     dtype: str
     device: str
+    quantization: str | None = None
 
 
 def cache_dir() -> Path:
@@ -169,6 +176,7 @@ def read_texts(
     revision: str | None = None,
     trust_remote_code: bool = False,
     token_budget: int | str = "auto",
+    quantization: str | None = None,
 ) -> ScorerTexts:
     """Find a scorer, check the options, and read its configuration and tokenizer, without its weights.
 
@@ -177,14 +185,17 @@ def read_texts(
     from transformers import AutoConfig, AutoTokenizer
 
     check_token_budget(token_budget)
-    for name in device_names(device):
+    names = device_names(device)
+    for name in names:
         pick_dtype(dtype, name)
+    check_quantization(quantization)
     source = resolve(scorer)
     try:
         config = AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
     except _LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
+    _check_quantized(scorer, config, quantization, names[0])
     check_tokenizer(tokenizer)
     return ScorerTexts(tokenizer, scorer, max_tokens(config))
 
@@ -199,6 +210,22 @@ def check_token_budget(token_budget: int | str) -> None:
     whole = isinstance(token_budget, int) and not isinstance(token_budget, bool)
     if token_budget != "auto" and not (whole and int(token_budget) > 0):
         raise ScorerError(f"token_budget {token_budget!r}: expected 'auto' or a positive whole number")
+
+
+def _check_quantized(scorer: str, config: PretrainedConfig, quantization: str | None, device: str) -> None:
+    own = own_quantization(config)
+    if own is None:
+        return
+    if quantization is not None:
+        raise ScorerError(
+            f"quantization {quantization!r}: scorer {scorer!r} is quantized already ({own}); leave the option out"
+        )
+    try:
+        check_checkpoint(config, "cpu" if device == BALANCED else device)
+    except _LOAD_ERRORS as error:
+        raise ScorerError(
+            f"scorer {scorer!r} is quantized ({own}) and cannot be loaded: {_first_line(error)}"
+        ) from error
 
 
 def _not_loaded(scorer: str, source: str, error: BaseException) -> ScorerError:
@@ -216,25 +243,39 @@ def load(
     dtype: str = "auto",
     revision: str | None = None,
     trust_remote_code: bool = False,
+    quantization: str | None = None,
 ) -> LoadedModel:
     """Load a scoring LM and its tokenizer.
 
     Raises ScorerError naming the scorer when it cannot be found or its files cannot be read.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     (device,) = device_names(device)
+    check_quantization(quantization)
     source = resolve(scorer)
     torch_dtype = pick_dtype(dtype, device)
     shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
+        config = AutoConfig.from_pretrained(source, **shared)
+    except _LOAD_ERRORS as error:
+        raise _not_loaded(scorer, source, error) from error
+    _check_quantized(scorer, config, quantization, device)
+    own = own_quantization(config)
+    placement = _placement(device, placed=bool(quantization or own))
+    try:
         with _quiet():
             found: Any = AutoModelForCausalLM.from_pretrained(
-                source, dtype=torch_dtype, output_loading_info=True, **_placement(device), **shared
+                source,
+                dtype=torch_dtype,
+                output_loading_info=True,
+                **placement,
+                **_quantizing(quantization, torch_dtype, config),
+                **shared,
             )
         model, report = found
-        if device != BALANCED:
+        if not placement:
             model.to(device)
         model.eval()
     except _LOAD_ERRORS as error:
@@ -250,11 +291,25 @@ def load(
         revision=getattr(model.config, "_commit_hash", None) or revision,
         dtype=str(model.dtype).removeprefix("torch."),
         device=_spread(model) if device == BALANCED else device,
+        quantization=quantization or own,
     )
 
 
-def _placement(device: str) -> dict[str, Any]:
-    return {"device_map": BALANCED} if device == BALANCED else {}
+def _placement(device: str, *, placed: bool) -> dict[str, Any]:
+    """`placed`: quantized weights must be put on their device as they are loaded; later they cannot be moved."""
+    if device == BALANCED:
+        return {"device_map": BALANCED}
+    return {"device_map": {"": device}} if placed else {}
+
+
+def _quantizing(quantization: str | None, dtype: torch.dtype | str, config: PretrainedConfig) -> dict[str, Any]:
+    import torch
+
+    if quantization is None:
+        return {}
+    own = getattr(config, "dtype", None)
+    computed = dtype if isinstance(dtype, torch.dtype) else own if isinstance(own, torch.dtype) else torch.bfloat16
+    return {"quantization_config": quantizer(quantization, computed)}
 
 
 def _spread(model: PreTrainedModel) -> str:

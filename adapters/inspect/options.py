@@ -19,7 +19,8 @@ class Options(TypedDict, total=False):
     Attributes:
         metrics: names of the metrics to report, in order; plugins' metrics are added to them.
         scorer: the scoring LM (hub id, local folder, `smollm2`), or None to compute no likelihoods.
-        device, dtype, token_budget, backend, revision, trust_remote_code: how the scoring LM is loaded and run.
+        device, dtype, quantization, token_budget, backend, revision, trust_remote_code: how the scoring LM is loaded
+            and run.
         splitter: how a response is cut into steps.
         template: how question, steps and answer are put to the scoring LM.
         variant: which definition of InfoGain is computed.
@@ -34,6 +35,7 @@ class Options(TypedDict, total=False):
     scorer: str | None
     device: str | Sequence[str]
     dtype: str
+    quantization: str | None
     token_budget: int | str
     backend: str
     splitter: str

@@ -29,6 +29,7 @@ _PROVENANCE = (
     "scorer",
     "revision",
     "dtype",
+    "quantization",
     "template",
     "splitter",
     "variant",

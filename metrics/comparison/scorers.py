@@ -10,7 +10,7 @@ from typing import Any
 from .record import Run
 
 # What changes the meaning of the numbers; a difference is refused.
-_DECISIVE = ("scorer", "revision", "architecture", "template", "variant")
+_DECISIVE = ("scorer", "revision", "architecture", "quantization", "template", "variant")
 # What may shift them; a difference is told.
 _TOLD = ("dtype", "epsilon", "claims", "judges", "retriever", "policy")
 
@@ -21,7 +21,7 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
     """Notes on how the scoring of two runs differs.
 
     Raises:
-        error: scorer, revision, template or variant differ within or between the runs, and not `force`.
+        error: scorer, revision, quantization, template or variant differ within or between the runs, and not `force`.
     """
     notes: list[str] = []
     for name in _DECISIVE:
@@ -51,7 +51,7 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
 def scorer_name(run: Run) -> str:
     """The scoring LM for people: name, revision, precision."""
     names = _values(run, "scorer")
-    rest = [*_values(run, "revision"), *_values(run, "dtype")]
+    rest = [*_values(run, "revision"), *_values(run, "dtype"), *_values(run, "quantization")]
     return " ".join([_list(names) or "unknown scorer", *rest])
 
 
