@@ -7,6 +7,7 @@ Chains are made by joining real GSM8K solution steps; the tokenizer is SmolLM2's
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 
@@ -22,11 +23,13 @@ from .engine_chains import joined, requests_of
 from .labelled import shared_data
 from .run_header import about_run, header
 
-STEPS = (3, 36, 100, 400)
 ROUNDS = 3
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, nargs="+", default=[3, 36, 100, 400])
+    args = parser.parse_args(arguments)
     try:
         data = shared_data("gsm8k")
     except FileNotFoundError as error:
@@ -34,7 +37,7 @@ def main() -> int:
         return 2
     tokenizer = AutoTokenizer.from_pretrained(resolve("smollm2"))
     table = Table("steps", "tokens of the longest text", "in full s", "shared s", "ratio")
-    for steps in STEPS:
+    for steps in args.steps:
         (requests,) = requests_of(joined(data, steps, 1), "lines")
         seconds = {tokenize_full: [], tokenize_shared: []}
         results = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -77,7 +78,23 @@ def test_scaling_prints_an_exponent_for_each_axis(scorer, shared_data, tmp_path,
         assert axis["exponents"]["ours"] == pytest.approx(slope)
 
 
-@pytest.mark.parametrize("name", ["infogain", "scaling"])
+def test_the_profiles_kinds_add_up_to_the_run(scorer, shared_data, capsys):
+    assert shared_data
+    assert benchmark("engine_profile").main([f"--scorer={scorer}", "--sets", "gsm8k", "--limit=1"]) == 0
+    printed = capsys.readouterr().out
+    shares = [float(share) for share in re.findall(r"([\d.]+) %", printed)]
+    assert sum(shares) == pytest.approx(100, abs=1)
+    assert "matrix products" in printed
+
+
+def test_tokenizing_shared_texts_once_gives_their_tokens_and_is_faster_on_a_long_chain(shared_data, capsys):
+    assert shared_data
+    assert benchmark("tokenizing").main(["--steps", "3", "100"]) == 0
+    last = capsys.readouterr().out.rstrip().splitlines()[-2]
+    assert float(re.findall(r"[\d.]+", last)[-1]) > 2
+
+
+@pytest.mark.parametrize("name", ["infogain", "scaling", "engine_profile", "tokenizing"])
 def test_without_the_real_chains_a_benchmark_says_so(name, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("STEPGAUGE_SHARED", str(tmp_path))
     assert benchmark(name).main([]) == 2
