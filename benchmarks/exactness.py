@@ -40,6 +40,7 @@ from .real_chains import mixture
 from .run_header import about_run, header
 
 SHARES = (("gsm8k", 0.6), ("prmbench", 0.15), ("mrben", 0.15), ("mmlu_pro", 0.1))
+WAYS = ("batch", "shuffled", "budget")
 WINDOW = 64
 EPSILON = 0.05
 
@@ -79,20 +80,25 @@ def log_likelihoods(gauge: Gauge, chains: Sequence[Asked]) -> list[np.ndarray]:
 # --- batch invariance ------------------------------------------------------------------------------------------------
 
 
-def invariance(scorer: str, device: str, chains: Sequence[Asked], budget: int) -> dict[str, list[float]]:
+def invariance(
+    scorer: str, device: str, chains: Sequence[Asked], budget: int, ways: Sequence[str]
+) -> dict[str, list[float]]:
     """Per way of batching, the largest difference in nats of each chain from the chain scored alone."""
     out = {}
     with Gauge(scorer, device, "float32", progress=False) as gauge:
         alone = [log_likelihoods(gauge, [chain])[0] for chain in chains]
-        out["in one batch"] = _apart(alone, log_likelihoods(gauge, chains))
-        order = random.Random(1).sample(range(len(chains)), len(chains))
-        shuffled: dict[int, np.ndarray] = {}
-        for first in range(0, len(order), WINDOW):
-            part = order[first : first + WINDOW]
-            shuffled.update(zip(part, log_likelihoods(gauge, [chains[i] for i in part]), strict=True))
-        out[f"shuffled, {WINDOW} at a time"] = _apart(alone, [shuffled[i] for i in range(len(chains))])
-    with Gauge(scorer, device, "float32", budget, progress=False) as gauge:
-        out[f"token budget {budget}"] = _apart(alone, log_likelihoods(gauge, chains))
+        if "batch" in ways:
+            out["in one batch"] = _apart(alone, log_likelihoods(gauge, chains))
+        if "shuffled" in ways:
+            order = random.Random(1).sample(range(len(chains)), len(chains))
+            shuffled: dict[int, np.ndarray] = {}
+            for first in range(0, len(order), WINDOW):
+                part = order[first : first + WINDOW]
+                shuffled.update(zip(part, log_likelihoods(gauge, [chains[i] for i in part]), strict=True))
+            out[f"shuffled, {WINDOW} at a time"] = _apart(alone, [shuffled[i] for i in range(len(chains))])
+    if "budget" in ways:
+        with Gauge(scorer, device, "float32", budget, progress=False) as gauge:
+            out[f"token budget {budget}"] = _apart(alone, log_likelihoods(gauge, chains))
     return out
 
 
@@ -230,6 +236,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--chains", type=int, default=500)
     parser.add_argument("--scorer", default="smollm2")
     parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--ways", nargs="+", choices=WAYS, default=WAYS, help="of batching; each takes a run of its own"
+    )
     parser.add_argument("--token-budget", type=int, default=4096, help="the other budget")
     parser.add_argument("--precision-chains", type=int, default=60)
     parser.add_argument("--fp16-chains", type=int, default=5, help="few: most CPUs compute float16 without vectors")
@@ -244,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chains = _asked(data, args.chains)
     # A part with the same mixture, in an order of its own.
     part = random.Random(0).sample(_asked(data, args.precision_chains), args.precision_chains)
-    found = invariance(args.scorer, args.device, chains, args.token_budget)
+    found = invariance(args.scorer, args.device, chains, args.token_budget, args.ways)
     about = about_run(args.device if args.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     print(f"{header(about)}; scorer {args.scorer}")
     show_invariance(chains, found)
