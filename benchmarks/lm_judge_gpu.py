@@ -43,29 +43,10 @@ from stepgauge.metrics.knowledge.types import Claim, Passage
 from stepgauge.metrics.likelihood import Group, Result
 from stepgauge.metrics.plugins import lookup, registry
 
-# config.json of Qwen/Qwen2.5-7B.
-QWEN = {
-    "hidden_size": 3584,
-    "intermediate_size": 18944,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 28,
-    "num_key_value_heads": 4,
-    "vocab_size": 152064,
-    "max_position_embeddings": 131072,
-    "rms_norm_eps": 1e-6,
-    "rope_theta": 1000000.0,
-    "tie_word_embeddings": False,
-}
-TINY = {
-    **QWEN,
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "vocab_size": 4096,
-    "max_position_embeddings": 4096,
-}
+from .engine_gpu_device import QWEN
+from .engine_gpu_device import TINY as _TINY
+
+TINY = {**_TINY, "vocab_size": 4096}
 PASSAGES = 5
 NEW_TOKENS = (1, 2, 3, 4)
 

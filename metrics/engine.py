@@ -158,7 +158,7 @@ def log_likelihoods(
         batch = _take_batch(engine, tries, queue)
         rows = [tries[i] for i in batch]
         values = None
-        if _goes_whole(engine, rows[-1]):
+        if _goes_whole(engine, rows[0]):
             values = unless_out_of_memory(lambda r=rows: rows_pass(engine, r), engine.model.device)
             if values is None and len(batch) > 1:
                 engine.shrink(len(batch) * len(rows[0].token))
@@ -264,15 +264,7 @@ def _check_trie_agrees(engine: Engine) -> None:
     for way, run in (("masks", lambda: rows_pass(engine, [trie])), ("cache", lambda: long_trie(small, trie))):
         try:
             found = run()
-        except (
-            RuntimeError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            IndexError,
-            KeyError,
-            NotImplementedError,
-        ) as error:
+        except _REFUSALS as error:
             if is_out_of_memory(error):
                 raise
             raise NoTrieAttention(

@@ -43,7 +43,7 @@ def _walk(engine: Engine, trie: Trie, siblings: Sequence[int], cache: Cache, fou
     cache = _prefill(engine, trie, path, cache, found)
     # The deepest first: they need the whole cache, the others less and less of it.
     beside.sort(key=lambda root: int(trie.depth[root]), reverse=True)
-    small = [root for root in beside if _fits(engine, trie, [root])]
+    small = [root for root in beside if _fits(engine, *_size(trie, root), int(trie.depth[root]))]
     for tile in _tiles(engine, trie, small):
         _branches(engine, trie, tile, cache, found)
     for root in sorted(set(beside) - set(small)):
@@ -78,24 +78,32 @@ def _chunk(engine: Engine, trie: Trie, path: np.ndarray, past: int) -> np.ndarra
     return path[:size]
 
 
-def _fits(engine: Engine, trie: Trie, subtrees: Sequence[int]) -> bool:
-    """Whether subtrees, the deepest of them first, make a tile within the engine's limits."""
-    nodes = sum(int(trie.end[root]) - root for root in subtrees)
-    predicting = sum(
-        int(np.searchsorted(trie.predicting, trie.end[root]) - np.searchsorted(trie.predicting, root))
-        for root in subtrees
-    )
-    keys = int(trie.depth[subtrees[0]]) + nodes
-    return nodes <= engine.tile and predicting <= engine.most_logits and nodes * keys <= engine.limits.mask
+def _size(trie: Trie, root: int) -> tuple[int, int]:
+    """Tokens of a subtree, and how many of them predict."""
+    end = int(trie.end[root])
+    first, stop = np.searchsorted(trie.predicting, (root, end))
+    return end - root, int(stop - first)
+
+
+def _fits(engine: Engine, nodes: int, predicting: int, past: int) -> bool:
+    """Whether a tile of so many tokens, after so many of the trunk, is within the engine's limits."""
+    within = nodes * (past + nodes) <= engine.limits.mask
+    return nodes <= engine.tile and predicting <= engine.most_logits and within
 
 
 def _tiles(engine: Engine, trie: Trie, subtrees: Sequence[int]) -> Iterator[list[int]]:
+    """Subtrees, the deepest first, in tiles within the limits; one that is beyond them goes alone."""
     tile: list[int] = []
+    nodes = predicting = past = 0
     for root in subtrees:
-        if tile and not _fits(engine, trie, [*tile, root]):
+        more, wanted = _size(trie, root)
+        if tile and not _fits(engine, nodes + more, predicting + wanted, past):
             yield tile
-            tile = []
+            tile, nodes, predicting = [], 0, 0
+        if not tile:
+            past = int(trie.depth[root])
         tile.append(root)
+        nodes, predicting = nodes + more, predicting + wanted
     if tile:
         yield tile
 
