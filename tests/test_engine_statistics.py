@@ -124,7 +124,6 @@ def test_backend_without_statistics_writes_none(tmp_path, capsys):
 
 
 def test_lm_eval_logs_a_line_for_each_task_with_its_own_counts(folder, caplog):
-    pytest.importorskip("lm_eval")
     from stepgauge.adapters.lm_eval.options import read_options
     from stepgauge.adapters.lm_eval.scorer import ChainScorer, Request
 
