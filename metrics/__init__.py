@@ -6,7 +6,7 @@
 """
 
 from .chain import Chain, ChainMetric, Likelihoods
-from .errors import OutOfMemory, ScorerError
+from .errors import OutOfMemory, OverlapError, ScorerError
 from .gauge import Gauge
 from .hookspecs import hookimpl
 from .missing import Missing
@@ -23,6 +23,7 @@ __all__ = [
     "Likelihoods",
     "Missing",
     "OutOfMemory",
+    "OverlapError",
     "PlainTemplate",
     "PromptTemplate",
     "ScorerError",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .chain import ChainMetric
+from .copy_model import COPY_METRICS
 from .hookspecs import hookimpl
 from .infogain import INFOGAIN_METRICS
 from .ki import FAILURE_METRICS, KI_METRICS
@@ -26,7 +27,7 @@ def register_likelihood_backends(register: Callable[[str, Callable[..., Likeliho
 
 @hookimpl
 def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
-    for metric in (*INFOGAIN_METRICS, *KI_METRICS, *FAILURE_METRICS):
+    for metric in (*INFOGAIN_METRICS, *COPY_METRICS, *KI_METRICS, *FAILURE_METRICS):
         register(metric)
 
 
@@ -50,3 +51,13 @@ class _HuggingFace:
         from .models import read_texts
 
         read_texts(scorer, **options)
+        self.fitted_on(scorer, **options)
+
+    def fitted_on(self, scorer: str, *, revision: str | None = None, **_: Any) -> frozenset[str]:
+        """Hashes of the questions that had a part in its fit. Raises ScorerError where its card cannot be read."""
+        from .fitting.card import seen_questions
+        from .fitting.overlap import scorer_card
+        from .models import resolve
+
+        card = scorer_card(resolve(scorer), revision)
+        return frozenset(seen_questions(card) if card else ())

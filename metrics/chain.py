@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .controls import Control
 from .knowledge.policy import DEFAULT, Policy
 from .knowledge.types import Verdict
+from .likelihood import Unscored
 from .trace import Step, Trace
+
+
+@dataclass(frozen=True)
+class ControlLikelihoods:
+    """Log-likelihoods of the gold answer after a control's texts, in nats; or why there are none.
+
+    Attributes:
+        whole, before_answer: log p(answer | question, the texts), comparable with `Likelihoods.answer[t]` and
+            `Likelihoods.answer[k]`, k = `steps_before_answer`.
+    """
+
+    control: Control
+    whole: float | Unscored
+    before_answer: float | Unscored
 
 
 @dataclass(frozen=True)
@@ -21,6 +37,7 @@ class Likelihoods:
         choices: (t+1) x options, the same for each option's text; None without choices.
         without_final: like `answer`, over the chain without its final-answer steps (t'+1 floats).
         whole: t+1 pairs (log-likelihood, tokens) of the whole sequence; only for the `reference` variant.
+        controls: by name; those that are switched on.
     """
 
     answer: Sequence[float]
@@ -30,6 +47,7 @@ class Likelihoods:
     without_final: Sequence[float] | None = None
     n_answer_tokens_without_final: Sequence[int] | None = None
     whole: Sequence[tuple[float, int]] | None = None
+    controls: Mapping[str, ControlLikelihoods] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .chain import Likelihoods
-from .likelihood import Request, SpanScore
+from .chain import ControlLikelihoods, Likelihoods
+from .controls import Control
+from .likelihood import Request, SpanScore, Unscored
 from .templates import REFERENCE, PromptTemplate, RenderChat
 from .trace import Step, Trace
 
@@ -20,6 +21,7 @@ class ChainRequests:
         choices: (t+1) x options indices, or None.
         without_final: indices over the chain without its final-answer steps.
         whole: t+1 indices for the published code's figure, or None.
+        controls: each with the indices of its whole and its before-answer texts, or why they are not asked for.
     """
 
     requests: list[Request] = field(default_factory=list)
@@ -27,6 +29,7 @@ class ChainRequests:
     choices: list[list[int]] | None = None
     without_final: list[int] = field(default_factory=list)
     whole: list[int] | None = None
+    controls: list[tuple[Control, int | Unscored, int | Unscored]] = field(default_factory=list)
     _index: dict[Request, int] = field(default_factory=dict)
 
     def add(self, request: Request) -> int:
@@ -38,9 +41,19 @@ class ChainRequests:
 
 
 def chain_requests(
-    trace: Trace, steps: Sequence[Step], template: PromptTemplate, render_chat: RenderChat, *, reference: bool
+    trace: Trace,
+    steps: Sequence[Step],
+    template: PromptTemplate,
+    render_chat: RenderChat,
+    *,
+    reference: bool,
+    controls: Sequence[Control] = (),
+    too_long: Callable[[Request], str | None] = lambda _: None,
 ) -> ChainRequests:
-    """Everything the scoring LM is asked about one chain. The trace must have an answer."""
+    """Everything the scoring LM is asked about one chain. The trace must have an answer.
+
+    A control that is `too_long` for the scorer's context is left out: it must not cost the chain its own numbers.
+    """
     gold = trace.answers[0].strip()
     texts = [step.text for step in steps]
     kept = [step.text for step in steps if step.kind != "final_answer"]
@@ -57,6 +70,15 @@ def chain_requests(
     if reference:
         whole = [REFERENCE.render(trace.question, texts[:i], gold, render_chat) for i in range(len(texts) + 1)]
         out.whole = [out.add(Request(request.text, 0)) for request in whole]
+
+    def ask_control(texts: Sequence[str] | Unscored) -> int | Unscored:
+        if isinstance(texts, Unscored):
+            return texts
+        request = template.render(trace.question, texts, gold, render_chat)
+        reason = too_long(request)
+        return out.add(request) if reason is None else Unscored(reason)
+
+    out.controls = [(control, ask_control(control.whole), ask_control(control.before_answer)) for control in controls]
     return out
 
 
@@ -65,6 +87,9 @@ def collect(asked: ChainRequests, scores: Sequence[SpanScore]) -> Likelihoods:
 
     def values(indices: Sequence[int]) -> list[float]:
         return [scores[i].log_likelihood for i in indices]
+
+    def value(index: int | Unscored) -> float | Unscored:
+        return index if isinstance(index, Unscored) else scores[index].log_likelihood
 
     return Likelihoods(
         answer=values(asked.answer),
@@ -76,4 +101,8 @@ def collect(asked: ChainRequests, scores: Sequence[SpanScore]) -> Likelihoods:
         whole=[(scores[i].log_likelihood, scores[i].n_tokens) for i in asked.whole]
         if asked.whole is not None
         else None,
+        controls={
+            control.name: ControlLikelihoods(control, value(whole), value(before))
+            for control, whole, before in asked.controls
+        },
     )

@@ -7,14 +7,19 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from tqdm import tqdm
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
+from .control_metrics import control_metrics, control_scores
+from .controls import control_names, make_controls
 from .engine_statistics import EngineStatistics
-from .infogain import REFERENCE_METRIC, entropy_bits, gains, gold_probabilities, perplexity, softmax
+from .fitting.overlap import marked, seen_chains
+from .foreign import ForeignSteps
+from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity, softmax
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.parts import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
@@ -57,6 +62,8 @@ class Gauge:
         splitter: name of a registered splitter, "auto", or a `Splitter`.
         template: "plain", "chat", or a `PromptTemplate`.
         variant: "paper"; "reference" adds `infogain_reference`, the published code's figure.
+        controls: texts put in the place of each chain's steps, among "filler", "foreign" and "shuffled"; each adds
+            `gain_over_…` and `gain_over_…_before_answer`. See docs/controls.md.
         claims: registered claim extractors; each a name, or {"name": …, option: value}, or an object that is one.
         judges: registered judges in the order they are asked, each given like a claim extractor.
         retriever: a registered retriever, given likewise, or None.
@@ -67,6 +74,8 @@ class Gauge:
             (above the retriever's floor) is uncheckable, under "strict" inconsistent. See `knowledge/policy.py`.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
         revision, trust_remote_code: as in transformers; remote code is off unless asked for.
+        allow_overlap: score questions that had a part in fitting the scorer, too; each such score says so in its notes
+            and under `overlap` in its provenance.
         progress: show a progress bar; None: on a terminal only.
 
     The scoring LM is loaded by the first call of `score` that needs it.
@@ -87,6 +96,7 @@ class Gauge:
         splitter: str | Splitter = "auto",
         template: str | PromptTemplate = "plain",
         variant: str = "paper",
+        controls: Sequence[str] = (),
         claims: Sequence[Part | ClaimExtractor] = ("arithmetic",),
         judges: Sequence[Part | Judge] = ("exact",),
         retriever: Part | Retriever | None = None,
@@ -95,6 +105,7 @@ class Gauge:
         epsilon: float = 0.05,
         revision: str | None = None,
         trust_remote_code: bool = False,
+        allow_overlap: bool = False,
         progress: bool | None = None,
     ) -> None:
         known = registry()
@@ -102,10 +113,13 @@ class Gauge:
             raise ValueError(unknown_name("variant", variant, VARIANTS))
         if not isinstance(epsilon, int | float) or not 0 <= epsilon < math.inf:
             raise ValueError(f"epsilon {epsilon!r}: expected a number of nats, 0 or more")
+        if not isinstance(allow_overlap, bool):
+            raise ValueError(f"allow_overlap {allow_overlap!r}: expected true or false")
         for name, value in (("claims", claims), ("judges", judges)):
             if isinstance(value, str):
                 raise ValueError(f"{name} {value!r}: expected a list of names")
         self._scorer = scorer
+        self._allow_overlap = allow_overlap
         self._backend_factory = lookup("likelihood backend", known.backends, backend)
         self._backend_name = backend
         self._backend_options = {
@@ -123,6 +137,7 @@ class Gauge:
         self._template = lookup("template", TEMPLATES, template) if isinstance(template, str) else template
         self._reference = variant == "reference"
         self._variant = variant
+        self._controls = control_names(controls)
         around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus, scorer=scorer, progress=progress)
         self._parts = KnowledgeParts(known, around, claims, judges, retriever)
         self._policy = lookup("policy", POLICIES, policy)
@@ -130,7 +145,8 @@ class Gauge:
         self._progress = progress
         self._metrics = dict(known.metrics)
         if self._reference:
-            self._metrics[REFERENCE_METRIC.name] = REFERENCE_METRIC
+            self._metrics.update((metric.name, metric) for metric in REFERENCE_METRICS)
+        self._metrics.update((metric.name, metric) for metric in control_metrics(self._controls))
         self._failed_metrics: set[str] = set()
 
     def metric_info(self) -> Mapping[str, ChainMetric]:
@@ -149,21 +165,45 @@ class Gauge:
     def preflight(self) -> None:
         """Fail now rather than after an hour of generation: check the scorer without loading its weights.
 
-        Raises ScorerError when it is not found, its configuration or tokenizer cannot be read, or an option is wrong.
+        Raises ScorerError when it is not found, its configuration, its tokenizer or the card of its fit cannot be
+        read, or an option is wrong.
         """
         check = getattr(self._backend_factory, "check", None)
         if self._scorer is not None and self._backend is None and check is not None:
             check(self._scorer, **self._backend_options)
 
-    def score(self, traces: Iterable[Trace]) -> list[ChainScore]:
+    def check_overlap(self, traces: Iterable[Trace]) -> list[int]:
+        """Indices of the chains whose questions had a part in fitting the scorer.
+
+        `score` looks, too; this is for callers that know the questions before they have the responses.
+
+        Raises:
+            OverlapError: there are any, and not `allow_overlap`.
+            ScorerError: the scorer, or the card of its fit, cannot be read.
+        """
+        return seen_chains(traces, lambda: self._fitted_on, self._scorer, allowed=self._allow_overlap)
+
+    @cached_property
+    def _fitted_on(self) -> frozenset[str]:
+        hashes = getattr(self._backend_factory, "fitted_on", None)
+        if self._scorer is None or hashes is None:
+            return frozenset()
+        return hashes(self._scorer, **self._backend_options)
+
+    def score(self, traces: Iterable[Trace], *, foreign_from: Iterable[Trace] = ()) -> list[ChainScore]:
         """Score chains, one `ChainScore` per trace in order.
 
         What cannot be computed for one chain is nan in `metrics`, with its reason in `missing`; the others are scored.
         Claims left unscored are counted in `n_failed`; a warning names the most frequent error where they are more
         than 5 % of the call's claims.
 
+        Args:
+            foreign_from: further chains whose steps the control `foreign` may draw on; they are not scored. For
+                callers that score a few chains at a time.
+
         Raises:
             TypeError: an element that is not a Trace.
+            OverlapError: questions that had a part in fitting the scorer, and not `allow_overlap`.
             ScorerError: the scorer cannot be loaded.
             OutOfMemory: no chain at all fits in memory.
         """
@@ -171,14 +211,17 @@ class Gauge:
         for i, trace in enumerate(traces):
             if not isinstance(trace, Trace):
                 raise TypeError(f"traces[{i}]: expected a Trace, got {type(trace).__name__}")
+        seen = set(self.check_overlap(traces))
         segmentations = [self._segment(trace) for trace in traces]
-        likelihoods = self._likelihoods(traces, segmentations)
+        foreign = self._foreign_steps(traces, segmentations, foreign_from) if "foreign" in self._controls else None
+        likelihoods = self._likelihoods(traces, segmentations, foreign)
         verdicts = self._verdicts(traces, segmentations)
         _warn_of_failures(verdicts)
-        return [
+        scores = [
             self._chain_score(trace, segmentation, measured, judged)
             for trace, segmentation, measured, judged in zip(traces, segmentations, likelihoods, verdicts, strict=True)
         ]
+        return [marked(score) if i in seen else score for i, score in enumerate(scores)]
 
     def statistics(self) -> EngineStatistics | None:
         """What the likelihood backend has done for this gauge so far: tokens, passes, seconds, memory.
@@ -214,8 +257,22 @@ class Gauge:
             log.warning("%s", error)
             return Unscored(str(error))
 
+    def _foreign_steps(
+        self,
+        traces: Sequence[Trace],
+        segmentations: Sequence[Segmentation | Unscored],
+        more: Iterable[Trace],
+    ) -> ForeignSteps:
+        chains = list(zip(traces, segmentations, strict=True))
+        # Without gold answer: whether they state their own does not matter, and finding out takes time.
+        chains += [(trace, self._segment(replace(trace, answer=None, choices=None))) for trace in more]
+        return ForeignSteps([(trace, found.steps) for trace, found in chains if isinstance(found, Segmentation)])
+
     def _likelihoods(
-        self, traces: Sequence[Trace], segmentations: Sequence[Segmentation | Unscored]
+        self,
+        traces: Sequence[Trace],
+        segmentations: Sequence[Segmentation | Unscored],
+        foreign: ForeignSteps | None,
     ) -> list[Likelihoods | Unscored]:
         out: list[Likelihoods | Unscored] = [Unscored("no scoring LM (scorer=None)") for _ in traces]
         if self._scorer is None or not traces:
@@ -233,7 +290,7 @@ class Gauge:
             for first in range(0, len(scorable), _WINDOW):
                 asked: dict[int, ChainRequests] = {}
                 for i in scorable[first : first + _WINDOW]:
-                    requests = self._requests(traces[i], segmentations[i].steps)  # type: ignore[union-attr]
+                    requests = self._requests(traces[i], segmentations[i].steps, foreign)  # type: ignore[union-attr]
                     if isinstance(requests, Unscored):
                         out[i] = requests
                         bar.update(1)
@@ -246,7 +303,7 @@ class Gauge:
                     out[i] = result if isinstance(result, Unscored) else collect(requests, result)
         return out
 
-    def _requests(self, trace: Trace, steps: Sequence[Step]) -> ChainRequests | Unscored:
+    def _requests(self, trace: Trace, steps: Sequence[Step], foreign: ForeignSteps | None) -> ChainRequests | Unscored:
         # The whole chain goes first: one far beyond the context would otherwise be written out t+1 times.
         texts = [step.text for step in steps]
         whole = self._template.render(trace.question, texts, trace.answers[0].strip(), self.backend.render_chat)
@@ -254,7 +311,15 @@ class Gauge:
             return Unscored(reason)
         if len(whole.text) * (len(steps) + 1) > _MAX_PREFIX_CHARACTERS:
             return Unscored(f"{len(steps)} steps of {len(whole.text)} characters are too many prefixes to write out")
-        return chain_requests(trace, steps, self._template, self.backend.render_chat, reference=self._reference)
+        return chain_requests(
+            trace,
+            steps,
+            self._template,
+            self.backend.render_chat,
+            reference=self._reference,
+            controls=make_controls(self._controls, trace, steps, foreign),
+            too_long=self.backend.too_long,
+        )
 
     def _verdicts(
         self, traces: Sequence[Trace], segmentations: Sequence[Segmentation | Unscored]
@@ -297,6 +362,7 @@ class Gauge:
             missing=missing,
             notes=_notes(trace),
             provenance=self._provenance(segmentation),
+            controls=control_scores(likelihoods) if likelihoods else {},
         )
 
     def _compute_metrics(self, chain: Chain) -> tuple[dict[str, float], dict[str, str]]:
@@ -327,6 +393,7 @@ class Gauge:
             "backend": self._backend_name if self._scorer is not None else None,
             "template": self._template.name,
             "variant": self._variant,
+            "controls": list(self._controls),
             "splitter": None if isinstance(segmentation, Unscored) else segmentation.splitter,
             **self._parts.describe(),
             "policy": self._policy.name,

@@ -14,6 +14,7 @@ import torch
 
 from .engine import log_likelihoods, make_engine
 from .engine_statistics import EngineStatistics
+from .fitting.overlap import scorer_card
 from .generation import JsonGenerator
 from .likelihood import Group, Request, Result, SpanScore, Unscored
 from .models import load, max_tokens
@@ -47,6 +48,8 @@ class HuggingFaceBackend:
             quantization=quantization,
         )
         check_tokenizer(self._loaded.tokenizer)
+        card = scorer_card(self._loaded.source, self._loaded.revision)
+        self._fit = card["id"] if card else None
         model = self._loaded.model
         self._texts = ScorerTexts(self._loaded.tokenizer, scorer, max_tokens(model.config))
         self._devices = {parameter.device for parameter in model.parameters()}
@@ -116,6 +119,8 @@ class HuggingFaceBackend:
             "device": self._loaded.device,
             "passes": "trie" if self.engine.plan else "plain",
         }
+        if self._fit:
+            out["fit"] = self._fit
         if self._loaded.quantization:
             out["quantization"] = self._loaded.quantization
         if self.engine.plain_reason:

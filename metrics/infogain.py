@@ -7,11 +7,16 @@ PPL_i = exp(-l_i / N). Formulas: arXiv 2506.02126, section 3.3; arXiv 2411.11984
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .missing import Missing
+from .trace import steps_before_answer
+
+BEFORE = "_before_answer"
+# What tables show by default, each gain beside its form before the answer. All of them need a scoring LM.
+GAIN_COLUMNS = ("infogain", f"infogain{BEFORE}", "infogain_nats", f"infogain_nats{BEFORE}", "leak_share")
 
 
 def perplexity(log_likelihood: float, n_tokens: int) -> float:
@@ -54,7 +59,7 @@ def entropy_bits(probabilities: Sequence[float]) -> float:
 
 def gold_probabilities(chain: Chain) -> list[float]:
     """Probability of the gold option among the choices, after 0..t steps. Raises Missing without choices."""
-    options = _choices(chain)
+    options = _options(_likelihoods(chain))
     assert chain.trace.choices is not None
     gold = list(chain.trace.choices).index(chain.trace.answers[0])
     return [softmax(row)[gold] for row in options]
@@ -73,22 +78,19 @@ def _with_steps(chain: Chain) -> Likelihoods:
     return likelihoods
 
 
-def _choices(chain: Chain) -> Sequence[Sequence[float]]:
-    likelihoods = _likelihoods(chain)
+def _options(likelihoods: Likelihoods) -> Sequence[Sequence[float]]:
     if likelihoods.choices is None:
         raise Missing("not a multiple-choice question")
     return likelihoods.choices
 
 
 def _before_answer(chain: Chain) -> int:
-    """Number of steps before the first one that states the gold answer; all of them when none does."""
+    """Steps before the first that states the gold answer; all of them when none does. Raises Missing for none."""
     _with_steps(chain)
-    for i, step in enumerate(chain.steps):
-        if step.states_answer:
-            if i == 0:
-                raise Missing("the first step states the answer")
-            return i
-    return len(chain.steps)
+    count = steps_before_answer(chain.steps)
+    if not count:
+        raise Missing("the first step states the answer")
+    return count
 
 
 def _without_final(chain: Chain) -> tuple[Sequence[float], Sequence[int]]:
@@ -100,34 +102,66 @@ def _without_final(chain: Chain) -> tuple[Sequence[float], Sequence[int]]:
     return likelihoods.without_final, likelihoods.n_answer_tokens_without_final
 
 
-def infogain(chain: Chain) -> float:
-    likelihoods = _with_steps(chain)
-    return mean_perplexity_drop(likelihoods.answer, likelihoods.n_answer_tokens)
+def _infogain(likelihoods: Likelihoods, k: int) -> float:
+    return mean_perplexity_drop(likelihoods.answer[: k + 1], likelihoods.n_answer_tokens[: k + 1])
 
 
-def infogain_nats(chain: Chain) -> float:
-    values = _with_steps(chain).answer
-    return values[-1] - values[0]
+def _nats(likelihoods: Likelihoods, k: int) -> float:
+    return likelihoods.answer[k] - likelihoods.answer[0]
 
 
-def infogain_bits(chain: Chain) -> float:
-    return infogain_nats(chain) / math.log(2)
+def _bits(likelihoods: Likelihoods, k: int) -> float:
+    return _nats(likelihoods, k) / math.log(2)
 
 
-def infogain_nats_per_step(chain: Chain) -> float:
-    return infogain_nats(chain) / len(chain.steps)
+def _nats_per_step(likelihoods: Likelihoods, k: int) -> float:
+    return _nats(likelihoods, k) / k
 
 
-def infogain_nats_per_step_token(chain: Chain) -> float:
-    context = _with_steps(chain).n_context_tokens
-    added = context[-1] - context[0]
+def _nats_per_step_token(likelihoods: Likelihoods, k: int) -> float:
+    added = likelihoods.n_context_tokens[k] - likelihoods.n_context_tokens[0]
     if added < 1:
         raise Missing("the steps add no tokens")
-    return infogain_nats(chain) / added
+    return _nats(likelihoods, k) / added
 
 
-def infogain_nats_per_answer_token(chain: Chain) -> float:
-    return infogain_nats(chain) / _with_steps(chain).n_answer_tokens[-1]
+def _nats_per_answer_token(likelihoods: Likelihoods, k: int) -> float:
+    return _nats(likelihoods, k) / likelihoods.n_answer_tokens[k]
+
+
+def _entropy_drop_bits(likelihoods: Likelihoods, k: int) -> float:
+    options = _options(likelihoods)
+    return entropy_bits(softmax(options[0])) - entropy_bits(softmax(options[k]))
+
+
+def _reference(likelihoods: Likelihoods, k: int) -> float:
+    if likelihoods.whole is None:
+        raise Missing("computed only with variant='reference'")
+    ppl = [perplexity(value, n) for value, n in likelihoods.whole[: k + 1]]
+    if not all(map(math.isfinite, ppl)):
+        raise Missing("a perplexity is too large for a float")
+    return (ppl[0] - ppl[-1]) / len(ppl)
+
+
+def _two_forms(
+    name: str, gain: Callable[[Likelihoods, int], float], unit: str, description: str
+) -> tuple[ChainMetric, ChainMetric]:
+    """A gain over the whole chain, and up to the first step that states the answer.
+
+    Args:
+        gain: of the chain's first k steps, from its likelihoods and k, at least 1.
+    """
+
+    def whole(chain: Chain) -> float:
+        return gain(_with_steps(chain), len(chain.steps))
+
+    def before(chain: Chain) -> float:
+        return gain(_with_steps(chain), _before_answer(chain))
+
+    return (
+        ChainMetric(name, whole, True, unit, description),
+        ChainMetric(f"{name}{BEFORE}", before, True, unit, f"{name} up to the first step with the answer."),
+    )
 
 
 def infogain_without_final(chain: Chain) -> float:
@@ -139,15 +173,24 @@ def infogain_nats_without_final(chain: Chain) -> float:
     return values[-1] - values[0]
 
 
-def infogain_before_answer(chain: Chain) -> float:
-    steps = _before_answer(chain)
-    likelihoods = _with_steps(chain)
-    return mean_perplexity_drop(likelihoods.answer[: steps + 1], likelihoods.n_answer_tokens[: steps + 1])
+def answer_step(chain: Chain) -> float:
+    if not chain.trace.answers:
+        raise Missing("no gold answer")
+    if not chain.steps:
+        raise Missing("no steps in the response")
+    before = steps_before_answer(chain.steps)
+    if before == len(chain.steps):
+        raise Missing("no step states the answer")
+    return float(before + 1)
 
 
-def infogain_nats_before_answer(chain: Chain) -> float:
+def leak_share(chain: Chain) -> float:
     values = _with_steps(chain).answer
-    return values[_before_answer(chain)] - values[0]
+    total = values[-1] - values[0]
+    if total <= 0:
+        raise Missing("the chain gains nothing in total")
+    before = steps_before_answer(chain.steps)
+    return (values[before + 1] - values[before]) / total if before < len(chain.steps) else 0.0
 
 
 def informative_share(chain: Chain) -> float:
@@ -169,12 +212,6 @@ def half_gain_position(chain: Chain) -> float:
     return reached / len(chain.steps)
 
 
-def entropy_drop_bits(chain: Chain) -> float:
-    _with_steps(chain)
-    options = _choices(chain)
-    return entropy_bits(softmax(options[0])) - entropy_bits(softmax(options[-1]))
-
-
 def gold_probability(chain: Chain) -> float:
     _with_steps(chain)
     return gold_probabilities(chain)[-1]
@@ -184,31 +221,15 @@ def n_steps(chain: Chain) -> float:
     return float(len(chain.steps))
 
 
-def infogain_reference(chain: Chain) -> float:
-    likelihoods = _with_steps(chain)
-    if likelihoods.whole is None:
-        raise Missing("computed only with variant='reference'")
-    ppl = [perplexity(value, n) for value, n in likelihoods.whole]
-    if not all(map(math.isfinite, ppl)):
-        raise Missing("a perplexity is too large for a float")
-    return (ppl[0] - ppl[-1]) / len(ppl)
-
-
 INFOGAIN_METRICS = (
     ChainMetric("n_steps", n_steps, None, "steps", "Steps in the chain."),
-    ChainMetric("infogain", infogain, True, "PPL", "Mean drop of the answer's perplexity per step (the paper's)."),
-    ChainMetric("infogain_nats", infogain_nats, True, "nats", "Log-likelihood gained by the whole chain."),
-    ChainMetric("infogain_bits", infogain_bits, True, "bits", "The same in bits."),
-    ChainMetric("infogain_nats_per_step", infogain_nats_per_step, True, "nats/step", "Gain per step."),
-    ChainMetric(
-        "infogain_nats_per_step_token", infogain_nats_per_step_token, True, "nats/token", "Gain per token of the steps."
-    ),
-    ChainMetric(
-        "infogain_nats_per_answer_token",
-        infogain_nats_per_answer_token,
-        True,
-        "nats/token",
-        "Gain per token of the gold answer.",
+    *_two_forms("infogain", _infogain, "PPL", "Mean drop of the answer's perplexity per step (the paper's)."),
+    *_two_forms("infogain_nats", _nats, "nats", "Log-likelihood gained by the whole chain."),
+    *_two_forms("infogain_bits", _bits, "bits", "The same in bits."),
+    *_two_forms("infogain_nats_per_step", _nats_per_step, "nats/step", "Gain per step."),
+    *_two_forms("infogain_nats_per_step_token", _nats_per_step_token, "nats/token", "Gain per token of the steps."),
+    *_two_forms(
+        "infogain_nats_per_answer_token", _nats_per_answer_token, "nats/token", "Gain per token of the gold answer."
     ),
     ChainMetric(
         "infogain_without_final", infogain_without_final, True, "PPL", "infogain without final-answer boilerplate."
@@ -220,29 +241,20 @@ INFOGAIN_METRICS = (
         "nats",
         "infogain_nats without final-answer boilerplate.",
     ),
-    ChainMetric(
-        "infogain_before_answer", infogain_before_answer, True, "PPL", "infogain up to the first step with the answer."
-    ),
-    ChainMetric(
-        "infogain_nats_before_answer",
-        infogain_nats_before_answer,
-        True,
-        "nats",
-        "infogain_nats up to the first step with the answer.",
-    ),
+    ChainMetric("answer_step", answer_step, None, "step", "The first step that states the answer, counted from 1."),
+    ChainMetric("leak_share", leak_share, None, "share", "Share of infogain_nats that falls on the answer_step."),
     ChainMetric("informative_share", informative_share, True, "share", "Steps that gain more than epsilon nats."),
     ChainMetric("regressive_share", regressive_share, False, "share", "Steps that lose more than epsilon nats."),
     ChainMetric(
         "half_gain_position", half_gain_position, None, "share", "Share of the chain after which half is gained."
     ),
-    ChainMetric("entropy_drop_bits", entropy_drop_bits, True, "bits", "Entropy over the options, before minus after."),
+    *_two_forms("entropy_drop_bits", _entropy_drop_bits, "bits", "Entropy over the options, before minus after."),
     ChainMetric("gold_probability", gold_probability, True, "probability", "Gold option's probability at the end."),
 )
 
-REFERENCE_METRIC = ChainMetric(
+REFERENCE_METRICS = _two_forms(
     "infogain_reference",
-    infogain_reference,
-    True,
+    _reference,
     "PPL",
     "What the published code computes: whole-sequence perplexity, divided by steps + 1 (here in float32, on the "
     "step's own text).",

@@ -123,7 +123,7 @@ def convert_gguf(gguf: Path) -> Path:
     try:
         where: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
         tokenizer = AutoTokenizer.from_pretrained(**where)
-        with _quiet():
+        with quiet():
             quantized = AutoModelForCausalLM.from_pretrained(**where, dtype="float32")
         # save_pretrained refuses a model that remembers having been GGUF-quantized; a fresh one does not.
         config = AutoConfig.from_pretrained(**where)
@@ -131,7 +131,7 @@ def convert_gguf(gguf: Path) -> Path:
         fresh = AutoModelForCausalLM.from_config(config)
         fresh.load_state_dict(quantized.state_dict())
         fresh.generation_config = quantized.generation_config
-        with _quiet():
+        with quiet():
             fresh.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         _publish(scratch, target)
@@ -265,7 +265,7 @@ def load(
     own = own_quantization(config)
     placement = _placement(device, placed=bool(quantization or own))
     try:
-        with _quiet():
+        with quiet():
             found: Any = AutoModelForCausalLM.from_pretrained(
                 source,
                 dtype=torch_dtype,
@@ -288,11 +288,28 @@ def load(
         tokenizer=tokenizer,
         name=scorer,
         source=source,
-        revision=getattr(model.config, "_commit_hash", None) or revision,
+        revision=_commit(source, revision) or revision,
         dtype=str(model.dtype).removeprefix("torch."),
         device=_spread(model) if device == BALANCED else device,
         quantization=quantization or own,
     )
+
+
+def _commit(source: str, revision: str | None) -> str | None:
+    """Which commit of a hub model was loaded, by where it lies in the hub's cache; None for a folder."""
+    from transformers.utils.hub import cached_file, extract_commit_hash
+
+    if Path(source).is_dir():
+        return None
+    config = cached_file(
+        source,
+        "config.json",
+        revision=revision,
+        _raise_exceptions_for_gated_repo=False,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    return extract_commit_hash(config, None)
 
 
 def _placement(device: str, *, placed: bool) -> dict[str, Any]:
@@ -327,7 +344,7 @@ def _spread(model: PreTrainedModel) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without transformers' own progress bars, which would break into ours and into quiet logs."""
     from transformers.utils import logging as hf_logging
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -53,10 +54,26 @@ def cropped(cache: Cache, length: int, *, borrowed: bool = False) -> Cache:
     return Cache(layers=layers)
 
 
-def rows_pass(engine: Engine, tries: Sequence[Trie]) -> list[Found]:
-    """Whole tries, one per row of a single pass."""
+@dataclass(frozen=True)
+class Rows:
+    """Whole tries laid out in the rows of one pass, the nodes that predict at the right end of each.
+
+    Attributes:
+        order: (rows, length) preorder number of the node in each place, -1 for padding.
+        token, end, depth: (rows, length) of that node, as in `Trie`.
+        wanted: places at the right end whose logits are kept.
+    """
+
+    order: np.ndarray
+    token: np.ndarray
+    end: np.ndarray
+    depth: np.ndarray
+    wanted: int
+
+
+def lay_out(tries: Sequence[Trie]) -> Rows:
+    """One trie a row, padded to the longest."""
     length = max(len(trie.token) for trie in tries)
-    wanted = max(len(trie.predicting) for trie in tries)
     order = np.full((len(tries), length), -1, dtype=np.int64)
     token, end, depth = np.zeros_like(order), np.zeros_like(order), np.zeros_like(order)
     for row, trie in enumerate(tries):
@@ -64,18 +81,23 @@ def rows_pass(engine: Engine, tries: Sequence[Trie]) -> list[Found]:
         filled = order[row] >= 0
         for array, values in ((token, trie.token), (end, trie.end), (depth, trie.depth)):
             array[row, filled] = values[order[row, filled]]
-    tokens = sum(len(trie.token) for trie in tries)
-    order_t, end_t, depth_t = (_to_device(engine, array) for array in (order, end, depth))
+    return Rows(order, token, end, depth, max(len(trie.predicting) for trie in tries))
+
+
+def rows_pass(engine: Engine, tries: Sequence[Trie]) -> list[Found]:
+    """Whole tries, one per row of a single pass."""
+    rows = lay_out(tries)
+    order, end, depth = (_to_device(engine, array) for array in (rows.order, rows.end, rows.depth))
     assert engine.plan is not None
     with torch.inference_mode():
-        mask = masks(engine.plan, ancestors(order_t, end_t), depth_t, depth_t, engine.model.dtype)
-        logits = _logits(engine, _to_device(engine, token), depth_t, mask, None, wanted)
+        mask = masks(engine.plan, ancestors(order, end), depth, depth, engine.model.dtype)
+        logits = _logits(engine, _to_device(engine, rows.token), depth, mask, None, rows.wanted)
         out = []
         for row, trie in enumerate(tries):
             pairs, place = trie.pairs_at(trie.predicting)
-            kept = logits[row, wanted - len(trie.predicting) :]
+            kept = logits[row, rows.wanted - len(trie.predicting) :]
             out.append(Found(pairs, log_probabilities(kept, place, trie.pair_token[pairs])))
-    _count(engine, tokens, order.size)
+    _count(engine, sum(len(trie.token) for trie in tries), rows.order.size)
     return out
 
 

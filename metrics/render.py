@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .control_metrics import GAIN_OVER
+from .infogain import BEFORE
 from .knowledge.types import Verdict
 from .score import ChainScore, StepScore
 
@@ -49,6 +51,8 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
             console.print(Text(printable(question)))
         console.print(table)
         console.print(Text(_summary(score)))
+        for line in _controls(score):
+            console.print(Text(line))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
@@ -102,8 +106,43 @@ def _number(value: float, form: str) -> str:
     return "–" if math.isnan(value) else format(value, form)
 
 
+def _controls(score: ChainScore) -> Iterator[str]:
+    """A line for each control: how much more the chain gained than it, and why that is not known."""
+    for name in score.metrics:
+        if not name.startswith(GAIN_OVER) or name.endswith(BEFORE):
+            continue
+        whole, before = (score.metrics.get(key, math.nan) for key in (name, name + BEFORE))
+        yield f"{name} {_number(whole, '+.3f')}  before the answer {_number(before, '+.3f')}"
+        yield from (f"  no {key}: {score.missing[key]}" for key in (name, name + BEFORE) if key in score.missing)
+
+
 def _summary(score: ChainScore) -> str:
-    shown = ("infogain", "infogain_nats", "ki", "ki_coverage")
-    parts = [f"{name} {_number(score.metrics.get(name, math.nan), '.3f')}" for name in shown]
-    reasons = sorted({f"{name}: {score.missing[name]}" for name in shown if name in score.missing})
-    return "  ".join([*parts, f"n_steps {score.n_steps}"]) + "".join(f"\n  no {reason}" for reason in reasons)
+    shown = (
+        "infogain",
+        f"infogain{BEFORE}",
+        "infogain_nats",
+        f"infogain_nats{BEFORE}",
+        "leak_share",
+        "ki",
+        "ki_coverage",
+    )
+    said = {
+        name: f"{'before the answer' if name.endswith(BEFORE) else name} "
+        f"{_number(score.metrics.get(name, math.nan), '.3f')}"
+        for name in shown
+    }
+    lines = [
+        f"{said['infogain']}  {said[f'infogain{BEFORE}']}",
+        f"{said['infogain_nats']}  {said[f'infogain_nats{BEFORE}']}  {said['leak_share']}{_leak(score)}",
+        f"{said['ki']}  {said['ki_coverage']}  n_steps {score.n_steps}",
+    ]
+    alike: dict[str, list[str]] = {}
+    for name in shown:
+        if name in score.missing:
+            alike.setdefault(score.missing[name], []).append(name)
+    return "\n".join([*lines, *(f"  no {', '.join(names)}: {reason}" for reason, names in alike.items())])
+
+
+def _leak(score: ChainScore) -> str:
+    step = score.metrics.get("answer_step", math.nan)
+    return "" if math.isnan(step) else f" (step {step:.0f})"

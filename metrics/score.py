@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .foreign import SourceChain
 from .knowledge.types import Claim, Passage, Verdict
 from .strict_json import without_nan
 from .trace import Step, StepKind
@@ -42,6 +43,24 @@ class StepScore:
 
 
 @dataclass(frozen=True)
+class ControlScore:
+    """What stood in the place of a chain's steps, and how likely the gold answer is after it.
+
+    Attributes:
+        steps, steps_before_answer: the texts, in the place of all steps and of those before the answer; empty when
+            missing.
+        log_likelihood, log_likelihood_before_answer: log p(answer | question, those texts), nats; nan when missing.
+        chains: the chains that the texts of `foreign` come from.
+    """
+
+    steps: Sequence[str]
+    steps_before_answer: Sequence[str]
+    log_likelihood: float = math.nan
+    log_likelihood_before_answer: float = math.nan
+    chains: Sequence[SourceChain] = ()
+
+
+@dataclass(frozen=True)
 class ChainScore:
     """All scores of one chain.
 
@@ -54,6 +73,7 @@ class ChainScore:
         missing: {metric: reason} for each nan in `metrics`.
         notes: things a reader should know that are not errors (surrogates replaced, splitter chosen, …).
         provenance: scorer, revision, dtype, template, splitter, variant, versions.
+        controls: by name, for those that are switched on and could be scored.
     """
 
     id: str | None
@@ -65,6 +85,7 @@ class ChainScore:
     missing: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    controls: Mapping[str, ControlScore] = field(default_factory=dict)
 
     @property
     def infogain(self) -> float:
@@ -110,16 +131,28 @@ class ChainScore:
         """Restore what `to_dict` wrote. Raises KeyError or TypeError on other input."""
         steps = [_step(step) for step in data["steps"]]
         metrics = {name: math.nan if value is None else value for name, value in data["metrics"].items()}
-        rest = {key: value for key, value in data.items() if key not in ("steps", "metrics")}
-        return cls(steps=steps, metrics=metrics, **rest)
+        # Files written before there were controls hold none.
+        controls = {name: _control(control) for name, control in data.get("controls", {}).items()}
+        rest = {key: value for key, value in data.items() if key not in ("steps", "metrics", "controls")}
+        return cls(steps=steps, metrics=metrics, controls=controls, **rest)
 
 
 _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
+_CONTROL_NUMBERS = ("log_likelihood", "log_likelihood_before_answer")
 
 
 def _step(data: Mapping[str, Any]) -> StepScore:
-    numbers = {name: math.nan if data[name] is None else data[name] for name in _STEP_NUMBERS}
+    numbers = _numbers(data, _STEP_NUMBERS)
     return StepScore(**{**data, **numbers, "verdicts": [_verdict(verdict) for verdict in data["verdicts"]]})
+
+
+def _control(data: Mapping[str, Any]) -> ControlScore:
+    chains = [SourceChain(**chain) for chain in data["chains"]]
+    return ControlScore(**{**data, **_numbers(data, _CONTROL_NUMBERS), "chains": chains})
+
+
+def _numbers(data: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
+    return {name: math.nan if data[name] is None else data[name] for name in names}
 
 
 def _verdict(data: Mapping[str, Any]) -> Verdict:
@@ -127,4 +160,4 @@ def _verdict(data: Mapping[str, Any]) -> Verdict:
     return Verdict(**{**data, "claim": Claim(**data["claim"]), "evidence": evidence})
 
 
-__all__ = ["ChainScore", "Step", "StepScore"]
+__all__ = ["ChainScore", "ControlScore", "Step", "StepScore"]

@@ -30,6 +30,14 @@ class Step:
     states_answer: bool = False
 
 
+def steps_before_answer(steps: Sequence[Step]) -> int:
+    """Number of steps before the first that states the gold answer; all of them if none does.
+
+    A step that only announces an answer does not end them by itself: where it announces another one it leaks nothing.
+    """
+    return next((i for i, step in enumerate(steps) if step.states_answer), len(steps))
+
+
 @dataclass(frozen=True)
 class Trace:
     """One question, the response to score, and the gold answer.

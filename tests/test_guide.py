@@ -64,7 +64,16 @@ def test_every_command_of_the_guide_is_run_here():
 def test_a_yaml_with_one_line_added_gets_the_pipeline_reasoning(run):
     table = run(command("lm-eval"))
     assert re.search(r"\|pool *\|.*last-number *\|.*exact_match", table)
-    for metric in ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"):
+    for metric in (
+        "infogain",
+        "infogain_before_answer",
+        "infogain_nats",
+        "infogain_nats_before_answer",
+        "leak_share",
+        "ki",
+        "ki_coverage",
+        "n_steps",
+    ):
         assert re.search(rf"\|reasoning *\| *\d+\|{metric} *\|", table), metric
 
 

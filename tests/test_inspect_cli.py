@@ -102,7 +102,16 @@ def accuracy_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return only_log(folder)[0]
 
 
-COLUMNS = ["infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"]
+COLUMNS = [
+    "infogain",
+    "infogain_before_answer",
+    "infogain_nats",
+    "infogain_nats_before_answer",
+    "leak_share",
+    "ki",
+    "ki_coverage",
+    "n_steps",
+]
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -183,7 +192,19 @@ def test_the_demo_task_runs_a_real_model_under_test(tmp_path: Path) -> None:
     )
     _, log = only_log(tmp_path)
     assert log.status == "success"
-    assert_panel(printed, log, ["answer", "infogain", "infogain_nats", "n_steps"])
+    assert_panel(
+        printed,
+        log,
+        [
+            "answer",
+            "infogain",
+            "infogain_before_answer",
+            "infogain_nats",
+            "infogain_nats_before_answer",
+            "leak_share",
+            "n_steps",
+        ],
+    )
 
 
 def test_the_gsm8k_task_reads_a_local_file(tmp_path: Path, shared_data: Path) -> None:
@@ -193,7 +214,19 @@ def test_the_gsm8k_task_reads_a_local_file(tmp_path: Path, shared_data: Path) ->
     printed = inspect(tmp_path, "eval", *task, *smollm2_under_test(), "--display", "plain", "--max-tokens", "32")
     _, log = only_log(tmp_path)
     assert log.status == "success"
-    assert_panel(printed, log, ["match", "infogain", "infogain_nats", "n_steps"])
+    assert_panel(
+        printed,
+        log,
+        [
+            "match",
+            "infogain",
+            "infogain_before_answer",
+            "infogain_nats",
+            "infogain_nats_before_answer",
+            "leak_share",
+            "n_steps",
+        ],
+    )
     assert [sample.target for sample in log.samples or []] == [
         json.loads(row)["answer"].split("####")[1].strip() for row in rows
     ]

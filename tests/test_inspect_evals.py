@@ -184,7 +184,16 @@ CASES = [
         options=VITAMINS,
     ),
 ]
-METRICS = ["infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"]
+METRICS = [
+    "infogain",
+    "infogain_before_answer",
+    "infogain_nats",
+    "infogain_nats_before_answer",
+    "leak_share",
+    "ki",
+    "ki_coverage",
+    "n_steps",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -236,7 +245,7 @@ def test_the_task_keeps_its_scorers_and_ours_reads_its_steps_and_the_option_that
 ) -> None:
     log = run(case, scripted(case.response), monkeypatch, tmp_path)
     found = columns(log)
-    assert list(found)[-5:] == METRICS
+    assert list(found)[-len(METRICS) :] == METRICS
     assert found[case.accuracy]["accuracy"] == 1.0
     assert math.isfinite(found["infogain_nats"]["mean"])
     assert log.samples is not None
@@ -257,7 +266,7 @@ def test_the_task_runs_with_a_real_model_and_the_results_hold_both_kinds_of_scor
 ) -> None:
     log = run(case, real_model, monkeypatch, tmp_path, max_tokens=32)
     found = columns(log)
-    assert list(found)[-5:] == METRICS
+    assert list(found)[-len(METRICS) :] == METRICS
     assert "accuracy" in found[case.accuracy]
     assert found["n_steps"]["mean"] >= 1
     assert math.isfinite(found["infogain_nats"]["mean"])

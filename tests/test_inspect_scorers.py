@@ -73,11 +73,15 @@ class FakeGauge:
         numbers: dict[str, float] = {
             "n_steps": float(len(lines)),
             "infogain": 0.5 if trace.answers else math.nan,
+            "infogain_before_answer": 0.25 if trace.answers else math.nan,
             "infogain_nats": float(len(lines)) if trace.answers else math.nan,
+            "infogain_nats_before_answer": float(len(lines) - 1) if trace.answers else math.nan,
+            "leak_share": 1 / len(lines) if trace.answers else math.nan,
             "ki": 1.0 if "=" in trace.response else math.nan,
             "ki_coverage": sum("=" in line for line in lines) / len(lines),
         }
-        missing = {"infogain": "no gold answer", "infogain_nats": "no gold answer", "ki": "no checkable step"}
+        gains = ("infogain", "infogain_before_answer", "infogain_nats", "infogain_nats_before_answer", "leak_share")
+        missing = {**dict.fromkeys(gains, "no gold answer"), "ki": "no checkable step"}
         return ChainScore(
             id=trace.id,
             trace_hash=trace.hash,
@@ -144,7 +148,17 @@ def test_the_results_hold_a_column_per_metric_beside_accuracy(tmp_path: Path, fa
     fake()
     log = run(tmp_path, [RIGHT, "1 + 1 = 2\nThe answer is 2."], [match(numeric=True), reasoning()])
     found = columns(log)
-    assert list(found) == ["match", "infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"]
+    assert list(found) == [
+        "match",
+        "infogain",
+        "infogain_before_answer",
+        "infogain_nats",
+        "infogain_nats_before_answer",
+        "leak_share",
+        "ki",
+        "ki_coverage",
+        "n_steps",
+    ]
     assert found["match"].metrics["accuracy"].value == 0.5
     assert mean_of(found["infogain_nats"]) == pytest.approx((3 + 2) / 2)
     assert found["infogain_nats"].metrics["stderr"].value == pytest.approx(0.5)
@@ -266,9 +280,31 @@ def test_a_log_can_be_scored_later(tmp_path: Path, fake: Callable[..., FakeGauge
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (infogain, ["infogain", "infogain_nats", "n_steps"]),
+        (
+            infogain,
+            [
+                "infogain",
+                "infogain_before_answer",
+                "infogain_nats",
+                "infogain_nats_before_answer",
+                "leak_share",
+                "n_steps",
+            ],
+        ),
         (knowledge, ["ki", "ki_coverage", "n_steps"]),
-        (reasoning, ["infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"]),
+        (
+            reasoning,
+            [
+                "infogain",
+                "infogain_before_answer",
+                "infogain_nats",
+                "infogain_nats_before_answer",
+                "leak_share",
+                "ki",
+                "ki_coverage",
+                "n_steps",
+            ],
+        ),
     ],
 )
 def test_each_scorer_has_its_default_metrics(

@@ -40,7 +40,16 @@ from stepgauge.metrics import ChainScore
 from stepgauge.tasks.inspect_with_reasoning import with_reasoning as registered
 
 RESPONSE = "2 * 3 = 6\n6 + 1 = 7\nANSWER: 7"
-COLUMNS = ["infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"]
+COLUMNS = [
+    "infogain",
+    "infogain_before_answer",
+    "infogain_nats",
+    "infogain_nats_before_answer",
+    "leak_share",
+    "ki",
+    "ki_coverage",
+    "n_steps",
+]
 NO_LM: Any = {"scorer": None}
 
 

@@ -32,7 +32,18 @@ def test_a_real_model_is_scored_by_one_command_from_any_folder(tmp_path):
         *("--output_path", str(tmp_path / "out"), "--log_samples"),
     )
     assert done.returncode == 0
-    for name in ("exact_match", "infogain", "infogain_nats", "ki", "ki_coverage", "n_steps", "n_unscored"):
+    for name in (
+        "exact_match",
+        "infogain",
+        "infogain_before_answer",
+        "infogain_nats",
+        "infogain_nats_before_answer",
+        "leak_share",
+        "ki",
+        "ki_coverage",
+        "n_steps",
+        "n_unscored",
+    ):
         assert f"|{name}" in done.stdout.replace(" ", ""), name
     assert "[stepgauge:" in done.stderr
     assert "[stepgauge_demo_arithmetic] infogain of 2 of 2 chains" in done.stderr

@@ -35,7 +35,17 @@ ROWS = [
     {"question": PENS, "answer": "15", "choices": ["8", "15"]},
 ]
 SCRIPT = {EGGS: ["6 * 12 = 72.\nThe answer is 72"], PENS: ["There are 5 pens.\n3 * 5 = 15.\nThe answer is 14"]}
-REASONING = ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps", "n_unscored")
+REASONING = (
+    "infogain",
+    "infogain_before_answer",
+    "infogain_nats",
+    "infogain_nats_before_answer",
+    "leak_share",
+    "ki",
+    "ki_coverage",
+    "n_steps",
+    "n_unscored",
+)
 TASK = {
     "dataset_path": "json",
     "test_split": "test",

@@ -25,7 +25,16 @@ CHAINS = {
     APPLES["question"]: ["The bags hold 3 * 4 = 12 apples.\nHe keeps 12 - 2 = 10.\nThe answer is 10."],
     COINS["question"]: ["She has 5 + 7 = 13 coins.\nThe answer is 13."],
 }
-COLUMNS = ["infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"]
+COLUMNS = [
+    "infogain",
+    "infogain_before_answer",
+    "infogain_nats",
+    "infogain_nats_before_answer",
+    "leak_share",
+    "ki",
+    "ki_coverage",
+    "n_steps",
+]
 
 
 def config(docs=(APPLES, COINS), **changes):
@@ -91,9 +100,13 @@ def test_numbers_are_those_of_the_core_on_the_same_chains(results):
     scores = Gauge().score(traces)
     got = rows(results, "sums", "reasoning")
     for name in COLUMNS:
-        values = [score.metrics[name] for score in scores]
+        values = [score.metrics[name] for score in scores if name not in score.missing]
         assert got[name] == pytest.approx(statistics.mean(values), abs=1e-4), name
+        if len(values) < 2:
+            assert got[f"{name}_stderr"] == "N/A", name
+            continue
         assert got[f"{name}_stderr"] == pytest.approx(statistics.stdev(values) / math.sqrt(2), abs=1e-4), name
+    assert [name for score in scores for name in score.missing if name in COLUMNS] == ["leak_share"]  # nothing gained
     assert got["ki"] == 0.5  # 3 * 4 = 12 and 12 - 2 = 10 hold, 5 + 7 = 13 does not
     assert got["n_unscored"] == 0
 
@@ -142,7 +155,8 @@ def test_missing_numbers_are_left_out_of_the_mean_counted_and_explained(caplog):
     assert "n_unscored" in unscored["metrics"]
     [line] = [message for message in messages if message.startswith("[sums] infogain of")]
     assert line == (
-        "[sums] infogain of 1 of 2 chains | infogain, infogain_nats missing 1: 1 x no gold answer in the document"
+        "[sums] infogain of 1 of 2 chains | infogain, infogain_before_answer, infogain_nats, "
+        "infogain_nats_before_answer, leak_share missing 1: 1 x no gold answer in the document"
     )
 
 

@@ -448,7 +448,16 @@ def test_inspect_scores_local_files_with_options_by_their_texts(name: str, tmp_p
     accuracy, *others = log.results.scores
     assert accuracy.name == "choice"
     assert accuracy.metrics["accuracy"].value == 0.5
-    assert {"infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"} <= {score.name for score in others}
+    assert {
+        "infogain",
+        "infogain_before_answer",
+        "infogain_nats",
+        "infogain_nats_before_answer",
+        "leak_share",
+        "ki",
+        "ki_coverage",
+        "n_steps",
+    } <= {score.name for score in others}
     [asked, _] = log.samples
     prompt = asked.messages[0].text
     assert "Think step by step" in prompt

@@ -119,7 +119,16 @@ def inspect_panels(run) -> tuple[str, str]:
 def test_existing_config_recipe_for_lm_eval(run, existing_table):
     table = existing_table
     assert re.search(r"\|my_task\b.*exact_match", table)
-    for metric in ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"):
+    for metric in (
+        "infogain",
+        "infogain_before_answer",
+        "infogain_nats",
+        "infogain_nats_before_answer",
+        "leak_share",
+        "ki",
+        "ki_coverage",
+        "n_steps",
+    ):
         assert re.search(rf"\|reasoning *\| *\d+\|{metric} *\|", table), metric
     assert "(question alone)" in run(stepgauge("show"))
 
@@ -162,6 +171,15 @@ def test_two_runs_are_compared_and_reported(run, folder, existing_table):
     run(stepgauge("report"))
     assert "my_task" in (folder / "report.html").read_text(encoding="utf-8")
     assert list((folder / "figures").glob("*.png"))
+
+
+@pytest.mark.slow
+def test_a_scorer_is_fitted_to_the_chains_of_both_frameworks(run, folder, existing_table, inspect_panels):
+    assert existing_table
+    assert inspect_panels
+    printed = run(stepgauge("fit"))
+    assert re.search(r"nats per answer token +\d+\.\d+ +\d+\.\d+\n", printed)
+    assert json.loads((folder / "fitted" / "stepgauge_fit.json").read_text())["data"]["chains"] > 0
 
 
 @pytest.mark.slow

@@ -13,17 +13,20 @@ from typing import Any
 
 from rich.console import Console
 
-from ...metrics import Gauge
+from ...metrics import Gauge, OverlapError
+from ...metrics.control_metrics import control_columns
+from ...metrics.infogain import GAIN_COLUMNS
 from ...metrics.plugins import plugin_metrics
 from ...metrics.suggest import unknown_name
 from ...metrics.versions import versions
+from ..finished.control_summary import print_controls, summarise_controls
 from ..finished.detect import FORMATS, find_sources
 from ..finished.dry_run import found_table, look
 from ..finished.lm_eval_samples import results_beside
 from ..finished.options import OptionError, Settings, Wanted, read_settings
 from ..finished.out_folder import OutFolder, fingerprint
 from ..finished.parquet import check_pyarrow, write_parquet
-from ..finished.run import WINDOW, Stopped, score_all
+from ..finished.run import WINDOW, Stopped, check_overlap, score_all
 from ..finished.sources import Source
 from ..finished.summary import COLUMNS, print_counts, summarise, summary_table, write_statistics, write_summary
 from .errors import UserError
@@ -37,6 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=sorted(FORMATS), help="what the files are (default: by what is in them)")
     parser.add_argument("--scorer", help="the scoring LM: a hub id, a folder, a .gguf file or smollm2 (the default)")
     parser.add_argument("--device", help="torch device (default: the first accelerator, else the CPU)")
+    parser.add_argument(
+        "--controls",
+        nargs="+",
+        metavar="NAME",
+        help="also score other texts in the place of the steps: filler, foreign, shuffled",
+    )
+    parser.add_argument(
+        "--allow-overlap", action="store_true", help="score questions that the scorer was fitted on, too"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any option; JSON or text")
     parser.add_argument("--where", action="append", default=[], metavar="FIELD=VALUE", help="read only such rows")
     parser.add_argument("--filter", help="lm-eval: the filter whose metrics are the accuracy (default: the first)")
@@ -55,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
         return _dry_run(args) if args.dry_run else _score(args)
     except OptionError as error:
         raise UserError(str(error)) from error
+    except OverlapError as error:
+        raise UserError(f"{error} (--allow-overlap)") from error
 
 
 def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
@@ -62,7 +76,13 @@ def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise UserError(f"--{name} {value}: expected 1 or more")
-    settings = read_settings(args.set, scorer=args.scorer, device=args.device)
+    settings = read_settings(
+        args.set,
+        scorer=args.scorer,
+        device=args.device,
+        controls=args.controls,
+        allow_overlap=args.allow_overlap or None,
+    )
     sources = find_sources(
         args.paths,
         format=args.format,
@@ -94,6 +114,7 @@ def _score(args: argparse.Namespace) -> int:
         raise UserError("--write-logs: none of the inputs is an Inspect log")
     with _gauge(settings) as gauge:
         gauge.preflight()
+        check_overlap(sources, gauge, args.limit)
         with OutFolder(args.out, _description(args, sources, settings), restart=args.restart) as out:
             if out.complete:
                 print(f"{args.out}: this run is complete; nothing is left to score")
@@ -122,16 +143,19 @@ def _score(args: argparse.Namespace) -> int:
 
 def _finish(args: argparse.Namespace, out: OutFolder, sources: Sequence[Source], settings: Settings) -> int:
     groups = summarise(args.out)
-    write_summary(args.out, groups, out.counts)
+    controls = summarise_controls(args.out, settings.gauge.get("controls", ()))
+    write_summary(args.out, groups, out.counts, controls)
     if args.parquet:
         write_parquet(args.out, groups)
     if args.write_logs:
         from ..finished.inspect_copies import write_copies
 
-        for copy in write_copies(args.out, sources, _columns(settings)):
+        shown = [*_columns(settings), *control_columns(settings.gauge.get("controls", ()))]
+        for copy in write_copies(args.out, sources, list(dict.fromkeys(shown))):
             print(f"{copy}: a copy of the log, with scores")
     console = _console()
     console.print(summary_table(groups, _columns(settings)))
+    print_controls(console, controls)
     print_counts(console, out.counts)
     return 0
 
@@ -153,7 +177,7 @@ def _columns(settings: Settings) -> list[str]:
     """The metrics to show: those asked for, or the usual ones that this run can have, and plugins'."""
     usual = COLUMNS
     if settings.gauge.get("scorer", "") is None:
-        usual = tuple(name for name in COLUMNS if not name.startswith("infogain"))
+        usual = tuple(name for name in COLUMNS if name not in GAIN_COLUMNS)
     return list(dict.fromkeys([*(settings.metrics or usual), *plugin_metrics()]))
 
 

@@ -13,7 +13,7 @@ from ...metrics.suggest import unknown_name
 
 TEMPLATES = ("question", "gold", "choices", "passages")
 LM_EVAL_ONLY = (*TEMPLATES, "base")
-_LISTS = ("claims", "judges", "metrics")
+_LISTS = ("controls", "claims", "judges", "metrics")
 _MISSING = object()
 
 

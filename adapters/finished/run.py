@@ -1,7 +1,8 @@
 """Feeds the entries of all inputs to a `Gauge`, a window at a time, and writes what comes back.
 
 Windows are counted from the start of the input, so that a resumed run forms the very batches that an uninterrupted one
-would have formed, and its rows are the same.
+would have formed, and its rows are the same. That holds for the control `foreign`, too, which draws on the chains of
+the window and of the one before it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...metrics import ChainScore, Gauge
+from ...metrics import ChainScore, Gauge, OverlapError
 from .detect import items_of
 from .entries import Entry, Passed, Skipped
 from .options import OptionError
@@ -91,14 +92,16 @@ def score_all(
     progress = progress or Progress(sources, limit)
     done = out.windows
     warned: Counter[str] = Counter()
+    before: Sequence[Entry] = ()
     with progress:
         for index, one in enumerate(windows(sources, window, limit)):
+            last, before = before, one.entries
             if index < done:
                 progress.passed_over(len(one.entries))
                 continue
             progress.show()
             _report(one.skipped, warned, strict)
-            scores = _score(gauge, one.entries)
+            scores = _score(gauge, one.entries, last)
             failed = sum(problem is not None for _, problem in scores)
             rows = [row(entry, score, problem) for entry, (score, problem) in zip(one.entries, scores, strict=True)]
             out.counts.scored += len(rows) - failed
@@ -107,6 +110,17 @@ def score_all(
             out.counts.passed.update(one.passed)
             out.write_window(rows, [_skipped(item) for item in one.skipped], last=one.last)
             progress.scored(len(rows))
+
+
+def check_overlap(sources: Sequence[Source], gauge: Gauge, limit: int | None = None) -> None:
+    """Read the whole input once if the scorer is a fitted one, and compare its questions with those of the fit.
+
+    Raises:
+        OverlapError: some are the same, and the gauge does not allow it.
+    """
+    gauge.check_overlap(entry.trace for one in windows(sources, WINDOW, limit) for entry in one.entries)
+    for source in sources:
+        source.done = 0
 
 
 def _report(skipped: Iterable[Skipped], warned: Counter[str], strict: bool) -> None:
@@ -124,12 +138,20 @@ def _skipped(item: Skipped) -> dict[str, Any]:
     return {"key": dataclasses.asdict(item.where), "kind": item.kind, "reason": item.reason}
 
 
-def _score(gauge: Gauge, entries: Sequence[Entry]) -> list[tuple[ChainScore, str | None]]:
-    """A score per entry, and why it failed. Where the window raises, its chains are tried one by one."""
+def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> list[tuple[ChainScore, str | None]]:
+    """A score per entry, and why it failed. Where the window raises, its chains are tried one by one.
+
+    Args:
+        before: those of the window before, whose chains the control `foreign` may draw on, too.
+    """
     if not entries:
         return []
+    traces = [entry.trace for entry in entries]
+    foreign = [entry.trace for entry in before]
     try:
-        scores = gauge.score([entry.trace for entry in entries])
+        scores = gauge.score(traces, foreign_from=foreign)
+    except OverlapError:  # no fault of a chain: what is asked for is refused
+        raise
     # Hours of scores must not be lost to one chain: whatever was raised becomes the reason of the chain it belongs to.
     except Exception as error:
         log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(error))
@@ -138,7 +160,7 @@ def _score(gauge: Gauge, entries: Sequence[Entry]) -> list[tuple[ChainScore, str
     out: list[tuple[ChainScore, str | None]] = []
     for entry in entries:
         try:
-            (score,) = gauge.score([entry.trace])
+            (score,) = gauge.score([entry.trace], foreign_from=[*foreign, *traces])
         except Exception as error:  # as above
             problem = "scoring failed: {}: {}".format(*_named(error))
             log.warning("%s: %s", entry.where, problem)

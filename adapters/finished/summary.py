@@ -7,17 +7,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ...metrics.engine_statistics import EngineStatistics
+from ...metrics.infogain import BEFORE
 from ...metrics.render import printable
 from .out_folder import ENGINE, SCORES, Counts
 
-COLUMNS = ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps")
+if TYPE_CHECKING:
+    from .control_summary import ControlSummary
+
+# Of the two gains one stands in both forms: more columns are too wide for a terminal. `summary.json` has them all.
+COLUMNS = ("infogain", "infogain_nats", f"infogain_nats{BEFORE}", "leak_share", "ki", "ki_coverage", "n_steps")
 _REASONS = 20  # different reasons kept per metric; the rest are counted together
 
 
@@ -94,14 +99,21 @@ def summarise(folder: Path) -> list[Group]:
     return list(groups.values())
 
 
-def write_summary(folder: Path, groups: Sequence[Group], counts: Counts) -> None:
-    """`summary.json`: counts, and per group each number's mean, how many chains have it, and why others have not."""
+def write_summary(
+    folder: Path, groups: Sequence[Group], counts: Counts, controls: Sequence[ControlSummary] = ()
+) -> None:
+    """`summary.json`: counts, and per group each number's mean, how many chains have it, and why others have not.
+
+    Args:
+        controls: gains over controls, with intervals; written where there are any.
+    """
     content = {
         "scored": counts.scored,
         "failed": counts.failed,
         "skipped": dict(counts.skipped),
         "passed_over": dict(counts.passed),
         "groups": [group.to_dict() for group in groups],
+        **({"controls": [group.to_dict() for group in controls]} if controls else {}),
     }
     (folder / "summary.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
@@ -117,7 +129,7 @@ def summary_table(groups: Sequence[Group], metrics: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("input, task, model", overflow="fold", min_width=20)
     for title in ("chains", "accuracy", *metrics):
-        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column(title.replace(BEFORE, "\nbefore answer"), justify="right", no_wrap=True)
     for group in groups:
         named = [printable(text) for text in (Path(group.file).name, group.task, group.model) if text]
         first = next(iter(group.accuracy.items()), None)

@@ -8,10 +8,11 @@ import inspect
 import logging
 import threading
 import weakref
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...metrics import ChainScore, Gauge, OutOfMemory, Trace
+from ...metrics import ChainScore, Gauge, OutOfMemory, OverlapError, Trace
 from .batching import MicroBatcher
 from .model_judge import ModelJudge, make_judges
 
@@ -21,19 +22,26 @@ log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)
 
 
+# Inspect hands in samples as they come, maybe one at a time: `foreign` needs steps of others all the same.
+_RECENT = 64
+
+
 class GaugeFailure(Exception):
-    """The gauge cannot score anything, whatever the chain: no scoring LM, or no memory for it."""
+    """The run cannot go on: no scoring LM, no memory for it, or questions that it was fitted on."""
 
 
 class SharedGauge:
     """A gauge with the batcher that feeds it; the model is freed with the last scorer that holds this object."""
 
-    def __init__(self, gauge: Gauge, *, has_scorer: bool, model_judges: Sequence[ModelJudge] = ()) -> None:
+    def __init__(
+        self, gauge: Gauge, *, has_scorer: bool, model_judges: Sequence[ModelJudge] = (), foreign: bool = False
+    ) -> None:
         self.gauge = gauge
         self._model_judges = model_judges
         # A function of the gauge, not a method of this object: the batcher must not keep this object alive.
         self._batcher: MicroBatcher[Trace, ChainScore] = MicroBatcher(
-            functools.partial(_score, gauge, has_scorer), not_retried=(GaugeFailure,)
+            functools.partial(_score, gauge, has_scorer, deque(maxlen=_RECENT) if foreign else None),
+            not_retried=(GaugeFailure,),
         )
         weakref.finalize(self, gauge.close).atexit = False
 
@@ -62,17 +70,23 @@ class SharedGauge:
         return dataclasses.replace(chain, provenance={**chain.provenance, "judges": judges})
 
 
-def _score(gauge: Gauge, has_scorer: bool, traces: list[Trace]) -> list[ChainScore]:
-    """Runs in the batcher's worker thread."""
+def _score(gauge: Gauge, has_scorer: bool, recent: deque[Trace] | None, traces: list[Trace]) -> list[ChainScore]:
+    """Runs in the batcher's worker thread.
+
+    Args:
+        recent: the chains scored last, which the control `foreign` draws on beside the batch's; None: it is off.
+    """
     if has_scorer and any(trace.answers for trace in traces):
         try:
             _ = gauge.backend
         except Exception as error:  # whatever a backend raises while it loads is no single chain's fault
             raise GaugeFailure(str(error) or type(error).__name__) from error
     try:
-        scores = gauge.score(traces)
-    except OutOfMemory as error:
+        scores = gauge.score(traces) if recent is None else gauge.score(traces, foreign_from=recent)
+    except (OutOfMemory, OverlapError) as error:
         raise GaugeFailure(str(error)) from error
+    if recent is not None:
+        recent.extend(traces)
     # Nothing says which batch is the last one: each tells the sum so far.
     if statistics := gauge.statistics():
         log.info("%s", statistics.summary())
@@ -99,6 +113,7 @@ def shared_gauge(options: Mapping[str, Any]) -> SharedGauge:
             shared = SharedGauge(
                 Gauge(**{**bound.arguments, "judges": judges}),
                 has_scorer=bound.arguments["scorer"] is not None,
+                foreign="foreign" in bound.arguments["controls"],
                 model_judges=[judge for judge in judges if isinstance(judge, ModelJudge)],
             )
             _shared[key] = shared

@@ -21,9 +21,11 @@ class Options(TypedDict, total=False):
         scorer: the scoring LM (hub id, local folder, `smollm2`), or None to compute no likelihoods.
         device, dtype, quantization, token_budget, backend, revision, trust_remote_code: how the scoring LM is loaded
             and run.
+        allow_overlap: score questions that had a part in fitting the scoring LM, too.
         splitter: how a response is cut into steps.
         template: how question, steps and answer are put to the scoring LM.
         variant: which definition of InfoGain is computed.
+        controls: texts put in the place of each chain's steps: `filler`, `foreign`, `shuffled` (docs/controls.md).
         judges, claims, retriever, corpus: how steps' claims are found and checked. `model` is a judge here, too: an
             Inspect model, by default the one in the role `grader` (see `model_judge.make`).
         policy: how verdicts count towards the Knowledge Index.
@@ -41,6 +43,7 @@ class Options(TypedDict, total=False):
     splitter: str
     template: str
     variant: str
+    controls: Sequence[str] | str
     judges: Sequence[Part] | str
     claims: Sequence[str] | str
     retriever: Part | None
@@ -49,6 +52,7 @@ class Options(TypedDict, total=False):
     epsilon: float
     revision: str | None
     trust_remote_code: bool
+    allow_overlap: bool
     turns: str
 
 
@@ -66,7 +70,7 @@ class OptionError(PrerequisiteError):
         return self.text
 
 
-LISTS = ("metrics", "judges", "claims")
+LISTS = ("metrics", "controls", "judges", "claims")
 
 
 def check_names(scorer_name: str, given: dict[str, Any]) -> None:

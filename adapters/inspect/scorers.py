@@ -13,6 +13,8 @@ from inspect_ai.solver import TaskState
 from typing_extensions import Unpack
 
 from ...metrics import ChainScore
+from ...metrics.control_metrics import control_columns
+from ...metrics.infogain import GAIN_COLUMNS
 from ...metrics.plugins import plugin_metrics
 from ...metrics.suggest import unknown_name
 from .explanation import explain, fenced
@@ -24,9 +26,9 @@ from .transcript import TURNS, Turns
 
 log = logging.getLogger(__name__)
 
-INFOGAIN = ("infogain", "infogain_nats", "n_steps")
+INFOGAIN = (*GAIN_COLUMNS, "n_steps")
 KNOWLEDGE = ("ki", "ki_coverage", "n_steps")
-REASONING = ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps")
+REASONING = (*GAIN_COLUMNS, "ki", "ki_coverage", "n_steps")
 
 
 def _per_key(keys: Sequence[str]) -> dict[str, Any]:
@@ -39,7 +41,8 @@ def reasoning(**options: Unpack[Options]) -> Scorer:
     """InfoGain and Knowledge Index of the model's chain of thought.
 
     Args:
-        **options: see `Options`. Metrics by default: infogain, infogain_nats, ki, ki_coverage, n_steps.
+        **options: see `Options`. Metrics by default: infogain and infogain_nats, each also before the answer is
+            stated, leak_share, ki, ki_coverage, n_steps.
     """
     return _chain_scorer("reasoning", REASONING, options)
 
@@ -49,7 +52,8 @@ def infogain(**options: Unpack[Options]) -> Scorer:
     """How much each step of the model's chain of thought tells a scoring LM about the gold answer.
 
     Args:
-        **options: see `Options`. Metrics by default: infogain, infogain_nats, n_steps.
+        **options: see `Options`. Metrics by default: infogain and infogain_nats, each also before the answer is
+            stated, leak_share, n_steps.
     """
     return _chain_scorer("infogain", INFOGAIN, options)
 
@@ -99,12 +103,15 @@ def _prepare(name: str, default_metrics: Sequence[str], options: dict[str, Any])
     """The gauge for these options and the metrics to report. Raises OptionError."""
     check_names(name, options)
     options = {key: as_list(value) if key in LISTS else value for key, value in options.items()}
-    chosen = options.pop("metrics", ()) or tuple(default_metrics)
+    chosen = options.pop("metrics", ())
     try:
         shared = shared_gauge(options)
         shared.gauge.preflight()  # a scorer that is not there shows now, not after the last sample
     except (TypeError, ValueError) as error:
         raise OptionError(f"stepgauge/{name}: {error}") from error
+    if not chosen:
+        controls = options.get("controls", ()) if options.get("scorer", "") is not None else ()
+        chosen = (*default_metrics, *control_columns(controls))
     known = shared.gauge.metric_info()
     for metric in chosen:
         if metric not in known:

@@ -67,10 +67,15 @@ class ReasoningFilter(Filter):
 
 @register_metric(metric=NAME, aggregation=NAN_MEAN)
 def stepgauge(
-    references: Sequence[Any], predictions: Sequence[Any], metrics: Sequence[str] = DEFAULT_COLUMNS, **_: Any
+    references: Sequence[Any], predictions: Sequence[Any], metrics: Sequence[str] | None = None, **_: Any
 ) -> dict[str, float]:
-    """The numbers of one document scored by `ReasoningFilter`; nothing for another pipeline's response."""
+    """The numbers of one document scored by `ReasoningFilter`; nothing for another pipeline's response.
+
+    Args:
+        metrics: their names; None: the usual ones, and those of the controls that the filter has on.
+    """
     del references  # the record was scored against the filter's own `gold`
     if predictions and isinstance(predictions[0], ReasoningRecord):
-        return predictions[0].numbers(metrics)
+        record = predictions[0]
+        return record.numbers([*DEFAULT_COLUMNS, *record.controls] if metrics is None else metrics)
     return {}

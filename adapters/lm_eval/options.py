@@ -85,6 +85,8 @@ def read_options(task: str, config: Mapping[str, Any]) -> Options:
                 valid = ["base", *known] if "key" in source else known
                 raise ValueError(f"task {task!r}, {source}: {unknown_name('option', name, valid)}")
         merged.update(given)
+    if isinstance(merged.get("controls"), str):  # `--stepgauge controls=filler,shuffled`
+        merged["controls"] = [name.strip() for name in merged["controls"].split(",")]
     own = {name: merged.pop(name) for name in _OWN if name in merged}
     for name in _TEMPLATES:
         if own.get(name) is not None and not isinstance(own[name], str):

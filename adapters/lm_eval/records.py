@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...metrics import ChainScore
+from ...metrics.control_metrics import GAIN_OVER
 from .aggregate import nan_mean, nan_spread
 
 
@@ -28,6 +29,11 @@ class ReasoningRecord(str):
     def chains(self) -> list[dict[str, Any]]:
         """One dict per repeat; `ChainScore.from_dict` restores each."""
         return json.loads(self)["chains"]
+
+    @property
+    def controls(self) -> list[str]:
+        """Names of the metrics of the controls that were on."""
+        return [name for name in json.loads(self)["metrics"] if name.startswith(GAIN_OVER)]
 
     def numbers(self, names: Iterable[str]) -> dict[str, float]:
         """The document's value of each named metric; nan when missing."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...metrics import ChainScore, ScorerError, Trace
+from ...metrics.control_metrics import control_columns
+from ...metrics.infogain import GAIN_COLUMNS, REFERENCE_METRICS
 from ...metrics.missing import Missing
 from ...metrics.plugins import plugin_metrics
 from ...metrics.suggest import unknown_name
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 # A child of lm-eval's logger, so that what we say stands in lm-eval's own output and obeys its level.
 log = logging.getLogger("lm_eval.stepgauge")
 
-DEFAULT_COLUMNS = ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps")
+DEFAULT_COLUMNS = (*GAIN_COLUMNS, "ki", "ki_coverage", "n_steps")
 UNSCORED = "n_unscored"
 _SHOWN_REASONS = 3
 _NO_GOLD = "no_gold"
@@ -68,9 +71,11 @@ class ChainScorer:
         if wanted is None:
             wanted = DEFAULT_COLUMNS
             if self.options.gauge.get("scorer", "") is None:
-                wanted = [name for name in wanted if not name.startswith("infogain")]
+                wanted = [name for name in wanted if name not in GAIN_COLUMNS]
             if self.options.gauge.get("variant") == "reference":
-                wanted = [*wanted, "infogain_reference"]
+                wanted = [*wanted, *(metric.name for metric in REFERENCE_METRICS)]
+            if self.options.gauge.get("scorer", "") is not None:
+                wanted = [*wanted, *control_columns(self.options.gauge.get("controls", ()))]
         return list(dict.fromkeys([*wanted, *plugin_metrics()]))
 
     def _named(self, error: Exception) -> Exception:
@@ -82,6 +87,18 @@ class ChainScorer:
             self._gauge.preflight()
         except ScorerError as error:
             raise self._named(error) from error
+
+    def check_overlap(self, requests: Iterable[Request], task: Task | None) -> None:
+        """Raises OverlapError where the scoring LM was fitted on some of the questions; responses are not needed."""
+        try:
+            self._gauge.check_overlap(self._questions(requests, task))
+        except ScorerError as error:
+            raise self._named(error) from error
+
+    def _questions(self, requests: Iterable[Request], task: Task | None) -> Iterator[Trace]:
+        for request in requests:
+            with contextlib.suppress(Missing):
+                yield self._trace(request.doc, task, "", request.id)
 
     def check_templates(self, doc: Mapping[str, Any]) -> None:
         """Render the user's templates over one document, so that a mistake shows before anything is generated."""

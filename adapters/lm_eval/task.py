@@ -81,6 +81,9 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
             if self._reasoning is not None:  # here, since --predict_only is known by now
                 self._reasoning.preflight()
             super().build_all_requests(**kwargs)
+            if self._reasoning is not None:
+                name = self._reasoning.options.task
+                self._reasoning.check_overlap((_request(instance, name) for instance in self.instances), self)
 
         def apply_filters(self) -> list[Instance] | None:
             filtered = super().apply_filters()

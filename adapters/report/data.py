@@ -25,7 +25,17 @@ _LEVEL = 9
 
 # What a row says of one chain, by position; page.js has the same list.
 _NUMBERS = ("infogain_nats", "infogain_nats_before_answer", "ki", "ki_coverage")
-_SHOWN = ("infogain", "infogain_nats", "infogain_nats_before_answer", "entropy_drop_bits", "ki", "ki_coverage")
+_SHOWN = (
+    "infogain",
+    "infogain_before_answer",
+    "infogain_nats",
+    "infogain_nats_before_answer",
+    "leak_share",
+    "entropy_drop_bits",
+    "entropy_drop_bits_before_answer",
+    "ki",
+    "ki_coverage",
+)
 
 
 @dataclass(frozen=True)

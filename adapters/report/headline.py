@@ -87,6 +87,7 @@ def run_view(run: Run, name: str, accuracy_name: str | None, key_of: KeyOf) -> d
             mean(accuracy(accuracy_name), "share" if _is_share(records, accuracy_name) else ""),
             mean(metric("infogain_nats")),
             mean(metric("infogain_nats_before_answer")),
+            mean(metric("leak_share"), "share"),
             mean(metric("ki"), "share"),
             mean(metric("ki_coverage"), "share"),
             mean(lambda record: float(record.score.n_steps)),
@@ -163,7 +164,7 @@ def _missing(records: Sequence[Record]) -> list[tuple[str, str, str]]:
     """(metric, reason, chains) of the usual metrics, the most frequent first."""
     reasons: Counter[tuple[str, str]] = Counter()
     for record in records:
-        for name in ("infogain_nats", "infogain_nats_before_answer", "ki"):
+        for name in ("infogain_nats", "infogain_nats_before_answer", "leak_share", "ki"):
             if name in record.score.missing:
                 reasons[name, clip(record.score.missing[name], 300)] += 1
     return [(name, reason, f"{n:,}") for (name, reason), n in reasons.most_common(12)]

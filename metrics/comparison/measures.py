@@ -131,11 +131,18 @@ SAME_LENGTH = Measure(
 
 OUTCOMES: Sequence[Measure] = (
     Measure("infogain", "infogain", "PPL", metric("infogain")),
+    Measure("infogain_before_answer", "infogain, no answer", "PPL", metric("infogain_before_answer")),
     SAME_LENGTH,
     Measure("infogain_nats", "infogain_nats", "nats", metric("infogain_nats")),
     Measure("infogain_nats_without_final", "infogain_nats, no final", "nats", gain_without_final),
     Measure("infogain_nats_before_answer", "infogain_nats, no answer", "nats", metric("infogain_nats_before_answer")),
     Measure("entropy_drop_bits", "entropy drop", "bits", metric("entropy_drop_bits")),
+    Measure(
+        "entropy_drop_bits_before_answer",
+        "entropy drop, no answer",
+        "bits",
+        metric("entropy_drop_bits_before_answer"),
+    ),
     Measure("informative_share", "informative steps", "share", metric("informative_share")),
     Measure("ki", "ki", "share", metric("ki")),
     Measure("ki_coverage", "ki_coverage", "share", metric("ki_coverage"), higher_is_better=None),
@@ -151,5 +158,6 @@ CONFOUNDERS: Sequence[Measure] = tuple(
         ("truncated", "cut off", "share", truncated),
         ("unfinished", "ends mid-sentence", "share", unfinished),
         ("answer_stating_share", "steps with the answer", "share", answer_stating),
+        ("leak_share", "leaked gain", "share", metric("leak_share")),
     )
 )

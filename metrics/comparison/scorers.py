@@ -10,7 +10,7 @@ from typing import Any
 from .record import Run
 
 # What changes the meaning of the numbers; a difference is refused.
-_DECISIVE = ("scorer", "revision", "architecture", "quantization", "template", "variant")
+_DECISIVE = ("fit", "scorer", "revision", "architecture", "quantization", "template", "variant")
 # What may shift them; a difference is told.
 _TOLD = ("dtype", "epsilon", "claims", "judges", "retriever", "policy")
 
@@ -21,7 +21,8 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
     """Notes on how the scoring of two runs differs.
 
     Raises:
-        error: scorer, revision, quantization, template or variant differ within or between the runs, and not `force`.
+        error: scorer, its fit, revision, quantization, template or variant differ within or between the runs, and not
+            `force`.
     """
     notes: list[str] = []
     for name in _DECISIVE:
@@ -66,6 +67,9 @@ def _values(run: Run, name: str, none: str | None = None) -> Sequence[str]:
 
 def _value(provenance: Mapping[str, Any], name: str) -> str | None:
     value = provenance.get(name)
+    fit = provenance.get("fit")
+    if fit and name in ("scorer", "revision"):  # the digest of its weights, wherever they lie
+        return f"fitted scorer {fit}" if name == "scorer" else None
     if value is None:
         return None
     if name == "scorer":

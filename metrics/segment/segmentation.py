@@ -65,7 +65,7 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
     text = trace.response
     used, name = _resolve(splitter, text, trace.id)
     spans = [_trim(text, span) for span in _spans(used, text, trace.id)]
-    matcher = AnswerMatcher(trace.answers, trace.question)
+    matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
     steps = [
         Step(
             text=text[start:end],

@@ -4,8 +4,11 @@ const LABELS = { supported: '✓ supported', contradicted: '✗ contradicted', i
 const NAMES = {
   infogain_nats: ['InfoGain, total', signed, ' nats'],
   infogain_nats_before_answer: ['before the answer', signed, ' nats'],
+  leak_share: ['leaked', percent, ''],
   infogain: ['as published', signed, ' PPL'],
+  infogain_before_answer: ['before the answer', signed, ' PPL'],
   entropy_drop_bits: ['entropy drop', signed, ' bits'],
+  entropy_drop_bits_before_answer: ['before the answer', signed, ' bits'],
   ki: ['KI', percent, ''],
   ki_coverage: ['KI coverage', percent, ''],
 };
