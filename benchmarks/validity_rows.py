@@ -60,7 +60,7 @@ def _metric(name: str) -> Callable[[Scored], float]:
 
 
 def _before_gold(one: Scored) -> float:
-    return one.score.metrics["infogain_nats_before_answer"]
+    return math.fsum(one.gains[: one.gold_stated]) if one.gold_stated else math.nan
 
 
 def _before_own(one: Scored) -> float:
@@ -99,7 +99,7 @@ def _steps(scored: Sequence[Scored], residual: bool, spoken: bool) -> Items:
     """The labelled steps of a set; `spoken`: those from the first that states the gold answer on, too."""
     found = []
     for one in scored:
-        end = len(one.gains) if spoken else _first_stating(one)
+        end = len(one.gains) if spoken else one.gold_stated
         found += [(one, i) for i in range(end)]
     values = [one.gains[i] for one, i in found]
     if residual:
@@ -110,10 +110,6 @@ def _steps(scored: Sequence[Scored], residual: bool, spoken: bool) -> Items:
         [i not in (one.chain.marked or ()) for one, i in found],
         values,
     )
-
-
-def _first_stating(one: Scored) -> int:
-    return next((i for i, step in enumerate(one.score.steps) if step.states_answer), len(one.gains))
 
 
 def _drops(scored: Sequence[Scored]) -> Items:
@@ -129,9 +125,11 @@ def _drops(scored: Sequence[Scored]) -> Items:
 
 
 def _position_and_length(found: Sequence[tuple[Scored, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the chain before each step, and the logarithm of its characters."""
-    position = np.array([i / max(1, len(one.gains) - 1) for one, i in found])
-    return position, np.log([len(one.score.steps[i].text) for one, i in found])
+    """Logarithms of each step's number and of its characters.
+
+    Not its share of the chain: MR-Ben's chains end at the wrong step, so that share would be the label.
+    """
+    return np.log([i + 1 for _, i in found]), np.log([len(one.steps[i].text) for one, i in found])
 
 
 def residuals(values: np.ndarray, *explaining: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from stepgauge.metrics import ChainScore, Gauge
+from stepgauge.metrics.segment import segment
+from stepgauge.metrics.trace import Step
 
 from .validity_data import Chain, checked_answers
 from .validity_fit import SEED, SPLITTER, tested
@@ -21,18 +23,30 @@ _BATCH = 20
 
 @dataclass(frozen=True)
 class Scored:
+    """A chain and its score.
+
+    Attributes:
+        steps: cut anew, so that kept scores are read with today's rules for what states an answer.
+    """
+
     chain: Chain
     score: ChainScore
+    steps: Sequence[Step]
 
     @property
     def gains(self) -> list[float]:
         return [step.gain for step in self.score.steps]
 
     @property
+    def gold_stated(self) -> int:
+        """Steps before the first that states the gold answer; all where none does."""
+        return next((i for i, step in enumerate(self.steps) if step.states_answer), len(self.steps))
+
+    @property
     def own_answer(self) -> int:
         """Steps before the chain first states the gold answer or announces an answer of its own, right or wrong."""
-        steps = self.score.steps
-        return next((i for i, s in enumerate(steps) if s.states_answer or s.kind == "final_answer"), len(steps))
+        announced = (i for i, s in enumerate(self.steps) if s.states_answer or s.kind == "final_answer")
+        return next(announced, len(self.steps))
 
 
 def draw(data: Path, questions: Mapping[str, int]) -> dict[str, list[Chain]]:
@@ -86,4 +100,5 @@ def _score_set(gauge: Gauge, chains: Sequence[Chain], path: Path, progress: bool
                 file.write(json.dumps(score.to_dict()) + "\n")
             file.flush()
             bar.update(len(part))
-    return [Scored(chain, known[chain.trace.id]) for chain in chains]
+    cut = segment(everything, SPLITTER)
+    return [Scored(chain, known[chain.trace.id], own.steps) for chain, own in zip(chains, cut, strict=True)]
