@@ -414,7 +414,6 @@ def test_score_command_refuses_an_unknown_control_and_goes_on_only_with_the_same
 
 
 def test_lm_eval_shows_the_controls_of_a_tasks_options(folder):
-    pytest.importorskip("lm_eval")
     from scripted_lm import ScriptedLM, documents, evaluate
     from scripted_lm import rows as pipeline
 
@@ -448,7 +447,6 @@ def test_lm_eval_shows_the_controls_of_a_tasks_options(folder):
 
 
 def test_lm_eval_names_an_unknown_control():
-    pytest.importorskip("lm_eval")
     from stepgauge.adapters.cli.errors import UserError
     from stepgauge.adapters.cli.lm_eval import check_options, split_arguments
 
@@ -458,7 +456,6 @@ def test_lm_eval_names_an_unknown_control():
 
 
 def test_inspect_reports_the_controls_and_foreign_draws_on_samples_scored_before(tmp_path, folder):
-    pytest.importorskip("inspect_ai")
     from inspect_ai import Task
     from inspect_ai import eval as inspect_eval
     from inspect_ai.dataset import Sample
@@ -497,7 +494,6 @@ def test_inspect_reports_the_controls_and_foreign_draws_on_samples_scored_before
 
 
 def test_inspect_refuses_an_unknown_control():
-    pytest.importorskip("inspect_ai")
     from stepgauge.adapters.inspect import infogain
     from stepgauge.adapters.inspect.options import OptionError
 

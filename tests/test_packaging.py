@@ -100,6 +100,7 @@ def test_extras_are_those_the_readme_names():
     assert set(metadata("stepgauge").get_all("Provides-Extra") or ()) == {
         "lm-eval",
         "inspect",
+        "fit",
         "openai",
         "retrieval",
         "generation",
