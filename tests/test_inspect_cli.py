@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from columns import GAINS, REASONING
 
 pytest.importorskip("inspect_ai")
 
@@ -102,16 +103,7 @@ def accuracy_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return only_log(folder)[0]
 
 
-COLUMNS = [
-    "infogain",
-    "infogain_before_answer",
-    "infogain_nats",
-    "infogain_nats_before_answer",
-    "leak_share",
-    "ki",
-    "ki_coverage",
-    "n_steps",
-]
+COLUMNS = list(REASONING)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -197,11 +189,7 @@ def test_the_demo_task_runs_a_real_model_under_test(tmp_path: Path) -> None:
         log,
         [
             "answer",
-            "infogain",
-            "infogain_before_answer",
-            "infogain_nats",
-            "infogain_nats_before_answer",
-            "leak_share",
+            *GAINS,
             "n_steps",
         ],
     )
@@ -219,11 +207,7 @@ def test_the_gsm8k_task_reads_a_local_file(tmp_path: Path, shared_data: Path) ->
         log,
         [
             "match",
-            "infogain",
-            "infogain_before_answer",
-            "infogain_nats",
-            "infogain_nats_before_answer",
-            "leak_share",
+            *GAINS,
             "n_steps",
         ],
     )

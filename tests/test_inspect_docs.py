@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from columns import REASONING
 
 pytest.importorskip("inspect_ai")
 pytest.importorskip("pandas")
@@ -25,16 +26,7 @@ PAGE = (Path(__file__).resolve().parent.parent / "docs" / "inspect.md").read_tex
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SHELL = [body for language, body in BLOCKS if language == "bash"]
 PYTHON = [body for language, body in BLOCKS if language == "python"]
-OURS = [
-    "infogain",
-    "infogain_before_answer",
-    "infogain_nats",
-    "infogain_nats_before_answer",
-    "leak_share",
-    "ki",
-    "ki_coverage",
-    "n_steps",
-]
+OURS = list(REASONING)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from columns import REASONING
 
 pytest.importorskip("inspect_ai")
 pytest.importorskip("inspect_evals", reason="inspect_evals is not installed (it needs Python 3.11)")
@@ -184,16 +185,7 @@ CASES = [
         options=VITAMINS,
     ),
 ]
-METRICS = [
-    "infogain",
-    "infogain_before_answer",
-    "infogain_nats",
-    "infogain_nats_before_answer",
-    "leak_share",
-    "ki",
-    "ki_coverage",
-    "n_steps",
-]
+METRICS = list(REASONING)
 
 
 @pytest.fixture(scope="module", autouse=True)

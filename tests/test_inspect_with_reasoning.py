@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from columns import REASONING
 
 pytest.importorskip("inspect_ai")
 
@@ -40,16 +41,7 @@ from stepgauge.metrics import ChainScore
 from stepgauge.tasks.inspect_with_reasoning import with_reasoning as registered
 
 RESPONSE = "2 * 3 = 6\n6 + 1 = 7\nANSWER: 7"
-COLUMNS = [
-    "infogain",
-    "infogain_before_answer",
-    "infogain_nats",
-    "infogain_nats_before_answer",
-    "leak_share",
-    "ki",
-    "ki_coverage",
-    "n_steps",
-]
+COLUMNS = list(REASONING)
 NO_LM: Any = {"scorer": None}
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from columns import REASONING
 
 from stepgauge.adapters.lm_eval import include_path
 from stepgauge.metrics.models import resolve
@@ -34,14 +35,7 @@ def test_a_real_model_is_scored_by_one_command_from_any_folder(tmp_path):
     assert done.returncode == 0
     for name in (
         "exact_match",
-        "infogain",
-        "infogain_before_answer",
-        "infogain_nats",
-        "infogain_nats_before_answer",
-        "leak_share",
-        "ki",
-        "ki_coverage",
-        "n_steps",
+        *REASONING,
         "n_unscored",
     ):
         assert f"|{name}" in done.stdout.replace(" ", ""), name

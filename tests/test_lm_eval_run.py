@@ -12,6 +12,7 @@ import datasets
 import lm_eval.utils
 import pytest
 import yaml
+from columns import REASONING
 from lm_eval.api.registry import register_model
 from lm_eval.tasks import TaskManager
 from local_hub import add_dataset
@@ -36,14 +37,7 @@ ROWS = [
 ]
 SCRIPT = {EGGS: ["6 * 12 = 72.\nThe answer is 72"], PENS: ["There are 5 pens.\n3 * 5 = 15.\nThe answer is 14"]}
 REASONING = (
-    "infogain",
-    "infogain_before_answer",
-    "infogain_nats",
-    "infogain_nats_before_answer",
-    "leak_share",
-    "ki",
-    "ki_coverage",
-    "n_steps",
+    *REASONING,
     "n_unscored",
 )
 TASK = {

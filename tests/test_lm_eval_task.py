@@ -10,6 +10,7 @@ import statistics
 import textwrap
 
 import pytest
+from columns import REASONING
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table
@@ -25,16 +26,7 @@ CHAINS = {
     APPLES["question"]: ["The bags hold 3 * 4 = 12 apples.\nHe keeps 12 - 2 = 10.\nThe answer is 10."],
     COINS["question"]: ["She has 5 + 7 = 13 coins.\nThe answer is 13."],
 }
-COLUMNS = [
-    "infogain",
-    "infogain_before_answer",
-    "infogain_nats",
-    "infogain_nats_before_answer",
-    "leak_share",
-    "ki",
-    "ki_coverage",
-    "n_steps",
-]
+COLUMNS = list(REASONING)
 
 
 def config(docs=(APPLES, COINS), **changes):

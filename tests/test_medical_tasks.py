@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from columns import REASONING
 
 pytest.importorskip("lm_eval")
 pytest.importorskip("inspect_ai")
@@ -449,14 +450,7 @@ def test_inspect_scores_local_files_with_options_by_their_texts(name: str, tmp_p
     assert accuracy.name == "choice"
     assert accuracy.metrics["accuracy"].value == 0.5
     assert {
-        "infogain",
-        "infogain_before_answer",
-        "infogain_nats",
-        "infogain_nats_before_answer",
-        "leak_share",
-        "ki",
-        "ki_coverage",
-        "n_steps",
+        *REASONING,
     } <= {score.name for score in others}
     [asked, _] = log.samples
     prompt = asked.messages[0].text

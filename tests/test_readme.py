@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from columns import REASONING
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -119,16 +120,7 @@ def inspect_panels(run) -> tuple[str, str]:
 def test_existing_config_recipe_for_lm_eval(run, existing_table):
     table = existing_table
     assert re.search(r"\|my_task\b.*exact_match", table)
-    for metric in (
-        "infogain",
-        "infogain_before_answer",
-        "infogain_nats",
-        "infogain_nats_before_answer",
-        "leak_share",
-        "ki",
-        "ki_coverage",
-        "n_steps",
-    ):
+    for metric in REASONING:
         assert re.search(rf"\|reasoning *\| *\d+\|{metric} *\|", table), metric
     assert "(question alone)" in run(stepgauge("show"))
 

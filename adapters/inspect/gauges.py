@@ -33,14 +33,12 @@ class GaugeFailure(Exception):
 class SharedGauge:
     """A gauge with the batcher that feeds it; the model is freed with the last scorer that holds this object."""
 
-    def __init__(
-        self, gauge: Gauge, *, has_scorer: bool, model_judges: Sequence[ModelJudge] = (), foreign: bool = False
-    ) -> None:
+    def __init__(self, gauge: Gauge, *, has_scorer: bool, model_judges: Sequence[ModelJudge] = ()) -> None:
         self.gauge = gauge
         self._model_judges = model_judges
         # A function of the gauge, not a method of this object: the batcher must not keep this object alive.
         self._batcher: MicroBatcher[Trace, ChainScore] = MicroBatcher(
-            functools.partial(_score, gauge, has_scorer, deque(maxlen=_RECENT) if foreign else None),
+            functools.partial(_score, gauge, has_scorer, deque(maxlen=_RECENT)),
             not_retried=(GaugeFailure,),
         )
         weakref.finalize(self, gauge.close).atexit = False
@@ -70,11 +68,11 @@ class SharedGauge:
         return dataclasses.replace(chain, provenance={**chain.provenance, "judges": judges})
 
 
-def _score(gauge: Gauge, has_scorer: bool, recent: deque[Trace] | None, traces: list[Trace]) -> list[ChainScore]:
+def _score(gauge: Gauge, has_scorer: bool, recent: deque[Trace], traces: list[Trace]) -> list[ChainScore]:
     """Runs in the batcher's worker thread.
 
     Args:
-        recent: the chains scored last, which the control `foreign` draws on beside the batch's; None: it is off.
+        recent: the chains scored last, which the control `foreign` draws on beside the batch's.
     """
     if has_scorer and any(trace.answers for trace in traces):
         try:
@@ -82,11 +80,10 @@ def _score(gauge: Gauge, has_scorer: bool, recent: deque[Trace] | None, traces: 
         except Exception as error:  # whatever a backend raises while it loads is no single chain's fault
             raise GaugeFailure(str(error) or type(error).__name__) from error
     try:
-        scores = gauge.score(traces) if recent is None else gauge.score(traces, foreign_from=recent)
+        scores = gauge.score(traces, foreign_from=recent)
     except (OutOfMemory, OverlapError) as error:
         raise GaugeFailure(str(error)) from error
-    if recent is not None:
-        recent.extend(traces)
+    recent.extend(traces)
     # Nothing says which batch is the last one: each tells the sum so far.
     if statistics := gauge.statistics():
         log.info("%s", statistics.summary())
@@ -113,7 +110,6 @@ def shared_gauge(options: Mapping[str, Any]) -> SharedGauge:
             shared = SharedGauge(
                 Gauge(**{**bound.arguments, "judges": judges}),
                 has_scorer=bound.arguments["scorer"] is not None,
-                foreign="foreign" in bound.arguments["controls"],
                 model_judges=[judge for judge in judges if isinstance(judge, ModelJudge)],
             )
             _shared[key] = shared
