@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -25,16 +25,23 @@ def interval(
     Resamples that lack one of the two kinds have no AUROC and are left out.
     """
     truth, values = np.array(right, dtype=bool), np.array(scores, dtype=float)
+    return bounds([auroc(truth[drawn], values[drawn]) for drawn in resampled(groups, resamples)])
+
+
+def resampled(groups: Sequence[str], resamples: int) -> Iterator[np.ndarray]:
+    """Indices of the items of each bootstrap draw; groups are drawn whole, always the same ones. None without items."""
     rows: dict[str, list[int]] = {}
     for i, group in enumerate(groups):
         rows.setdefault(group, []).append(i)
     members = [np.array(own) for own in rows.values()]
     generator = np.random.default_rng(SEED)
-    found = []
     for _ in range(resamples if members else 0):
-        drawn = np.concatenate([members[i] for i in generator.integers(len(members), size=len(members))])
-        found.append(auroc(truth[drawn], values[drawn]))
-    found = [value for value in found if not math.isnan(value)]
+        yield np.concatenate([members[i] for i in generator.integers(len(members), size=len(members))])
+
+
+def bounds(drawn: Iterable[float]) -> tuple[float, float]:
+    """95 % percentile interval; draws without a value are left out, and (nan, nan) where none has one."""
+    found = [value for value in drawn if not math.isnan(value)]
     if not found:
         return math.nan, math.nan
     low, high = np.percentile(found, [2.5, 97.5])

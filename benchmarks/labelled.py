@@ -23,7 +23,7 @@ from stepgauge.metrics.trace import Step, Trace
 
 _LABELLED_STEP = re.compile(r"\W*step\s*(\d+)", re.IGNORECASE)
 _SOLUTION = re.compile(r"\W*solution\b", re.IGNORECASE)
-_NO_ERROR = "N/A"
+NO_ERROR = "N/A"
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def mrben_medicine(data: Path) -> list[Labelled]:
     for row in mrben_rows(data):
         first = row["Model_Solution_First_Error_Step"]
         steps = mrben_steps(row["Model_Solution_Steps"])
-        if first == _NO_ERROR or int(first) not in steps:
+        if first == NO_ERROR or int(first) not in steps:
             continue
         trace, cut = given_steps(_question(row), steps.values(), f"{row['Question_UUID']} {row['Sampled_Model']}")
         numbered = list(zip(steps, cut, strict=True))

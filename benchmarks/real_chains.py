@@ -22,7 +22,7 @@ from .replay import CATEGORIES, file_of, rows_of
 CHARACTERS = 8000
 SEED = 0
 _MMLU_PRO_MODELS = ("Meta-Llama-3_1-8B-Instruct", "mathstral-7B")
-_OPTION = re.compile(r"^([A-J]): (.*\S)\s*$", re.MULTILINE)
+OPTION = re.compile(r"^([A-J]): (.*\S)\s*$", re.MULTILINE)
 
 
 def gsm8k(data: Path) -> list[Trace]:
@@ -54,7 +54,7 @@ def mrben(data: Path) -> list[Trace]:
     for name in ("math", "medicine"):
         for rows in json.loads((data / "mrben" / f"{name}.json").read_text("utf-8")).values():
             for row in rows:
-                options = dict(_OPTION.findall(row["Options"]))
+                options = dict(OPTION.findall(row["Options"]))
                 gold = options.get(row["Ground_Truth_Answer"])
                 if gold is None or len(set(options.values())) < len(options):
                     continue

@@ -15,14 +15,13 @@ from pathlib import Path
 from stepgauge.metrics import Trace
 from stepgauge.metrics.fitting import question_hash
 
-from .labelled import mrben_steps
+from .labelled import NO_ERROR, mrben_steps
+from .real_chains import OPTION
 
 MATH = "math500"
 SETS = ("gsm8k", "mrben math", "mrben medicine", "prmbench redundency", "prmbench circular")
 GSM8K_MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
-_OPTION = re.compile(r"^([A-J]): (.*\S)\s*$", re.MULTILINE)
-_NO_ERROR = "N/A"
 _BOXED = re.compile(r"\\boxed\s?\{")
 _MATH = re.compile(r"\$([^$]{1,200})\$")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
@@ -106,13 +105,13 @@ def _mrben(data: Path, subject: str) -> Iterator[Chain]:
     """MR-Ben's solutions with their first wrong step, what follows it dropped; the gold answer is an option's text."""
     for rows in json.loads((data / "mrben" / f"{subject}.json").read_text("utf-8")).values():
         for row in rows:
-            options = {letter: " ".join(text.split()) for letter, text in _OPTION.findall(row["Options"])}
+            options = {letter: " ".join(text.split()) for letter, text in OPTION.findall(row["Options"])}
             gold, steps = options.get(row["Ground_Truth_Answer"]), mrben_steps(row["Model_Solution_Steps"])
             first = row["Model_Solution_First_Error_Step"]
             if gold is None or len(set(options.values())) < len(options):
                 continue
             numbers = list(steps)
-            if first == _NO_ERROR:
+            if first == NO_ERROR:
                 marked: frozenset[int] = frozenset()
             elif int(first) in steps:
                 numbers = numbers[: numbers.index(int(first)) + 1]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from .discrimination import RESAMPLES, SEED, auroc
+from .discrimination import RESAMPLES, auroc, bounds, resampled
 
 Statistic = Callable[[np.ndarray, np.ndarray], float]
 
@@ -87,7 +87,7 @@ def figure(
     labels = np.array([about[key][1] for key in kept], dtype=float)
     values = [np.array([own[key] for key in kept], dtype=float) for own in numbers]
     found = [statistic(labels, own) for own in values]
-    drawn = _resampled(statistic, labels, values, [about[key][0] for key in kept], resamples)
+    drawn = _drawn(statistic, labels, values, [about[key][0] for key in kept], resamples)
     both = len(values) == 2
     return Figure(
         row,
@@ -95,34 +95,19 @@ def figure(
         unit,
         len(kept),
         len(every) - len(kept),
-        (found[0], *_bounds(drawn[:, 0])),
-        (found[1], *_bounds(drawn[:, 1])) if both else None,
-        (found[1] - found[0], *_bounds(drawn[:, 1] - drawn[:, 0])) if both else None,
+        (found[0], *bounds(drawn[:, 0])),
+        (found[1], *bounds(drawn[:, 1])) if both else None,
+        (found[1] - found[0], *bounds(drawn[:, 1] - drawn[:, 0])) if both else None,
     )
 
 
-def _resampled(
+def _drawn(
     statistic: Statistic, labels: np.ndarray, values: Sequence[np.ndarray], groups: Sequence[str], resamples: int
 ) -> np.ndarray:
-    """(resamples, scorers) statistics; nan where a draw has none."""
-    rows: dict[str, list[int]] = {}
-    for i, group in enumerate(groups):
-        rows.setdefault(group, []).append(i)
-    members = [np.array(own) for own in rows.values()]
-    out = np.full((resamples, len(values)), math.nan)
-    generator = np.random.default_rng(SEED)
-    for i in range(resamples if len(members) > 1 else 0):
-        drawn = np.concatenate([members[j] for j in generator.integers(len(members), size=len(members))])
-        out[i] = [statistic(labels[drawn], own[drawn]) for own in values]
-    return out
-
-
-def _bounds(drawn: np.ndarray) -> tuple[float, float]:
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
-        return math.nan, math.nan
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(low), float(high)
+    """(draws, scorers) statistics; nan where a draw has none. No draws of fewer than two questions."""
+    draws = resampled(groups, resamples if len(set(groups)) > 1 else 0)
+    found = [[statistic(labels[drawn], own[drawn]) for own in values] for drawn in draws]
+    return np.array(found, dtype=float).reshape(-1, len(values))
 
 
 def table(figures: Sequence[Figure]) -> str:

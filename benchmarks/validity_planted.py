@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stepgauge.metrics import ChainScore, Gauge, Trace
@@ -147,8 +147,8 @@ def supervisor(*, progress: bool = False) -> Path:
     if not (out / CARD).is_file():
         start = start_of(out)
         _untrained(start)
-        settings = FitSettings(**{**SETTINGS.__dict__, "scorer": str(start)})
-        fit([chain.trace for chain in planted(TRAINED, seed=1)], out, settings, progress=progress)
+        traces = [chain.trace for chain in planted(TRAINED, seed=1)]
+        fit(traces, out, replace(SETTINGS, scorer=str(start)), progress=progress)
     return out
 
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from stepgauge.metrics import ChainScore, Gauge
 from stepgauge.metrics.segment import segment
-from stepgauge.metrics.trace import Step
+from stepgauge.metrics.trace import Step, steps_before_answer
 
 from .validity_data import Chain, checked_answers
 from .validity_fit import SEED, SPLITTER, tested
@@ -40,7 +40,7 @@ class Scored:
     @property
     def gold_stated(self) -> int:
         """Steps before the first that states the gold answer; all where none does."""
-        return next((i for i, step in enumerate(self.steps) if step.states_answer), len(self.steps))
+        return steps_before_answer(self.steps)
 
     @property
     def own_answer(self) -> int:
@@ -71,15 +71,14 @@ def score(
 ) -> dict[str, list[Scored]]:
     """Score each set, GSM8K's worked solutions with controls. `folder` keeps what is scored, for this scorer alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    out: dict[str, list[Scored]] = {}
-    options = {"scorer": scorer, "splitter": SPLITTER, "device": device, "progress": False}
-    with Gauge(**options) as plain, Gauge(**options, controls=CONTROLS) as controlled:
-        for name, own in chains.items():
-            worked = [chain for chain in own if chain.worked]
-            others = [chain for chain in own if not chain.worked]
-            out[name] = _score_set(plain, others, folder / f"{name}.jsonl", progress)
-            if worked:
-                out[name] += _score_set(controlled, worked, folder / f"{name} worked.jsonl", progress)
+    out: dict[str, list[Scored]] = {name: [] for name in chains}
+    # One after the other: each gauge holds the scorer.
+    for is_worked, controls, ending in ((False, (), ""), (True, CONTROLS, " worked")):
+        options = {"scorer": scorer, "splitter": SPLITTER, "device": device, "progress": False}
+        with Gauge(**options, controls=controls) as gauge:
+            for name, every in chains.items():
+                if own := [chain for chain in every if chain.worked is is_worked]:
+                    out[name] += _score_set(gauge, own, folder / f"{name}{ending}.jsonl", progress)
     return out
 
 

@@ -51,7 +51,6 @@ class _HuggingFace:
         from .models import read_texts
 
         read_texts(scorer, **options)
-        self.fitted_on(scorer, **options)
 
     def fitted_on(self, scorer: str, *, revision: str | None = None, **_: Any) -> frozenset[str]:
         """Hashes of the questions that had a part in its fit. Raises ScorerError where its card cannot be read."""

@@ -9,11 +9,10 @@ import math
 from collections.abc import Sequence
 
 from .chain import Chain, ChainMetric, Likelihoods
-from .infogain import BEFORE
+from .infogain import BEFORE, before_answer, with_steps
 from .likelihood import Unscored
 from .missing import Missing
 from .score import ControlScore
-from .trace import steps_before_answer
 
 GAIN_OVER = "gain_over_"
 _OVER = {
@@ -57,14 +56,8 @@ def _number(value: float | Unscored) -> float:
 
 def _over(name: str, *, before: bool) -> ChainMetric:
     def compute(chain: Chain) -> float:
-        likelihoods = chain.likelihoods
-        if likelihoods is None:
-            raise Missing(chain.no_likelihoods)
-        if not chain.steps:
-            raise Missing("no steps in the response")
-        count = steps_before_answer(chain.steps) if before else len(chain.steps)
-        if not count:
-            raise Missing("the first step states the answer")
+        likelihoods = with_steps(chain)
+        count = before_answer(chain) if before else len(chain.steps)
         found = likelihoods.controls[name]
         control = found.before_answer if before else found.whole
         if isinstance(control, Unscored):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .chain import Chain, ChainMetric
+from .infogain import before_answer
 from .missing import Missing
-from .trace import steps_before_answer
 
 COPY_SHARE = 0.9
 VOCABULARY = 50_000
@@ -49,22 +49,19 @@ def _log_likelihood(wanted: Sequence[str], counts: Counter[str]) -> float:
 
 
 def copy_gain_nats(chain: Chain) -> float:
-    return _gain(chain, len(chain.steps))
+    return _gain(chain, lambda chain: len(chain.steps))
 
 
 def copy_gain_nats_before_answer(chain: Chain) -> float:
-    count = steps_before_answer(chain.steps)
-    if chain.steps and not count:
-        raise Missing("the first step states the answer")
-    return _gain(chain, count)
+    return _gain(chain, before_answer)
 
 
-def _gain(chain: Chain, count: int) -> float:
+def _gain(chain: Chain, count: Callable[[Chain], int]) -> float:
     if not chain.trace.answers:
         raise Missing("no gold answer")
     if not chain.steps:
         raise Missing("no steps in the response")
-    return copy_gain(chain.trace.question, [step.text for step in chain.steps[:count]], chain.trace.answers[0])
+    return copy_gain(chain.trace.question, [step.text for step in chain.steps[: count(chain)]], chain.trace.answers[0])
 
 
 COPY_METRICS = (

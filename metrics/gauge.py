@@ -171,6 +171,7 @@ class Gauge:
         check = getattr(self._backend_factory, "check", None)
         if self._scorer is not None and self._backend is None and check is not None:
             check(self._scorer, **self._backend_options)
+            _ = self._fitted_on  # kept for `score`
 
     def check_overlap(self, traces: Iterable[Trace]) -> list[int]:
         """Indices of the chains whose questions had a part in fitting the scorer.

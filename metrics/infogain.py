@@ -71,7 +71,7 @@ def _likelihoods(chain: Chain) -> Likelihoods:
     return chain.likelihoods
 
 
-def _with_steps(chain: Chain) -> Likelihoods:
+def with_steps(chain: Chain) -> Likelihoods:
     likelihoods = _likelihoods(chain)
     if not chain.steps:
         raise Missing("no steps in the response")
@@ -84,9 +84,10 @@ def _options(likelihoods: Likelihoods) -> Sequence[Sequence[float]]:
     return likelihoods.choices
 
 
-def _before_answer(chain: Chain) -> int:
+def before_answer(chain: Chain) -> int:
     """Steps before the first that states the gold answer; all of them when none does. Raises Missing for none."""
-    _with_steps(chain)
+    if not chain.steps:
+        raise Missing("no steps in the response")
     count = steps_before_answer(chain.steps)
     if not count:
         raise Missing("the first step states the answer")
@@ -94,7 +95,7 @@ def _before_answer(chain: Chain) -> int:
 
 
 def _without_final(chain: Chain) -> tuple[Sequence[float], Sequence[int]]:
-    likelihoods = _with_steps(chain)
+    likelihoods = with_steps(chain)
     assert likelihoods.without_final is not None
     assert likelihoods.n_answer_tokens_without_final is not None
     if len(likelihoods.without_final) < 2:
@@ -153,10 +154,10 @@ def _two_forms(
     """
 
     def whole(chain: Chain) -> float:
-        return gain(_with_steps(chain), len(chain.steps))
+        return gain(with_steps(chain), len(chain.steps))
 
     def before(chain: Chain) -> float:
-        return gain(_with_steps(chain), _before_answer(chain))
+        return gain(with_steps(chain), before_answer(chain))
 
     return (
         ChainMetric(name, whole, True, unit, description),
@@ -185,7 +186,7 @@ def answer_step(chain: Chain) -> float:
 
 
 def leak_share(chain: Chain) -> float:
-    values = _with_steps(chain).answer
+    values = with_steps(chain).answer
     total = values[-1] - values[0]
     if total <= 0:
         raise Missing("the chain gains nothing in total")
@@ -194,17 +195,17 @@ def leak_share(chain: Chain) -> float:
 
 
 def informative_share(chain: Chain) -> float:
-    per_step = gains(_with_steps(chain).answer)
+    per_step = gains(with_steps(chain).answer)
     return sum(gain > chain.epsilon for gain in per_step) / len(per_step)
 
 
 def regressive_share(chain: Chain) -> float:
-    per_step = gains(_with_steps(chain).answer)
+    per_step = gains(with_steps(chain).answer)
     return sum(gain < -chain.epsilon for gain in per_step) / len(per_step)
 
 
 def half_gain_position(chain: Chain) -> float:
-    values = _with_steps(chain).answer
+    values = with_steps(chain).answer
     total = values[-1] - values[0]
     if total <= chain.epsilon:
         raise Missing(f"the chain gains no more than epsilon ({chain.epsilon:g} nats) in total")
@@ -213,7 +214,7 @@ def half_gain_position(chain: Chain) -> float:
 
 
 def gold_probability(chain: Chain) -> float:
-    _with_steps(chain)
+    with_steps(chain)
     return gold_probabilities(chain)[-1]
 
 

@@ -81,6 +81,9 @@ class _Comparer:
             self.close()
         if line in ("1\n", "0\n"):
             return line == "1\n"
+        if line.startswith("failed"):
+            log.debug("comparing %r with %r %s", gold, other, line.strip())
+            return False
         log.debug("comparing %r with %r was given up", gold, other)
         return None
 

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 
 from .devices import BALANCED, device_names, pick_device
 from .errors import ScorerError
+from .hub_file import hub_file
 from .quantization import check_checkpoint, check_quantization, own_quantization, quantizer
 from .scorer_texts import ScorerTexts
 from .tokens import check_tokenizer
@@ -297,19 +298,11 @@ def load(
 
 def _commit(source: str, revision: str | None) -> str | None:
     """Which commit of a hub model was loaded, by where it lies in the hub's cache; None for a folder."""
-    from transformers.utils.hub import cached_file, extract_commit_hash
+    from transformers.utils.hub import extract_commit_hash
 
     if Path(source).is_dir():
         return None
-    config = cached_file(
-        source,
-        "config.json",
-        revision=revision,
-        _raise_exceptions_for_gated_repo=False,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    )
-    return extract_commit_hash(config, None)
+    return extract_commit_hash(hub_file(source, "config.json", revision), None)
 
 
 def _placement(device: str, *, placed: bool) -> dict[str, Any]:

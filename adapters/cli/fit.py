@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,27 +26,6 @@ from .errors import UserError
 
 _INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C
 _DEFAULT = FitSettings()
-# Flags that are fields of `FitSettings` under the same name.
-_SETTINGS = (
-    "scorer",
-    "epochs",
-    "lr",
-    "batch",
-    "rows",
-    "lora",
-    "layers",
-    "held_out",
-    "patience",
-    "augment",
-    "altered",
-    "max_tokens",
-    "template",
-    "splitter",
-    "seed",
-    "device",
-    "revision",
-    "trust_remote_code",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -145,8 +125,9 @@ def _is_main() -> bool:
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
-    given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    """What flags say of the fields of `FitSettings`, which have the same names; not all of them have a flag."""
+    given = {field.name: getattr(args, field.name, None) for field in fields(FitSettings)}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
 
 
 def _reading(pairs: list[str]) -> Settings:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...metrics.comparison.compare import Settings
+from ...metrics.comparison.record import cluster_of
 from ...metrics.comparison.statistics import clustered, interval
 from ...metrics.control_metrics import BEFORE, GAIN_OVER
 from ...metrics.render import printable
@@ -60,8 +61,7 @@ class ControlSummary:
 
     def add(self, row: Mapping[str, Any], names: Sequence[str]) -> None:
         score = row["score"]
-        # As `compare` clusters: a question without text is known by its document alone.
-        cluster = row["question_hash"] if row["question"].strip() else f"{row['task']}\0{row['doc_id']}"
+        cluster = cluster_of(row["question"], row["question_hash"], row["task"], row["doc_id"])
         for name in names:
             reason = score["missing"].get(name, "no reason given")
             self.numbers.setdefault(name, PairedMean()).add_chain(score["metrics"].get(name), reason, cluster)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ...metrics import Trace
 from ...metrics.fitting import question_hashes
+from ...metrics.retrieval.manifest import sha256
 from .run import WINDOW, windows
 from .sources import Source
 
@@ -55,13 +54,5 @@ def digests(sources: Sequence[Source]) -> Mapping[str, str]:
     """SHA-256 of each file by its name; by the path as given where two are called alike."""
     names = Counter(source.path.name for source in sources)
     return {
-        source.path.name if names[source.path.name] == 1 else source.name: _sha256(source.path) for source in sources
+        source.path.name if names[source.path.name] == 1 else source.name: sha256(source.path) for source in sources
     }
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

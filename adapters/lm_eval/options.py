@@ -86,7 +86,7 @@ def read_options(task: str, config: Mapping[str, Any]) -> Options:
                 raise ValueError(f"task {task!r}, {source}: {unknown_name('option', name, valid)}")
         merged.update(given)
     if isinstance(merged.get("controls"), str):  # `--stepgauge controls=filler,shuffled`
-        merged["controls"] = [name.strip() for name in merged["controls"].split(",")]
+        merged["controls"] = _split(merged["controls"])
     own = {name: merged.pop(name) for name in _OWN if name in merged}
     for name in _TEMPLATES:
         if own.get(name) is not None and not isinstance(own[name], str):
@@ -96,8 +96,12 @@ def read_options(task: str, config: Mapping[str, Any]) -> Options:
     return Options(task=task, gauge=merged, **own)
 
 
+def _split(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
 def _names(task: str, given: Any) -> tuple[str, ...]:
-    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+    names = _split(given) if isinstance(given, str) else given
     if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) and name for name in names):
         raise TypeError(f"task {task!r}: option 'metrics' must be a list of metric names, got {given!r:.80}")
     return tuple(dict.fromkeys(names))

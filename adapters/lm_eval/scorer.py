@@ -69,13 +69,13 @@ class ChainScorer:
                 message = unknown_name("metric", name, self._info)
                 raise ValueError(f"task {self.options.task!r}, stepgauge option 'metrics': {message}")
         if wanted is None:
-            wanted = DEFAULT_COLUMNS
-            if self.options.gauge.get("scorer", "") is None:
-                wanted = [name for name in wanted if name not in GAIN_COLUMNS]
-            if self.options.gauge.get("variant") == "reference":
-                wanted = [*wanted, *(metric.name for metric in REFERENCE_METRICS)]
-            if self.options.gauge.get("scorer", "") is not None:
-                wanted = [*wanted, *control_columns(self.options.gauge.get("controls", ()))]
+            given = self.options.gauge
+            has_scorer = given.get("scorer", "") is not None
+            wanted = [name for name in DEFAULT_COLUMNS if has_scorer or name not in GAIN_COLUMNS]
+            if given.get("variant") == "reference":
+                wanted += [metric.name for metric in REFERENCE_METRICS]
+            if has_scorer:
+                wanted += control_columns(given.get("controls", ()))
         return list(dict.fromkeys([*wanted, *plugin_metrics()]))
 
     def _named(self, error: Exception) -> Exception:

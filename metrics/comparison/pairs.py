@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from .record import Record, Run
+from .record import Record, Run, cluster_of
 
 By = Literal["auto", "id", "question"]
 _NO_TEXT = ""
@@ -144,7 +144,7 @@ def _by_key(questions: _Questions, key_of) -> dict[object, list[_Key]]:
 def _pair(base: list[Record], tuned: list[Record]) -> Pair:
     first = base[0]
     subject = next((record.subject for record in (*base, *tuned) if record.subject), None)
-    cluster = first.question_hash if first.question.strip() else f"{first.task}\0{first.doc_id}"
+    cluster = cluster_of(first.question, first.question_hash, first.task, first.doc_id)
     return Pair(first.task, subject, cluster, base, tuned)
 
 

@@ -58,6 +58,11 @@ class Run:
     notes: Sequence[str] = ()
 
 
+def cluster_of(question: str, digest: str, task: str | None, doc_id: str | None) -> str:
+    """What is resampled together: chains of one question text; without a text, those of one document."""
+    return digest if question.strip() else f"{task}\0{doc_id}"
+
+
 def question_hash(question: str) -> str:
     """Hex digest of a question's text alone, white space collapsed: pairs chains of different runs."""
     return hashlib.sha256(json.dumps(" ".join(question.split())).encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..hub_file import hub_file
 from ..trace import Trace
 from .settings import FitError
 
@@ -24,9 +25,10 @@ def read_card(source: str, revision: str | None = None) -> dict[str, Any] | None
 
     Raises FitError for a card that is not readable: which questions the scorer has seen is then not known.
     """
-    path = Path(source) / CARD if Path(source).is_dir() else _on_hub(source, revision)
-    if path is None or not path.is_file():
+    found = Path(source) / CARD if Path(source).is_dir() else hub_file(source, CARD, revision)
+    if found is None or not Path(found).is_file():
         return None
+    path = Path(found)
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         if card["format"] != _FORMAT:
@@ -41,20 +43,6 @@ def read_card(source: str, revision: str | None = None) -> dict[str, Any] | None
             "fitted on is not known"
         ) from error
     return card
-
-
-def _on_hub(source: str, revision: str | None) -> Path | None:
-    from transformers.utils.hub import cached_file
-
-    found = cached_file(
-        source,
-        CARD,
-        revision=revision,
-        _raise_exceptions_for_gated_repo=False,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    )
-    return Path(found) if found else None
 
 
 def seen_questions(card: Mapping[str, Any]) -> set[str]:

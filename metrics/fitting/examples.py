@@ -27,9 +27,9 @@ class Example:
     """One chain.
 
     Attributes:
-        spans: the t+1 prefixes with the gold answer, weighted so that an example's (weighted) sum of log-probabilities
-            is the mean over prefixes of the mean over answer tokens.
-        trie: the same merged.
+        spans: the t+1 prefixes with the gold answer.
+        trie: the same merged, weighted so that the weighted sum of its log-probabilities is the mean over prefixes of
+            the mean over answer tokens.
     """
 
     spans: Sequence[TokenSpan]

@@ -8,7 +8,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from ..engine import log_likelihoods, make_engine
 from ..likelihood import Unscored
 from ..models import LoadedModel, load, max_tokens, quiet
 from ..scorer_texts import ScorerTexts
-from ..tokens import TokenSpan, check_tokenizer
+from ..tokens import check_tokenizer
 from ..trace import Trace
 from ..versions import versions
 from .batches import collate, feature, loss
@@ -108,7 +108,7 @@ def fit(
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     fitted: Any = model.merge_and_unload() if settings.lora else model
     fitted.eval()
-    loaded = LoadedModel(**{**loaded.__dict__, "model": fitted})
+    loaded = replace(loaded, model=fitted)
     card = {
         "base": _base(loaded),
         "settings": {**asdict(settings), "lr": settings.peak_lr, "steps": trainer.state.global_step},
@@ -131,7 +131,7 @@ def fit(
 def measure(loaded: LoadedModel, chains: Sequence[Example]) -> dict[str, float]:
     """Means over chains, in nats: minus the log-likelihood per answer token over all prefixes, the answer's
     log-likelihood after the question and after the whole chain, and the gain between them."""
-    spans = [[TokenSpan(span.ids, span.start) for span in chain.spans] for chain in chains]
+    spans = [chain.spans for chain in chains]
     found = log_likelihoods(make_engine(loaded.model), spans, lambda _: None)
     values = [(value, own) for value, own in zip(found, spans, strict=True) if not isinstance(value, Unscored)]
     per_token = [
