@@ -6,15 +6,30 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from scipy.stats import rankdata
+from sklearn.metrics import balanced_accuracy_score
 
 SEED = 0
 RESAMPLES = 1000
 
 
 def auroc(right: Sequence[bool] | np.ndarray, scores: Sequence[float] | np.ndarray) -> float:
-    """Probability that a right item scores above a wrong one, ties counted half; nan where one kind is lacking."""
-    return float(roc_auc_score(right, scores)) if len(set(right)) == 2 else math.nan
+    """Probability that a right item scores above a wrong one, ties counted half; nan where one kind is lacking.
+
+    From the sum of ranks (Mann-Whitney's U): thousands of bootstrap draws take seconds. scikit-learn's function builds
+    the whole curve and took a minute for them.
+
+    Raises:
+        ValueError: a score is not finite.
+    """
+    truth, values = np.asarray(right, dtype=bool), np.asarray(scores, dtype=float)
+    if not np.isfinite(values).all():
+        raise ValueError("scores that are not finite have no AUROC")
+    n_right = int(truth.sum())
+    n_wrong = len(truth) - n_right
+    if not n_right or not n_wrong:
+        return math.nan
+    return float((rankdata(values)[truth].sum() - n_right * (n_right + 1) / 2) / (n_right * n_wrong))
 
 
 def interval(

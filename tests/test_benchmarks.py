@@ -45,6 +45,12 @@ def test_auroc_is_the_share_of_pairs_in_order_with_ties_counted_half(right, scor
     assert benchmark("discrimination").auroc(right, scores) == pytest.approx(sum(pairs) / len(pairs))
 
 
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+def test_a_score_that_is_not_finite_is_refused(score):
+    with pytest.raises(ValueError, match="not finite"):
+        benchmark("discrimination").auroc([True, False], [score, 0.5])
+
+
 def test_figures_that_need_both_kinds_are_missing_without_one_of_them():
     module = benchmark("discrimination")
     assert math.isnan(module.auroc([True, True], [0.1, 0.9]))
