@@ -274,22 +274,22 @@ def test_an_answer_that_reads_like_two_options_is_refused() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "1" * 1_000_000,
-        "1 " * 400_000,
-        "1,111" * 200_000,
-        "1/" * 400_000,
-        "\\boxed{" * 140_000,
-        "\\boxed" + "{" * 900_000,
-        "the answer is " * 70_000,
-        "the answer" + " " * 1_000_000,
-        "$" * 1_000_000,
-        "\n" * 1_000_000,
-        "a\u0301\u0323" * 300_000,
-        "\ud800\x00" * 400_000,
+        "1" * 250_000,
+        "1 " * 100_000,
+        "1,111" * 50_000,
+        "1/" * 100_000,
+        "\\boxed{" * 35_000,
+        "\\boxed" + "{" * 225_000,
+        "the answer is " * 17_500,
+        "the answer" + " " * 250_000,
+        "$" * 250_000,
+        "\n" * 250_000,
+        "a\u0301\u0323" * 75_000,
+        "\ud800\x00" * 100_000,
     ],
     ids=lambda text: repr(text[:12]),
 )
-def test_a_megabyte_of_hostile_text_is_read_in_linear_time(text: str) -> None:
+def test_a_quarter_megabyte_of_hostile_text_is_read_in_linear_time(text: str) -> None:
     begin = time.perf_counter()
     is_final_answer(text)
     extract_answer(text)
@@ -297,7 +297,8 @@ def test_a_megabyte_of_hostile_text_is_read_in_linear_time(text: str) -> None:
     states_answer(text, ["72", "aspirin", "B", "yes", "x+1", "5 mg"], text)
     with pytest.raises(ValueError, match="names none"):
         resolve_choice(text, OPTIONS)
-    assert time.perf_counter() - begin < 60
+    # A quadratic pass takes minutes, the linear one some three seconds.
+    assert time.perf_counter() - begin < 20
 
 
 def test_the_official_gsm8k_solutions_state_their_own_answers_and_rarely_another_s(shared_data: Path) -> None:
