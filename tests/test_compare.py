@@ -148,13 +148,13 @@ def test_holm_corrects_over_the_outcomes_and_leaves_the_confounders_untested():
 def test_interval_covers_the_true_difference_about_as_often_as_it_says():
     rng = np.random.default_rng(6)
     hits = 0
-    for seed in range(60):
+    for seed in range(100):
         before = rng.normal(0, 1, 40)
         after = before + 0.5 + rng.normal(0, 1, 40)
         settings = Settings(resamples=499, seed=seed)
         row = compare_runs(run("b", values(before)), run("t", values(after)), settings).tasks[0].row("infogain_nats")
         hits += row.low <= 0.5 <= row.high
-    assert 52 <= hits <= 60
+    assert 86 <= hits <= 100
 
 
 def test_questions_needed_give_the_power_they_promise():
@@ -238,7 +238,7 @@ CASES = {
     "trap": (3.0, 1.0, 0.3, 0.7, 200),
     "gain": (1.0, 3.0, 0.3, 0.7, 200),
     "regression": (3.0, 1.0, 0.5, 0.5, 200),
-    "no change": (2.0, 2.0, 0.5, 0.5, 4000),
+    "no change": (2.0, 2.0, 0.5, 0.5, 6000),
     "underpowered": (2.0, 2.0, 0.5, 0.5, 40),
 }
 
@@ -284,12 +284,12 @@ def test_one_measure_down_is_reasoning_down_even_if_another_is_up():
 def test_trap_is_rarely_raised_where_accuracy_rises_and_reasoning_is_only_noise():
     rng = np.random.default_rng(14)
     traps = 0
-    for seed in range(25):
+    for seed in range(40):
         base = drawn("base", rng, 80, gain=2, right=0.2, noise=1)
         tuned = drawn("tuned", rng, 80, gain=2, right=0.8, noise=1)
         verdict = compare_runs(base, tuned, Settings(resamples=299, seed=seed)).tasks[0].verdict
         traps += verdict.name == "trap"
-    assert traps <= 2  # 2.5 % each at most
+    assert traps <= 3  # 2.5 % each at most
 
 
 def test_tasks_have_a_verdict_each_and_one_together():
