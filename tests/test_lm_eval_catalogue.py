@@ -15,6 +15,7 @@ from stepgauge.adapters.cli.main import main
 from stepgauge.adapters.lm_eval.catalogue import chain_tasks, families, matching
 from stepgauge.adapters.lm_eval.chain_signs import obstacle, sign
 from stepgauge.adapters.lm_eval.documents import gold_and_choices
+from stepgauge.adapters.lm_eval.kept_yaml import kept_yaml
 from stepgauge.adapters.lm_eval.siblings import generative_siblings
 from stepgauge.adapters.lm_eval.task import score_chains, scorer_of
 
@@ -230,7 +231,7 @@ FAMILIES = [
 
 @pytest.fixture(scope="module")
 def manager():
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, kept_yaml():
         index_shipped_tasks_once(patch)
         return TaskManager()
 

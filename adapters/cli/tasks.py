@@ -37,10 +37,13 @@ def run(args: argparse.Namespace) -> int:
         from lm_eval.tasks import TaskManager
 
         from ..lm_eval.catalogue import chain_tasks, families, matching
+        from ..lm_eval.kept_yaml import kept_yaml
     except ImportError as error:
         raise UserError(f"lm-eval is not installed ({error}); pip install 'stepgauge[lm-eval]'") from error
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    found = matching(chain_tasks(TaskManager(include_path=args.include_path).task_index), args.pattern)
+    with kept_yaml():
+        index = TaskManager(include_path=args.include_path).task_index
+    found = matching(chain_tasks(index), args.pattern)
     if not found:
         raise UserError(f"no lm-eval task with a usable chain matches {args.pattern!r}")
     rows = [_task_row(task) for task in found] if args.all else [_family_row(family) for family in families(found)]

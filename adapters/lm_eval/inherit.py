@@ -15,6 +15,7 @@ from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from ...metrics.suggest import unknown_name
+from .kept_yaml import kept_yaml
 from .options import KEY
 from .paths import include_path
 
@@ -24,7 +25,8 @@ _PLACEMENT = ("tag", "group", "task_list", "task_alias", "include", "class")
 
 @functools.cache
 def _index() -> dict[str, Any]:
-    return TaskManager(include_path=include_path()).task_index
+    with kept_yaml():
+        return TaskManager(include_path=include_path()).task_index
 
 
 def is_complete(config: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from lm_eval.tasks import TaskManager
 
 from .groups import show_reasoning
+from .kept_yaml import kept_yaml
 from .options import KEY
 from .paths import include_path as our_tasks
 from .siblings import note_tasks_without_chain
@@ -36,7 +37,8 @@ class ScoringTaskManager(TaskManager):
         given = metadata.get(KEY)
         if self.options:
             metadata[KEY] = {**(given if isinstance(given, Mapping) else {}), **self.options}
-        super().__init__(verbosity, include_path=_with_ours(include_path), metadata=metadata, **kwargs)
+        with kept_yaml():
+            super().__init__(verbosity, include_path=_with_ours(include_path), metadata=metadata, **kwargs)
 
     def load(self, task_list: Any) -> Any:
         loaded = super().load(task_list)
