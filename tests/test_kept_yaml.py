@@ -151,18 +151,19 @@ def _flip_a_letter(text):
     return text[:at] + b"s" + text[at + 1 :].replace(b"step", b"stop", 1)
 
 
+@pytest.mark.usefixtures("shipped")
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda text: b"",
+        lambda text: text[:0],
         lambda text: text[: len(text) // 2],
         lambda text: text[:-1],
         lambda text: text + b" ",
         _flip_a_letter,
         lambda text: text.replace(b"\n", b"", 1),
         lambda text: text.split(b"\n")[1],
-        lambda text: b"\x80\x04\x95pickle" * 9,
-        lambda text: json.dumps({"sums/a.yaml": {"task": "foreign"}}).encode(),
+        lambda text: text[:0] + b"\x80\x04\x95pickle" * 9,
+        lambda text: text[:0] + json.dumps({"sums/a.yaml": {"task": "foreign"}}).encode(),
         lambda text: b"0" * 64 + text[64:],
     ],
     ids=[
@@ -170,7 +171,7 @@ def _flip_a_letter(text):
         *("pickle", "foreign", "of another state"),
     ],
 )
-def test_a_damaged_or_foreign_file_is_written_anew(tmp_path, shipped, read, damage):
+def test_a_damaged_or_foreign_file_is_written_anew(tmp_path, read, damage):
     own = index()
     path = kept_file(tmp_path)
     whole = path.read_bytes()
@@ -183,7 +184,8 @@ def test_a_damaged_or_foreign_file_is_written_anew(tmp_path, shipped, read, dama
     assert sorted(read) == ALWAYS_READ
 
 
-def test_what_another_version_of_lm_eval_kept_is_not_taken(tmp_path, shipped, read, monkeypatch):
+@pytest.mark.usefixtures("shipped")
+def test_what_another_version_of_lm_eval_kept_is_not_taken(tmp_path, read, monkeypatch):
     index()
     monkeypatch.setattr("stepgauge.adapters.lm_eval.kept_yaml.package_version", lambda name: f"{name} 99")
     read.clear()
@@ -192,8 +194,9 @@ def test_what_another_version_of_lm_eval_kept_is_not_taken(tmp_path, shipped, re
     kept_file(tmp_path)  # replaced, not added to
 
 
+@pytest.mark.usefixtures("shipped")
 @pytest.mark.parametrize("place", ["no folder", "a folder where the file should be"])
-def test_a_cache_folder_that_cannot_be_written_to_changes_nothing(tmp_path, shipped, monkeypatch, place):
+def test_a_cache_folder_that_cannot_be_written_to_changes_nothing(tmp_path, monkeypatch, place):
     own = index()
     if place == "no folder":
         monkeypatch.setenv("STEPGAUGE_CACHE", "/dev/null/cache")
@@ -205,7 +208,8 @@ def test_a_cache_folder_that_cannot_be_written_to_changes_nothing(tmp_path, ship
     assert not place.startswith("a folder") or kept_file(tmp_path).is_dir()  # and nothing half-written beside it
 
 
-def test_own_folders_are_read_every_time_and_win(tmp_path, shipped, read, caplog):
+@pytest.mark.usefixtures("shipped")
+def test_own_folders_are_read_every_time_and_win(tmp_path, read, caplog):
     mine = tmp_path / "mine"
     mine.mkdir()
     for template in ("{{mine}}", "{{changed}}"):
@@ -220,7 +224,8 @@ def test_own_folders_are_read_every_time_and_win(tmp_path, shipped, read, caplog
         assert set(TaskManager(include_path=[mine], include_defaults=False).all_tasks) == {"sums_b"}
 
 
-def test_one_file_serves_both_commands(tmp_path, shipped, read, capsys):
+@pytest.mark.usefixtures("shipped")
+def test_one_file_serves_both_commands(tmp_path, read, capsys):
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "mine.yaml").write_text(TASK + "task: mine_cot\ndoc_to_target: '{{x}}'\n")
@@ -239,7 +244,8 @@ def test_one_file_serves_both_commands(tmp_path, shipped, read, capsys):
     assert not set(read) & {Path(name).name for name in FILES} - set(ALWAYS_READ)
 
 
-def test_an_lm_eval_that_reads_its_files_in_another_way_is_left_alone(tmp_path, shipped, monkeypatch):
+@pytest.mark.usefixtures("shipped")
+def test_an_lm_eval_that_reads_its_files_in_another_way_is_left_alone(tmp_path, monkeypatch):
     own = TaskManager().task_index
     load = lm_eval.tasks._index.load_yaml
     with monkeypatch.context() as patch:
