@@ -68,7 +68,7 @@ class LoadedModel:
 
 
 def cache_dir() -> Path:
-    """Where converted models and the like live: $STEPGAUGE_CACHE, else the user's cache folder ($XDG_CACHE_HOME on Linux)."""
+    """What can be made again lives here: $STEPGAUGE_CACHE, else the user's cache folder (Linux: $XDG_CACHE_HOME)."""
     import platformdirs  # here, so that the engine runs where only torch and transformers are installed
 
     return Path(os.environ.get("STEPGAUGE_CACHE") or platformdirs.user_cache_dir("stepgauge"))
