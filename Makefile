@@ -39,7 +39,7 @@ bench: $(VENV)/.dev ## Time the engine against other ways, briefly; all: python 
 	@$(BIN)/python -m benchmarks.infogain --sets gsm8k joined36 --limit 2 --rounds 1
 
 clean: ## Remove the virtual environment and build leftovers
-	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .editable build *.egg-info .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@echo "creating $(VENV)"
