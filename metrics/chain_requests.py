@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from .chain import ControlLikelihoods, Likelihoods
 from .controls import Control
@@ -82,14 +84,25 @@ def chain_requests(
     return out
 
 
-def collect(asked: ChainRequests, scores: Sequence[SpanScore]) -> Likelihoods:
-    """Sort the backend's answers back into what chain metrics read."""
+def collect(asked: ChainRequests, scores: Sequence[SpanScore]) -> Likelihoods | Unscored:
+    """Sort the backend's answers back into what chain metrics read.
+
+    An LM that overflows gives nan, of which shares would be 0: the chain is unscored, or the control alone.
+    """
 
     def values(indices: Sequence[int]) -> list[float]:
         return [scores[i].log_likelihood for i in indices]
 
     def value(index: int | Unscored) -> float | Unscored:
-        return index if isinstance(index, Unscored) else scores[index].log_likelihood
+        if isinstance(index, Unscored):
+            return index
+        found = scores[index].log_likelihood
+        return found if math.isfinite(found) else Unscored(f"the scoring LM gave a log-likelihood of {found}")
+
+    own = (asked.answer, asked.without_final, *(asked.choices or ()), asked.whole or ())
+    for index in chain.from_iterable(own):
+        if isinstance(found := value(index), Unscored):
+            return found
 
     return Likelihoods(
         answer=values(asked.answer),

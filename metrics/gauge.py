@@ -376,7 +376,7 @@ class Gauge:
             except Missing as error:
                 missing[name] = error.reason
             except Exception as error:  # a plugin's metric may raise anything: counted and named, never a number
-                missing[name] = f"the metric failed: {type(error).__name__}: {error}"
+                missing[name] = f"{_whose(name)} failed: {type(error).__name__}: {error}"
                 if name not in self._failed_metrics:
                     self._failed_metrics.add(name)
                     log.exception("chain metric %r failed", name)
@@ -384,7 +384,7 @@ class Gauge:
                 if math.isfinite(value):
                     metrics[name] = value
                 else:
-                    missing[name] = f"the metric gave {value}"
+                    missing[name] = f"{_whose(name)} gave {value}"
         return metrics, missing
 
     def _provenance(self, segmentation: Segmentation | Unscored) -> dict[str, Any]:
@@ -401,6 +401,12 @@ class Gauge:
             "epsilon": self._epsilon,
             "versions": versions(),
         }
+
+
+def _whose(metric: str) -> str:
+    """A metric that went wrong, with the distribution that is to be told."""
+    source = registry().sources.get(("metrics", metric))
+    return f"the metric of {source}" if source else "the metric"
 
 
 def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) -> None:
@@ -442,6 +448,7 @@ def _step_scores(chain: Chain) -> list[StepScore]:
     if likelihoods is None:
         return scores
     ppl = [perplexity(value, n) for value, n in zip(likelihoods.answer, likelihoods.n_answer_tokens, strict=True)]
+    ppl = [value if math.isfinite(value) else math.nan for value in ppl]
     absent = [math.nan] * len(ppl)
     gold = gold_probabilities(chain) if likelihoods.choices is not None else absent
     entropy = [entropy_bits(softmax(row)) for row in likelihoods.choices] if likelihoods.choices is not None else absent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -122,6 +122,10 @@ class ChainScore:
         """Number of steps t."""
         return len(self.steps)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both write the same: nan equals nan here, and a list a tuple of the same."""
+        return isinstance(other, ChainScore) and self.to_dict() == other.to_dict()
+
     def to_dict(self) -> dict[str, Any]:
         """Strict JSON (nan becomes null); `ChainScore.from_dict` restores an equal score."""
         return without_nan(asdict(self))
@@ -130,11 +134,12 @@ class ChainScore:
     def from_dict(cls, data: Mapping[str, Any]) -> ChainScore:
         """Restore what `to_dict` wrote. Raises KeyError or TypeError on other input."""
         steps = [_step(step) for step in data["steps"]]
-        metrics = {name: math.nan if value is None else value for name, value in data["metrics"].items()}
+        metrics = _numbers(data["metrics"], data["metrics"])
+        log_likelihoods = [_number(value) for value in data["log_likelihoods"]]
         # Files written before there were controls hold none.
         controls = {name: _control(control) for name, control in data.get("controls", {}).items()}
-        rest = {key: value for key, value in data.items() if key not in ("steps", "metrics", "controls")}
-        return cls(steps=steps, metrics=metrics, controls=controls, **rest)
+        restored = {"steps": steps, "metrics": metrics, "log_likelihoods": log_likelihoods, "controls": controls}
+        return cls(**{**data, **restored})
 
 
 _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
@@ -151,8 +156,12 @@ def _control(data: Mapping[str, Any]) -> ControlScore:
     return ControlScore(**{**data, **_numbers(data, _CONTROL_NUMBERS), "chains": chains})
 
 
-def _numbers(data: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
-    return {name: math.nan if data[name] is None else data[name] for name in names}
+def _numbers(data: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
+    return {name: _number(data[name]) for name in names}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _verdict(data: Mapping[str, Any]) -> Verdict:

@@ -245,7 +245,7 @@ def test_score_with_controls_goes_through_json_and_files_of_before_are_read(gaug
     for found in gauge.score(CHAINS):
         data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
         again = ChainScore.from_dict(data)
-        assert again.to_dict() == found.to_dict()
+        assert again == found
         assert again.controls["filler"] == found.controls["filler"]
         assert [chain.id for chain in again.controls["foreign"].chains] == [
             chain.id for chain in found.controls["foreign"].chains

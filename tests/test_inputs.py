@@ -61,7 +61,7 @@ def test_odd_text_is_scored_and_its_result_round_trips_through_json(gauge, respo
     assert [response[step.start : step.end] for step in score.steps] == [step.text for step in score.steps]
     text = json.dumps(score.to_dict(), allow_nan=False)
     restored = ChainScore.from_dict(json.loads(text))
-    assert restored.to_dict() == score.to_dict()
+    assert restored == score
     assert restored.metrics.keys() == score.metrics.keys()
 
 

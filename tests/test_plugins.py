@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from scoring import rows, traces, write_jsonl
 
 HERE = Path(__file__).parent
 
@@ -104,20 +106,44 @@ def test_plugin_that_breaks_is_left_out_whole_and_named(tmp_path, body, reason):
     assert "chain metric" in result.stdout
 
 
-def test_failing_plugin_metric_is_missing_with_its_reason_and_the_others_stand(tmp_path):
-    body = (
-        "def bad(chain): return chain.nothing\n"
-        "@hookimpl\ndef register_chain_metrics(register): register(ChainMetric('bad', bad))"
-    )
-    code = (
-        "from stepgauge.metrics import Gauge, Trace\n"
-        "s = Gauge(scorer=None).score([Trace('q', 'a\\nb', 'd')])[0]\n"
-        "print(s.metrics['bad'], s.missing['bad'], s.metrics['n_steps'])"
-    )
-    env = {**os.environ, "PYTHONPATH": str(plugin_module(tmp_path, body))}
-    result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("nan the metric failed: AttributeError")
-    assert result.stdout.strip().endswith("2.0")
+ODD_METRICS = """
+VALUES = {"inf": float("inf"), "minus_inf": -float("inf"), "not_a_number": float("nan"), "fine": 1.5, "text": "much"}
+
+@hookimpl
+def register_chain_metrics(register):
+    register(ChainMetric("bad", lambda chain: chain.nothing))
+    for name, value in VALUES.items():
+        register(ChainMetric(name, lambda chain, value=value: value))
+"""
+
+
+def test_plugin_metric_without_a_number_is_missing_counted_and_named_and_the_others_stand(tmp_path):
+    """Through the command, so that it is what files hold, too."""
+    source = write_jsonl(tmp_path / "in.jsonl", traces(3))
+    out = tmp_path / "out"
+    plugins = plugin_module(tmp_path, ODD_METRICS)
+    result = stepgauge("score", str(source), "--set", "scorer=null", "--out", str(out), plugins=plugins)
+    assert result.returncode == 0, result.stderr
+    whose = "the metric of odd-plugin 3.1"
+    expected = {
+        "bad": f"{whose} failed: AttributeError: 'Chain' object has no attribute 'nothing'",
+        "inf": f"{whose} gave inf",
+        "minus_inf": f"{whose} gave -inf",
+        "not_a_number": f"{whose} gave nan",
+        "text": f"{whose} failed: ValueError: could not convert string to float: 'much'",
+    }
+    found = [row["score"] for row in rows(out)]
+    assert len(found) == 3
+    for score in found:
+        assert {name: score["metrics"][name] for name in expected} == dict.fromkeys(expected)
+        assert {name: score["missing"][name] for name in expected} == expected
+        assert (score["metrics"]["fine"], score["metrics"]["n_steps"]) == (1.5, 3)
+    (group,) = json.loads((out / "summary.json").read_text())["groups"]
+    for name, reason in expected.items():
+        assert group["metrics"][name] == {"mean": None, "n": 0, "missing": {reason: 3}}
+    for path in out.glob("*.jsonl"):
+        for line in path.read_text().splitlines():
+            json.loads(line, parse_constant=lambda constant: pytest.fail(f"no strict JSON: {constant}"))
 
 
 IN_LM_EVAL = """

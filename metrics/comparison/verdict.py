@@ -18,10 +18,11 @@ def decide(accuracy: Row | None, reasoning: Sequence[Row], *, alpha: float, min_
             is significantly higher and none lower.
         alpha: what the Holm-corrected p is held against.
         min_share: a measure that fewer of the pairs have can still show a change, but its silence proves nothing and
-            is not asked for.
+            is not asked for, unless no measure has more.
     """
     pairs = max((row.n + sum(row.missing.values()) for row in reasoning), default=0)
-    asked = [row for row in reasoning if row.n >= min_share * pairs and row.n > 0]
+    there = [row for row in reasoning if row.n > 0]
+    asked = [row for row in there if row.n >= min_share * pairs] or there
     acc = _direction([accuracy] if accuracy else [], alpha)
     rea = _direction(reasoning, alpha)
     moved = [row for row in (accuracy, *reasoning) if row and _moved(row, alpha)]
