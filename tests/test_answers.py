@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_sizes import in_two_sizes
+from hostile_sizes import in_three_sizes
 
 from stepgauge.metrics.answers import (
     AnswerMatcher,
@@ -291,7 +291,7 @@ def hostile(part: int) -> dict[str, str]:
     return {repr(text[:12]): text for text in texts}
 
 
-@pytest.mark.parametrize(("text", "seconds"), in_two_sizes(hostile))
+@pytest.mark.parametrize(("text", "seconds"), in_three_sizes(hostile))
 def test_a_megabyte_of_hostile_text_is_read_in_linear_time(text: str, seconds: float) -> None:
     begin = time.perf_counter()
     is_final_answer(text)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_sizes import in_two_sizes
+from hostile_sizes import in_three_sizes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -266,12 +266,12 @@ def hostile(part: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("splitter", ["auto", "numbered", "sentences", "think"])  # auto runs the other two
-@pytest.mark.parametrize(("response", "seconds"), in_two_sizes(hostile))
+@pytest.mark.parametrize(("response", "seconds"), in_three_sizes(hostile))
 def test_hostile_responses_are_cut_in_linear_time(response: str, seconds: float, splitter: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     steps = cut(response, splitter).steps
     assert all(a.end <= b.start for a, b in pairwise(steps))
-    assert time.perf_counter() - begin < seconds
+    assert time.process_time() - begin < seconds
 
 
 def test_a_chain_of_three_thousand_steps_keeps_them_all() -> None:

@@ -1,4 +1,4 @@
-"""Hostile texts in two sizes: a quarter as long in every run, the whole ones in `.ci/slow`."""
+"""Hostile texts in three sizes: a sixteenth in every run, a quarter in `make test-all`, the whole ones in `.ci/slow`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 SECONDS = 60
+_SIZES = ((16, "", ()), (4, ", a quarter", pytest.mark.slow), (1, ", whole", pytest.mark.long))
 
 
-def in_two_sizes(texts: Callable[[int], Mapping[str, str]]) -> list[Any]:
+def in_three_sizes(texts: Callable[[int], Mapping[str, str]]) -> list[Any]:
     """Parameters (text, seconds it may take), the seconds in proportion to the length.
 
     Args:
         texts: the texts by name, made a given number of times shorter.
     """
-    quarter = [pytest.param(text, SECONDS / 4, id=name) for name, text in texts(4).items()]
-    whole = [
-        pytest.param(text, SECONDS, id=f"{name}, whole", marks=pytest.mark.long) for name, text in texts(1).items()
+    return [
+        pytest.param(text, SECONDS / part, id=f"{name}{size}", marks=marks)
+        for part, size, marks in _SIZES
+        for name, text in texts(part).items()
     ]
-    return quarter + whole
