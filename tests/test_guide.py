@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from columns import REASONING
+from columns import MAY_BE_MISSING, NUMBER, REASONING, assert_numbers, inspect_panel, lm_eval_table
+from commands import blocks, shell
 
-GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "custom-tasks.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+BLOCKS = blocks("docs/custom-tasks.md")
 COMMANDS = [line for language, body in BLOCKS if language == "bash" for line in body.splitlines()]
 
 pytestmark = pytest.mark.slow
@@ -36,21 +34,7 @@ def folder(tmp_path_factory, smollm2) -> Path:
 
 @pytest.fixture(scope="module")
 def run(folder):
-    def call(command: str | list[str], **extra: str) -> str:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        result = subprocess.run(
-            command if isinstance(command, list) else ["bash", "-euo", "pipefail", "-c", command],
-            cwd=folder,
-            env={**os.environ, "PATH": path, "COLUMNS": "160", **extra},
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        assert result.returncode == 0, f"{command}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
-        return result.stdout
-
-    return call
+    return lambda command, **extra: shell(folder, command, **extra).stdout
 
 
 def command(tool: str) -> str:
@@ -62,28 +46,34 @@ def test_every_command_of_the_guide_is_run_here():
     assert [line.split()[0].partition("=")[0] for line in COMMANDS] == ["MODEL", "lm-eval", "inspect"]
 
 
-def test_a_yaml_with_one_line_added_gets_the_pipeline_reasoning(run):
-    table = run(command("lm-eval"))
-    assert re.search(r"\|pool *\|.*last-number *\|.*exact_match", table)
-    for metric in REASONING:
-        assert re.search(rf"\|reasoning *\| *\d+\|{metric} *\|", table), metric
+@pytest.fixture(scope="module")
+def table(run) -> dict[str, dict[str, dict[str, float]]]:
+    """What the guide's command shows, asked for the guide's second task in the same run."""
+    return lm_eval_table(run(command("lm-eval").replace("--tasks pool ", "--tasks pool,pool_bare ")))
 
 
-def test_options_in_a_yaml_that_includes_another_choose_question_and_columns(run):
-    table = run(command("lm-eval").replace("--tasks pool ", "--tasks pool_bare ").replace("path out", "path bare"))
-    columns = re.findall(r"\|reasoning *\| *\d+\|(\w+) *\|", table)
-    assert columns == ["infogain_nats", "infogain_nats_before_answer", "ki", "n_unscored"]
+def test_a_yaml_with_one_line_added_gets_the_pipeline_reasoning(table):
+    assert_numbers(table["pool"]["last-number"], ["exact_match"])
+    assert_numbers(table["pool"]["reasoning"], REASONING, or_missing=MAY_BE_MISSING)
+
+
+def test_options_in_a_yaml_that_includes_another_choose_question_and_columns(table):
+    columns = ["infogain_nats", "infogain_nats_before_answer", "ki", "n_unscored"]
+    assert list(table["pool_bare"]["reasoning"]) == columns
+    assert_numbers(table["pool_bare"]["reasoning"], columns, or_missing=MAY_BE_MISSING)
+    assert table["pool_bare"]["reasoning"]["infogain_nats"] != table["pool"]["reasoning"]["infogain_nats"]
 
 
 def test_an_inspect_task_shows_accuracy_and_reasoning(run):
-    panel = run(command("inspect"))
-    assert "accuracy" in panel
-    assert "infogain_nats" in panel
+    panel = inspect_panel(run(command("inspect")))
+    assert [name for name, _ in panel] == ["match", *REASONING]
+    assert_numbers(panel[0][1], ["accuracy"])
+    assert_numbers({name: found["mean"] for name, found in panel[1:]}, REASONING, or_missing=MAY_BE_MISSING)
 
 
 def test_a_python_loop_scores_prints_and_saves(run, folder):
     printed = run([sys.executable, "pool_loop.py"])
-    assert re.search(r"infogain_nats: mean -?\d+\.\d+ of \d chains", printed)
+    assert re.search(rf"infogain_nats: mean {NUMBER} of [12] chains", printed)
     rows = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["pool-0", "pool-1"]
     assert "(question alone)" in run("stepgauge show scores.jsonl")

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from columns import REASONING
+from columns import (
+    GAINS,
+    MAY_BE_MISSING,
+    NUMBER,
+    REASONING,
+    assert_numbers,
+    inspect_panel,
+    lm_eval_table,
+    score_table,
+)
+from commands import ROOT, blocks, shell
 
-ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = blocks("README.md")
+Panel = list[tuple[str, dict[str, float]]]
 SHELL = [line for language, body in BLOCKS if language == "bash" for line in body.splitlines()]
 
 # The hub is out of reach of tests: GSM8K's loader gets stand-in rows of the same form, everything else is real.
@@ -58,27 +68,8 @@ def folder(tmp_path_factory, arithmetic) -> Path:
 def run(folder, smollm2):
     smollm2.preflight()
 
-    def call(command: str | list[str]) -> str:
-        env = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(folder / "hub"),
-            "STAND_IN_ROWS": str(folder / "gsm8k.jsonl"),
-            "COLUMNS": "160",
-        }
-        result = subprocess.run(
-            command if isinstance(command, list) else ["bash", "-euo", "pipefail", "-c", command],
-            cwd=folder,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        assert result.returncode == 0, f"{command}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
-        return result.stdout
-
-    return call
+    stand_in = {"PYTHONPATH": str(folder / "hub"), "STAND_IN_ROWS": str(folder / "gsm8k.jsonl")}
+    return lambda command: shell(folder, command, **stand_in).stdout
 
 
 def test_every_command_is_covered_here():
@@ -110,34 +101,44 @@ def existing_table(run) -> str:
 
 
 @pytest.fixture(scope="module")
-def inspect_panels(run) -> tuple[str, str]:
+def inspect_panels(run) -> tuple[Panel, Panel]:
     """What Inspect prints while running and afterwards."""
     evaluate, score = (line for line in by_tool("inspect") if "logs" in line)
-    return run(f"{MODEL}\n{evaluate}"), run(score)
+    return inspect_panel(run(f"{MODEL}\n{evaluate}")), inspect_panel(run(score))
+
+
+def assert_lm_eval_columns(printed: str, task: str) -> None:
+    """The task's accuracy and all our columns, each with a number."""
+    pipelines = lm_eval_table(printed)[task]
+    assert_numbers(pipelines.pop("reasoning"), REASONING, or_missing=MAY_BE_MISSING)
+    assert pipelines
+    for accuracy in pipelines.values():
+        assert_numbers(accuracy, ["exact_match"])
+
+
+def assert_inspect_columns(panel: Panel, names: Iterable[str]) -> None:
+    """These columns alone, in this order, each with a number."""
+    assert [name for name, _ in panel] == list(names)
+    means = {name: next(iter(found.values())) for name, found in panel}
+    assert_numbers(means, means, or_missing=MAY_BE_MISSING)
 
 
 @pytest.mark.slow
 def test_existing_config_recipe_for_lm_eval(run, existing_table):
-    table = existing_table
-    assert re.search(r"\|my_task\b.*exact_match", table)
-    for metric in REASONING:
-        assert re.search(rf"\|reasoning *\| *\d+\|{metric} *\|", table), metric
+    assert_lm_eval_columns(existing_table, "my_task")
     assert "(question alone)" in run(stepgauge("show"))
 
 
 @pytest.mark.slow
 def test_lm_evals_command_with_stepgauge_in_front_shows_reasoning_beside_accuracy(run):
-    table = run(f"{MODEL}\n{stepgauge('lm-eval run')}")
-    assert re.search(r"\|gsm8k_cot\b.*exact_match", table)
-    assert re.search(r"\|reasoning *\| *\d+\|infogain_nats *\|", table)
+    assert_lm_eval_columns(run(f"{MODEL}\n{stepgauge('lm-eval run')}"), "gsm8k_cot")
 
 
 @pytest.mark.slow
 def test_inspect_recipe_scores_while_running_and_afterwards(inspect_panels):
     panel, appended = inspect_panels
-    assert "accuracy" in panel
-    assert "infogain_nats" in panel
-    assert appended.count("infogain_nats") > panel.count("infogain_nats")
+    assert_inspect_columns(panel, ["answer", *REASONING])
+    assert_inspect_columns(appended, ["answer", *REASONING, *GAINS, "n_steps"])
 
 
 @pytest.mark.slow
@@ -146,6 +147,8 @@ def test_finished_runs_of_both_frameworks_are_scored_from_their_files(run, folde
     assert inspect_panels
     printed = run(stepgauge("score"))
     assert "my_task" in printed
+    for row in score_table(printed):
+        assert_numbers(row, ("accuracy", "infogain", "infogain_nats", "ki_coverage", "n_steps"))
     rows = [json.loads(line) for line in (folder / "scores" / "scores.jsonl").read_text().splitlines()]
     assert [row["task"] for row in rows] == ["my_task"] * 2 + ["stepgauge/demo"] * 2
     assert all(row["score"]["metrics"]["infogain_nats"] is not None for row in rows)
@@ -159,7 +162,8 @@ def test_two_runs_are_compared_and_reported(run, folder, existing_table):
     printed = run(stepgauge("compare"))
     assert "my_task: 2 questions in both" in printed
     assert re.search(r"verdict: \w+", printed)
-    assert re.search(r"^ *infogain_nats .*\[.*\]", printed, re.MULTILINE)
+    five = rf"{NUMBER} +{NUMBER} +{NUMBER} +\[{NUMBER}, {NUMBER}\]"
+    assert re.search(rf"^ *infogain_nats +nats +{five}", printed, re.MULTILINE)
     run(stepgauge("report"))
     assert "my_task" in (folder / "report.html").read_text(encoding="utf-8")
     assert list((folder / "figures").glob("*.png"))
@@ -176,10 +180,12 @@ def test_a_scorer_is_fitted_to_the_chains_of_both_frameworks(run, folder, existi
 
 @pytest.mark.slow
 def test_leaderboard_recipe_in_both_frameworks(run):
-    for line in (line for line in by_tool("lm-eval") + by_tool("inspect") if "gsm8k" in line):
-        printed = run(f"{MODEL}\n{line}")
-        assert "infogain_nats" in printed
-        assert "gsm8k" in printed
+    (lm_eval,) = (line for line in by_tool("lm-eval") if "gsm8k" in line)
+    assert_lm_eval_columns(run(f"{MODEL}\n{lm_eval}"), "gsm8k_stepgauge")
+    (inspect,) = (line for line in by_tool("inspect") if "gsm8k" in line)
+    printed = run(f"{MODEL}\n{inspect}")
+    assert "gsm8k" in printed
+    assert_inspect_columns(inspect_panel(printed), ["match", *REASONING])
 
 
 @pytest.mark.slow

@@ -1,6 +1,70 @@
-"""The columns that every door shows by default, written out: what users see must not change unseen."""
+"""The columns that every door shows by default, written out: what users see must not change unseen.
+
+And the tables they stand in, read back: a column is shown only where its name and a number are.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
+
 GAINS = ("infogain", "infogain_before_answer", "infogain_nats", "infogain_nats_before_answer", "leak_share")
 REASONING = (*GAINS, "ki", "ki_coverage", "n_steps")
+# What a real model's chains may lack: they gain nothing, give the answer in their first step, or compute nothing.
+MAY_BE_MISSING = ("infogain_before_answer", "infogain_nats_before_answer", "leak_share", "ki")
+NUMBER = r"[-−+]?\d[\d.,]*(?:e[-−+]?\d+)?"
+
+
+def assert_numbers(found: Mapping[str, float], names: Iterable[str], or_missing: Collection[str] = ()) -> None:
+    """Each name is there, with a finite number; those `or_missing` may show nan."""
+    for name in names:
+        assert name in found, (name, found)
+        assert math.isfinite(found[name]) or name in or_missing, (name, found)
+
+
+def lm_eval_table(printed: str) -> dict[str, dict[str, dict[str, float]]]:
+    """`{task: {pipeline: {metric: value}}}` of the tables of tasks and groups that lm-eval printed."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    task = ""
+    for line in printed.splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) != 11 or cells[7] == "Value" or cells[7].strip("-:") == "":
+            continue
+        task = cells[1].lstrip("- ") or task
+        found.setdefault(task, {}).setdefault(cells[3], {})[cells[5]] = float(cells[7])
+    return found
+
+
+def inspect_panel(printed: str) -> list[tuple[str, dict[str, float]]]:
+    """Name and `{metric: value}` of each score in Inspect's panels, in the order they stand there."""
+    found: list[tuple[str, dict[str, float]]] = []
+    row: list[tuple[int, dict[str, float]]] = []  # where each score of the row begins, and its numbers
+    value = rf"(\w+) +({NUMBER}|nan)"
+    for line in printed.splitlines():
+        text = line.strip("│").rstrip()
+        if re.fullmatch(rf"\s*{value}(\s+{value})*", text):
+            for cell in re.finditer(value, text):
+                numbers = [of_score for start, of_score in row if start <= cell.start()]
+                if numbers:
+                    numbers[-1][cell[1]] = float(cell[2].replace(",", ""))
+        elif re.fullmatch(r"\s*[A-Za-z_]\w*(\s\s+[A-Za-z_]\w*)*", text):
+            row = [(name.start(), {}) for name in re.finditer(r"\w+", text)]
+            found += [(name, numbers) for name, (_, numbers) in zip(re.findall(r"\w+", text), row, strict=True)]
+        else:
+            row = []
+    return [(name, numbers) for name, numbers in found if numbers]
+
+
+def score_table(printed: str) -> list[dict[str, float]]:
+    """`{column: value}` of each row that `stepgauge score` printed; a dash is nan."""
+    lines = printed.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("input, task, model"))
+    names = re.split(r"\s{2,}", lines[at].strip())[1:]
+    cells = rf"(?:\s+(?:{NUMBER}|–))" + f"{{{len(names)}}}"
+    rows = (re.search(rf"\S({cells})\s*$", line) for line in lines[at + 1 :])
+    return [
+        dict(zip(names, (math.nan if cell == "–" else float(cell) for cell in row[1].split()), strict=True))
+        for row in rows
+        if row
+    ]
