@@ -26,6 +26,7 @@ if importlib.util.find_spec("stepgauge") is None:
 
 from stepgauge.metrics import attention  # noqa: E402
 from stepgauge.metrics.engine import Engine, log_likelihoods, make_engine  # noqa: E402
+from stepgauge.metrics.passes import cache_argument  # noqa: E402
 from stepgauge.metrics.tokens import TokenSpan  # noqa: E402
 
-__all__ = ["Engine", "TokenSpan", "attention", "log_likelihoods", "make_engine"]
+__all__ = ["Engine", "TokenSpan", "attention", "cache_argument", "log_likelihoods", "make_engine"]

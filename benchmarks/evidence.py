@@ -15,7 +15,7 @@ import random
 import sys
 import zipfile
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -96,7 +96,7 @@ def main() -> int:
         overlaps = best_overlaps(index, claims)
         found = [sum(overlap >= share for overlap in overlaps) / len(claims) for share in SHARES]
         table.add_row(name, str(len(claims)), *(f"{share:.0%}" for share in found))
-    print(f"{datetime.now(timezone.utc):%Y-%m-%d}  claims with evidence in MedQuAD, by overlap")
+    print(f"{datetime.now(UTC):%Y-%m-%d}  claims with evidence in MedQuAD, by overlap")
     Console(width=120).print(table)
     return 0
 

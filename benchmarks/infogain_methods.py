@@ -14,6 +14,7 @@ import torch
 from transformers import DynamicCache
 
 from stepgauge.metrics.likelihood import Request, Unscored
+from stepgauge.metrics.passes import cache_argument
 from stepgauge.metrics.tokens import TokenSpan
 
 from .engine_tokens import Counts, common_prefix, in_depth_first_order, token_spans
@@ -107,7 +108,8 @@ def _cached_chain(model: PreTrainedModel, spans: Sequence[TokenSpan]) -> list[fl
         wanted = len(span.ids) - span.start
         fed = torch.from_numpy(held[shared:]).to(model.device)
         targets = torch.from_numpy(span.ids[span.start :]).to(model.device)
-        logits = model(input_ids=fed[None], past_key_values=cache, use_cache=True, logits_to_keep=wanted).logits[0]
+        kept = {cache_argument(type(model)): cache}
+        logits = model(input_ids=fed[None], use_cache=True, logits_to_keep=wanted, **kept).logits[0]
         log_p = torch.log_softmax(logits[-wanted:].float(), dim=-1).gather(-1, targets[:, None])
         out[i] = log_p.sum(dtype=torch.float64).item()
     return out

@@ -22,7 +22,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.resources import files
 
 import torch
@@ -199,7 +199,7 @@ def main() -> int:
     found = table(judges, embedded_claims(args.claims))
     where = gauge.backend.describe()
     print(
-        f"{datetime.now(timezone.utc):%Y-%m-%d}  {platform.machine()}, {torch.get_num_threads()} threads, "
+        f"{datetime.now(UTC):%Y-%m-%d}  {platform.machine()}, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}; {where['scorer']} {where['dtype']} on {where['device']}"
     )
     Console(width=140).print(found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
@@ -67,7 +67,7 @@ def main() -> int:
             table.add_row(found.claim.text, found.label or "–", number, found.error or "", str(before), str(after))
         paid = {found.claim.text for found in first if found.label}
         kept = all(n == 0 for case, n in zip(CASES, repeated, strict=True) if case in paid)
-        print(f"{datetime.now(timezone.utc):%Y-%m-%d}")
+        print(f"{datetime.now(UTC):%Y-%m-%d}")
         Console(width=150).print(table)
         print(f"first run:  n_failed {failed:g}; {judge.totals}")
         print(f"second run: {again.totals}")

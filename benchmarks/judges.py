@@ -38,7 +38,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -313,7 +313,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     print(
-        f"{datetime.now(timezone.utc):%Y-%m-%d}  {platform.machine()}, {torch.get_num_threads()} threads, "
+        f"{datetime.now(UTC):%Y-%m-%d}  {platform.machine()}, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}; `lm`: {args.scorer}; {time.perf_counter() - started:.0f} s"
     )
     table = Table(*COLUMNS, box=box.MARKDOWN)

@@ -19,7 +19,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     print(
-        f"{datetime.now(timezone.utc):%Y-%m-%d}  {platform.machine()}, {torch.get_num_threads()} threads, "
+        f"{datetime.now(UTC):%Y-%m-%d}  {platform.machine()}, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}; {built.manifest['counts']['chunks']} chunks of MedQuAD"
     )
     table = Table("what", "count", "wall s", "CPU s", "wall ms each", "CPU ms each", box=box.MARKDOWN)

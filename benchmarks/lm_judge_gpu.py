@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -193,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rates = {name: len(claims) / taken for name, taken in seconds.items()}
         where = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
         print(
-            f"{datetime.now(timezone.utc):%Y-%m-%d}  {where}, torch {torch.__version__}, {str(dtype)[6:]}, "
+            f"{datetime.now(UTC):%Y-%m-%d}  {where}, torch {torch.__version__}, {str(dtype)[6:]}, "
             f"{sum(p.numel() for p in model.parameters()) / 1e6:,.1f} million random parameters; {len(claims)} claims, "
             f"prompts of {tokens:.0f} tokens on average"
         )

@@ -35,7 +35,7 @@ from rich.table import Table
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 
 from .engine_flops import kv_bytes, work_of
-from .engine_import import TokenSpan, log_likelihoods, make_engine
+from .engine_import import TokenSpan, cache_argument, log_likelihoods, make_engine
 from .run_header import about_run, header
 from .token_chains import even_chain, token_spans
 
@@ -131,9 +131,8 @@ def plain_log_likelihood(model: Any, span: TokenSpan) -> float:
     for first in range(0, fed, _CHUNK):
         end = min(first + _CHUNK, fed)
         wanted = min(end - first, max(1, end - span.start + 1))
-        out = model(input_ids=ids[:, first:end], past_key_values=cache, use_cache=True, logits_to_keep=wanted).logits[
-            0, -wanted:
-        ]
+        kept = {cache_argument(type(model)): cache}
+        out = model(input_ids=ids[:, first:end], use_cache=True, logits_to_keep=wanted, **kept).logits[0, -wanted:]
         if end >= span.start:
             targets = ids[0, end - wanted + 1 : end + 1, None]
             total += torch.log_softmax(out.float(), -1).gather(-1, targets).double().sum().item()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,6 +54,12 @@ def cropped(cache: Cache, length: int, *, borrowed: bool = False) -> Cache:
         view.keys, view.values = layer.keys[..., :length, :], layer.values[..., :length, :]
         layers.append(view)
     return Cache(layers=layers)
+
+
+@functools.cache
+def cache_argument(model: type[torch.nn.Module]) -> str:
+    """What a model calls the cache of keys and values: `cache` since transformers 5.24, where it is not older code."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 @dataclass(frozen=True)
@@ -179,9 +187,9 @@ def _logits(
         input_ids=token,
         attention_mask=mask,
         position_ids=depth,
-        past_key_values=cache,
         use_cache=cache is not None,
         logits_to_keep=wanted,
+        **{cache_argument(type(engine.model)): cache},
     )
     return output.logits[:, -wanted:]
 

@@ -163,7 +163,7 @@ class ScarceMemory:
         model.forward = self
 
     def __call__(self, *args, **kwargs):
-        cache = kwargs.get("past_key_values")
+        cache = kwargs["cache" if "cache" in kwargs else "past_key_values"]
         size = kwargs["input_ids"].numel() + (0 if cache is None else cache.get_seq_length())
         self.sizes.append(size)
         if size > self.limit:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from inspect_ai._util.error import PrerequisiteError
 from rich.markup import escape
-from typing_extensions import TypedDict
 
 from ...metrics.knowledge.parts import Part
 from ...metrics.suggest import unknown_name

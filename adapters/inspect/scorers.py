@@ -6,11 +6,10 @@ import dataclasses
 import logging
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
-from typing_extensions import Unpack
 
 from ...metrics import ChainScore
 from ...metrics.control_metrics import control_columns

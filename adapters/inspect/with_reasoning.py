@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from inspect_ai import Task, task_with
 from inspect_ai.scorer import Scorer
 from inspect_ai.util import registry_info
-from typing_extensions import Unpack
 
 from .options import OptionError, Options
 from .scorers import reasoning

@@ -9,7 +9,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def fit(
         },
         "metrics": {"before": before, "after": measure(loaded, examples.chains), "history": _history(trainer)},
         **_seen(examples, loaded.source, loaded.revision),
-        "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "versions": versions(),
     }
     return _publish(fitted, loaded, out, checkpoints, card, trainer.is_world_process_zero())

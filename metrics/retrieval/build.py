@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def build_corpus(
                 raise CorpusError(f"{source}: its files changed while the corpus was built; build again")
             content = {
                 "key": key,
-                "built": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "built": datetime.now(UTC).isoformat(timespec="seconds"),
                 "source": {
                     "name": Path(source).name,
                     "files": len(before),
