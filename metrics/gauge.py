@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
+import pickle
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 from tqdm import tqdm
@@ -78,7 +79,7 @@ class Gauge:
             and under `overlap` in its provenance.
         progress: show a progress bar; None: on a terminal only.
 
-    The scoring LM is loaded by the first call of `score` that needs it.
+    The scoring LM is loaded by the first call of `score` that needs it. A gauge pickles as its options.
 
     Raises:
         ValueError: an option that is not known; names it, what was given, and the nearest valid one.
@@ -108,6 +109,7 @@ class Gauge:
         allow_overlap: bool = False,
         progress: bool | None = None,
     ) -> None:
+        self._given = {name: value for name, value in locals().items() if name != "self"}  # before any other local
         known = registry()
         if variant not in VARIANTS:
             raise ValueError(unknown_name("variant", variant, VARIANTS))
@@ -184,7 +186,7 @@ class Gauge:
         """
         return seen_chains(traces, lambda: self._fitted_on, self._scorer, allowed=self._allow_overlap)
 
-    @cached_property
+    @functools.cached_property
     def _fitted_on(self) -> frozenset[str]:
         hashes = getattr(self._backend_factory, "fitted_on", None)
         if self._scorer is None or hashes is None:
@@ -250,6 +252,24 @@ class Gauge:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Callable[[], Gauge], tuple[()]]:
+        """A gauge travels as its options; whoever unpickles it loads the scoring LM for itself, on first use.
+
+        Raises TypeError where an option was given as an object that does not pickle; names it.
+        """
+        for name, value in self._given.items():
+            parts = enumerate(value) if name in ("claims", "judges") else [(None, value)]
+            for index, part in parts:
+                try:
+                    pickle.dumps(part)
+                except Exception as error:  # whatever the object's own code raises
+                    place = name if index is None else f"{name}[{index}]"
+                    raise TypeError(
+                        f"this Gauge does not pickle, since {place} does not: {part!r:.80} ({type(error).__name__}: "
+                        f"{error}). Register it by a plugin and give its name, or make the Gauge where it is needed"
+                    ) from error
+        return functools.partial(type(self), **self._given), ()
 
     def _segment(self, trace: Trace) -> Segmentation | Unscored:
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .foreign import SourceChain
+from .format_version import FORMAT, check_format
 from .knowledge.types import Claim, Passage, Verdict
 from .strict_json import without_nan
 from .trace import Step, StepKind
@@ -128,11 +129,16 @@ class ChainScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Strict JSON (nan becomes null); `ChainScore.from_dict` restores an equal score."""
-        return without_nan(asdict(self))
+        return {"format": FORMAT, **without_nan(asdict(self))}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ChainScore:
-        """Restore what `to_dict` wrote. Raises KeyError or TypeError on other input."""
+        """Restore what `to_dict` wrote, of this format or an earlier one; unknown fields are passed over.
+
+        Raises FormatError (a ValueError) on a later format, KeyError or TypeError on other input.
+        """
+        check_format(data)
+        data = _known(cls, data)
         steps = [_step(step) for step in data["steps"]]
         metrics = _numbers(data["metrics"], data["metrics"])
         log_likelihoods = [_number(value) for value in data["log_likelihoods"]]
@@ -146,13 +152,21 @@ _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entr
 _CONTROL_NUMBERS = ("log_likelihood", "log_likelihood_before_answer")
 
 
+def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the fields that a later stepgauge may have added."""
+    names = {one.name for one in fields(cls)}
+    return {name: value for name, value in data.items() if name in names}
+
+
 def _step(data: Mapping[str, Any]) -> StepScore:
+    data = _known(StepScore, data)
     numbers = _numbers(data, _STEP_NUMBERS)
     return StepScore(**{**data, **numbers, "verdicts": [_verdict(verdict) for verdict in data["verdicts"]]})
 
 
 def _control(data: Mapping[str, Any]) -> ControlScore:
-    chains = [SourceChain(**chain) for chain in data["chains"]]
+    data = _known(ControlScore, data)
+    chains = [SourceChain(**_known(SourceChain, chain)) for chain in data["chains"]]
     return ControlScore(**{**data, **_numbers(data, _CONTROL_NUMBERS), "chains": chains})
 
 
@@ -165,8 +179,9 @@ def _number(value: float | None) -> float:
 
 
 def _verdict(data: Mapping[str, Any]) -> Verdict:
-    evidence = [Passage(**passage) for passage in data["evidence"]]
-    return Verdict(**{**data, "claim": Claim(**data["claim"]), "evidence": evidence})
+    data = _known(Verdict, data)
+    evidence = [Passage(**_known(Passage, passage)) for passage in data["evidence"]]
+    return Verdict(**{**data, "claim": Claim(**_known(Claim, data["claim"])), "evidence": evidence})
 
 
 __all__ = ["ChainScore", "ControlScore", "Step", "StepScore"]

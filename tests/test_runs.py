@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,9 @@ from scoring import rows, score, traces, write_jsonl
 from scripted_lm import ScriptedLM, documents, evaluate
 from tiny_scorers import make_scorer
 
+from stepgauge.adapters.cli import main
 from stepgauge.adapters.finished.options import OptionError
-from stepgauge.adapters.inspect import knowledge, reasoning
+from stepgauge.adapters.inspect import knowledge, reasoning, steps_df
 from stepgauge.adapters.lm_eval import StepTask
 from stepgauge.adapters.runs import load_runs
 from stepgauge.metrics.comparison.record import Record, Run, question_hash
@@ -474,6 +476,10 @@ def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
             lambda row: row.update(filtered_resps=['{"chains": [{}]}']),
             "field 'filtered_resps': field 'score': no 'steps'",
         ),
+        (
+            lambda row: row.update(filtered_resps=[row["filtered_resps"][0].replace('"format": 1', '"format": 2')]),
+            "field 'filtered_resps': written in format 2; this stepgauge (",
+        ),
         (lambda row: row.update(doc_id=1), "1 has scores in row"),
         (lambda row: row.update(doc_id=None), "field 'doc_id'"),
         (lambda row: row.pop("doc"), "not a sample of lm-eval"),
@@ -512,6 +518,20 @@ def test_score_of_inspect_that_cannot_be_read_is_named(tmp_path):
     write_eval_log(log, tmp_path / "logs" / "changed.eval")
     with pytest.raises(OptionError, match=r"changed\.eval, sample 1, epoch 1, score 'knowledge': not a chain score"):
         one(tmp_path / "logs")
+
+
+def test_score_of_inspect_in_a_later_format_is_named_by_every_reader(tmp_path, capsys):
+    log = inspect_run(tmp_path / "logs", [knowledge()])
+    (log.samples or [])[1].scores["knowledge"].metadata["format"] = 2
+    changed = tmp_path / "changed.eval"
+    write_eval_log(log, changed)
+    said = r"changed\.eval, sample 1, epoch 1, score 'knowledge': .*written in format 2; this stepgauge \(.*up to 1"
+    with pytest.raises(OptionError, match=said):
+        one(changed)
+    with pytest.raises(ValueError, match=said):
+        steps_df(changed)
+    assert main(["show", str(changed), "--limit", "3"]) == 2
+    assert re.search(said, capsys.readouterr().err)
 
 
 def test_two_models_of_mmlu_pro_outputs_pair(shared_data, tmp_path):

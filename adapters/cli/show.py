@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...metrics.format_version import FormatError, check_format
 from ...metrics.render import chain_table
 from ...metrics.score import ChainScore
 from .errors import UserError
@@ -70,11 +71,14 @@ def read_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:
         for number, line in enumerate(lines, 1):
             try:
                 yield from _row(json.loads(line))
+            except FormatError as error:
+                raise UserError(f"{path}, row {number}: {error}") from error
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise UserError(f"{path}, row {number}: not a scored chain ({type(error).__name__}: {error})") from None
 
 
 def _row(row: dict[str, Any]) -> Iterator[tuple[str, ChainScore]]:
+    check_format(row)
     if "question_hash" in row:  # of `stepgauge score`
         yield row["question"], ChainScore.from_dict(row["score"])
     elif "filtered_resps" not in row:
@@ -89,10 +93,14 @@ def _row(row: dict[str, Any]) -> Iterator[tuple[str, ChainScore]]:
 def _inspect_log(path: Path) -> Iterator[tuple[str, ChainScore]]:
     try:
         from inspect_ai.log import read_eval_log
+
+        from ..inspect.frames import chains_of
     except ImportError as error:
         raise UserError(f"{path}: reading an Inspect log needs inspect-ai: pip install 'stepgauge[inspect]'") from error
-    for sample in read_eval_log(str(path)).samples or []:
-        for score in (sample.scores or {}).values():
-            if isinstance(score.metadata, dict) and "trace_hash" in score.metadata:
-                question = sample.input if isinstance(sample.input, str) else ""
-                yield question, ChainScore.from_dict(score.metadata)
+    log = read_eval_log(str(path))
+    for sample in log.samples or []:
+        question = sample.input if isinstance(sample.input, str) else ""
+        try:
+            yield from ((question, chain) for _, chain in chains_of(log, sample))
+        except ValueError as error:
+            raise UserError(str(error)) from error

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from ...metrics.format_version import FORMAT, FormatError, check_format
 from .options import OptionError
 
 SCORES = "scores.jsonl"
@@ -138,7 +139,7 @@ class OutFolder:
         else:
             for name in (SCORES, SKIPPED, ENGINE, _WINDOWS):
                 (self.path / name).unlink(missing_ok=True)
-            _write_whole(run_file, json.dumps(self._run, indent=2) + "\n")
+            _write_whole(run_file, json.dumps({"format": FORMAT, **self._run}, indent=2) + "\n")
         sizes = done["sizes"] if done else {}
         for name, size in ((SCORES, sizes.get(SCORES, 0)), (SKIPPED, sizes.get(SKIPPED, 0)), (_WINDOWS, end)):
             file = (self.path / name).open("ab")
@@ -154,12 +155,29 @@ class OutFolder:
             before = json.loads(run_file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise OptionError(f"{run_file}: not JSON ({error}); --restart overwrites the run") from error
+        format = check_folder(self.path)
+        if format != FORMAT:  # its rows and new ones would be of two kinds
+            raise OptionError(
+                f"{self.path}: holds scores of format {format}, this stepgauge writes format {FORMAT}. Go on with the "
+                "stepgauge that began the run, give another --out, or --restart to overwrite it"
+            )
+        before.pop("format", None)
         if differs := list(_differences(before, self._run)):
             more = f"; and {len(differs) - 3} more" if len(differs) > 3 else ""
             raise OptionError(
                 f"{self.path}: holds another run: {'; '.join(differs[:3])}{more}. "
                 "Give the same inputs and options to go on with it, another --out, or --restart to overwrite it"
             )
+
+
+def check_folder(folder: Path) -> int:
+    """The format of a scored folder, by its `run.json`; 0 where that says none. Raises OptionError on a later one."""
+    try:
+        return check_format(json.loads((folder / _RUN).read_text(encoding="utf-8")))
+    except FormatError as error:
+        raise OptionError(f"{folder / _RUN}: {error}") from error
+    except (OSError, ValueError, AttributeError):  # a folder of somebody else's making: its rows say what they are
+        return 0
 
 
 def last_window(folder: Path) -> tuple[dict[str, Any] | None, int]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...metrics import ChainScore, Gauge, OverlapError
+from ...metrics.format_version import FORMAT
 from .detect import items_of
 from .entries import Entry, Passed, Skipped
 from .options import OptionError
@@ -208,6 +209,7 @@ def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:
     """One line of `scores.jsonl`. The response is in the steps' texts; where there are none, it stands by itself."""
     trace = entry.trace
     return {
+        "format": FORMAT,
         "key": dataclasses.asdict(entry.where),
         "id": trace.id,
         "trace_hash": trace.hash,

@@ -10,9 +10,10 @@ from typing import Any
 
 from ...metrics import ChainScore
 from ...metrics.comparison.record import Record, question_hash
+from ...metrics.format_version import FormatError, check_format
 from ..finished.entries import Unreadable
 from ..finished.options import OptionError
-from ..finished.out_folder import SCORES, last_window
+from ..finished.out_folder import SCORES, check_folder, last_window
 from ..finished.rows import open_stream, read_rows
 from .parts import Found, Keep, Part, plural
 
@@ -28,7 +29,7 @@ def read_scored(path: Path, keep: Keep) -> Found:
     """The wanted rows, a part per model.
 
     Raises:
-        OptionError: a row that cannot be read; names file, row and field.
+        OptionError: a row that cannot be read, or of a later format; names file, row and field.
     """
     parts: dict[str, Part] = {}
     inputs: dict[str, Counter[tuple[str, str | None, str, Any]]] = {}
@@ -41,9 +42,10 @@ def read_scored(path: Path, keep: Keep) -> Found:
             try:
                 if isinstance(row, Unreadable):
                     raise row
+                check_format(row)
                 model = _field(row, "model", _TEXT)
                 record = _record(row, where, model, keep)
-            except (Unreadable, FieldError) as error:
+            except (Unreadable, FieldError, FormatError) as error:
                 raise OptionError(f"{where}: {error}") from error
             if record is None:
                 continue
@@ -70,6 +72,8 @@ def read_score(data: Any) -> ChainScore:
         raise FieldError(f"field 'score': expected an object, got {data!r:.80}")
     try:
         score = ChainScore.from_dict(data)
+    except FormatError as error:
+        raise FieldError(str(error)) from error
     except KeyError as error:
         raise FieldError(f"field 'score': no {error.args[0]!r} in it") from error
     except (TypeError, ValueError, AttributeError) as error:
@@ -139,6 +143,7 @@ def _written(path: Path) -> tuple[float, list[str]]:
     """Up to which byte the rows are whole, and notes: a run that was stopped may have left half a row behind."""
     if path.name != SCORES:
         return math.inf, []
+    check_folder(path.parent)
     window, _ = last_window(path.parent)
     if window is None:
         return math.inf, []
