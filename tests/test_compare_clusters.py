@@ -10,6 +10,7 @@ from statistics import NormalDist, stdev
 import numpy as np
 import pytest
 from made_runs import chain, record, run
+from scipy.stats import chi2, norm, t
 
 from stepgauge.metrics.comparison import Row, Settings, compare_runs
 
@@ -106,3 +107,26 @@ def test_questions_needed_are_texts_needed_times_questions_per_text():
     assert row.smallest == 0.02
     # A t test needs a few more than a normal one: half of z squared.
     assert row.needed == pytest.approx((texts + z(1 - 0.01 / TESTED / 2) ** 2 / 2) * size, rel=0.003)
+
+
+def power_of(effect: float, n: int, level: float) -> float:
+    """Of a two-sided t test: that of a normal one whose spread is known, averaged over the spreads that may be seen."""
+    bound, shift = t.isf(level / 2, n - 1), effect * math.sqrt(n)
+    spreads = np.sqrt(chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1))
+    return float(np.mean(norm.cdf(shift - bound * spreads) + norm.cdf(-shift - bound * spreads)))
+
+
+@pytest.mark.parametrize("effect", [0.3, 1, 1.5, 2.5, 3.5, 4, 5.5, 9, 11])
+def test_questions_needed_are_the_fewest_that_give_the_power(effect):
+    """Also where the difference that matters is larger than the spread."""
+    move = 0.05 / effect * math.sqrt(19 / 20)
+    row = compared([[(0.5, 0.5 + (move if i % 2 else -move))] for i in range(20)])["accuracy"]
+    assert row.sd == pytest.approx(0.05 / effect)
+    enough = (n for n in itertools.count(3) if power_of(effect, n, 0.05 / TESTED) >= SETTINGS.power)
+    assert row.needed == next(enough)
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_without_any_spread_three_texts_are_enough(copies):
+    row = compared([[(0.5, 0.625)] * copies for _ in range(5)])["accuracy"]
+    assert (row.sd, row.needed) == (0, 3 * copies)
