@@ -244,7 +244,7 @@ class _Options:
         if not golds:
             return False  # numbers and formulas of a computation name no option
         words = step.joined(words_only=True)
-        others = sorted((one for one in self._others if isinstance(one, _TextGold)), key=lambda one: -len(one.joined))
+        others = [one for one in self._others if isinstance(one, _TextGold)]
         longer = [one.joined for one in others if any(gold.joined in one.joined for gold in golds)]
         if any(one in words for one in longer):
             return True

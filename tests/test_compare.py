@@ -186,6 +186,13 @@ def test_knowledge_that_can_no_longer_be_checked_is_pointed_out():
     assert any("12 questions of the base run and 2 of the other" in note for note in task.notes)
 
 
+def test_relative_change_of_a_negative_number_keeps_the_direction():
+    row = (
+        compare_runs(run("b", values([-2.0, -4.0])), run("t", values([-1.0, -2.0])), FAST).tasks[0].row("infogain_nats")
+    )
+    assert (row.base, row.tuned, row.difference, row.relative) == (-3.0, -1.5, 1.5, 0.5)
+
+
 def test_length_matched_infogain_divides_both_drops_by_the_pair_s_mean_length():
     short = chain([-2.0, -1.0])  # one step
     long = chain([-2.0, -2.0, -2.0, -1.0])  # the same drop over three

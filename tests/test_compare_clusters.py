@@ -10,10 +10,12 @@ from statistics import NormalDist, stdev
 import numpy as np
 import pytest
 from made_runs import chain, record, run
+from scipy.stats import chi2, norm, t
 
 from stepgauge.metrics.comparison import Row, Settings, compare_runs
 
 SETTINGS = Settings(resamples=1999)
+POWER_ONLY = Settings(resamples=99)
 TESTED = 7  # accuracy, infogain, the same at equal length, infogain_nats, the same without final, n_steps, tokens
 
 
@@ -98,7 +100,7 @@ def test_questions_needed_are_texts_needed_times_questions_per_text():
     questions = sum(map(len, own))
     mean, size = math.fsum(itertools.chain(*own)) / questions, questions / len(own)
     spread = stdev((math.fsum(cluster) - len(cluster) * mean) / size for cluster in own)
-    settings = dataclasses.replace(SETTINGS, smallest_share=0.02, power=0.9, alpha=0.01)
+    settings = dataclasses.replace(POWER_ONLY, smallest_share=0.02, power=0.9, alpha=0.01)
     row = compared(clusters, settings)["accuracy"]
     z = NormalDist().inv_cdf
     texts = ((z(1 - 0.01 / TESTED / 2) + z(0.9)) * spread / 0.02) ** 2
@@ -106,3 +108,27 @@ def test_questions_needed_are_texts_needed_times_questions_per_text():
     assert row.smallest == 0.02
     # A t test needs a few more than a normal one: half of z squared.
     assert row.needed == pytest.approx((texts + z(1 - 0.01 / TESTED / 2) ** 2 / 2) * size, rel=0.003)
+
+
+def power_of(effect: float, n: int, level: float) -> float:
+    """Of a two-sided t test: that of a normal one whose spread is known, averaged over the spreads that may be seen."""
+    bound, shift = t.isf(level / 2, n - 1), effect * math.sqrt(n)
+    spreads = np.sqrt(chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1))
+    return float(np.mean(norm.cdf(shift - bound * spreads) + norm.cdf(-shift - bound * spreads)))
+
+
+@pytest.mark.parametrize("effect", [0.3, 1, 1.5, 2.5, 3.5, 4, 5.5, 9, 11])
+def test_questions_needed_are_the_fewest_that_give_the_power(effect):
+    """Also where the difference that matters is larger than the spread."""
+    move = 0.05 / effect * math.sqrt(19 / 20)
+    row = compared([[(0.5, 0.5 + (move if i % 2 else -move))] for i in range(20)], POWER_ONLY)["accuracy"]
+    assert row.sd == pytest.approx(0.05 / effect)
+    assert row.needed is not None
+    assert power_of(effect, row.needed, 0.05 / TESTED) >= POWER_ONLY.power
+    assert row.needed == 3 or power_of(effect, row.needed - 1, 0.05 / TESTED) < POWER_ONLY.power
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_without_any_spread_three_texts_are_enough(copies):
+    row = compared([[(0.5, 0.625)] * copies for _ in range(5)], POWER_ONLY)["accuracy"]
+    assert (row.sd, row.needed) == (0, 3 * copies)

@@ -158,3 +158,32 @@ def test_perplexity_beyond_a_float_is_missing_per_step_too():
     assert all(math.isnan(step.ppl_gain) for step in found.steps)
     assert [step.gain for step in found.steps] == [2999, -1999, 1998]
     assert found.infogain_nats == 2998
+
+
+def whole_texts(*perplexities: float):
+    """Of the whole text with 0, 1, … steps, which the published code scores; 1 nat of the answer alone."""
+
+    def says(_, text):
+        if QUESTION not in text:
+            return -1.0, 1
+        tokens = len(text.split())
+        return -tokens * math.log(perplexities[text.count("\n")]), tokens
+
+    return says
+
+
+def test_reference_variant_divides_the_drop_of_whole_texts_by_steps_and_one():
+    gauge = scripted_gauge(whole_texts(9, 4, 3, 2), variant="reference")
+    (found,) = gauge.score([trace("Hens lay eggs.", "She eats some.", "There are seven eggs.")])
+    assert found.metrics["infogain_reference"] == pytest.approx((9 - 2) / 4)
+    assert found.metrics["infogain_reference_before_answer"] == pytest.approx((9 - 3) / 3)
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_reference_variant_is_missing_where_one_perplexity_is_beyond_a_float(where):
+    def says(steps, text):
+        return (-1e9, 1) if QUESTION in text and text.count("\n") == where else whole_texts(9, 4, 3)(steps, text)
+
+    (found,) = scripted_gauge(says, variant="reference").score([trace("Hens lay eggs.", "She eats some.")])
+    assert found.missing["infogain_reference"] == "a perplexity is too large for a float"
+    assert found.infogain == 0

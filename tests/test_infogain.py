@@ -14,7 +14,9 @@ METRICS = {metric.name: metric.compute for metric in INFOGAIN_METRICS}
 LOG_LIKELIHOODS = [-2 * math.log(ppl) for ppl in (8, 4, 2, 1)]
 
 
-def chain(log_likelihoods=LOG_LIKELIHOODS, *, states=(), final=(), choices=None, without_final=None, **more) -> Chain:
+def chain(
+    log_likelihoods=LOG_LIKELIHOODS, *, states=(), final=(), choices=None, without_final=None, step_tokens=5, **more
+) -> Chain:
     count = len(log_likelihoods) - 1
     steps = [
         Step(f"s{i}", 3 * i, 3 * i + 2, "final_answer" if i in final else "reasoning", i in states)
@@ -24,7 +26,7 @@ def chain(log_likelihoods=LOG_LIKELIHOODS, *, states=(), final=(), choices=None,
     likelihoods = Likelihoods(
         answer=log_likelihoods,
         n_answer_tokens=[2] * (count + 1),
-        n_context_tokens=[10 + 5 * i for i in range(count + 1)],
+        n_context_tokens=[10 + step_tokens * i for i in range(count + 1)],
         choices=choices,
         without_final=kept,
         n_answer_tokens_without_final=[2] * len(kept),
@@ -79,6 +81,12 @@ def test_entropy_drop_and_gold_probability_over_the_options():
     assert METRICS["entropy_drop_bits"](scored) == pytest.approx(1 - entropy)
 
 
+def test_options_too_unlikely_for_a_float_are_weighed_against_each_other():
+    even, sure = [-2000.0, -2000.0], [-2000.0, -2000.0 - math.log(3)]
+    scored = chain([-2.0, -1.0], choices=[even, sure])
+    assert METRICS["gold_probability"](scored) == pytest.approx(0.75)
+
+
 @pytest.mark.parametrize(
     ("name", "scored", "reason"),
     [
@@ -87,6 +95,9 @@ def test_entropy_drop_and_gold_probability_over_the_options():
         ("infogain", chain([-1e6, -1.0]), "too large for a float"),
         ("half_gain_position", chain([-1.0, -2.0]), "gains no more than epsilon"),
         ("infogain_before_answer", chain(states={0}), "first step states the answer"),
+        ("infogain_nats_per_step_token", chain(step_tokens=0), "the steps add no tokens"),
+        ("leak_share", chain([-2.0, -1.0, -2.0]), "gains nothing in total"),
+        ("leak_share", chain([-2.0, -1.0, -2.0], states={1}), "gains nothing in total"),
         ("infogain_without_final", chain(final={0, 1, 2}, without_final=[-2.0]), "only announces the final answer"),
         ("entropy_drop_bits", chain(), "not a multiple-choice question"),
         ("gold_probability", chain(), "not a multiple-choice question"),

@@ -305,6 +305,14 @@ def test_an_outage_is_missing_and_neither_0_nor_1(name):
     assert value(name, FAILED, FAILED) == "no step could be judged: judge: TimeoutError: 30 s (2×)"
 
 
+def test_of_many_errors_the_three_most_frequent_are_named():
+    claim = Claim("a", 0, 0, 1, "w")
+    errors = [["d"], ["c", "c"], ["a", "b", "a", "b", "a", "b", "b"]]
+    failed = [[Verdict(claim, None, "j", error=error) for error in step] for step in errors]
+    chain = Chain(trace=Trace("q", "r"), steps=[Step("r", 0, 1)] * 3, verdicts=failed)
+    assert measure("ki", chain) == "no step could be judged: j: b (4×); j: a (3×); j: c (2×)"
+
+
 @pytest.mark.parametrize("name", ["ki", "ki_coverage", "ki_paper"])
 def test_without_steps_or_judging_the_index_is_missing(name):
     assert value(name) == "no steps"

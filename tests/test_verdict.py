@@ -125,14 +125,15 @@ def test_one_question_has_neither_spread_nor_p():
 def test_as_many_questions_as_needed_are_enough_and_one_fewer_is_not():
     jittered = [value + (i % 3 - 1) / 4 for i, value in enumerate(LOW)]
     runs = ((LOW, jittered), (FEW_RIGHT, FEW_RIGHT))
-    before = task(*runs)
+    few = {"resamples": 99}
+    before = task(*runs, **few)
     row = before.row("infogain_nats")
     tested = sum(not math.isnan(one.p) for one in before.rows)
     spread = row.smallest / SETTINGS.smallest_gain  # standard deviation over the base run's questions
     names = []
     for needed in (N, N + 1):
         effect = TTestPower().solve_power(nobs=needed - 0.5, alpha=SETTINGS.alpha / tested, power=SETTINGS.power)
-        found = task(*runs, smallest_gain=float(effect) * row.sd / spread)
+        found = task(*runs, smallest_gain=float(effect) * row.sd / spread, **few)
         assert found.row("infogain_nats").needed == needed
         names.append(found.verdict.name)
     assert names == ["no change", "underpowered"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 _CELLS = 4_000_000  # resampled numbers held at a time
 _LEVEL = 0.95
+_FEWEST = 3  # clusters that any power asks for
+_LARGEST_EFFECT = 100.0  # where the fewest do
 
 Array = NDArray[np.float64]
 
@@ -116,14 +119,21 @@ def questions_needed(data: Clustered, smallest: float, *, alpha: float, power: f
     Returns:
         A number of questions; None where it cannot be told (no spread known, no smallest difference).
     """
-    from statsmodels.stats.power import TTestPower
+    from scipy.stats import nct, t
 
     if math.isnan(data.sd) or math.isnan(smallest) or smallest <= 0:
         return None
-    if data.sd == 0 or smallest / data.sd > 10:  # a handful will do, and the solver does not converge there
-        return 3
-    clusters = TTestPower().solve_power(effect_size=smallest / data.sd, alpha=alpha, power=power)
-    return math.ceil(float(np.max(clusters)) * float(data.counts.mean()))
+    effect = min(smallest / data.sd, _LARGEST_EFFECT) if data.sd else _LARGEST_EFFECT
+
+    def reached(clusters: int) -> bool:
+        # Of the side that the difference is on; the other adds nothing that counts. statsmodels adds it, and gets nan.
+        return float(nct.sf(t.isf(alpha / 2, clusters - 1), clusters - 1, effect * math.sqrt(clusters))) >= power
+
+    most = _FEWEST
+    while not reached(most):
+        most *= 2
+    clusters = _FEWEST + bisect_left(range(_FEWEST, most), True, key=reached)
+    return math.ceil(clusters * float(data.counts.mean()))
 
 
 def _batch(data: Clustered) -> int:
