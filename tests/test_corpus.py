@@ -402,8 +402,19 @@ def big(tmp_path_factory) -> Path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-@pytest.mark.parametrize("where", KILLED_IN)
-@pytest.mark.parametrize("replacing", [False, True], ids=["new", "replacing"])
+@pytest.mark.parametrize(
+    ("where", "replacing"),
+    [
+        pytest.param(
+            where,
+            replacing,
+            marks=[pytest.mark.slow] * (replacing != (where in ("postings", "moving"))),
+            id=f"{'replacing' if replacing else 'new'}-{where}",
+        )
+        for where in KILLED_IN
+        for replacing in (False, True)
+    ],
+)
 def test_a_killed_build_never_loads_and_the_next_one_equals_a_clean_one(tmp_path, big, where, replacing):
     dest = tmp_path / "c"
     if replacing:
@@ -429,7 +440,7 @@ def test_a_killed_build_never_loads_and_the_next_one_equals_a_clean_one(tmp_path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-@pytest.mark.parametrize("torn", [0, 13], ids=["whole", "torn-vector"])
+@pytest.mark.parametrize("torn", [pytest.param(0, marks=pytest.mark.slow), 13], ids=["whole", "torn-vector"])
 def test_a_killed_encoding_goes_on_where_it_stopped(tmp_path, big, torn):
     pytest.importorskip("faiss")
     code = (

@@ -344,7 +344,10 @@ def compare(runs: Path, one: str, other: str, *more: str) -> int:
     return main(["compare", f"{one}={runs / one}", f"{other}={runs / other}", "--resamples", "999", *more])
 
 
-@pytest.mark.parametrize(("one", "other"), [("plain", "fit"), ("fit", "plain"), ("fit", "refit")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("plain", "fit"), pytest.param("fit", "plain", marks=pytest.mark.slow), ("fit", "refit")],
+)
 def test_runs_of_different_fits_are_refused_by_the_fit(runs, capsys, one, other):
     assert compare(runs, one, other) == 2
     error = capsys.readouterr().err
