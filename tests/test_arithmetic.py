@@ -10,6 +10,7 @@ import pytest
 from hostile_sizes import in_three_sizes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweeps import sweep
 
 from stepgauge.metrics.knowledge.arithmetic import ARITHMETIC
 from stepgauge.metrics.knowledge.exact import ExactJudge
@@ -392,7 +393,7 @@ def equations(draw) -> tuple[str, bool]:
     return f"({left}){SIGNS[style][sign]}({right}) = {written}", off == 0
 
 
-@pytest.mark.parametrize("examples", [100, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", sweep([100, 400], [100]))
 def test_verdicts_agree_with_values_computed_by_another_way(examples):
     @given(equations())
     @settings(max_examples=examples, deadline=None)
@@ -404,7 +405,7 @@ def test_verdicts_agree_with_values_computed_by_another_way(examples):
     check()
 
 
-@pytest.mark.parametrize("examples", [400, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", sweep([400, 1500], [400]))
 def test_no_text_breaks_the_extractor_and_spans_stay_inside(examples):
     @given(st.text(alphabet="0123456789+-*/^()=≈.,%$x! {}\\\n<>frac", max_size=60))
     @settings(max_examples=examples, deadline=None)
@@ -447,7 +448,7 @@ def test_a_megabyte_of_hostile_text_is_read_in_bounded_time(text, seconds):
 # --- real chains
 
 
-@pytest.mark.parametrize(("every", "least"), [(6, 666), pytest.param(1, 4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("every", "least"), sweep([(6, 666), (1, 4000)], [(6, 666)]))
 def test_nearly_all_equations_of_gsm8k_solutions_are_supported(shared_data, every, least):
     labels: list[str | None] = []
     with (shared_data / "gsm8k" / "test.jsonl").open(encoding="utf-8") as lines:
@@ -460,7 +461,7 @@ def test_nearly_all_equations_of_gsm8k_solutions_are_supported(shared_data, ever
     assert labels.count("supported") >= 0.998 * len(labels)
 
 
-@pytest.mark.parametrize("questions", [80, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("questions", sweep([80, 400], [80]))
 def test_wrong_gsm8k_chains_hold_more_false_equations_than_right_ones(shared_data, questions):
     chains = {True: 0, False: 0}
     false_ones = {True: 0, False: 0}

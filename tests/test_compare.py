@@ -10,6 +10,7 @@ import math
 import numpy as np
 import pytest
 from made_runs import chain, drawn, record, run
+from sweeps import sweep
 
 from stepgauge.metrics.comparison import NotComparable, Settings, compare_runs
 
@@ -145,7 +146,7 @@ def test_holm_corrects_over_the_outcomes_and_leaves_the_confounders_untested():
     assert all(math.isnan(row.p) and row.role == "confounder" for row in task.rows if row.measure in ("ppl_0",))
 
 
-@pytest.mark.parametrize("times", [25, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", sweep([25, 100], [25]))
 def test_interval_covers_the_true_difference_about_as_often_as_it_says(times):
     rng = np.random.default_rng(6)
     hits = 0
@@ -244,7 +245,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "no change")) for n in CASES])
+@pytest.mark.parametrize("name", sweep(CASES, CASES.keys() - {"no change"}))
 def test_verdict(name):
     gain, after, right, right_after, n = CASES[name]
     rng = np.random.default_rng(11)
@@ -290,7 +291,7 @@ def test_one_measure_down_is_reasoning_down_even_if_another_is_up():
     assert "infogain_nats, no final up" in verdict.why
 
 
-@pytest.mark.parametrize("times", [14, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", sweep([14, 40], [14]))
 def test_trap_is_rarely_raised_where_accuracy_rises_and_reasoning_is_only_noise(times):
     rng = np.random.default_rng(14)
     traps = 0

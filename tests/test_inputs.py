@@ -7,6 +7,7 @@ import math
 import time
 
 import pytest
+from sweeps import sweep
 from tiny_scorers import make_scorer
 
 from stepgauge.metrics import ChainScore, Gauge, Trace
@@ -98,7 +99,7 @@ def test_exponent_bomb_is_unscored_with_its_reason_and_costs_no_time():
     assert score.metrics["ki_coverage"] == 0.5
 
 
-@pytest.mark.parametrize("steps", [500, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", sweep([500, 3000], [500]))
 def test_thousands_of_steps_without_a_scorer_end_in_seconds(steps):
     response = "\n".join(f"Step {i}: {i} + 1 = {i + 1}" for i in range(steps))
     started = time.perf_counter()
@@ -158,7 +159,7 @@ def test_wrong_option_is_refused_when_the_gauge_is_made(options, message):
     assert message in str(raised.value)
 
 
-@pytest.mark.parametrize("steps", [2_000, pytest.param(16_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", sweep([2_000, 16_000], [2_000]))
 def test_repeated_long_input_does_not_grow_quadratically(steps):
     """Four times the steps must cost far less than sixteen times as much in everything but the model."""
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sweeps import sweep
 
 from stepgauge.metrics import Chain, Likelihoods, Missing, Step, Trace
 from stepgauge.metrics.answers import states_answer
@@ -243,7 +244,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("length", [25_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("length", sweep([25_000, 100_000], [25_000]))
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_long_hostile_step_takes_time_in_proportion_to_its_length(piece, length):
     golds = (("2x+1", None), ("Gallstones", CAUSES))

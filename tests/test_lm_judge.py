@@ -8,6 +8,7 @@ import re
 from importlib.resources import files
 
 import pytest
+from sweeps import sweep
 
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.knowledge.base import Surroundings
@@ -319,9 +320,7 @@ def real(smollm2):
     }
 
 
-@pytest.mark.parametrize(
-    "prompt", [pytest.param(name, marks=[pytest.mark.slow] * (name != "plain")) for name in PROMPTS]
-)
+@pytest.mark.parametrize("prompt", sweep(PROMPTS, ["plain"]))
 def test_probabilities_are_those_of_full_forward_passes(real, smollm2, samples, prompt):
     from oracle import naive_log_likelihood
 
@@ -338,10 +337,7 @@ def test_probabilities_are_those_of_full_forward_passes(real, smollm2, samples, 
     assert verdict.probability == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("prompt", "count"),
-    [("plain", 3), pytest.param("plain", 12, marks=pytest.mark.slow), pytest.param("chat", 3, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize(("prompt", "count"), sweep([("plain", 3), ("plain", 12), ("chat", 3)], [("plain", 3)]))
 def test_an_order_in_the_claim_moves_no_verdict(real, samples, prompt, count):
     samples = samples[:count]
     orders = (

@@ -15,6 +15,7 @@ import pytest
 from hostile_sizes import in_three_sizes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweeps import sweep
 
 from stepgauge.metrics.segment import BUILTIN_SPLITTERS, Segmentation, Splitter, segment
 from stepgauge.metrics.trace import Trace
@@ -280,7 +281,7 @@ def test_a_chain_of_three_thousand_steps_keeps_them_all() -> None:
 
 @pytest.mark.parametrize(
     ("every", "total", "with_numbers", "least"),
-    [(10, 175, 127, 126), pytest.param(1, 1746, 1181, 1170, marks=pytest.mark.slow)],
+    sweep([(10, 175, 127, 126), (1, 1746, 1181, 1170)], [(10, 175, 127, 126)]),
 )
 def test_auto_finds_the_steps_that_people_labelled_in_mrben(
     shared_data: Path, every: int, total: int, with_numbers: int, least: int
@@ -304,7 +305,7 @@ def test_auto_finds_the_steps_of_prmbench(shared_data: Path, separator: str) -> 
     assert (sum(found), len(chains)) == (87, 90)
 
 
-@pytest.mark.parametrize(("every", "total"), [(10, 528), pytest.param(1, 5276, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("every", "total"), sweep([(10, 528), (1, 5276)], [(10, 528)]))
 def test_gsm8k_chains_are_cut_into_lines_and_end_with_their_final_answer(
     shared_data: Path, every: int, total: int
 ) -> None:
