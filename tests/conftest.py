@@ -55,6 +55,19 @@ def smollm2():
 
 
 @pytest.fixture(scope="session")
+def smollm2_with(smollm2):
+    """Makes Gauges with other options around the loaded model of `smollm2`, which takes seconds to load."""
+    from stepgauge.metrics import Gauge
+
+    def make(**options):
+        gauge = Gauge("smollm2", device="cpu", dtype="float32", **options)
+        gauge._backend = smollm2.backend
+        return gauge
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def tokenizers(arithmetic):
     """Small tokenizers by kind, trained on the embedded problems."""
     from tiny_scorers import make_tokenizer

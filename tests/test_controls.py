@@ -9,6 +9,7 @@ import re
 import shutil
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from oracle import naive_log_likelihood, prefix_text
@@ -69,16 +70,17 @@ def steps_in_front(score) -> int:
     return next((i for i, step in enumerate(score.steps) if step.states_answer), len(score.steps))
 
 
-def test_gains_are_those_of_plain_forward_passes_over_the_texts_in_the_score(smollm2):
-    with Gauge("smollm2", device="cpu", dtype="float32", splitter="lines", controls=CONTROLS) as gauge:
-        scores = gauge.score(CHAINS[:4])
+def test_gains_are_those_of_plain_forward_passes_over_the_texts_in_the_score(smollm2, smollm2_with):
+    scores = smollm2_with(splitter="lines", controls=CONTROLS).score(CHAINS[:4])
     model = smollm2.backend.engine.model
     tokenizer = AutoTokenizer.from_pretrained(smollm2.backend.describe()["source"])
 
+    @cache  # the chain's own steps come up with each control
+    def plain(context, answer):
+        return naive_log_likelihood(model, tokenizer, context, answer)[0]
+
     def likelihood(trace, steps):
-        return naive_log_likelihood(model, tokenizer, prefix_text(trace.question, steps) + "\nAnswer: ", trace.answer)[
-            0
-        ]
+        return plain(prefix_text(trace.question, steps) + "\nAnswer: ", trace.answer)
 
     checked = Counter()
     for trace, found in zip(CHAINS, scores, strict=False):
@@ -342,11 +344,11 @@ def test_copy_gain_is_missing_with_a_reason(trace, reason):
 # The doors
 
 
-def test_score_command_shows_gains_with_intervals_and_why_some_are_missing(tmp_path, capsys):
+def test_score_command_shows_gains_with_intervals_and_why_some_are_missing(folder, tmp_path, capsys):
     chains = [*CHAINS, replace(CHAINS[0], response="Packs are small.\nShe has many pens.\nSo 25.", id="pens2")]
     source = write_jsonl(tmp_path / "in.jsonl", [trace.to_dict() for trace in chains])
     out = tmp_path / "out"
-    flags = ("--scorer", "smollm2", "--device", "cpu", "--set", "splitter=lines", "--set", "dtype=float32")
+    flags = ("--scorer", folder, "--device", "cpu", "--set", "splitter=lines", "--set", "dtype=float32")
     assert score(source, "--controls", *CONTROLS, "--out", out, *flags, cheap=False) == 0
     said = capsys.readouterr().out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sweeps import sweep
 
 from stepgauge.adapters.cli import main
 from stepgauge.metrics.retrieval.build import build_corpus
@@ -402,8 +404,13 @@ def big(tmp_path_factory) -> Path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-@pytest.mark.parametrize("where", KILLED_IN)
-@pytest.mark.parametrize("replacing", [False, True], ids=["new", "replacing"])
+@pytest.mark.parametrize(
+    ("where", "replacing"),
+    sweep(
+        itertools.product(KILLED_IN, [False, True]),
+        [(where, where in ("postings", "moving")) for where in KILLED_IN],
+    ),
+)
 def test_a_killed_build_never_loads_and_the_next_one_equals_a_clean_one(tmp_path, big, where, replacing):
     dest = tmp_path / "c"
     if replacing:
@@ -429,14 +436,15 @@ def test_a_killed_build_never_loads_and_the_next_one_equals_a_clean_one(tmp_path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-@pytest.mark.parametrize("torn", [0, 13], ids=["whole", "torn-vector"])
+@pytest.mark.parametrize("torn", sweep([0, 13], [13]))
 def test_a_killed_encoding_goes_on_where_it_stopped(tmp_path, big, torn):
     pytest.importorskip("faiss")
+    here = Path(__file__).parent
     code = (
-        "import sys\nsys.path.insert(0, sys.argv[3])\nfrom test_corpus import HashEncoder, DenseOptions, build\n"
+        "import sys\nsys.path += sys.argv[3:]\nfrom test_corpus import HashEncoder, DenseOptions, build\n"
         "build(sys.argv[1], sys.argv[2], dense=DenseOptions('hash'), encoder=lambda: HashEncoder(kill_after=2048))"
     )
-    command = [sys.executable, "-c", code, str(big), str(tmp_path / "c"), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", code, str(big), str(tmp_path / "c"), str(here), str(here / "support")]
     assert subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == -signal.SIGKILL
     work = tmp_path / ".c.building"
     assert (work / "vectors.f32.tmp").stat().st_size == 2048 * 8 * 4

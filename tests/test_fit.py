@@ -130,6 +130,7 @@ def test_even_one_update_changes_the_weights(base, tmp_path):
     assert furthest(base, tmp_path / "out") > 1e-4
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_kept_and_the_fit_ends_when_the_held_out_loss_rises(base, tmp_path):
     out = tmp_path / "out"
     card = fit_small(base, out, TRACES, epochs=20, lr=0.1, augment=(), patience=2)
@@ -246,6 +247,7 @@ def test_chains_that_cannot_be_used_are_counted_by_reason(base, tmp_path):
     assert seen == {question_hash(trace.question) for trace in TRACES} - excluded
 
 
+@pytest.mark.slow
 def test_a_scorer_fitted_on_top_of_a_fitted_one_has_seen_the_questions_of_both(fitted, tmp_path):
     card = fit_small(fitted, tmp_path / "out", chains(20, 26), epochs=1)
     own = {question_hash(trace.question) for trace in [*TRACES, *chains(20, 26)]}
@@ -284,6 +286,7 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoint_to_the_weights_of_an_uni
     assert not (tmp_path / "out.checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_other_settings_or_data_over_a_stopped_fit_are_refused_by_name_and_restart_begins_anew(base, tmp_path):
     out = tmp_path / "out"
     with interrupted(at=2):
@@ -299,6 +302,7 @@ def test_other_settings_or_data_over_a_stopped_fit_are_refused_by_name_and_resta
     assert card["data"]["questions"] + card["data"]["held_out_questions"] == 6
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_there_is_refused_and_restart_replaces_it(base, fitted, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(fitted, out)
@@ -310,6 +314,7 @@ def test_a_folder_that_is_there_is_refused_and_restart_replaces_it(base, fitted,
     assert not (out / "old").exists()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(base, fitted, tmp_path):
     fit_small(base, tmp_path / "same", TRACES)
     assert furthest(tmp_path / "same", fitted) == 0
@@ -321,6 +326,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(base, fitte
 # Which weights
 
 
+@pytest.mark.slow
 def test_adapters_are_merged_into_a_folder_that_loads_without_peft(base, tmp_path, monkeypatch):
     pytest.importorskip("peft")
     out = tmp_path / "out"
@@ -338,6 +344,7 @@ def test_adapters_are_merged_into_a_folder_that_loads_without_peft(base, tmp_pat
     assert all("_proj" in name for name in changed)
 
 
+@pytest.mark.slow
 def test_layers_leaves_the_lower_weights_as_they_are_bit_for_bit(base, tmp_path):
     fit_small(base, tmp_path / "out", TRACES, layers=1, epochs=1)
     before, after = weights(base), weights(tmp_path / "out")
@@ -519,6 +526,7 @@ def test_command_names_the_extra_that_is_not_installed(base, tmp_path, capsys, m
     assert f"needs {package}: pip install 'stepgauge[fit]'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_command_that_is_interrupted_says_how_to_go_on(base, tmp_path, capsys):
     source = write_jsonl(tmp_path / "in.jsonl", [trace.to_dict() for trace in TRACES])
     args = ["--traces", source, "--out", tmp_path / "out", "--epochs", "2"]

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sweeps import sweep
 
-from stepgauge.metrics import Chain, Gauge, Likelihoods, Missing, Step, Trace
+from stepgauge.metrics import Chain, Likelihoods, Missing, Step, Trace
 from stepgauge.metrics.answers import states_answer
 from stepgauge.metrics.infogain import GAIN_COLUMNS, INFOGAIN_METRICS, REFERENCE_METRICS
 from stepgauge.metrics.math_equal import TookTooLong, equal
@@ -178,6 +179,7 @@ def test_a_comparison_that_takes_long_is_given_up_once_and_the_next_one_works():
     assert not states_answer(f"$x^2 = {slow}$", ["x^2"], "Expand $x^2$")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the process through /proc")
 def test_a_process_that_was_killed_is_replaced_and_a_fork_gets_its_own():
     code = """
@@ -242,8 +244,9 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("length", sweep([25_000, 100_000], [25_000]))
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_a_long_hostile_step_takes_time_in_proportion_to_its_length(piece):
+def test_a_long_hostile_step_takes_time_in_proportion_to_its_length(piece, length):
     golds = (("2x+1", None), ("Gallstones", CAUSES))
 
     def seconds(characters):
@@ -254,9 +257,9 @@ def test_a_long_hostile_step_takes_time_in_proportion_to_its_length(piece):
         return time.process_time() - begin
 
     seconds(1_000)
-    short, long = seconds(25_000), seconds(100_000)
-    assert long < 10 * short + 0.5
-    assert long < 20
+    short, long = seconds(length // 4), seconds(length)
+    assert long < 10 * short + 0.5 * length / 100_000
+    assert long < 20 * length / 100_000
 
 
 def chain(seed: int, steps: int, states=()) -> Chain:
@@ -368,18 +371,16 @@ def test_an_announcement_of_another_answer_does_not_end_the_chain_before_its_ans
     assert METRICS["infogain_nats_before_answer"].compute(found) == pytest.approx(levels[2] - levels[0])
 
 
-@pytest.mark.usefixtures("smollm2")
-def test_gains_before_the_answer_are_those_of_a_response_that_stops_there():
+def test_gains_before_the_answer_are_those_of_a_response_that_stops_there(smollm2_with):
     question = "Ann has 12 pens and buys 3 packs of 5. How many pens?\n(A) 15\n(B) 27\n(C) 60"
     lines = ["A pack holds 5 pens.", "3 packs are 15 pens.", "12 and 15 make 27.", "The answer is B."]
     response, options = "\n".join(lines), ["15", "27", "60"]
-    with Gauge("smollm2", device="cpu", dtype="float32", splitter="lines", variant="reference") as gauge:
-        whole, short = gauge.score(
-            [
-                Trace(question, response, "27", options, id="whole"),
-                Trace(question, "\n".join(lines[:2]), "27", options, id="short"),
-            ]
-        )
+    whole, short = smollm2_with(splitter="lines", variant="reference").score(
+        [
+            Trace(question, response, "27", options, id="whole"),
+            Trace(question, "\n".join(lines[:2]), "27", options, id="short"),
+        ]
+    )
     assert whole.metrics["answer_step"] == 3
     for name in BEFORE:
         plain = name.removesuffix("_before_answer")

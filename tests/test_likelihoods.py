@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
+from collections import Counter
 
 import pytest
 from oracle import naive_chain, naive_log_likelihood, prefix_text, published_infogain
+from sweeps import sweep
 from tiny_scorers import ARCHITECTURES, RECURRENT, make_scorer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -38,8 +41,17 @@ def check_against_oracle(scores, traces, model, tokenizer) -> None:
         assert len(score.log_likelihoods) == len(steps) + 1
 
 
-@pytest.mark.parametrize("kind", ["qwen", "llama3", "unigram"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+# One of each: full attention, a sliding window in some layers or in turn, learned positions.
+EVERY_RUN = ("llama", "qwen2-sliding", "gemma3_text", "gpt2")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kind"),
+    sweep(
+        itertools.product(ARCHITECTURES, ["qwen", "llama3", "unigram"]),
+        [*((architecture, "qwen") for architecture in EVERY_RUN), ("llama", "llama3"), ("llama", "unigram")],
+    ),
+)
 def test_trie_gives_the_naive_numbers_for_every_family(tmp_path, tokenizers, arithmetic, architecture, kind, caplog):
     folder = make_scorer(tmp_path, architecture, tokenizers[kind])
     traces = arithmetic_traces(arithmetic[:5])
@@ -127,7 +139,7 @@ def test_chat_template_scores_the_answer_in_the_assistants_turn(tmp_path, tokeni
     assert score.provenance["template"] == ChatTemplate().name
 
 
-@pytest.mark.parametrize("budget", [1, 300, 4096])
+@pytest.mark.parametrize("budget", sweep([1, 300, 4096], [300]))
 def test_token_budget_does_not_change_the_numbers(tmp_path, tokenizers, arithmetic, budget):
     folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
     traces = arithmetic_traces(arithmetic[:12])
@@ -137,7 +149,7 @@ def test_token_budget_does_not_change_the_numbers(tmp_path, tokenizers, arithmet
         assert ours.log_likelihoods == pytest.approx(theirs.log_likelihoods, abs=TOLERANCE)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", sweep(ARCHITECTURES, EVERY_RUN))
 def test_chains_too_long_for_a_row_compute_each_token_once_and_keep_the_numbers(
     tmp_path, tokenizers, arithmetic, architecture, monkeypatch
 ):
@@ -189,6 +201,7 @@ def test_out_of_memory_halves_the_budget_and_keeps_the_numbers(tmp_path, tokeniz
     assert sum(size > scarce.limit for size in scarce.sizes[before:]) <= 12, "the smaller budget was forgotten"
 
 
+@pytest.mark.slow
 def test_one_chain_too_big_for_memory_is_missing_with_the_reason_and_the_others_are_scored(
     tmp_path, tokenizers, arithmetic
 ):
@@ -202,6 +215,7 @@ def test_one_chain_too_big_for_memory_is_missing_with_the_reason_and_the_others_
     assert "out of memory" in long.missing["infogain"]
 
 
+@pytest.mark.slow
 def test_no_chain_fitting_in_memory_is_one_clear_error(tmp_path, tokenizers, arithmetic):
     gauge = Gauge(str(make_scorer(tmp_path, "llama", tokenizers["qwen"])), device="cpu")
     ScarceMemory(gauge.backend.engine.model, limit=3)
@@ -220,20 +234,25 @@ def real_chains(root) -> list[Trace]:
         row = json.loads(line)
         gold = row["ground_truth"].rpartition("A: ")[2]
         for model in ("6b_finetuning", "175b_verification"):
-            gsm8k.append(Trace(row["question"], row[model]["solution"], gold, id=f"gsm8k {i} {model}"))
+            gsm8k.append(
+                Trace(row["question"], row[model]["solution"], gold, id=f"gsm8k {i} {model}", meta={"source": "gsm8k"})
+            )
     for path in sorted((root / "prmbench").glob("*.jsonl")):
         for line in path.read_text("utf-8").splitlines():
             row = json.loads(line)
             response = "\n".join(row["original_process"])
             gold = row["original_process"][-1].rstrip(".").rpartition(" ")[2]
             if gold:
-                prmbench[response] = Trace(row["original_question"], response, gold, id=row["idx"])
+                prmbench[response] = Trace(
+                    row["original_question"], response, gold, id=row["idx"], meta={"source": "prmbench"}
+                )
     for name in ("math", "medicine"):
         for rows in json.loads((root / "mrben" / f"{name}.json").read_text("utf-8")).values():
             row = rows[0]
             response = "\n".join(row["Model_Solution_Steps"])
             question = f"{row['Question']}\n{row['Options']}"
-            mrben.append(Trace(question, response, row["Ground_Truth_Answer"], id=row["Question_UUID"]))
+            gold, key = row["Ground_Truth_Answer"], row["Question_UUID"]
+            mrben.append(Trace(question, response, gold, id=key, meta={"source": "mrben"}))
     return [*shortest(gsm8k[:: len(gsm8k) // 600], 160), *shortest(list(prmbench.values()), 20), *shortest(mrben, 20)]
 
 
@@ -244,13 +263,31 @@ def real(shared_data):
     return traces
 
 
-@pytest.mark.slow
+def stratified(traces: list[Trace]) -> list[Trace]:
+    """Each tenth: in its source, in the order of the numbers of steps and, where these are equal, of the lengths."""
+
+    def stratum(trace: Trace) -> tuple[str, int, int]:
+        return trace.meta["source"], trace.response.count("\n"), len(trace.question) + len(trace.response)
+
+    return sorted(traces, key=stratum)[5::10]
+
+
 @pytest.mark.timeout(1800)  # one plain forward pass per prefix, on one core in CI
-def test_200_real_chains_give_the_naive_numbers_under_smollm2(real, smollm2):
-    scores = smollm2.score(real)
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.long)])
+def test_real_chains_give_the_naive_numbers_under_smollm2(real, smollm2, count):
+    traces = real if count == 200 else stratified(real)
+    assert len(traces) == count
+    scores = smollm2.score(traces)
     assert all(not score.missing.get("infogain_nats") for score in scores)
     model, tokenizer = load(smollm2.backend.describe()["source"])
-    check_against_oracle(scores, real, model, tokenizer)
+    check_against_oracle(scores, traces, model, tokenizer)
+
+
+def test_the_20_chains_are_of_every_source_and_all_numbers_of_steps(real):
+    chosen = stratified(real)
+    assert Counter(trace.meta["source"] for trace in chosen) == {"gsm8k": 16, "prmbench": 2, "mrben": 2}
+    steps = Counter(trace.response.count("\n") + 1 for trace in chosen)
+    assert steps.keys() >= {2, 3, 4, 5}
 
 
 @pytest.mark.slow
@@ -261,12 +298,14 @@ def test_a_real_chains_result_does_not_depend_on_its_batch(real, smollm2):
         assert alone.log_likelihoods == pytest.approx(score.log_likelihoods, abs=TOLERANCE)
 
 
+@pytest.mark.parametrize("count", sweep([20, 200], [20]))
 @pytest.mark.parametrize("kind", ["qwen", "llama3", "unigram"])
-def test_200_real_chains_give_the_naive_numbers_under_other_tokenizers(tmp_path, real, tokenizers, kind):
+def test_real_chains_give_the_naive_numbers_under_other_tokenizers(tmp_path, real, tokenizers, kind, count):
+    traces = real if count == 200 else stratified(real)
     folder = make_scorer(tmp_path, "qwen2", tokenizers[kind], max_position_embeddings=2048)
-    scores = Gauge(str(folder), device="cpu").score(real)
-    assert sum(bool(score.log_likelihoods) for score in scores) >= 150
-    check_against_oracle(scores, real, *load(folder))
+    scores = Gauge(str(folder), device="cpu").score(traces)
+    assert sum(bool(score.log_likelihoods) for score in scores) >= 0.75 * count
+    check_against_oracle(scores, traces, *load(folder))
 
 
 def test_merged_newlines_are_really_tested(tokenizers):

@@ -261,6 +261,7 @@ def test_ki_leaves_failed_steps_out_and_is_missing_with_the_reason_where_all_fai
 # --- with the scoring LM
 
 
+@pytest.mark.slow
 def test_smollm2_writes_json_that_keeps_to_the_schema_whatever_the_step_says(smollm2):
     lines = ["Aspirin irreversibly blocks cyclooxygenase in platelets.", HOSTILE[0]]
     extractor = make(Surroundings(lambda: smollm2.backend, scorer="smollm2"), max_claims=1, max_tokens=100)
@@ -291,6 +292,7 @@ def test_generated_texts_do_not_depend_on_their_batch_and_what_does_not_fit_says
     assert cut == Unscored("cut off: the JSON was not complete after 2 tokens")
 
 
+@pytest.mark.slow
 def test_memory_that_runs_out_halves_the_batch_and_costs_no_step(smollm2, monkeypatch):
     model = smollm2.backend.engine.model
     real, sizes = model.generate, []

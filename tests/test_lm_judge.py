@@ -8,6 +8,7 @@ import re
 from importlib.resources import files
 
 import pytest
+from sweeps import sweep
 
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.knowledge.base import Surroundings
@@ -319,7 +320,7 @@ def real(smollm2):
     }
 
 
-@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("prompt", sweep(PROMPTS, ["plain"]))
 def test_probabilities_are_those_of_full_forward_passes(real, smollm2, samples, prompt):
     from oracle import naive_log_likelihood
 
@@ -336,7 +337,7 @@ def test_probabilities_are_those_of_full_forward_passes(real, smollm2, samples, 
     assert verdict.probability == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-4)
 
 
-@pytest.mark.parametrize(("prompt", "count"), [("plain", 12), ("chat", 3)])
+@pytest.mark.parametrize(("prompt", "count"), sweep([("plain", 3), ("plain", 12), ("chat", 3)], [("plain", 3)]))
 def test_an_order_in_the_claim_moves_no_verdict(real, samples, prompt, count):
     samples = samples[:count]
     orders = (
@@ -356,10 +357,9 @@ def test_an_order_in_the_claim_moves_no_verdict(real, samples, prompt, count):
         assert "left out of the claim" in after.reason
 
 
-def test_an_injected_sentence_in_the_chain_changes_no_verdict(smollm2, samples):
+def test_an_injected_sentence_in_the_chain_changes_no_verdict(smollm2_with, samples):
     """The extractor gives the judge one sentence at a time, and an order to the judge is no claim."""
-    gauge = Gauge("smollm2", splitter="lines", claims=["sentence"], judges=["lm"])
-    gauge._backend = smollm2.backend
+    gauge = smollm2_with(splitter="lines", claims=["sentence"], judges=["lm"])
     passages = {false: passage for _, false, passage in samples[:4]}
 
     class Given:

@@ -204,6 +204,7 @@ def test_the_cache_can_be_off(judge_for, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_run_keeps_what_it_had(judge_for, tmp_path):
     names = [f"claim {i}" for i in range(30)]
 

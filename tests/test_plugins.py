@@ -164,6 +164,7 @@ print(json.loads(results["samples"]["plugged"][-1]["filtered_resps"][0])["chains
 """
 
 
+@pytest.mark.slow
 def test_plugin_metric_and_splitter_show_in_an_lm_eval_table(plugin_folder, tmp_path):
     paths = os.pathsep.join([str(plugin_folder), str(HERE / "support")])
     env = {**os.environ, "PYTHONPATH": paths}

@@ -110,6 +110,7 @@ def test_chat_template_that_is_missing_is_the_usual_error(pool):
         pool.backend.render_chat([{"role": "user", "content": "Hello"}])
 
 
+@pytest.mark.slow
 def test_chain_that_kills_its_worker_is_unscored_and_takes_no_other_along(pool, alone, monkeypatch, caplog):
     told = []
     monkeypatch.setattr("stepgauge.metrics.gauge._advance", lambda _, n: told.append(n))
@@ -137,6 +138,7 @@ def test_chain_that_does_not_fit_in_memory_is_unscored_and_none_that_fits_is_an_
     assert likelihoods(pool.score(CHAINS[:1])) == close_to(alone.score(CHAINS[:1]))
 
 
+@pytest.mark.slow
 def test_scorer_that_cannot_be_loaded_is_the_error_of_one_process(tmp_path, tokenizers):
     broken = make_scorer(tmp_path, "llama", tokenizers["qwen"])
     weights = broken / "model.safetensors"
@@ -151,6 +153,7 @@ def test_scorer_that_cannot_be_loaded_is_the_error_of_one_process(tmp_path, toke
     assert not [worker for worker in workers() if str(broken) in " ".join(_command(worker))]
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_workers_and_the_next_call_starts_them_again(pool, alone, capfd):
     pool.score(CHAINS[:2])
     before = workers()
@@ -169,6 +172,7 @@ def test_ctrl_c_ends_the_workers_and_the_next_call_starts_them_again(pool, alone
     assert likelihoods(pool.score(CHAINS[:2])) == close_to(alone.score(CHAINS[:2]))
 
 
+@pytest.mark.slow
 def test_workers_end_in_the_middle_of_a_pass_when_the_run_is_killed(folder):
     code = (
         "from stepgauge.metrics import Gauge, Trace\n"

@@ -321,6 +321,7 @@ def test_dense_retrieval_equals_brute_force_cosines_of_mean_pooled_states(dense_
     assert hits >= 0.9 * sum(map(len, wanted))
 
 
+@pytest.mark.slow
 def test_pooling_title_pairs_and_dot_products_as_medcpt_wants_them(tmp_path, minilm):
     plain = tmp_path / "plain"  # a transformers checkpoint that says nothing of pooling or normalization
     plain.mkdir()
@@ -552,6 +553,7 @@ def test_a_source_file_is_indexed_in_the_cache_once_and_again_after_it_changed(t
     assert [path.name for path in (tmp_path / "cache" / "corpora").iterdir()] == [built.name]
 
 
+@pytest.mark.slow
 def test_processes_that_name_the_same_source_file_at_once_wait_for_each_other(tmp_path):
     source = tmp_path / "facts.jsonl"
     source.write_text("".join(f'{{"id": "{i}", "text": "fact {i} of insulin"}}\n' for i in range(3000)))

@@ -205,7 +205,7 @@ def test_the_copy_check_finds_nine_words_and_lets_eight_pass():
         ("medxpertqa-inputs/medqa_input.jsonl", 1_273),
         ("medxpertqa-inputs/medmcqa_input.jsonl", 4_183),
         ("medxpertqa-inputs/mmlu_medical_input.jsonl", 1_089),
-        ("medquad/medquad.jsonl.gz", 16_407),
+        pytest.param("medquad/medquad.jsonl.gz", 16_407, marks=pytest.mark.slow),
     ],
 )
 def test_no_run_of_more_than_eight_words_is_shared_with_real_data(shared_data, name, at_least):

@@ -15,6 +15,7 @@ import pytest
 from hostile_sizes import in_three_sizes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweeps import sweep
 
 from stepgauge.metrics.segment import BUILTIN_SPLITTERS, Segmentation, Splitter, segment
 from stepgauge.metrics.trace import Trace
@@ -245,7 +246,7 @@ THREE_THOUSAND = "".join(f"Step {i}: we add {i} and get {2 * i}.\n" for i in ran
 def hostile(part: int) -> dict[str, str]:
     """Each `part` times shorter than it is meant to be."""
     return {
-        "3,000 steps": THREE_THOUSAND,
+        "3,000 steps": THREE_THOUSAND[: len(THREE_THOUSAND) // part],
         "1 MB line": "word " * (200_000 // part),
         "1 MB word": "a" * (1_000_000 // part),
         "1M newlines": "\n" * (1_000_000 // part),
@@ -278,14 +279,20 @@ def test_a_chain_of_three_thousand_steps_keeps_them_all() -> None:
     assert len(cut(THREE_THOUSAND).steps) == 3000
 
 
-def test_auto_finds_the_steps_that_people_labelled_in_mrben(shared_data: Path) -> None:
+@pytest.mark.parametrize(
+    ("every", "total", "with_numbers", "least"),
+    sweep([(10, 175, 127, 126), (1, 1746, 1181, 1170)], [(10, 175, 127, 126)]),
+)
+def test_auto_finds_the_steps_that_people_labelled_in_mrben(
+    shared_data: Path, every: int, total: int, with_numbers: int, least: int
+) -> None:
     """Joined by newlines. Where a step has no number of its own, `auto` leaves it with the numbered one before it."""
-    chains = [chain["Model_Solution_Steps"] for chain in mrben(shared_data)]
+    chains = [chain["Model_Solution_Steps"] for chain in mrben(shared_data)[::every]]
     numbered = [c for c in chains if all(step.lstrip().startswith("Step ") for step in c[:-1])]
     found = [texts(cut("\n".join(chain))) == [step.strip() for step in chain] for chain in numbered]
-    assert len(chains) == 1746
-    assert len(numbered) == 1181
-    assert sum(found) >= 1170
+    assert len(chains) == total
+    assert len(numbered) == with_numbers
+    assert sum(found) >= least
     assert {cut("\n".join(chain)).splitter for chain in numbered} == {"auto:numbered"}
 
 
@@ -298,18 +305,22 @@ def test_auto_finds_the_steps_of_prmbench(shared_data: Path, separator: str) -> 
     assert (sum(found), len(chains)) == (87, 90)
 
 
-def test_gsm8k_chains_are_cut_into_lines_and_end_with_their_final_answer(shared_data: Path) -> None:
+@pytest.mark.parametrize(("every", "total"), sweep([(10, 528), (1, 5276)], [(10, 528)]))
+def test_gsm8k_chains_are_cut_into_lines_and_end_with_their_final_answer(
+    shared_data: Path, every: int, total: int
+) -> None:
     with (shared_data / "gsm8k" / "example_model_solutions.jsonl").open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+        rows = [json.loads(line) for line in list(file)[::every]]
     chains = [value["solution"] for row in rows for value in row.values() if isinstance(value, dict)]
     results = [cut(chain) for chain in chains]
     ends = sum(result.steps[-1].kind == "final_answer" for result in results)
-    assert len(chains) == 5276
+    assert len(chains) == total
     assert ends / len(chains) > 0.997
     assert sum(step.kind == "final_answer" for result in results for step in result.steps[:-1]) == 0
     assert Counter(result.splitter for result in results)["auto:lines"] / len(chains) > 0.98
 
 
+@pytest.mark.slow
 def test_answers_that_mmlu_pro_chains_announce_are_steps_of_their_own(shared_data: Path) -> None:
     archive = shared_data / "mmlupro-outputs" / "model_outputs_Mistral-7B-v0.1_5shots.zip"
     with zipfile.ZipFile(archive) as file:

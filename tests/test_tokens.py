@@ -13,6 +13,7 @@ import pytest
 import transformers
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sweeps import sweep
 from tiny_scorers import EXTRA_TEXT, LLAMA3, QWEN, make_tokenizer
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -292,6 +293,8 @@ CUT = [
 NOT_CUT = ["prepend", "strip", "look-behind", "word-boundary", "long-look-ahead", "merged"]
 # Understood, but without a place that is safe.
 NEVER_SAFE = ["bare", "unigram-whole"]
+# One of each way in which tokenizers are built.
+EVERY_RUN = ("qwen", "smollm2", "bert", "llama3-nfkc-lower", "added", "metaspace-split", "replace")
 
 
 @pytest.fixture(scope="module")
@@ -332,7 +335,7 @@ def characters(monkeypatch) -> list[int]:
     return counts
 
 
-@pytest.mark.parametrize("kind", CUT + NOT_CUT + NEVER_SAFE)
+@pytest.mark.parametrize("kind", sweep(CUT + NOT_CUT + NEVER_SAFE, (*EVERY_RUN, "strip", "bare")))
 def test_texts_that_share_beginnings_have_the_tokens_of_each_in_full(get, kind):
     tokenizer = get(kind)
 
@@ -352,7 +355,7 @@ def test_texts_that_share_beginnings_have_the_tokens_of_each_in_full(get, kind):
     check()
 
 
-@pytest.mark.parametrize("kind", CUT)
+@pytest.mark.parametrize("kind", sweep(CUT, EVERY_RUN))
 def test_chain_is_tokenized_once_with_a_little_around_each_boundary(get, arithmetic, characters, kind):
     tokenizer = get(kind)
     counts = {}

@@ -1,4 +1,4 @@
-"""Hostile texts in three sizes: a sixteenth in every run, a quarter in `make test-all`, the whole ones in `.ci/slow`."""
+"""Hostile texts in three sizes: a sixteenth in every run, a quarter in `make test-all`, whole ones in `.ci/slow`."""
 
 from __future__ import annotations
 
