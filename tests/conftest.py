@@ -74,3 +74,12 @@ def tokenizers(arithmetic):
 
     texts = [row["question"] + "\n" + row["solution"] for row in arithmetic]
     return {kind: make_tokenizer(kind, texts) for kind in ("qwen", "llama3", "unigram")}
+
+
+@pytest.fixture(scope="session")
+def tiny_scorer(tmp_path_factory, tokenizers) -> str:
+    """Folder of a tiny random scoring LM, for what holds with any: loading SmolLM2 takes four seconds."""
+    from tiny_scorers import make_scorer
+
+    folder = tmp_path_factory.mktemp("scorer")
+    return str(make_scorer(folder, "llama", tokenizers["qwen"], max_position_embeddings=4096))

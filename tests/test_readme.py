@@ -20,9 +20,10 @@ from columns import (
     lm_eval_table,
     score_table,
 )
-from commands import ROOT, blocks, shell
+from commands import blocks, shell
+from repo import REPO
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (REPO / "README.md").read_text(encoding="utf-8")
 BLOCKS = blocks("README.md")
 Panel = list[tuple[str, dict[str, float]]]
 SHELL = [line for language, body in BLOCKS if language == "bash" for line in body.splitlines()]
@@ -78,10 +79,10 @@ def test_every_command_is_covered_here():
 
 
 def test_make_targets_exist_and_the_pip_lines_are_the_makefiles():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
     for line in by_tool("make"):
         assert re.search(rf"^{line.split()[1]}:", makefile, re.MULTILINE)
-        subprocess.run([*line.split(), "-n"], cwd=ROOT, check=True, capture_output=True)
+        subprocess.run([*line.split(), "-n"], cwd=REPO, check=True, capture_output=True)
     for line in by_tool("pip"):
         wanted = line.removeprefix("pip ").replace("'.[all]'", "-e '.[all]'")
         assert f"$(PIP) {wanted}\n" in makefile

@@ -9,12 +9,12 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from repo import REPO
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
     """Language and body of every code block of one of our pages."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```(\w+)\n(.*?)^```$", (REPO / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 def shell(folder: Path, command: str | list[str], **extra: str) -> subprocess.CompletedProcess[str]:
@@ -41,9 +41,12 @@ def shell(folder: Path, command: str | list[str], **extra: str) -> subprocess.Co
 
 
 def in_process(program: str, *arguments: str) -> int:
-    """Call what the installed script `program` calls; what it raises is shown by `sys.excepthook`, as Python does."""
+    """Call what the installed script `program` calls; what it raises is shown by `sys.excepthook`, as Python does.
+
+    The hook stays that of the program: Inspect sets its own only once.
+    """
     [entry] = entry_points(group="console_scripts", name=program)
-    argv, hook = sys.argv, sys.excepthook
+    argv = sys.argv
     sys.argv = [program, *arguments]
     try:
         return entry.load()() or 0
@@ -53,4 +56,4 @@ def in_process(program: str, *arguments: str) -> int:
         sys.excepthook(*sys.exc_info())
         return 1
     finally:
-        sys.argv, sys.excepthook = argv, hook
+        sys.argv = argv

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,6 +13,10 @@ from datasets import Dataset
 from lm_eval import simple_evaluate
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
+from torch.utils import collect_env
+
+# Each run describes the machine, asking pip and ten other programs, which takes longer than all else: once is enough.
+collect_env.get_pretty_env_info = functools.cache(collect_env.get_pretty_env_info)
 
 
 class ScriptedLM(LM):
