@@ -9,7 +9,6 @@ import pytest
 from datasets import Dataset
 from lm_eval.tasks import TaskManager
 from local_hub import add_dataset
-from shipped_yaml import index_shipped_tasks_once
 
 from stepgauge.adapters.cli.main import main
 from stepgauge.adapters.lm_eval.catalogue import chain_tasks, families, matching
@@ -229,10 +228,8 @@ FAMILIES = [
 
 
 @pytest.fixture(scope="module")
-def manager():
-    with pytest.MonkeyPatch.context() as patch:
-        index_shipped_tasks_once(patch)
-        return TaskManager()
+def manager(shipped_tasks_once):  # noqa: ARG001
+    return TaskManager()
 
 
 @pytest.fixture(scope="module")
@@ -364,8 +361,8 @@ def test_siblings_are_generative_tasks_over_the_same_data_those_with_a_chain_fir
     assert generative_siblings(index, "no/such-data", {"None"}) is None
 
 
-def test_the_command_lists_families_as_a_table_and_tasks_as_json(capsys, monkeypatch):
-    index_shipped_tasks_once(monkeypatch)
+@pytest.mark.usefixtures("shipped_tasks_once")
+def test_the_command_lists_families_as_a_table_and_tasks_as_json(capsys):
     assert main(["tasks", "mmlu_pro"]) == 0
     [heading, *lines] = capsys.readouterr().out.splitlines()
     assert heading.split() == [
