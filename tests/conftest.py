@@ -83,3 +83,13 @@ def tiny_scorer(tmp_path_factory, tokenizers) -> str:
 
     folder = tmp_path_factory.mktemp("scorer")
     return str(make_scorer(folder, "llama", tokenizers["qwen"], max_position_embeddings=4096))
+
+
+@pytest.fixture(scope="session")
+def shipped_tasks_once():
+    """Where lm-eval would read its 14,000 task files again, it finds what it read the first time in this process."""
+    from shipped_yaml import index_shipped_tasks_once
+
+    with pytest.MonkeyPatch.context() as patch:
+        index_shipped_tasks_once(patch)
+        yield

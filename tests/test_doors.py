@@ -15,6 +15,7 @@ from columns import (
     NUMBER,
     REASONING,
     assert_numbers,
+    assert_panel,
     inspect_panel,
     lm_eval_table,
     score_table,
@@ -102,17 +103,6 @@ def test_lm_evals_files_hold_the_options_and_every_chain_step_by_step(folder: Pa
         assert chain["metrics"]["infogain"] == sample["infogain"]
         assert all(step["text"] in sample["resps"][0][0] for step in chain["steps"])
         assert chain["steps"][0]["gain"] is not None
-
-
-def assert_panel(printed: str, log: EvalLog, names: list[str]) -> None:
-    """The panel shows these columns in this order, each with the numbers that the log holds."""
-    assert log.results is not None
-    held = {column.name: column for column in log.results.scores}
-    panel = inspect_panel(printed)
-    assert [name for name, _ in panel] == names
-    for name, found in panel:
-        expected = {metric.name: metric.value for metric in held[name].metrics.values()}
-        assert found == pytest.approx(expected, abs=6e-4, nan_ok=True), name
 
 
 def test_inspects_panel_shows_what_its_log_holds(demo: dict[str, str], log: EvalLog) -> None:

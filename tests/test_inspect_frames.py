@@ -97,9 +97,9 @@ def test_a_log_may_be_given_in_any_form(folder: Path, tmp_path: Path) -> None:
     assert list(steps_df([log, as_json])["text"]) == expected * 2
 
 
-def test_likelihoods_of_a_real_scoring_lm_are_those_of_the_chain_score(tmp_path: Path, smollm2: Any) -> None:
-    smollm2.preflight()
-    log = run(tmp_path, [infogain(device="cpu", splitter="lines"), knowledge(splitter="lines")], RESPONSES[:1])
+def test_likelihoods_of_a_scoring_lm_are_those_of_the_chain_score(tmp_path: Path, tiny_scorer: str) -> None:
+    scorers = [infogain(scorer=tiny_scorer, device="cpu", splitter="lines"), knowledge(splitter="lines")]
+    log = run(tmp_path, scorers, RESPONSES[:1])
     frame = steps_df(log)
     assert set(frame["scorer"]) == {"infogain", "knowledge"}
     found = frame[frame["scorer"] == "infogain"]

@@ -9,7 +9,6 @@ import pytest
 from datasets import Dataset
 from lm_eval.tasks import TaskManager
 from local_hub import add_dataset
-from shipped_yaml import index_shipped_tasks_once
 
 from stepgauge.adapters.cli.main import main
 from stepgauge.adapters.lm_eval.catalogue import chain_tasks, families, matching
@@ -230,9 +229,8 @@ FAMILIES = [
 
 
 @pytest.fixture(scope="module")
-def manager():
-    with pytest.MonkeyPatch.context() as patch, kept_yaml():
-        index_shipped_tasks_once(patch)
+def manager(shipped_tasks_once):  # noqa: ARG001
+    with kept_yaml():
         return TaskManager()
 
 
@@ -365,8 +363,8 @@ def test_siblings_are_generative_tasks_over_the_same_data_those_with_a_chain_fir
     assert generative_siblings(index, "no/such-data", {"None"}) is None
 
 
-def test_the_command_lists_families_as_a_table_and_tasks_as_json(capsys, monkeypatch):
-    index_shipped_tasks_once(monkeypatch)
+@pytest.mark.usefixtures("shipped_tasks_once")
+def test_the_command_lists_families_as_a_table_and_tasks_as_json(capsys):
     assert main(["tasks", "mmlu_pro"]) == 0
     [heading, *lines] = capsys.readouterr().out.splitlines()
     assert heading.split() == [

@@ -9,6 +9,7 @@ import textwrap
 from importlib.metadata import entry_points
 
 import pytest
+from columns import lm_eval_table
 from lm_eval.api.registry import get_aggregation, get_filter, get_metric
 from lm_eval.utils import make_table
 from scripted_lm import ScriptedLM, evaluate, rows
@@ -22,7 +23,7 @@ DOCS = [{"question": "Ana has 5 coins and finds 7. How many has she?", "answer":
 CHAIN = "She has 5 + 7 = 12 coins.\nThe answer is 12."
 
 
-def test_a_yaml_without_our_task_class_shows_the_scores(tmp_path):
+def test_a_yaml_without_our_task_class_shows_the_scores(tmp_path, tiny_scorer):
     (tmp_path / "docs.jsonl").write_text("".join(json.dumps(doc) + "\n" for doc in DOCS))
     (tmp_path / "coins.yaml").write_text(
         textwrap.dedent(
@@ -47,6 +48,7 @@ def test_a_yaml_without_our_task_class_shows_the_scores(tmp_path):
                   - function: !function stepgauge.adapters.lm_eval.ReasoningFilter
                     question: "Q: {{{{question}}}}"
                     gold: answer
+                    scorer: {tiny_scorer}
                     splitter: lines
             metric_list:
               - metric: exact_match
@@ -59,11 +61,13 @@ def test_a_yaml_without_our_task_class_shows_the_scores(tmp_path):
         )
     )
     results = evaluate(ScriptedLM({"": [CHAIN]}), "coins", include_path=str(tmp_path))
-    print(make_table(results))
+    shown = make_table(results)
+    print(shown)
     got = rows(results, "coins", "reasoning")
-    [expected] = Gauge(splitter="lines").score([Trace(f"Q: {DOCS[0]['question']}", CHAIN, "12")])
+    [expected] = Gauge(tiny_scorer, splitter="lines").score([Trace(f"Q: {DOCS[0]['question']}", CHAIN, "12")])
     assert got["infogain"] == pytest.approx(expected.infogain, abs=1e-4)
     assert got["n_steps"] == 2
+    assert lm_eval_table(shown)["coins"]["reasoning"]["infogain"] == pytest.approx(expected.infogain, abs=1e-4)
     assert rows(results, "coins", "strict-match")["exact_match"] == 1
     assert "infogain" not in rows(results, "coins", "strict-match")
 

@@ -12,6 +12,8 @@ from scripted_lm import documents
 from stepgauge.adapters.lm_eval import StepTask, include_path
 from stepgauge.adapters.lm_eval.options import ENVIRONMENT, read_options
 
+pytestmark = pytest.mark.usefixtures("shipped_tasks_once")
+
 
 def config(**changes):
     return {

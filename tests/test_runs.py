@@ -25,7 +25,6 @@ from lm_eval.loggers import EvaluationTracker
 from pyarrow import parquet
 from scoring import rows, score, traces, write_jsonl
 from scripted_lm import ScriptedLM, documents, evaluate
-from tiny_scorers import make_scorer
 
 from stepgauge.adapters.cli import main
 from stepgauge.adapters.finished.options import OptionError
@@ -125,13 +124,12 @@ def chat_scores(folder: Path, models: tuple[str | None, ...] = ("base",), count:
 
 
 @pytest.fixture(scope="module")
-def routes(tmp_path_factory, tokenizers) -> dict[str, Run]:
+def routes(tmp_path_factory, tiny_scorer) -> dict[str, Run]:
     """The same questions and responses through every route, with the same scoring LM."""
     folder = tmp_path_factory.mktemp("routes")
-    scorer = str(make_scorer(folder, "llama", tokenizers["qwen"]))
-    lm_eval_run(folder / "lm-eval", **scored_live(scorer))
-    inspect_run(folder / "inspect", [reasoning(scorer=scorer, device="cpu", dtype="float32")])
-    options = ["--set", f"scorer={scorer}", "--set", "device=cpu", "--set", "dtype=float32", "--parquet"]
+    lm_eval_run(folder / "lm-eval", **scored_live(tiny_scorer))
+    inspect_run(folder / "inspect", [reasoning(scorer=tiny_scorer, device="cpu", dtype="float32")])
+    options = ["--set", f"scorer={tiny_scorer}", "--set", "device=cpu", "--set", "dtype=float32", "--parquet"]
     for name in ("lm-eval", "inspect"):
         assert score(folder / name, "--out", folder / f"{name}-again", *options, cheap=False) == 0
     return {name: one(folder / name) for name in ("lm-eval", "inspect", "lm-eval-again", "inspect-again")}
@@ -222,9 +220,8 @@ def test_chain_that_lm_eval_could_not_score_stays_as_a_record_without_numbers(tm
     assert record.score.missing["ki"]
 
 
-def test_richest_of_our_scorers_is_taken_and_a_note_says_so(tmp_path, tokenizers):
-    scorer = str(make_scorer(tmp_path, "llama", tokenizers["qwen"]))
-    full = reasoning(scorer=scorer, device="cpu", dtype="float32")
+def test_richest_of_our_scorers_is_taken_and_a_note_says_so(tmp_path, tiny_scorer):
+    full = reasoning(scorer=tiny_scorer, device="cpu", dtype="float32")
     inspect_run(tmp_path / "logs", [knowledge(), full], epochs=2)
     run = one(tmp_path / "logs")
     assert len(run.records) == 6

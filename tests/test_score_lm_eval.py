@@ -18,7 +18,6 @@ from scripted_lm import ScriptedLM, documents, evaluate
 from stepgauge.adapters.cli import main
 from stepgauge.adapters.lm_eval import StepTask
 from stepgauge.metrics import ChainScore
-from stepgauge.metrics.models import resolve
 
 SUMS = [
     {"question": "Anna has 3 apples and buys 4 more. How many has she?", "answer": "She has 3 + 4 = 7.\n#### 7"},
@@ -111,11 +110,10 @@ CASES = {
 }
 
 
-@pytest.mark.usefixtures("smollm2")  # which says what to do where the scorer is not installed
 @pytest.mark.parametrize("case", CASES)
-def test_scores_of_a_finished_run_equal_those_of_the_live_run(tmp_path, case):
+def test_scores_of_a_finished_run_equal_those_of_the_live_run(tmp_path, case, tiny_scorer):
     task, script = CASES[case]
-    scorer = {"scorer": resolve("smollm2"), "device": "cpu", "dtype": "float32"}
+    scorer = {"scorer": tiny_scorer, "device": "cpu", "dtype": "float32"}
     live_task = {**task, "class": StepTask, "stepgauge": {**task.get("stepgauge", {}), **scorer}}
     samples, _ = finished(tmp_path, ScriptedLM(script), live_task)
     options = [part for name, value in scorer.items() for part in ("--set", f"{name}={value}")]

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import pytest
 
 GAINS = ("infogain", "infogain_before_answer", "infogain_nats", "infogain_nats_before_answer", "leak_share")
 REASONING = (*GAINS, "ki", "ki_coverage", "n_steps")
@@ -54,6 +57,16 @@ def inspect_panel(printed: str) -> list[tuple[str, dict[str, float]]]:
         else:
             row = []
     return [(name, numbers) for name, numbers in found if numbers]
+
+
+def assert_panel(printed: str, log: Any, names: Sequence[str]) -> None:
+    """Inspect's panel shows these columns in this order, each with the numbers that its `EvalLog` holds."""
+    held = {column.name: column for column in log.results.scores}
+    panel = inspect_panel(printed)
+    assert [name for name, _ in panel] == list(names)
+    for name, found in panel:
+        expected = {metric.name: metric.value for metric in held[name].metrics.values()}
+        assert found == pytest.approx(expected, abs=6e-4, nan_ok=True), name
 
 
 def score_table(printed: str) -> list[dict[str, float]]:
