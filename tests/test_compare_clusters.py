@@ -106,6 +106,8 @@ def test_questions_needed_are_texts_needed_times_questions_per_text():
     texts = ((z(1 - 0.01 / TESTED / 2) + z(0.9)) * spread / 0.02) ** 2
     assert row.sd == pytest.approx(spread)
     assert row.smallest == 0.02
+    gains = compared(clusters, settings)["infogain_nats"]
+    assert gains.smallest == pytest.approx(0.2 * stdev(before for questions in clusters for before, _ in questions))
     # A t test needs a few more than a normal one: half of z squared.
     assert row.needed == pytest.approx((texts + z(1 - 0.01 / TESTED / 2) ** 2 / 2) * size, rel=0.003)
 

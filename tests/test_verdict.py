@@ -16,6 +16,12 @@ SETTINGS = Settings(resamples=999)
 Values = Sequence[float]
 
 
+def gained(nats: float, ki: float):
+    if math.isnan(nats):
+        return chain([-9.0, -9.0], infogain_nats=nats, infogain_nats_without_final=nats, ki=ki)
+    return chain([-9.0, -9.0, -9.0 + nats], ki=ki)
+
+
 def task(gains: tuple[Values, Values], right: tuple[Values, Values], ki: tuple[Values, Values] = ((), ()), **settings):
     """Two runs with these gains in nats, accuracies, and KI of the first questions, compared."""
 
@@ -24,7 +30,7 @@ def task(gains: tuple[Values, Values], right: tuple[Values, Values], ki: tuple[V
         return run(
             name,
             [
-                record(i, chain([-9.0, -9.0, -9.0 + gain], ki=share), accuracy={"correct": float(correct)})
+                record(i, gained(gain, share), accuracy={"correct": float(correct)})
                 for i, (gain, correct, share) in enumerate(zip(gains, right, judged, strict=True))
             ],
         )
@@ -64,6 +70,15 @@ def test_measure_is_asked_for_power_from_half_of_the_questions_on(count, name):
         assert told in found.verdict.why
 
 
+def test_half_is_of_the_pairs_also_where_every_measure_lacks_some():
+    """Gains of 60 questions and KI of 40 others: 40 are fewer than 50."""
+    ki = [[math.nan] * 60 + list(values) for values in undecided(40)]
+    base, tuned = ([*values[:60], *[math.nan] * 40] for values in (LOW, HIGH))
+    found = task((base, tuned), (FEW_RIGHT, MOST_RIGHT), (ki[0], ki[1]))
+    assert [found.row(name).n for name in ("infogain_nats", "ki")] == [60, 40]
+    assert seen(found) == ("gain", "up", "up")
+
+
 def test_measure_that_few_questions_have_can_still_be_down():
     found = task((LOW, HIGH), (FEW_RIGHT, MOST_RIGHT), ([1.0] * 30, [0.0] * 30))
     assert seen(found) == ("trap", "up", "down")
@@ -74,6 +89,30 @@ def test_measure_that_few_questions_have_is_asked_for_power_where_it_is_all_ther
     found = task((LOW, LOW), (FEW_RIGHT, MOST_RIGHT), undecided(20), deciding=("ki",))
     assert seen(found) == ("underpowered", "up", "not significant")
     assert found.verdict.needed == found.row("ki").needed
+
+
+def test_rise_in_accuracy_without_any_measure_of_reasoning_is_no_gain():
+    found = task((LOW, HIGH), (FEW_RIGHT, MOST_RIGHT), deciding=("ki",))
+    assert seen(found) == ("underpowered", "up", "not measured")
+    assert found.verdict.why.endswith("no reasoning measure could be tested")
+
+
+def test_what_has_moved_up_was_seen_with_however_few_questions():
+    """Of 20 questions all gain; to see a fifth of the spread would take hundreds. Accuracy goes up as often as down."""
+    base = [1 + i % 5 for i in range(20)]
+    tuned = [value + 4 + i % 3 for i, value in enumerate(base)]
+    found = task((base, tuned), undecided(20))
+    for name in ("infogain_nats", "accuracy"):
+        assert found.row(name).needed > 20
+    assert seen(found) == ("gain", "not significant", "up")
+
+
+def test_the_most_that_a_measure_needs_is_needed():
+    found = task((LOW, LOW[::-1]), undecided(N), undecided(60))
+    needed = {name: found.row(name).needed for name in ("accuracy", "ki", "infogain_nats")}
+    assert len(set(needed.values())) == 3
+    assert found.verdict.needed == max(needed.values())
+    assert f"{max(needed.values()):,} questions would be needed" in found.verdict.why
 
 
 # --- power that cannot be told
