@@ -6,11 +6,13 @@
 """
 
 from .chain import Chain, ChainMetric, Likelihoods
+from .engine_statistics import EngineStatistics
 from .errors import OutOfMemory, OverlapError, ScorerError
+from .format_version import FormatError
 from .gauge import Gauge
 from .hookspecs import hookimpl
 from .missing import Missing
-from .score import ChainScore, StepScore
+from .score import ChainScore, ControlScore, StepScore
 from .templates import ChatTemplate, PlainTemplate, PromptTemplate
 from .trace import Step, Trace
 
@@ -19,6 +21,9 @@ __all__ = [
     "ChainMetric",
     "ChainScore",
     "ChatTemplate",
+    "ControlScore",
+    "EngineStatistics",
+    "FormatError",
     "Gauge",
     "Likelihoods",
     "Missing",

@@ -26,6 +26,8 @@ from .passes import Found, log_probabilities, rows_pass
 from .tokens import TokenSpan
 from .trie import Trie, build_trie
 
+__all__ = ["Engine", "TokenSpan", "log_likelihoods", "make_engine"]
+
 log = logging.getLogger(__name__)
 
 # What forward passes raise that were not written for such masks or caches.

@@ -55,7 +55,7 @@ def test_a_yaml_without_our_task_class_shows_the_scores(tmp_path, tiny_scorer):
                 aggregation: mean
                 higher_is_better: true
               - metric: !function stepgauge.adapters.lm_eval.stepgauge
-                aggregation: !function stepgauge.adapters.lm_eval.aggregate.nan_mean
+                aggregation: !function stepgauge.adapters.lm_eval.nan_mean
                 higher_is_better: true
             """
         )

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .aggregate import nan_mean
     from .filters import ReasoningFilter, stepgauge
     from .paths import include_path
     from .records import ReasoningRecord
@@ -19,11 +20,12 @@ _HOME = {
     "ReasoningRecord": "records",
     "StepTask": "task",
     "include_path": "paths",
+    "nan_mean": "aggregate",
     "reasoning": "task",
     "stepgauge": "filters",
 }
 
-__all__ = ["ReasoningFilter", "ReasoningRecord", "StepTask", "include_path", "reasoning", "stepgauge"]
+__all__ = ["ReasoningFilter", "ReasoningRecord", "StepTask", "include_path", "nan_mean", "reasoning", "stepgauge"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ question and gold answer must be given as templates:
             gold: "{{answer}}"
     metric_list:
       - metric: !function stepgauge.adapters.lm_eval.stepgauge
-        aggregation: !function stepgauge.adapters.lm_eval.aggregate.nan_mean
+        aggregation: !function stepgauge.adapters.lm_eval.nan_mean
         higher_is_better: true
 
 lm-eval applies every metric to every pipeline, so the task's other metrics show meaningless rows under `reasoning`;

@@ -4,8 +4,22 @@ Ton et al. (arXiv 2411.11984) estimate the answer's distribution with such a *su
 the special case of no training.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .card import CARD, read_card
 from .questions import question_hash, question_hashes
 from .settings import AUGMENTATIONS, FitError, FitSettings
 
-__all__ = ["AUGMENTATIONS", "CARD", "FitError", "FitSettings", "question_hash", "question_hashes", "read_card"]
+if TYPE_CHECKING:
+    from .training import fit
+
+__all__ = ["AUGMENTATIONS", "CARD", "FitError", "FitSettings", "fit", "question_hash", "question_hashes", "read_card"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "fit":  # the one that needs torch, which whoever only reads a card does not
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    return importlib.import_module(".training", __name__).fit
