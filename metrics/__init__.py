@@ -6,7 +6,7 @@
 """
 
 from .chain import Chain, ChainMetric, Likelihoods
-from .engine_statistics import EngineStatistics
+from .engine.statistics import EngineStatistics
 from .errors import OutOfMemory, OverlapError, ScorerError
 from .format_version import FormatError
 from .gauge import Gauge

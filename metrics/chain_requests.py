@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from .chain import ControlLikelihoods, Likelihoods
-from .controls import Control
+from .controls.texts import Control
 from .likelihood import Request, SpanScore, Unscored
 from .templates import REFERENCE, PromptTemplate, RenderChat
 from .trace import Step, Trace

@@ -8,16 +8,17 @@ import re
 from pathlib import Path
 
 import pytest
+from repo import REPO
 
 pytest.importorskip("lm_eval")
 pytest.importorskip("inspect_ai")
 
 from stepgauge.adapters.cli.main import build_parser
-from stepgauge.adapters.inspect import registry
 from stepgauge.adapters.lm_eval import include_path
 from stepgauge.metrics import hookspecs
+from stepgauge.tasks.inspect_tasks import registry
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = REPO
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "tasks").rglob("*.md")])
 ROW = re.compile(r"^\| `(stepgauge[\w.]+)` \| (.+) \|$", re.M)
@@ -26,7 +27,7 @@ NAMES = {module: re.findall(r"`(\w+)`", cell) for module, cell in ROW.findall(PA
 WHOLE = (
     "stepgauge.metrics",
     "stepgauge.metrics.comparison",
-    "stepgauge.metrics.engine",
+    "stepgauge.metrics.engine.scheduler",
     "stepgauge.metrics.knowledge",
     "stepgauge.metrics.retrieval",
     "stepgauge.adapters.lm_eval",

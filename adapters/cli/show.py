@@ -94,7 +94,7 @@ def _inspect_log(path: Path) -> Iterator[tuple[str, ChainScore]]:
     try:
         from inspect_ai.log import read_eval_log
 
-        from ..inspect.frames import chains_of
+        from ..inspect.dataframes import chains_of
     except ImportError as error:
         raise UserError(f"{path}: reading an Inspect log needs inspect-ai: pip install 'stepgauge[inspect]'") from error
     log = read_eval_log(str(path))

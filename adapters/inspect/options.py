@@ -8,8 +8,8 @@ from typing import Any, TypedDict
 from inspect_ai._util.error import PrerequisiteError
 from rich.markup import escape
 
-from ...metrics.knowledge.parts import Part
-from ...metrics.suggest import unknown_name
+from ...metrics.knowledge.components import Part
+from ...metrics.names import unknown_name
 
 
 class Options(TypedDict, total=False):

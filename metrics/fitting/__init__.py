@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .card import CARD, read_card
-from .questions import question_hash, question_hashes
+from ..contamination.card import CARD, read_card
+from ..contamination.question_hashes import question_hash, question_hashes
 from .settings import AUGMENTATIONS, FitError, FitSettings
 
 if TYPE_CHECKING:

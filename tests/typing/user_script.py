@@ -12,7 +12,7 @@ from stepgauge.adapters.lm_eval import StepTask
 from stepgauge.adapters.runs import load_runs
 from stepgauge.metrics import Chain, ChainMetric, ChainScore, Gauge, Trace
 from stepgauge.metrics.comparison import Settings, compare_runs
-from stepgauge.metrics.models import resolve
+from stepgauge.metrics.models.loading import resolve
 
 with Gauge(scorer=resolve("smollm2"), splitter="lines", controls=["filler"]) as gauge:
     scores: list[ChainScore] = gauge.score([Trace("How many clips?", "48 / 2 = 24", "24", id="clips")])
