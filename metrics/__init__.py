@@ -7,11 +7,10 @@
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .engine.statistics import EngineStatistics
-from .errors import OutOfMemory, OverlapError, ScorerError
+from .errors import Missing, OutOfMemory, OverlapError, ScorerError
 from .format_version import FormatError
 from .gauge import Gauge
 from .hookspecs import hookimpl
-from .missing import Missing
 from .score import ChainScore, ControlScore, StepScore
 from .templates import ChatTemplate, PlainTemplate, PromptTemplate
 from .trace import Step, Trace

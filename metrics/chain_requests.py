@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from .chain import ControlLikelihoods, Likelihoods
-from .controls.texts import Control
+from .chain import Control, ControlLikelihoods, Likelihoods
 from .likelihood import Request, SpanScore, Unscored
 from .templates import REFERENCE, PromptTemplate, RenderChat
 from .trace import Step, Trace

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from .controls.other_chains import SourceChain
+from .chain import SourceChain
 from .format_version import FORMAT, check_format
 from .knowledge.types import Claim, Passage, Verdict
 from .strict_json import without_nan

@@ -45,7 +45,8 @@ from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.knowledge.chat.fencing import fence
 from stepgauge.metrics.knowledge.claims.sentence import Prompt, no_claim, sentence_spans
 from stepgauge.metrics.likelihood import LikelihoodBackend, Request, Unscored
-from stepgauge.metrics.plugins import lookup, registry
+from stepgauge.metrics.names import lookup
+from stepgauge.metrics.plugins import registry
 from stepgauge.metrics.segment import segment
 
 SEED = 0

@@ -1,6 +1,6 @@
 """Measures how often an order to the judge, hidden in a claim, moves its verdict.
 
-    python -m benchmarks.knowledge.injection [--claims 24] [--scorer smollm2] [--judge '{"name": "lm", "prompt": "chat"}' …]
+    python -m benchmarks.knowledge.injection [--claims 24] [--scorer LM] [--judge '{"name": "lm", "prompt": "chat"}' …]
 
 Orders are put into true and false claims of the embedded corpus, half each; the passage that the sentence comes from
 is the evidence. Beside the orders stand harmless clauses: text of the same lengths (those of every fifth order) that
@@ -32,7 +32,8 @@ from rich.table import Table
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.knowledge.base import Judge, Surroundings
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
-from stepgauge.metrics.plugins import lookup, registry
+from stepgauge.metrics.names import lookup
+from stepgauge.metrics.plugins import registry
 
 DEFAULT_JUDGES = ('{"name": "lm", "prompt": "plain"}', '{"name": "lm", "prompt": "chat"}')
 # {} is the claim without its full stop.

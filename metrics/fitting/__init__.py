@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..contamination.card import CARD, read_card
 from ..contamination.question_hashes import question_hash, question_hashes
-from .settings import AUGMENTATIONS, FitError, FitSettings
+from ..errors import FitError
+from .settings import AUGMENTATIONS, FitSettings
 
 if TYPE_CHECKING:
     from .training import fit

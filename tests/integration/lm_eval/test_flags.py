@@ -7,9 +7,9 @@ import logging
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from repo import REPO
 from scripted_lm import ScriptedLM, documents, evaluate, rows
 from tiny_scorers import make_scorer
 
@@ -192,7 +192,7 @@ def test_two_processes_give_the_table_that_one_gives(tmp_path, tokenizers):
         command = [
             sys.executable,
             *launcher,
-            str(Path(__file__).parent / "support" / "lm_eval_in_parallel.py"),
+            str(REPO / "tests" / "support" / "lm_eval_in_parallel.py"),
             *arguments,
         ]
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=400)

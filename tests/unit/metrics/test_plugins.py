@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from repo import REPO
 from scoring import rows, traces, write_jsonl
 
-HERE = Path(__file__).parent
+HERE = REPO / "tests"
 
 
 @pytest.fixture(scope="session")

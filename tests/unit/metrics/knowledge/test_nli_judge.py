@@ -11,8 +11,7 @@ from sweeps import sweep
 from tiny_classifiers import ARCHITECTURES, THREE, make_classifier
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-from stepgauge.metrics import Gauge
-from stepgauge.metrics.knowledge import builtin
+from stepgauge.metrics import Gauge, builtin
 from stepgauge.metrics.knowledge.judges.nli import make
 from stepgauge.metrics.knowledge.judges.nli_labels import read_labels
 from stepgauge.metrics.knowledge.types import Claim, Passage

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from repo import REPO
 from sweeps import sweep
 
 from stepgauge.adapters.cli import main
@@ -444,7 +445,7 @@ def test_a_killed_encoding_goes_on_where_it_stopped(tmp_path, big, torn):
         "import sys\nsys.path += sys.argv[3:]\nfrom test_corpus import HashEncoder, DenseOptions, build\n"
         "build(sys.argv[1], sys.argv[2], dense=DenseOptions('hash'), encoder=lambda: HashEncoder(kill_after=2048))"
     )
-    command = [sys.executable, "-c", code, str(big), str(tmp_path / "c"), str(here), str(here / "support")]
+    command = [sys.executable, "-c", code, str(big), str(tmp_path / "c"), str(here), str(REPO / "tests" / "support")]
     assert subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == -signal.SIGKILL
     work = tmp_path / ".c.building"
     assert (work / "vectors.f32.tmp").stat().st_size == 2048 * 8 * 4
