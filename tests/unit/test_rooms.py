@@ -13,7 +13,8 @@ FOLDERS = ("metrics", "adapters", "tasks")
 # From the ground up. A room is a package, or a file beside the packages; ARCHITECTURE.md says what each is for.
 # fmt: off
 ROOMS = [
-    "metrics.errors", "metrics.names", "metrics.versions", "metrics.strict_json", "metrics.optional_packages",
+    "metrics.errors", "metrics.names", "metrics.versions", "metrics.format_version", "metrics.strict_json",
+    "metrics.optional_packages",
     "metrics.probability", "metrics.trace", "metrics.answers", "metrics.segment", "metrics.likelihood",
     "metrics.templates", "metrics.tokenization", "metrics.models", "metrics.contamination", "metrics.engine",
     "metrics.workers", "metrics.knowledge", "metrics.retrieval", "metrics.chain", "metrics.chain_requests",
