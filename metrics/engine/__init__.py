@@ -9,20 +9,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .runner import Engine, Limits
+    from ..tokenization.spans import TokenSpan
+    from .runner import Engine
     from .scheduler import log_likelihoods, make_engine
 
 _HOME = {
-    "Engine": "runner",
-    "Limits": "runner",
-    "log_likelihoods": "scheduler",
-    "make_engine": "scheduler",
+    "Engine": ".runner",
+    "TokenSpan": "..tokenization.spans",
+    "log_likelihoods": ".scheduler",
+    "make_engine": ".scheduler",
 }
 
-__all__ = ["Engine", "Limits", "log_likelihoods", "make_engine"]
+__all__ = ["Engine", "TokenSpan", "log_likelihoods", "make_engine"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    return getattr(importlib.import_module(_HOME[name], __name__), name)

@@ -25,8 +25,6 @@ from .runner import Engine, Limits
 from .tree_attention import NoTrieAttention, plan_attention
 from .trie import Trie, build_trie
 
-__all__ = ["Engine", "TokenSpan", "log_likelihoods", "make_engine"]
-
 log = logging.getLogger(__name__)
 
 # What forward passes raise that were not written for such masks or caches.

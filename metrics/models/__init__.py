@@ -9,14 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .loading import load, resolve
+    from .loading import LoadedModel, load, resolve
 
 _HOME = {
+    "LoadedModel": "loading",
     "load": "loading",
     "resolve": "loading",
 }
 
-__all__ = ["load", "resolve"]
+__all__ = ["LoadedModel", "load", "resolve"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,8 @@ ROOMS = [
     "metrics.workers", "metrics.knowledge", "metrics.retrieval", "metrics.chain", "metrics.chain_requests",
     "metrics.score", "metrics.infogain", "metrics.ki", "metrics.controls", "metrics.hookspecs", "metrics.builtin",
     "metrics.plugins", "metrics.provenance", "metrics.gauge", "metrics", "metrics.fitting", "metrics.render",
-    "metrics.comparison", "tasks", "adapters", "adapters.lm_eval", "adapters.inspect", "adapters.formats", "adapters.offline",
+    "metrics.comparison", "tasks", "adapters", "adapters.lm_eval", "adapters.inspect", "adapters.formats",
+    "adapters.offline",
     "adapters.runs", "adapters.report", "adapters.cli", "tasks.jsonl", "tasks.medical_questions",
     "tasks.stated_answers", "tasks.lm_eval_medical", "tasks.inspect_tasks",
 ]
