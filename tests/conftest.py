@@ -85,9 +85,12 @@ def tiny_scorer(tmp_path_factory, tokenizers) -> str:
     return str(make_scorer(folder, "llama", tokenizers["qwen"], max_position_embeddings=4096))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shipped_tasks_once():
-    """Where lm-eval would read its 14,000 task files again, it finds what it read the first time in this process."""
+    """Where lm-eval would read its 14,000 task files again, it finds what it read the first time in this process.
+
+    For a module, not for good: tests of how lm-eval reads them share the process.
+    """
     from shipped_yaml import index_shipped_tasks_once
 
     with pytest.MonkeyPatch.context() as patch:

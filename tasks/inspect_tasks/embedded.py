@@ -21,7 +21,7 @@ from ...metrics.answers.extraction import extract_answer, resolve_choice
 from ...metrics.names import unknown_name
 from ..jsonl import read_jsonl
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parents[1] / "samples"
 DEMO_MAX_TOKENS = 160
 
 # The scoring LM judges sentences against the embedded corpus. That shows the path; see README, "Limits", for what

@@ -98,7 +98,7 @@ def test_tokenizing_shared_texts_once_gives_their_tokens_and_is_faster_on_a_long
     assert float(re.findall(r"[\d.]+", last)[-1]) > 2
 
 
-@pytest.mark.parametrize("name", ["infogain", "scaling", "engine_profile", "tokenizing"])
+@pytest.mark.parametrize("name", ["engine.infogain", "engine.scaling", "engine.profile", "engine.tokenizing"])
 def test_without_the_real_chains_a_benchmark_says_so(name, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("STEPGAUGE_SHARED", str(tmp_path))
     assert benchmark(name).main([]) == 2

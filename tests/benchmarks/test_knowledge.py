@@ -197,10 +197,10 @@ def without_opinion(rows: dict) -> set[tuple[str, ...]]:
     }
 
 
-@pytest.mark.parametrize("name", ["judges", "fit_nli", "knowledge_speed"])
+@pytest.mark.parametrize("name", ["knowledge.judges", "knowledge.fit_nli", "knowledge.speed"])
 def test_without_the_real_data_a_benchmark_says_so(name, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("STEPGAUGE_SHARED", str(tmp_path))
-    assert benchmark(name).main(["--out", str(tmp_path)] if name == "fit_nli" else []) == 2
+    assert benchmark(name).main(["--out", str(tmp_path)] if name == "knowledge.fit_nli" else []) == 2
     assert f"STEPGAUGE_SHARED is {str(tmp_path)!r}" in capsys.readouterr().err
 
 

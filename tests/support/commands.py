@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import rich
 from repo import REPO
 
 
@@ -48,6 +49,7 @@ def in_process(program: str, *arguments: str) -> int:
     [entry] = entry_points(group="console_scripts", name=program)
     argv = sys.argv
     sys.argv = [program, *arguments]
+    rich.reconfigure()  # a program's console prints; an eval with display="none" has silenced this process's for good
     try:
         return entry.load()() or 0
     except SystemExit as ended:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import lm_eval.models  # noqa: F401  # lm-eval finds its own models only where nothing was registered before them
 import torch
 from datasets import Dataset
 from lm_eval import simple_evaluate

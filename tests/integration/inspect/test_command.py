@@ -35,7 +35,7 @@ CANNED = textwrap.dedent(
     from pathlib import Path
     from inspect_ai import Task, task
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
-    from stepgauge.tasks import inspect_tasks
+    from stepgauge.tasks.inspect_tasks import embedded as inspect_tasks
 
     rows = [json.loads(line) for line in (inspect_tasks.SAMPLES / "arithmetic.jsonl").read_text().splitlines()]
     solutions = {row["question"]: (i, row) for i, row in enumerate(rows)}

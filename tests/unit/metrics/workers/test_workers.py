@@ -29,7 +29,7 @@ NUMBER = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": [
 
 def workers(process: psutil.Process | None = None) -> list[psutil.Process]:
     children = (process or psutil.Process()).children(recursive=True)
-    return [child for child in children if "pool_worker" in " ".join(_command(child))]
+    return [child for child in children if "workers.worker" in " ".join(_command(child))]
 
 
 def _command(process: psutil.Process) -> list[str]:
