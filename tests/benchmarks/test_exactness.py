@@ -239,7 +239,7 @@ def test_the_engine_is_found_in_a_checkout_with_torch_and_transformers_alone(bar
 import importlib.util
 print([name for name in ("stepgauge", "platformdirs", "pluggy") if importlib.util.find_spec(name)])
 import benchmarks.engine.gpu
-from benchmarks.engine_import import make_engine
+from benchmarks.engine.imports import make_engine
 print(make_engine.__module__)
 """
     done = run_bare(bare, "-c", code)

@@ -185,7 +185,7 @@ def test_a_process_that_was_killed_is_replaced_and_a_fork_gets_its_own():
     code = """
 import os, signal, threading, time
 from pathlib import Path
-from stepgauge.metrics.math_equal import equal
+from stepgauge.metrics.answers.math_verify_client import equal
 
 assert equal("2x+1", "1+2x")
 [worker] = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()

@@ -214,7 +214,7 @@ def test_a_killed_run_keeps_what_it_had(judge_for, tmp_path):
 
     script = textwrap.dedent("""
         import sys
-        from stepgauge.metrics.knowledge.openai_judge import make
+        from stepgauge.metrics.knowledge.judges.openai import make
         from stepgauge.metrics.knowledge.types import Claim, Passage
         judge = make(None, model="m", base_url=sys.argv[1], cache=sys.argv[2], concurrency=4, timeout=60)
         passage = Passage("p1", "Aspirin inhibits cyclooxygenase.", title="Aspirin")
