@@ -17,10 +17,10 @@ help: ## List the targets
 demo: $(VENV)/.demo ## Run the embedded task in lm-eval and Inspect with SmolLM2 and show two chains
 	@$(BIN)/stepgauge demo
 
-test: $(VENV)/.dev ## Every public door once, everything else in process: at most 5 minutes on 2 cores
+test: $(VENV)/.dev ## Every public door once, everything else in process
 	@$(PYTEST) $(PYTEST_ARGS)
 
-test-all: $(VENV)/.dev ## The same, all sweeps, recipes and benchmarks: about 25 minutes on 2 cores
+test-all: $(VENV)/.dev ## The same, all sweeps, recipes and benchmarks
 	@$(PYTEST) -m 'not gpu and not long' $(PYTEST_ARGS)
 
 test-rest: $(VENV)/.dev ## What test-all has beyond test

@@ -10,7 +10,7 @@ from repo import REPO
 
 FOLDERS = ("metrics", "adapters", "tasks")
 
-# From the ground up. A room is a package, or a file beside the packages; ARCHITECTURE.md says what each is for.
+# From the ground up. A room is a package, or a file beside the packages; its first line says what it is for.
 # fmt: off
 ROOMS = [
     "metrics.errors", "metrics.names", "metrics.versions", "metrics.format_version", "metrics.strict_json",
