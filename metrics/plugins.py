@@ -22,8 +22,8 @@ from .chain import ChainMetric
 from .knowledge import builtin as knowledge_builtin
 from .knowledge.base import ClaimExtractor, Judge, Retriever
 from .likelihood import LikelihoodBackend
+from .names import unknown_name
 from .segment import Splitter
-from .suggest import unknown_name
 
 log = logging.getLogger(__name__)
 

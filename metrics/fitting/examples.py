@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..contamination.question_hashes import question_hashes, split_questions
+from ..engine.trie import Trie, build_trie
 from ..likelihood import Unscored
-from ..scorer_texts import ScorerTexts
+from ..models.scorer_tokenizer import ScorerTexts
+from ..names import unknown_name
 from ..segment import BUILTIN_SPLITTERS, segment
-from ..suggest import unknown_name
 from ..templates import TEMPLATES, PromptTemplate
-from ..tokens import TokenSpan, encode
+from ..tokenization.spans import TokenSpan, encode
 from ..trace import Trace
-from ..trie import Trie, build_trie
 from .augment import altered
-from .questions import question_hashes, split_questions
 from .settings import FitError, FitSettings
 
 

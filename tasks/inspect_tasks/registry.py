@@ -1,0 +1,19 @@
+"""What the entry point group `inspect_ai` loads: importing a scorer or task registers it with Inspect."""
+
+from ...adapters.inspect.scorers import infogain, knowledge, reasoning
+from .embedded import demo, gsm8k
+from .medical import medmcqa, medqa, mmlu_pro_health, pubmedqa
+from .with_reasoning import with_reasoning
+
+__all__ = [
+    "demo",
+    "gsm8k",
+    "infogain",
+    "knowledge",
+    "medmcqa",
+    "medqa",
+    "mmlu_pro_health",
+    "pubmedqa",
+    "reasoning",
+    "with_reasoning",
+]
