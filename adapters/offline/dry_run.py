@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from rich.table import Table
 from rich.text import Text
 
-from ...metrics.plugins import lookup, registry
+from ...metrics.names import lookup
+from ...metrics.plugins import registry
 from ...metrics.render import printable
 from ...metrics.segment import segment
 from ..formats.detect import FORMATS

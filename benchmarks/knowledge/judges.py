@@ -18,7 +18,7 @@ and counted; `coverage` is the share of steps that were called right or wrong, o
 
 Beside the judges stand chance (a seeded random number per claim), lexical overlap (the share of the claim's words that
 occur in the passages; right from one half on) and, for chains, the position (the later the worse: a first wrong step
-stands behind all the steps it is compared with). `nli` is the stand-in of `benchmarks.knowledge.fit_nli`, fitted on first use.
+stands behind all the steps it is compared with). `nli` is the stand-in of `fit_nli`, fitted on first use.
 Nothing is tuned on these sets; `fit_nli` says what it reads. Intervals are 95 % bootstrap intervals over passages,
 notes and chains.
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..fitting.settings import FitError
+from ..errors import FitError
 from ..models.hub import hub_file
 from ..trace import Trace
 

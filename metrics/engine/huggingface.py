@@ -14,7 +14,7 @@ import torch
 
 from ..contamination.overlap import scorer_card
 from ..likelihood import Group, Request, Result, SpanScore, Unscored
-from ..models.loading import load, max_tokens
+from ..models.loading import check_token_budget, load, max_tokens
 from ..models.quantization import batch_dependence
 from ..models.scorer_tokenizer import ScorerTexts
 from ..tokenization.spans import TokenSpan, check_tokenizer, encode
@@ -39,6 +39,7 @@ class HuggingFaceBackend:
         trust_remote_code: bool = False,
         quantization: str | None = None,
     ) -> None:
+        check_token_budget(token_budget)
         self._loaded = load(
             scorer,
             device=device,

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..contamination.question_hashes import question_hashes, split_questions
 from ..engine.trie import Trie, build_trie
+from ..errors import FitError
 from ..likelihood import Unscored
 from ..models.scorer_tokenizer import ScorerTexts
 from ..names import unknown_name
@@ -19,7 +20,7 @@ from ..templates import TEMPLATES, PromptTemplate
 from ..tokenization.spans import TokenSpan, encode
 from ..trace import Trace
 from .augment import altered
-from .settings import FitError, FitSettings
+from .settings import FitSettings
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from transformers import (
 
 from ..contamination.card import data_hash, read_card, weights_hash, write_card
 from ..engine.scheduler import log_likelihoods, make_engine
+from ..errors import FitError
 from ..likelihood import Unscored
 from ..models.devices import device_names
 from ..models.loading import LoadedModel, load, max_tokens, quiet
@@ -35,7 +36,7 @@ from ..trace import Trace
 from ..versions import versions
 from .batches import collate, feature, loss
 from .examples import Example, Examples, make_examples
-from .settings import FitError, FitSettings
+from .settings import FitSettings
 
 log = logging.getLogger(__name__)
 

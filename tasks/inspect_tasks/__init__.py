@@ -1,1 +1,1 @@
-"""TODO."""
+"""Tasks for Inspect, and the registry that its entry point loads."""
