@@ -1,4 +1,4 @@
-"""The `stepgauge` command."""
+"""The `stepgauge` command: a module for each of its subcommands."""
 
 from .main import main
 
