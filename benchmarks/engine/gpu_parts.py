@@ -1,4 +1,4 @@
-"""The measurements of `engine_gpu`, one function a part: each yields rows of figures."""
+"""The measurements of `benchmarks.engine.gpu`, one function a part: each yields rows of figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of `engine_gpu`, in the form that RESULTS.md takes."""
+"""The tables of `benchmarks.engine.gpu`, in the form that RESULTS.md takes."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ was held before (on a CPU the resident set's growth), and the largest difference
 numbers. Ours is the backend's `score`, tokenizing included. The floor is one causal forward pass over as many tokens as
 the chains have unique ones, with logits at as many positions as ours needs; of its two forms the faster one is shown.
 A slow method is run for fewer rounds (--patience), or left out of a set (--at-most); the table says so. Threads are as
-torch has them: OMP_NUM_THREADS=2 sets them. `infogain_peers` says which other packages take part, and which cannot.
+torch has them: OMP_NUM_THREADS=2 sets them. `peers` says which other packages take part, and which cannot.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Mr-Ben's medicine chains, one a chain, drawn with a fixed seed. Sentences that o
 to Wikipedia articles on …", the opening of MMLU-Pro's prompt) are left out: they repeat, and any rule finds them.
 The labels are in `claim_labels.tsv`, which says what counts as a claim.
 
-- `rule`: `sentence_claims.no_claim`, as it is;
+- `rule`: `no_claim` of the extractor `sentence`, as it is;
 - `lm`: log p(" True") - log p(" False") under the scoring LM at the end of a prompt that asks whether the sentence
   states a fact that a reference work could confirm or refute. The LM's leaning on "N/A" is subtracted, and the
   threshold is the one with the best balanced accuracy on the development half;
@@ -45,7 +45,8 @@ from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.knowledge.chat.fencing import fence
 from stepgauge.metrics.knowledge.claims.sentence import Prompt, no_claim, sentence_spans
 from stepgauge.metrics.likelihood import LikelihoodBackend, Request, Unscored
-from stepgauge.metrics.plugins import lookup, registry
+from stepgauge.metrics.names import lookup
+from stepgauge.metrics.plugins import registry
 from stepgauge.metrics.segment import segment
 
 SEED = 0

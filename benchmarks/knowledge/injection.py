@@ -32,7 +32,8 @@ from rich.table import Table
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.knowledge.base import Judge, Surroundings
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
-from stepgauge.metrics.plugins import lookup, registry
+from stepgauge.metrics.names import lookup
+from stepgauge.metrics.plugins import registry
 
 DEFAULT_JUDGES = ('{"name": "lm", "prompt": "plain"}', '{"name": "lm", "prompt": "chat"}')
 # {} is the claim without its full stop.

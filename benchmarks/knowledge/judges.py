@@ -67,7 +67,8 @@ from stepgauge.metrics.knowledge.base import ClaimExtractor, Judge, Retriever, S
 from stepgauge.metrics.knowledge.claims.sentence import SENTENCE
 from stepgauge.metrics.knowledge.policy import DEFAULT
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
-from stepgauge.metrics.plugins import lookup, registry
+from stepgauge.metrics.names import lookup
+from stepgauge.metrics.plugins import registry
 
 SEED = 0
 WORD = re.compile(r"[^\W_]+")

@@ -41,7 +41,8 @@ from stepgauge.metrics.knowledge.base import Surroundings
 from stepgauge.metrics.knowledge.claims.sentence import SENTENCE
 from stepgauge.metrics.knowledge.types import Claim, Passage
 from stepgauge.metrics.likelihood import Group, Result
-from stepgauge.metrics.plugins import lookup, registry
+from stepgauge.metrics.names import lookup
+from stepgauge.metrics.plugins import registry
 
 from ..engine.gpu_device import QWEN
 from ..engine.gpu_device import TINY as _TINY

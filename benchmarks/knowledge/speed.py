@@ -35,7 +35,8 @@ from stepgauge.metrics import Gauge
 from stepgauge.metrics.errors import ScorerError
 from stepgauge.metrics.knowledge.assess import assess
 from stepgauge.metrics.knowledge.base import Judge, Surroundings
-from stepgauge.metrics.plugins import lookup, registry
+from stepgauge.metrics.names import lookup
+from stepgauge.metrics.plugins import registry
 from stepgauge.metrics.retrieval.build import build_corpus
 from stepgauge.metrics.retrieval.readers import Fields
 from stepgauge.metrics.segment import segment

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmark_modules import ROOT, benchmark
+from benchmark_modules import benchmark
+from repo import REPO
 from tiny_scorers import make_scorer
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -225,7 +226,7 @@ def lengths(tmp_path_factory, tokenizers, shared_data):
 def run_bare(bare: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     # -S: without the site-packages that `bare` stands for, and the .pth files in it.
     command = [sys.executable, "-S", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=REPO, env=bare, capture_output=True, text=True, check=False)
 
 
 def test_the_engine_is_found_in_a_checkout_with_torch_and_transformers_alone(bare):
