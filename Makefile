@@ -35,8 +35,8 @@ format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Time the engine against other ways, briefly; all: python -m benchmarks.infogain
-	@$(BIN)/python -m benchmarks.infogain --sets gsm8k joined36 --limit 2 --rounds 1
+bench: $(VENV)/.dev ## Time the engine against other ways, briefly; all: python -m benchmarks.engine.infogain
+	@$(BIN)/python -m benchmarks.engine.infogain --sets gsm8k joined36 --limit 2 --rounds 1
 
 clean: ## Remove the virtual environment and build leftovers
 	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .chain import ChainMetric
-from .copy_model import COPY_METRICS
+from .controls.copy_model import COPY_METRICS
 from .hookspecs import hookimpl
 from .infogain import INFOGAIN_METRICS
 from .ki import FAILURE_METRICS, KI_METRICS
@@ -35,28 +35,28 @@ class _HuggingFace:
     """Factory of the `hf` backend. torch and transformers take seconds to import; only a run that scores needs them."""
 
     def __call__(self, scorer: str, *, device: str | Sequence[str] = "auto", **options: Any) -> LikelihoodBackend:
-        from .devices import device_names
+        from .models.devices import device_names
 
         devices = device_names(device)
         if len(devices) > 1:
-            from .pool import PoolBackend
+            from .workers.backend import PoolBackend
 
             return PoolBackend(scorer, devices=devices, **options)
-        from .huggingface import HuggingFaceBackend
+        from .engine.huggingface import HuggingFaceBackend
 
         return HuggingFaceBackend(scorer, device=devices[0], **options)
 
     def check(self, scorer: str, **options: Any) -> None:
         """Raises ScorerError where loading is bound to fail, without loading the weights."""
-        from .models import read_texts
+        from .models.loading import read_texts
 
         read_texts(scorer, **options)
 
     def fitted_on(self, scorer: str, *, revision: str | None = None, **_: Any) -> frozenset[str]:
         """Hashes of the questions that had a part in its fit. Raises ScorerError where its card cannot be read."""
-        from .fitting.card import seen_questions
-        from .fitting.overlap import scorer_card
-        from .models import resolve
+        from .contamination.card import seen_questions
+        from .contamination.overlap import scorer_card
+        from .models.loading import resolve
 
         card = scorer_card(resolve(scorer), revision)
         return frozenset(seen_questions(card) if card else ())

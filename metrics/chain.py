@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .controls import Control
+from .controls.texts import Control
 from .knowledge.policy import DEFAULT, Policy
 from .knowledge.types import Verdict
 from .likelihood import Unscored

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .chain import ControlLikelihoods, Likelihoods
-from .controls import Control
+from .controls.texts import Control
 from .likelihood import Request, SpanScore, Unscored
 from .templates import REFERENCE, PromptTemplate, RenderChat
 from .trace import Step, Trace

@@ -14,14 +14,14 @@ from tqdm import tqdm
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
-from .control_metrics import control_metrics, control_scores
-from .controls import control_names, make_controls
-from .engine_statistics import EngineStatistics
-from .fitting.overlap import marked, seen_chains
-from .foreign import ForeignSteps
+from .controls.gain_over import control_metrics, control_scores
+from .controls.texts import control_names, make_controls
+from .engine.statistics import EngineStatistics
+from .contamination.overlap import marked, seen_chains
+from .controls.other_chains import ForeignSteps
 from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity, softmax
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
-from .knowledge.parts import KnowledgeParts, Part
+from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import Verdict
 from .likelihood import LikelihoodBackend, Unscored
@@ -29,9 +29,9 @@ from .missing import Missing
 from .plugins import lookup, registry
 from .score import ChainScore, StepScore
 from .segment import Segmentation, Splitter, segment
-from .suggest import unknown_name
+from .names import unknown_name
 from .templates import TEMPLATES, PromptTemplate
-from .tokens import scalar_text
+from .tokenization.spans import scalar_text
 from .trace import Step, Trace
 from .versions import versions
 

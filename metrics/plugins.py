@@ -23,7 +23,7 @@ from .knowledge import builtin as knowledge_builtin
 from .knowledge.base import ClaimExtractor, Judge, Retriever
 from .likelihood import LikelihoodBackend
 from .segment import Splitter
-from .suggest import unknown_name
+from .names import unknown_name
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from inspect_ai.solver import multiple_choice
 
 from ..adapters.inspect.options import OptionError
 from ..adapters.inspect.scorers import reasoning
-from ..metrics.knowledge.parts import Part
+from ..metrics.knowledge.components import Part
 from .jsonl import read_rows
 from .medical_questions import (
     DECISIONS,

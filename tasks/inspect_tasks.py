@@ -17,8 +17,8 @@ from inspect_ai.solver import TaskState, generate, prompt_template, system_messa
 
 from ..adapters.inspect.options import OptionError, Options
 from ..adapters.inspect.scorers import reasoning
-from ..metrics.answers import extract_answer, resolve_choice
-from ..metrics.suggest import unknown_name
+from ..metrics.answers.extraction import extract_answer, resolve_choice
+from ..metrics.names import unknown_name
 from .jsonl import read_jsonl
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..metrics.answers import resolve_choice
+from ..metrics.answers.extraction import resolve_choice
 
 LETTERS = "ABCDEFGHIJ"  # MMLU-Pro has up to ten options
 DECISIONS = ("yes", "no", "maybe")

@@ -14,7 +14,7 @@ from rich.console import Console
 from ...metrics.comparison import Comparison
 from ...metrics.comparison.render import markdown, print_comparison
 from ...metrics.comparison.results import VerdictName
-from ...metrics.suggest import unknown_name
+from ...metrics.names import unknown_name
 from . import comparison_options
 from .errors import UserError
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from ...metrics.comparison import Comparison, NotComparable, Run, Settings, compare_runs
 from ...metrics.comparison.compare import DECIDING
-from ...metrics.suggest import unknown_name
-from ..finished.options import OptionError
+from ...metrics.names import unknown_name
+from ..formats.options import OptionError
 from .errors import UserError
 
 

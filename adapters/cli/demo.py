@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...metrics.engine_statistics import ENGINE_LINE
-from ...metrics.models import SMOLLM2, resolve
+from ...metrics.engine.statistics import ENGINE_LINE
+from ...metrics.models.loading import SMOLLM2, resolve
 from .errors import UserError
 from .show import show_chains
 

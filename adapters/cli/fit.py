@@ -19,9 +19,9 @@ from ...metrics.fitting import AUGMENTATIONS, FitError, FitSettings
 from ...metrics.render import printable
 from ...metrics.segment import BUILTIN_SPLITTERS
 from ...metrics.templates import TEMPLATES
-from ..finished.detect import FORMATS, find_sources
-from ..finished.fitting_data import FittingData, asked_in, digests, read_chains
-from ..finished.options import LM_EVAL_ONLY, OptionError, Settings, Wanted, read_settings
+from ..formats.detect import FORMATS, find_sources
+from ..formats.fitting_data import FittingData, asked_in, digests, read_chains
+from ..formats.options import LM_EVAL_ONLY, OptionError, Settings, Wanted, read_settings
 from .errors import UserError
 
 _INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C

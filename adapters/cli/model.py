@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ...metrics.models import resolve
+from ...metrics.models.loading import resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

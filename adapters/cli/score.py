@@ -14,21 +14,21 @@ from typing import Any
 from rich.console import Console
 
 from ...metrics import Gauge, OverlapError
-from ...metrics.control_metrics import control_columns
+from ...metrics.controls.gain_over import control_columns
 from ...metrics.infogain import GAIN_COLUMNS
 from ...metrics.plugins import plugin_metrics
-from ...metrics.suggest import unknown_name
+from ...metrics.names import unknown_name
 from ...metrics.versions import versions
-from ..finished.control_summary import print_controls, summarise_controls
-from ..finished.detect import FORMATS, find_sources
-from ..finished.dry_run import found_table, look
-from ..finished.lm_eval_samples import results_beside
-from ..finished.options import OptionError, Settings, Wanted, read_settings
-from ..finished.out_folder import OutFolder, fingerprint
-from ..finished.parquet import check_pyarrow, write_parquet
-from ..finished.run import WINDOW, Stopped, check_overlap, score_all
-from ..finished.sources import Source
-from ..finished.summary import COLUMNS, print_counts, summarise, summary_table, write_statistics, write_summary
+from ..offline.control_summary import print_controls, summarise_controls
+from ..formats.detect import FORMATS, find_sources
+from ..offline.dry_run import found_table, look
+from ..formats.lm_eval_samples import results_beside
+from ..formats.options import OptionError, Settings, Wanted, read_settings
+from ..offline.out_folder import OutFolder, fingerprint
+from ..offline.parquet import check_pyarrow, write_parquet
+from ..offline.run import WINDOW, Stopped, check_overlap, score_all
+from ..formats.sources import Source
+from ..offline.summary import COLUMNS, print_counts, summarise, summary_table, write_statistics, write_summary
 from .errors import UserError
 
 _INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C
@@ -148,7 +148,7 @@ def _finish(args: argparse.Namespace, out: OutFolder, sources: Sequence[Source],
     if args.parquet:
         write_parquet(args.out, groups)
     if args.write_logs:
-        from ..finished.inspect_copies import write_copies
+        from ..offline.inspect_copies import write_copies
 
         shown = [*_columns(settings), *control_columns(settings.gauge.get("controls", ()))]
         for copy in write_copies(args.out, sources, list(dict.fromkeys(shown))):

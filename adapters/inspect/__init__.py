@@ -1,6 +1,6 @@
 """Inspect scorers; Inspect finds them by name (`stepgauge/reasoning`) through `registry`."""
 
-from .frames import steps_df
+from .dataframes import steps_df
 from .scorers import infogain, knowledge, reasoning
 from .with_reasoning import with_reasoning
 

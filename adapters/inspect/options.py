@@ -9,8 +9,8 @@ from inspect_ai._util.error import PrerequisiteError
 from rich.markup import escape
 from typing_extensions import TypedDict
 
-from ...metrics.knowledge.parts import Part
-from ...metrics.suggest import unknown_name
+from ...metrics.knowledge.components import Part
+from ...metrics.names import unknown_name
 
 
 class Options(TypedDict, total=False):

@@ -13,12 +13,12 @@ from inspect_ai.solver import TaskState
 from typing_extensions import Unpack
 
 from ...metrics import ChainScore
-from ...metrics.control_metrics import control_columns
+from ...metrics.controls.gain_over import control_columns
 from ...metrics.infogain import GAIN_COLUMNS
 from ...metrics.plugins import plugin_metrics
-from ...metrics.suggest import unknown_name
+from ...metrics.names import unknown_name
 from .explanation import explain, fenced
-from .gauges import GaugeFailure, SharedGauge, shared_gauge
+from .shared_gauge import GaugeFailure, SharedGauge, shared_gauge
 from .options import LISTS, OptionError, Options, as_list, check_names
 from .sample_calls import FOR_INSPECT
 from .traces import Reading, Unscorable, read_trace

@@ -9,7 +9,7 @@ from inspect_ai.scorer import Target
 from inspect_ai.solver import TaskState
 
 from ...metrics import Trace
-from ...metrics.answers import extract_answer, gold_from_suffix, resolve_choice
+from ...metrics.answers.extraction import extract_answer, gold_from_suffix, resolve_choice
 from .transcript import Chain, Turns, Unscorable, read_chain
 
 

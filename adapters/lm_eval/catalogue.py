@@ -13,7 +13,7 @@ from typing import Any
 
 import lm_eval.tasks
 
-from .chain_signs import gold_source, obstacle, sign
+from .cot_detection import gold_source, obstacle, sign
 
 _SHIPPED = Path(lm_eval.tasks.__file__).parent
 

@@ -12,7 +12,7 @@ import jinja2
 from lm_eval.api.task import ConfigurableTask, Task
 from lm_eval.utils import apply_template
 
-from ...metrics.answers import announced, gold_from_suffix, last_boxed, resolve_choice
+from ...metrics.answers.extraction import announced, gold_from_suffix, last_boxed, resolve_choice
 from ...metrics.missing import Missing
 
 # A prompt's last line that only asks for the answer to begin: "A:", "Answer:", "Step-by-Step Answer:", "解答:",

@@ -14,7 +14,7 @@ from typing import Any
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from ...metrics.suggest import unknown_name
+from ...metrics.names import unknown_name
 from .options import KEY
 from .paths import include_path
 

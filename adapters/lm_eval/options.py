@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...metrics import Gauge
-from ...metrics.suggest import unknown_name
+from ...metrics.names import unknown_name
 
 ENVIRONMENT = "STEPGAUGE_OPTIONS"
 KEY = "stepgauge"

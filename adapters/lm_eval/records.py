@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...metrics import ChainScore
-from ...metrics.control_metrics import GAIN_OVER
+from ...metrics.controls.gain_over import GAIN_OVER
 from .aggregate import nan_mean, nan_spread
 
 

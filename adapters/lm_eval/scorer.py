@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...metrics import ChainScore, ScorerError, Trace
-from ...metrics.control_metrics import control_columns
+from ...metrics.controls.gain_over import control_columns
 from ...metrics.infogain import GAIN_COLUMNS, REFERENCE_METRICS
 from ...metrics.missing import Missing
 from ...metrics.plugins import plugin_metrics
-from ...metrics.suggest import unknown_name
+from ...metrics.names import unknown_name
 from .aggregate import nan_mean, nan_stderr, total
 from .documents import given_passages, gold_and_choices, question_text, render
-from .gauges import close_gauges, gauge_for
+from .gauge_cache import close_gauges, gauge_for
 from .options import Options
 from .records import ReasoningRecord, record, unscored
 

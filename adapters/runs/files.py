@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ..finished import lm_eval_samples as lm_eval
-from ..finished.detect import FORMATS, SUFFIXES, first_known, is_array, is_inspect_log
-from ..finished.options import OptionError
-from ..finished.out_folder import SCORES
-from ..finished.rows import open_stream
-from .spec import ACCEPTED
+from ..formats import lm_eval_samples as lm_eval
+from ..formats.detect import FORMATS, SUFFIXES, first_known, is_array, is_inspect_log
+from ..formats.options import OptionError
+from ..offline.out_folder import SCORES
+from ..formats.rows import open_stream
+from .run_spec import ACCEPTED
 
 log = logging.getLogger(__name__)
 

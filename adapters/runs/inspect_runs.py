@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from ...metrics import ChainScore
 from ...metrics.comparison.record import Record
-from ..finished.entries import Entry, Passed, Skipped, Where
-from ..finished.inspect_logs import entry, read_header, samples
-from ..finished.options import OptionError
-from ..finished.sources import Source
-from .parts import Found, Keep, Part, plural, take_newest
+from ..formats.entries import Entry, Passed, Skipped, Where
+from ..formats.inspect_logs import entry, read_header, samples
+from ..formats.options import OptionError
+from ..formats.sources import Source
+from .run_parts import Found, Keep, Part, plural, take_newest
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -57,7 +57,7 @@ class _Scores:
 
 def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
     """The wanted records of one log; None where no sample in it has a score of ours."""
-    from ..inspect.frames import chains_of
+    from ..inspect.dataframes import chains_of
 
     part = Part(path, keep.model(header.eval.model))
     entries: list[tuple[str, Entry]] = []

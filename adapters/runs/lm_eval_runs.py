@@ -15,13 +15,13 @@ from typing import Any
 
 from ...metrics import ChainScore
 from ...metrics.comparison.record import Record, question_hash
-from ..finished.entries import Unreadable
-from ..finished.lm_eval_samples import REASONING, Identity, SamplesReader, identity, metrics_of, recognises, subject_in
-from ..finished.options import OptionError
-from ..finished.rows import open_stream, read_rows
-from ..finished.sources import Source
-from .parts import Found, Keep, Part, plural, take_newest
-from .scored import FieldError, read_score
+from ..formats.entries import Unreadable
+from ..formats.lm_eval_samples import REASONING, Identity, SamplesReader, identity, metrics_of, recognises, subject_in
+from ..formats.options import OptionError
+from ..formats.rows import open_stream, read_rows
+from ..formats.sources import Source
+from .run_parts import Found, Keep, Part, plural, take_newest
+from .stepgauge_runs import FieldError, read_score
 
 
 def read_samples(files: Iterable[Path], keep: Keep) -> Found:

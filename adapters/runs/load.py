@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...metrics.comparison.record import Run
-from ..finished.options import OptionError
+from ..formats.options import OptionError
 from .files import files_of
 from .inspect_runs import read_logs
 from .lm_eval_runs import read_samples
-from .names import choose_model, names_of, several_models
-from .parts import Found, Keep, Part, plural
-from .scored import read_scored
-from .spec import ACCEPTED, SYNTAX, Spec, parse_spec
+from .model_names import choose_model, names_of, several_models
+from .run_parts import Found, Keep, Part, plural
+from .stepgauge_runs import read_scored
+from .run_spec import ACCEPTED, SYNTAX, Spec, parse_spec
 
 
 def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:

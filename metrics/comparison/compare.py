@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from ..suggest import unknown_name
+from ..names import unknown_name
 from .cautions import cautions
 from .measures import CONFOUNDERS, OUTCOMES, Measure, accuracy
 from .pairs import By, Pairing, by_subject, pair_runs

@@ -4,8 +4,8 @@ Ton et al. (arXiv 2411.11984) estimate the answer's distribution with such a *su
 the special case of no training.
 """
 
-from .card import CARD, read_card
-from .questions import question_hash, question_hashes
+from ..contamination.card import CARD, read_card
+from ..contamination.question_hashes import question_hash, question_hashes
 from .settings import AUGMENTATIONS, FitError, FitSettings
 
 __all__ = ["AUGMENTATIONS", "CARD", "FitError", "FitSettings", "question_hash", "question_hashes", "read_card"]

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..likelihood import Unscored
-from ..scorer_texts import ScorerTexts
+from ..models.scorer_tokenizer import ScorerTexts
 from ..segment import BUILTIN_SPLITTERS, segment
-from ..suggest import unknown_name
+from ..names import unknown_name
 from ..templates import TEMPLATES, PromptTemplate
-from ..tokens import TokenSpan, encode
+from ..tokenization.spans import TokenSpan, encode
 from ..trace import Trace
-from ..trie import Trie, build_trie
+from ..engine.trie import Trie, build_trie
 from .augment import altered
-from .questions import question_hashes, split_questions
+from ..contamination.question_hashes import question_hashes, split_questions
 from .settings import FitError, FitSettings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..suggest import unknown_name
+from ..names import unknown_name
 
 AUGMENTATIONS = ("drop", "shuffle", "filler")
 

@@ -24,16 +24,16 @@ from transformers import (
     set_seed,
 )
 
-from ..devices import device_names
-from ..engine import log_likelihoods, make_engine
+from ..models.devices import device_names
+from ..engine.scheduler import log_likelihoods, make_engine
 from ..likelihood import Unscored
-from ..models import LoadedModel, load, max_tokens, quiet
-from ..scorer_texts import ScorerTexts
-from ..tokens import check_tokenizer
+from ..models.loading import LoadedModel, load, max_tokens, quiet
+from ..models.scorer_tokenizer import ScorerTexts
+from ..tokenization.spans import check_tokenizer
 from ..trace import Trace
 from ..versions import versions
 from .batches import collate, feature, loss
-from .card import data_hash, read_card, weights_hash, write_card
+from ..contamination.card import data_hash, read_card, weights_hash, write_card
 from .examples import Example, Examples, make_examples
 from .settings import FitError, FitSettings
 

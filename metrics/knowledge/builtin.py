@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from ..hookspecs import hookimpl
 from ..retrieval.retrievers import BUILTIN_RETRIEVERS
-from .arithmetic import ARITHMETIC
+from .arithmetic.extractor import ARITHMETIC
 from .base import ClaimExtractor, Judge, Retriever, Surroundings
-from .exact import ExactJudge
-from .llm_claims import make as make_llm_claims
-from .lm_judge import LmJudge
-from .nli_judge import make as make_nli_judge
-from .openai_judge import make as make_openai_judge
-from .sentence_claims import SENTENCES_AS_CLAIMS
+from .arithmetic.judge import ExactJudge
+from .claims.llm import make as make_llm_claims
+from .judges.lm import LmJudge
+from .judges.nli import make as make_nli_judge
+from .judges.openai import make as make_openai_judge
+from .claims.sentence import SENTENCES_AS_CLAIMS
 
 
 @hookimpl

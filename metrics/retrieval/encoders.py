@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from ..suggest import unknown_name
+from ..names import unknown_name
 from .errors import CorpusError, require
 
 POOLING = ("cls", "mean", "max")

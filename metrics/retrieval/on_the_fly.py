@@ -7,7 +7,7 @@ import logging
 import time
 from pathlib import Path
 
-from ..models import cache_dir
+from ..models.loading import cache_dir
 from .build import build_corpus
 from .corpus import Corpus
 from .errors import CorpusBusy, CorpusError

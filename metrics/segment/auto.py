@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..answers import is_final_answer
+from ..answers.extraction import is_final_answer
 from .base import Span, Splitter
 from .numbered import NUMBERED, markers
 from .plain import LINES, PARAGRAPHS

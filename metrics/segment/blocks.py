@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..answers import announced
+from ..answers.extraction import announced
 from .base import Span
 
 # One left-to-right pass: every alternative is anchored by a literal and bounded, so the scan is linear.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..answers import is_final_answer
+from ..answers.extraction import is_final_answer
 from .base import Span, Splitter
 from .blocks import Piece, group_paragraphs, is_heading, join_dependants, line_pieces
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from ..answers import AnswerMatcher, is_final_answer
-from ..suggest import unknown_name
+from ..answers.extraction import AnswerMatcher, is_final_answer
+from ..names import unknown_name
 from ..trace import Step, Trace
 from .auto import AUTO, THINK
 from .base import Span, Splitter

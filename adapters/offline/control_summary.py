@@ -1,0 +1,122 @@
+"""What controls show over a scored file: mean gains over them with paired intervals, beside a copy model's gain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ...metrics.comparison.compare import Settings
+from ...metrics.comparison.record import cluster_of
+from ...metrics.comparison.statistics import clustered, interval
+from ...metrics.controls.gain_over import BEFORE, GAIN_OVER
+from ...metrics.render import printable
+from .summary import Mean, read_rows
+
+# A control's gain means little without the gain it is set against, and what copying alone gains.
+_BESIDE = ("infogain_nats", "copy_gain_nats")
+_SHOWN_REASONS = 2
+
+
+@dataclass
+class PairedMean(Mean):
+    """A mean of differences that each belong to one chain; chains of one question are resampled together."""
+
+    values: list[float] = field(default_factory=list)
+    clusters: list[str] = field(default_factory=list)
+
+    def add_chain(self, value: float | None, reason: str, cluster: str) -> None:
+        self.add(value, reason)
+        if value is not None:
+            self.values.append(value)
+            self.clusters.append(cluster)
+
+    @cached_property
+    def around(self) -> tuple[float, float] | None:
+        """95 % bootstrap interval of the mean; None for fewer than two questions."""
+        if len(set(self.clusters)) < 2:
+            return None
+        usual = Settings()  # resampled as `compare` does
+        return interval(clustered(self.values, self.clusters), resamples=usual.resamples, seed=usual.seed)
+
+    def to_dict(self) -> dict[str, Any]:
+        low, high = self.around or (None, None)
+        return {**super().to_dict(), "low": low, "high": high, "questions": len(set(self.clusters))}
+
+
+@dataclass
+class ControlSummary:
+    """The gains of one file, task and model. `numbers` holds whole-chain and before-answer metrics by name."""
+
+    file: str
+    task: str | None
+    model: str | None
+    numbers: dict[str, PairedMean] = field(default_factory=dict)
+
+    def add(self, row: Mapping[str, Any], names: Sequence[str]) -> None:
+        score = row["score"]
+        cluster = cluster_of(row["question"], row["question_hash"], row["task"], row["doc_id"])
+        for name in names:
+            reason = score["missing"].get(name, "no reason given")
+            self.numbers.setdefault(name, PairedMean()).add_chain(score["metrics"].get(name), reason, cluster)
+
+    def to_dict(self) -> dict[str, Any]:
+        numbers = {name: mean.to_dict() for name, mean in self.numbers.items()}
+        return {"file": self.file, "task": self.task, "model": self.model, "metrics": numbers}
+
+
+def summarise_controls(folder: Path, controls: Sequence[str]) -> list[ControlSummary]:
+    """Per file, task and model of a scored folder, in the order of their first rows; none where no control is on."""
+    if not controls:
+        return []
+    names = [
+        name + form for name in (*_BESIDE, *(GAIN_OVER + control for control in controls)) for form in ("", BEFORE)
+    ]
+    groups: dict[tuple[Any, ...], ControlSummary] = {}
+    for row in read_rows(folder):
+        key = (row["key"]["file"], row["task"], row["model"])
+        groups.setdefault(key, ControlSummary(*key)).add(row, names)
+    return list(groups.values())
+
+
+def print_controls(console: Console, groups: Sequence[ControlSummary]) -> None:
+    """A block per group: each gain with its interval, over the whole chain and before the answer; what is missing."""
+    for group in groups:
+        named = [printable(text) for text in (Path(group.file).name, group.task, group.model) if text]
+        console.print()
+        console.print(Text(f"controls: {', '.join(named)} (mean nats per chain, 95 % interval)"))
+        table = Table(box=None, pad_edge=False)
+        table.add_column("")
+        table.add_column("whole chain", justify="right", no_wrap=True)
+        table.add_column("before the answer", justify="right", no_wrap=True)
+        for name in group.numbers:
+            if not name.endswith(BEFORE):
+                table.add_row(name, _cell(group.numbers[name]), _cell(group.numbers[name + BEFORE]))
+        console.print(table)
+        for line in _missing(group):
+            console.print(Text(f"  {line}"))
+
+
+def _cell(mean: PairedMean) -> str:
+    if mean.mean is None:
+        return "–"
+    bounds = "" if mean.around is None else f" [{mean.around[0]:+.3f}, {mean.around[1]:+.3f}]"
+    return f"{mean.mean:+.3f}{bounds} n={mean.n:,}"
+
+
+def _missing(group: ControlSummary) -> Iterator[str]:
+    """Why numbers are missing, those that are for the same reasons on one line."""
+    alike: dict[str, list[str]] = {}
+    for name, mean in group.numbers.items():
+        if mean.missing:
+            shown = [f"{count:,} × {printable(reason)}" for reason, count in mean.missing.most_common(_SHOWN_REASONS)]
+            more = len(mean.missing) - len(shown)
+            text = "; ".join(shown) + (f"; and {more} other reasons" if more > 0 else "")
+            alike.setdefault(f"missing: {text}", []).append(name)
+    yield from (f"{', '.join(names)} {text}" for text, names in alike.items())

@@ -1,0 +1,98 @@
+"""Copies of Inspect logs with the scores of a finished `stepgauge score` in them, so that `inspect view` shows them.
+
+Inspect's own `score` does the writing: its scorer here looks each sample's score up instead of computing it, so scores,
+events and the results' metrics come out as they would from `inspect score`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from inspect_ai import score
+from inspect_ai.log import read_eval_log, write_eval_log
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.solver import TaskState
+
+from ...metrics import ChainScore
+from ..inspect.scorers import as_score
+from .out_folder import SCORES
+from ..formats.sources import Source
+
+FOLDER = "logs"
+# Nothing is generated while scores are looked up, but Inspect wants a model; the log's own may need a key or a GPU.
+_MODEL = "mockllm/model"
+_NO_CHAIN = "no chain was read from this sample; skipped.jsonl says why"
+
+
+def write_copies(folder: Path, sources: Sequence[Source], metrics: Sequence[str]) -> Iterator[Path]:
+    """Write a copy of each Inspect log among `sources` under `folder`/logs; yields the copies' paths.
+
+    One log at a time is held in memory whole.
+    """
+    target = folder / FOLDER
+    target.mkdir(exist_ok=True)
+    taken: set[str] = set()
+    for source in sources:
+        if source.format != "inspect":
+            continue
+        log = read_eval_log(source.name)
+        roles, log.eval.model_roles = log.eval.model_roles, None  # graders, too, may need a key
+        looked_up = stepgauge(str(folder / SCORES), source.name, list(metrics))
+        log = score(log, looked_up, model=_MODEL, action="append", display="none", copy=False)
+        log.eval.model_roles = roles
+        copy = target / _free_name(source.path, taken)
+        write_eval_log(log, copy)
+        yield copy
+
+
+@scorer(name="stepgauge", metrics={"*": [mean(), stderr()]})
+def stepgauge(scores: str, log: str, metrics: Sequence[str]) -> Scorer:
+    """Looks a sample's score up in the file that `stepgauge score` wrote.
+
+    Args:
+        scores: the file.
+        log: the log's name in it.
+        metrics: names of the metrics to report.
+    """
+    places = _offsets(Path(scores), log)
+
+    async def look_up(state: TaskState, target: Target) -> Score:
+        del target
+        place = places.get((str(state.sample_id), state.epoch))
+        if place is None:
+            return Score.unscored(reason="no_chain", explanation=_NO_CHAIN)
+        row = _row(Path(scores), place)
+        return as_score(ChainScore.from_dict(row["score"]), row["model_answer"], metrics)
+
+    return look_up
+
+
+def _row(path: Path, offset: int) -> dict[str, Any]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return json.loads(file.readline())
+
+
+def _offsets(path: Path, log: str) -> dict[tuple[str, int], int]:
+    """Where each (sample id, epoch)'s row starts."""
+    found: dict[tuple[str, int], int] = {}
+    at = 0
+    with path.open("rb") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["key"]["file"] == log:
+                found[str(row["doc_id"]), row["key"]["repeat"] + 1] = at
+            at += len(line)
+    return found
+
+
+def _free_name(path: Path, taken: set[str]) -> str:
+    """The log's own name, numbered where logs of several folders share it."""
+    name, number = path.name, 2
+    while name in taken:
+        name, number = f"{path.stem}-{number}{path.suffix}", number + 1
+    taken.add(name)
+    return name

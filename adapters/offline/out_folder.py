@@ -1,0 +1,225 @@
+"""The folder that a scoring run writes: whole windows of rows, so that a killed run goes on where it was.
+
+`scores.jsonl` and `skipped.jsonl` grow by a window at a time. Once both are on disk, a line in `windows.jsonl` says how
+long they are and what has been counted; at the next start both are cut back to the last such line. `run.json` holds
+what the run was asked to do: a run that was asked for something else is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from ..formats.options import OptionError
+
+SCORES = "scores.jsonl"
+SKIPPED = "skipped.jsonl"
+ENGINE = "engine.jsonl"
+_WINDOWS = "windows.jsonl"
+_RUN = "run.json"
+_LOCK = ".lock"
+_HASHED = 2**20  # bytes at a file's start, and as many at its end
+
+
+@dataclass
+class Counts:
+    """How many chains were scored or failed, and how many rows were skipped or passed over, by reason."""
+
+    scored: int = 0
+    failed: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    passed: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Counts:
+        return cls(data["scored"], data["failed"], Counter(data["skipped"]), Counter(data["passed"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "scored": self.scored,
+            "failed": self.failed,
+            "skipped": dict(self.skipped),
+            "passed": dict(self.passed),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.scored:,} scored, {self.skipped.total():,} skipped, {self.failed:,} failed"
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """Enough of a file to notice that it is another one: its size, and a hash of its start and end."""
+    size = path.stat().st_size
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        digest.update(file.read(_HASHED))
+        if size > _HASHED:
+            file.seek(max(_HASHED, size - _HASHED))
+            digest.update(file.read(_HASHED))
+    return {"size": size, "sha256_of_ends": digest.hexdigest()}
+
+
+class OutFolder:
+    """Where one run writes; a context manager that holds the folder's lock.
+
+    Attributes:
+        path: the folder.
+        counts: what has been counted up to the last window on disk.
+        windows: how many windows are on disk.
+        complete: whether the run is finished.
+    """
+
+    def __init__(self, path: Path, run: Mapping[str, Any], *, restart: bool = False) -> None:
+        """Args:
+        run: JSON that says what the run is asked to do.
+        restart: begin anew, whatever is there.
+        """
+        self.path = path
+        self.counts = Counts()
+        self.windows = 0
+        self.complete = False
+        self._run = json.loads(json.dumps(run))
+        self._restart = restart
+        self._lock: IO[bytes] | None = None
+        self._files: dict[str, IO[bytes]] = {}
+
+    def __enter__(self) -> OutFolder:
+        """Raises OptionError where the folder holds another run, or another process writes to it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.path)
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in [*self._files.values(), *([self._lock] if self._lock else [])]:
+            file.close()
+        self._files, self._lock = {}, None
+
+    def write_window(
+        self, rows: Iterable[Mapping[str, Any]], skipped: Iterable[Mapping[str, Any]], *, last: bool
+    ) -> None:
+        """Append a window and make sure that it is on disk; `counts` must hold its rows already."""
+        for name, lines in ((SCORES, rows), (SKIPPED, skipped)):
+            for line in lines:
+                self._files[name].write(json.dumps(line, allow_nan=False).encode() + b"\n")
+        sizes = {name: self._sync(name) for name in (SCORES, SKIPPED)}
+        self.windows += 1
+        self.complete = last
+        entry = {"window": self.windows, "sizes": sizes, "last": last, "counts": self.counts.to_dict()}
+        self._files[_WINDOWS].write(json.dumps(entry).encode() + b"\n")
+        self._sync(_WINDOWS)
+
+    def _sync(self, name: str) -> int:
+        file = self._files[name]
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell()
+
+    def _begin(self) -> None:
+        run_file = self.path / _RUN
+        done: dict[str, Any] | None = None
+        end = 0
+        if run_file.exists() and not self._restart:
+            self._compare(run_file)
+            done, end = last_window(self.path)
+        elif (self.path / SCORES).exists() and not self._restart:
+            raise OptionError(
+                f"{self.path}: holds {SCORES} but no {_RUN}; give another --out, or --restart to overwrite"
+            )
+        else:
+            for name in (SCORES, SKIPPED, ENGINE, _WINDOWS):
+                (self.path / name).unlink(missing_ok=True)
+            _write_whole(run_file, json.dumps(self._run, indent=2) + "\n")
+        sizes = done["sizes"] if done else {}
+        for name, size in ((SCORES, sizes.get(SCORES, 0)), (SKIPPED, sizes.get(SKIPPED, 0)), (_WINDOWS, end)):
+            file = (self.path / name).open("ab")
+            self._files[name] = file
+            if file.tell() > size:
+                file.truncate(size)
+                file.seek(size)
+        if done:
+            self.counts, self.windows, self.complete = Counts.of(done["counts"]), done["window"], done["last"]
+
+    def _compare(self, run_file: Path) -> None:
+        try:
+            before = json.loads(run_file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise OptionError(f"{run_file}: not JSON ({error}); --restart overwrites the run") from error
+        if differs := list(_differences(before, self._run)):
+            more = f"; and {len(differs) - 3} more" if len(differs) > 3 else ""
+            raise OptionError(
+                f"{self.path}: holds another run: {'; '.join(differs[:3])}{more}. "
+                "Give the same inputs and options to go on with it, another --out, or --restart to overwrite it"
+            )
+
+
+def last_window(folder: Path) -> tuple[dict[str, Any] | None, int]:
+    """The last window whose rows are all on disk, and where its line ends in `windows.jsonl`."""
+    there = {name: _size(folder / name) for name in (SCORES, SKIPPED)}
+    found, end, at = None, 0, 0
+    if not (folder / _WINDOWS).exists():
+        return None, 0
+    with (folder / _WINDOWS).open("rb") as lines:
+        for line in lines:
+            at += len(line)
+            try:
+                window = json.loads(line) if line.endswith(b"\n") else None
+            except ValueError:
+                window = None
+            if window is None or any(there[name] < size for name, size in window["sizes"].items()):
+                break
+            found, end = window, at
+    return found, end
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """All of it or nothing."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _differences(before: Any, now: Any, name: str = "") -> Iterable[str]:
+    """What differs between two JSON values, one text a place."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in dict.fromkeys([*before, *now]):
+            yield from _differences(before.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for index, (old, new) in enumerate(zip(before, now, strict=True)):
+            yield from _differences(old, new, f"{name}[{index}]")
+    elif before != now:
+        yield f"{name} was {json.dumps(before):.120}, is {json.dumps(now):.120}"
+
+
+def _locked(folder: Path) -> IO[bytes]:
+    """The folder's lock file, locked for as long as it is open, also if the process is killed."""
+    file = (folder / _LOCK).open("ab")
+    try:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise OptionError(f"{folder}: another process is scoring into this folder") from error
+    return file

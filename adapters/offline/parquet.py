@@ -1,0 +1,96 @@
+"""A scored folder as one Parquet file: a row a chain, a column a number, the steps as a list of structs."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ..formats.options import OptionError
+from .summary import Group, read_rows
+
+_ROW_GROUP = 1024  # rows held in memory
+_TEXTS = ("id", "trace_hash", "task", "model", "subject", "question_hash", "question", "model_answer", "failed")
+_STEP_TEXTS = ("text", "kind")
+_STEP_WHOLE = ("start", "end", "n_tokens")
+_STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
+
+
+def check_pyarrow() -> None:
+    """Raises OptionError where the package that writes Parquet is not installed."""
+    if importlib.util.find_spec("pyarrow") is None:
+        raise OptionError("--parquet needs pyarrow: pip install pyarrow")
+
+
+def write_parquet(folder: Path, groups: Sequence[Group]) -> Path:
+    """Write `scores.parquet` beside `scores.jsonl`, a row group at a time.
+
+    Args:
+        groups: the folder's groups, which know the names of all numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    metrics = list(dict.fromkeys(name for group in groups for name in group.metrics))
+    accuracies = list(dict.fromkeys(name for group in groups for name in group.accuracy))
+    step = pa.struct(
+        [
+            *((name, pa.string()) for name in _STEP_TEXTS),
+            *((name, pa.int64()) for name in _STEP_WHOLE),
+            ("states_answer", pa.bool_()),
+            *((name, pa.float64()) for name in _STEP_NUMBERS),
+            ("verdicts", pa.string()),
+        ]
+    )
+    schema = pa.schema(
+        [
+            ("file", pa.string()),
+            ("row", pa.int64()),
+            ("repeat", pa.int64()),
+            *((name, pa.string()) for name in _TEXTS),
+            ("doc_id", pa.string()),
+            ("answer", pa.list_(pa.string())),
+            *((f"accuracy.{name}", pa.float64()) for name in accuracies),
+            ("truncated", pa.bool_()),
+            *((name, pa.float64()) for name in metrics),
+            ("log_likelihoods", pa.list_(pa.float64())),
+            ("steps", pa.list_(step)),
+            *((name, pa.string()) for name in ("missing", "notes", "provenance")),
+        ]
+    )
+    target, part = folder / "scores.parquet", folder / "scores.parquet.part"
+    rows = read_rows(folder)
+    with pq.ParquetWriter(part, schema) as writer:
+        while batch := [_flat(row, accuracies, metrics) for row in islice(rows, _ROW_GROUP)]:
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    return part.replace(target)
+
+
+def _flat(row: Mapping[str, Any], accuracies: Sequence[str], metrics: Sequence[str]) -> dict[str, Any]:
+    score = row["score"]
+    return {
+        **row["key"],
+        **{name: _text(row[name]) for name in _TEXTS},
+        "doc_id": None if row["doc_id"] is None else str(row["doc_id"]),
+        "answer": [_text(answer) for answer in row["answer"]],
+        **{f"accuracy.{name}": row["accuracy"].get(name) for name in accuracies},
+        "truncated": row.get("truncated"),
+        **{name: score["metrics"].get(name) for name in metrics},
+        "log_likelihoods": score["log_likelihoods"],
+        "steps": list(_steps(score["steps"])),
+        **{name: json.dumps(score[name]) for name in ("missing", "notes", "provenance")},
+    }
+
+
+def _steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for step in steps:
+        kept = {name: step[name] for name in (*_STEP_TEXTS, *_STEP_WHOLE, "states_answer", *_STEP_NUMBERS)}
+        yield {**kept, "text": _text(step["text"]), "verdicts": json.dumps(step["verdicts"])}
+
+
+def _text(value: str | None) -> str | None:
+    """Without lone surrogates, which Parquet's UTF-8 cannot hold."""
+    return None if value is None else value.encode("utf-8", "replace").decode("utf-8")

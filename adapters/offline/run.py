@@ -1,0 +1,227 @@
+"""Feeds the entries of all inputs to a `Gauge`, a window at a time, and writes what comes back.
+
+Windows are counted from the start of the input, so that a resumed run forms the very batches that an uninterrupted one
+would have formed, and its rows are the same. That holds for the control `foreign`, too, which draws on the chains of
+the window and of the one before it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...metrics import ChainScore, Gauge, OverlapError
+from ..formats.detect import items_of
+from ..formats.entries import Entry, Passed, Skipped
+from ..formats.options import OptionError
+from .out_folder import OutFolder
+from .progress import Progress
+from ..formats.sources import Source
+
+log = logging.getLogger(__name__)
+
+WINDOW = 64
+_WARNED = 3  # times that rows skipped for one reason are shown one by one
+# From this many chains on, a window that failed altogether is taken for a fault of the machine, not of its chains.
+_ALL_FAILED = 8
+
+
+class Stopped(OptionError):
+    """The run ended before its end; what was written stays."""
+
+
+@dataclass
+class Window:
+    """Entries that are scored together, with the rows that were skipped or passed over on the way."""
+
+    entries: list[Entry] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    passed: Counter[str] = field(default_factory=Counter)
+    last: bool = False
+
+
+def windows(sources: Sequence[Source], size: int, limit: int | None = None) -> Iterator[Window]:
+    """All of the input in windows of `size` rows (scorable or skipped); the last one may be empty."""
+    window = Window()
+    left = math.inf if limit is None else limit
+    for source in sources:
+        if left <= 0:
+            break
+        for item in items_of(source):
+            if isinstance(item, Passed):
+                window.passed[item.reason] += 1
+                continue
+            if len(window.entries) + len(window.skipped) == size:
+                yield window
+                window = Window()
+            if isinstance(item, Skipped):
+                window.skipped.append(item)
+                continue
+            window.entries.append(item)
+            left -= 1
+            if left <= 0:
+                break
+    for source in sources[:1]:
+        source.wanted.check()
+    window.last = True
+    yield window
+
+
+def score_all(
+    sources: Sequence[Source],
+    gauge: Gauge,
+    out: OutFolder,
+    *,
+    window: int = WINDOW,
+    limit: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Score what `out` does not hold yet.
+
+    Raises:
+        Stopped: a row that cannot be read (with `strict`), or a whole window that cannot be scored.
+    """
+    if out.complete:
+        return
+    progress = progress or Progress(sources, limit)
+    done = out.windows
+    warned: Counter[str] = Counter()
+    before: Sequence[Entry] = ()
+    with progress:
+        for index, one in enumerate(windows(sources, window, limit)):
+            last, before = before, one.entries
+            if index < done:
+                progress.passed_over(len(one.entries))
+                continue
+            progress.show()
+            _report(one.skipped, warned, strict)
+            scores = _score(gauge, one.entries, last)
+            failed = sum(problem is not None for _, problem in scores)
+            rows = [row(entry, score, problem) for entry, (score, problem) in zip(one.entries, scores, strict=True)]
+            out.counts.scored += len(rows) - failed
+            out.counts.failed += failed
+            out.counts.skipped.update(item.kind for item in one.skipped)
+            out.counts.passed.update(one.passed)
+            out.write_window(rows, [_skipped(item) for item in one.skipped], last=one.last)
+            progress.scored(len(rows))
+
+
+def check_overlap(sources: Sequence[Source], gauge: Gauge, limit: int | None = None) -> None:
+    """Read the whole input once if the scorer is a fitted one, and compare its questions with those of the fit.
+
+    Raises:
+        OverlapError: some are the same, and the gauge does not allow it.
+    """
+    gauge.check_overlap(entry.trace for one in windows(sources, WINDOW, limit) for entry in one.entries)
+    for source in sources:
+        source.done = 0
+
+
+def _report(skipped: Iterable[Skipped], warned: Counter[str], strict: bool) -> None:
+    for item in skipped:
+        if strict:
+            raise Stopped(f"{item.where}: {item.reason} (--strict)")
+        warned[item.kind] += 1
+        if warned[item.kind] <= _WARNED:
+            log.warning("skipped %s: %s", item.where, item.reason)
+        elif warned[item.kind] == _WARNED + 1:
+            log.warning("more rows are skipped for the reason %r; all are in skipped.jsonl", item.kind)
+
+
+def _skipped(item: Skipped) -> dict[str, Any]:
+    return {"key": dataclasses.asdict(item.where), "kind": item.kind, "reason": item.reason}
+
+
+def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> list[tuple[ChainScore, str | None]]:
+    """A score per entry, and why it failed. Where the window raises, its chains are tried one by one.
+
+    Args:
+        before: those of the window before, whose chains the control `foreign` may draw on, too.
+    """
+    if not entries:
+        return []
+    traces = [entry.trace for entry in entries]
+    foreign = [entry.trace for entry in before]
+    try:
+        scores = gauge.score(traces, foreign_from=foreign)
+    except OverlapError:  # no fault of a chain: what is asked for is refused
+        raise
+    # Hours of scores must not be lost to one chain: whatever was raised becomes the reason of the chain it belongs to.
+    except Exception as error:
+        log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(error))
+    else:
+        return [(_told(score, entry), None) for score, entry in zip(scores, entries, strict=True)]
+    out: list[tuple[ChainScore, str | None]] = []
+    for entry in entries:
+        try:
+            (score,) = gauge.score([entry.trace], foreign_from=[*foreign, *traces])
+        except Exception as error:  # as above
+            problem = "scoring failed: {}: {}".format(*_named(error))
+            log.warning("%s: %s", entry.where, problem)
+            out.append((_failed(gauge, entry, problem), problem))
+        else:
+            out.append((_told(score, entry), None))
+    if len(out) >= _ALL_FAILED and all(problem for _, problem in out):
+        raise Stopped(
+            f"{entries[0].where} to {entries[-1].where}: not one of {len(out)} chains could be scored, "
+            f"so nothing was written for them; the last: {out[-1][1]}"
+        )
+    return out
+
+
+def _named(error: Exception) -> tuple[str, str]:
+    return type(error).__name__, str(error)
+
+
+def _told(score: ChainScore, entry: Entry) -> ChainScore:
+    """The score with what only the reader of the file knows."""
+    missing = score.missing
+    if entry.no_gold is not None:
+        missing = {name: entry.no_gold if why == "no gold answer" else why for name, why in missing.items()}
+    source = {} if entry.source is None else {"chain_source": entry.source}
+    return dataclasses.replace(
+        score, missing=missing, notes=[*score.notes, *entry.notes], provenance={**score.provenance, **source}
+    )
+
+
+def _failed(gauge: Gauge, entry: Entry, reason: str) -> ChainScore:
+    names = list(gauge.metric_info())
+    return ChainScore(
+        id=entry.trace.id,
+        trace_hash=entry.trace.hash,
+        steps=[],
+        log_likelihoods=[],
+        n_answer_tokens=None,
+        metrics=dict.fromkeys(names, math.nan),
+        missing=dict.fromkeys(names, reason),
+        notes=list(entry.notes),
+    )
+
+
+def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:
+    """One line of `scores.jsonl`. The response is in the steps' texts; where there are none, it stands by itself."""
+    trace = entry.trace
+    return {
+        "key": dataclasses.asdict(entry.where),
+        "id": trace.id,
+        "trace_hash": trace.hash,
+        "task": entry.task,
+        "model": entry.model,
+        "doc_id": entry.doc_id,
+        "subject": entry.subject,
+        "question_hash": entry.question_hash,
+        "question": trace.question,
+        "answer": list(trace.answers),
+        "model_answer": trace.model_answer,
+        "accuracy": dict(entry.accuracy),
+        "truncated": entry.truncated,
+        "failed": problem,
+        **({} if score.steps else {"response": trace.response}),
+        "score": score.to_dict(),
+    }

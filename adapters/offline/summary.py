@@ -1,0 +1,153 @@
+"""Means over a scored file, per input file, task and model: a table for people and `summary.json`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ...metrics.engine.statistics import EngineStatistics
+from ...metrics.infogain import BEFORE
+from ...metrics.render import printable
+from .out_folder import ENGINE, SCORES, Counts
+
+if TYPE_CHECKING:
+    from .control_summary import ControlSummary
+
+# Of the two gains one stands in both forms: more columns are too wide for a terminal. `summary.json` has them all.
+COLUMNS = ("infogain", "infogain_nats", f"infogain_nats{BEFORE}", "leak_share", "ki", "ki_coverage", "n_steps")
+_REASONS = 20  # different reasons kept per metric; the rest are counted together
+
+
+@dataclass
+class Mean:
+    """A mean over the values that are there, how many those are, and why the others are not."""
+
+    n: int = 0
+    total: float = 0.0
+    missing: Counter[str] = field(default_factory=Counter)
+
+    def add(self, value: float | None, reason: str = "no reason given") -> None:
+        if value is not None:
+            self.n += 1
+            self.total += value
+            return
+        known = reason in self.missing or len(self.missing) < _REASONS
+        self.missing[reason if known else "other reasons"] += 1
+
+    @property
+    def mean(self) -> float | None:
+        return self.total / self.n if self.n else None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"mean": self.mean, "n": self.n, "missing": dict(self.missing)}
+
+
+@dataclass
+class Group:
+    """The chains of one file, task and model."""
+
+    file: str
+    task: str | None
+    model: str | None
+    chains: int = 0
+    failed: int = 0
+    accuracy: dict[str, Mean] = field(default_factory=dict)
+    metrics: dict[str, Mean] = field(default_factory=dict)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        self.chains += 1
+        self.failed += row["failed"] is not None
+        for name, value in row["accuracy"].items():
+            self.accuracy.setdefault(name, Mean()).add(value)
+        score = row["score"]
+        for name, value in score["metrics"].items():
+            self.metrics.setdefault(name, Mean()).add(value, score["missing"].get(name, "no reason given"))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "task": self.task,
+            "model": self.model,
+            "chains": self.chains,
+            "failed": self.failed,
+            "accuracy": {name: mean.to_dict() for name, mean in self.accuracy.items()},
+            "metrics": {name: mean.to_dict() for name, mean in self.metrics.items()},
+        }
+
+
+def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a scored folder, one at a time."""
+    with (folder / SCORES).open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def summarise(folder: Path) -> list[Group]:
+    """The groups of a scored folder, in the order of their first rows."""
+    groups: dict[tuple[Any, ...], Group] = {}
+    for row in read_rows(folder):
+        key = (row["key"]["file"], row["task"], row["model"])
+        groups.setdefault(key, Group(*key)).add(row)
+    return list(groups.values())
+
+
+def write_summary(
+    folder: Path, groups: Sequence[Group], counts: Counts, controls: Sequence[ControlSummary] = ()
+) -> None:
+    """`summary.json`: counts, and per group each number's mean, how many chains have it, and why others have not.
+
+    Args:
+        controls: gains over controls, with intervals; written where there are any.
+    """
+    content = {
+        "scored": counts.scored,
+        "failed": counts.failed,
+        "skipped": dict(counts.skipped),
+        "passed_over": dict(counts.passed),
+        "groups": [group.to_dict() for group in groups],
+        **({"controls": [group.to_dict() for group in controls]} if controls else {}),
+    }
+    (folder / "summary.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def write_statistics(folder: Path, statistics: EngineStatistics) -> None:
+    """A line in `engine.jsonl`: what the likelihood engine did in this start of the run."""
+    with (folder / ENGINE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(statistics.to_dict(), allow_nan=False) + "\n")
+
+
+def summary_table(groups: Sequence[Group], metrics: Sequence[str]) -> Table:
+    """One row a group. Below a mean stands over how many chains it is, where that is not all of them."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("input, task, model", overflow="fold", min_width=20)
+    for title in ("chains", "accuracy", *metrics):
+        table.add_column(title.replace(BEFORE, "\nbefore answer"), justify="right", no_wrap=True)
+    for group in groups:
+        named = [printable(text) for text in (Path(group.file).name, group.task, group.model) if text]
+        first = next(iter(group.accuracy.items()), None)
+        accuracy = "–" if first is None else f"{_cell(first[1], group.chains)}\n{printable(first[0])}"
+        numbers = (_cell(group.metrics.get(name), group.chains) for name in metrics)
+        table.add_row(Text("\n".join(named)), f"{group.chains:,}", Text(accuracy), *numbers)
+    return table
+
+
+def _cell(mean: Mean | None, chains: int) -> str:
+    if mean is None or mean.mean is None:
+        return "–"
+    return f"{mean.mean:.3f}" + (f"\nn={mean.n:,}" if mean.n != chains else "")
+
+
+def print_counts(console: Console, counts: Counts) -> None:
+    """The last lines of a run: how many of what, and why rows were skipped or passed over."""
+    for reasons, said in ((counts.passed, "passed over"), (counts.skipped, "skipped")):
+        for reason, count in reasons.most_common():
+            console.print(f"{count:,} rows {said}: {printable(reason)}", markup=False)
+    console.print(str(counts), markup=False)

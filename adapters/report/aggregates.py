@@ -1,0 +1,136 @@
+"""The numbers behind the plots: means over questions, curves along chains, gains of steps."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...metrics.comparison.record import Record, Run
+from .question_rows import Key, KeyOf
+from .sanitize import one_line
+
+Array = NDArray[np.float64]
+
+GRID = np.linspace(0, 1, 21)  # relative positions in a chain
+_NAME = 60  # characters of a run's, task's or subject's name
+_Z = 1.959964
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over n questions with its 95 % interval (normal approximation; nan for n < 2)."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def mean_of(values: Sequence[float]) -> Mean:
+    """Mean and interval of at least one value."""
+    array = np.asarray(values, dtype=float)
+    half = _Z * float(array.std(ddof=1)) / math.sqrt(len(array)) if len(array) > 1 else math.nan
+    mean = float(array.mean())
+    return Mean(mean, mean - half, mean + half, len(array))
+
+
+def names(runs: Sequence[Run]) -> list[str]:
+    """The runs' names fit for a legend, made unique where cleaning made them alike."""
+    out: list[str] = []
+    for run in runs:
+        name = one_line(run.name, _NAME) or "(no name)"
+        out.append(name if name not in out else f"{name} ({len(out) + 1})")
+    return out
+
+
+def group_name(runs: Sequence[Run]) -> str:
+    """What the plots by group call a group: subject where chains have one, else task."""
+    return "subject" if any(record.subject for run in runs for record in run.records) else "task"
+
+
+def grouped(runs: Sequence[Run]) -> Callable[[Record], str]:
+    """A record's group for the plots: its subject, with the task in front where there are several tasks."""
+    tasks = {record.task for run in runs for record in run.records}
+    by_subject = group_name(runs) == "subject"
+
+    def group(record: Record) -> str:
+        task = record.task or "(no task)"
+        if not by_subject or not record.subject:
+            return one_line(task, _NAME)
+        return one_line(record.subject if len(tasks) == 1 else f"{task} · {record.subject}", _NAME)
+
+    return group
+
+
+def by_question(run: Run, number: Callable[[Record], float], key_of: KeyOf) -> dict[Key, tuple[Record, float]]:
+    """Each question's number, averaged over its repeats, with one of its records; without one it is left out."""
+    values: dict[Key, list[float]] = defaultdict(list)
+    records: dict[Key, Record] = {}
+    for record in run.records:
+        value = number(record)
+        if math.isfinite(value):
+            values[key_of(record)].append(value)
+            records.setdefault(key_of(record), record)
+    return {key: (records[key], float(np.mean(those))) for key, those in values.items()}
+
+
+def shared(found: Sequence[set[Key]]) -> tuple[set[Key], bool]:
+    """The questions that all runs have a number for, and True; all questions and False where there is none."""
+    common = set.intersection(*found) if found else set()
+    if common and len(found) > 1:
+        return common, True
+    return set().union(*found), False
+
+
+def by_group(
+    runs: Sequence[Run], number: Callable[[Record], float], key_of: KeyOf
+) -> tuple[list[dict[str, Mean]], bool]:
+    """Per run {group: mean}, over the questions that all runs have the number for where there are any.
+
+    Returns:
+        The means, and whether only such shared questions entered.
+    """
+    group = grouped(runs)
+    found = [by_question(run, number, key_of) for run in runs]
+    keys, common = shared([set(one) for one in found])
+    out = []
+    for one in found:
+        values: dict[str, list[float]] = defaultdict(list)
+        for key, (record, value) in one.items():
+            if key in keys:
+                values[group(record)].append(value)
+        out.append({name: mean_of(those) for name, those in values.items()})
+    return out, common
+
+
+def largest_groups(means: Sequence[dict[str, Mean]], limit: int) -> tuple[list[str], int]:
+    """The `limit` groups with most questions, in alphabetical order, and how many were left out."""
+    sizes: dict[str, int] = defaultdict(int)
+    for one in means:
+        for name, mean in one.items():
+            sizes[name] += mean.n
+    kept = sorted(sizes, key=lambda name: (-sizes[name], name))[:limit]
+    return sorted(kept, key=str.casefold), len(sizes) - len(kept)
+
+
+def curves(run: Run, key_of: KeyOf) -> dict[Key, Array]:
+    """Each question's log-probability of the gold answer per answer token over `GRID`, averaged over repeats."""
+    found: dict[Key, list[Array]] = defaultdict(list)
+    for record in run.records:
+        score = record.score
+        values = np.asarray(score.log_likelihoods, dtype=float)
+        if len(values) > 1 and score.n_answer_tokens and np.isfinite(values).all():
+            at = np.linspace(0, 1, len(values))
+            found[key_of(record)].append(np.interp(GRID, at, values / score.n_answer_tokens))
+    return {key: np.mean(those, axis=0) for key, those in found.items()}
+
+
+def gains(run: Run) -> Array:
+    """The gains of all steps, nats."""
+    values = np.array([step.gain for record in run.records for step in record.score.steps], dtype=float)
+    return values[np.isfinite(values)]

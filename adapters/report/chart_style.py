@@ -1,0 +1,79 @@
+"""How the plots of a report look: a colour, a dash and a shape per run, legends, sizes; and what goes with a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+
+from ...metrics.comparison.record import Run
+from .aggregates import names
+
+# Each has a contrast of 3 or more against white and against the page's dark background.
+COLORS = ("#2f7fd1", "#d1651f", "#2f9460", "#a45fc0", "#9c7a1f", "#cc4f7c")
+_DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 4])
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+_WIDTH, _HEIGHT = 640, 280
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One plot with what a reader needs who does not see it.
+
+    Attributes:
+        key: its name in files and in `figures`.
+        title, caption: what it shows, how it was made, what was left out.
+        chart: None where there are no data; then `why` says so.
+        summary: one sentence with the numbers that matter: the text alternative.
+        columns, cells: the same as a table.
+    """
+
+    key: str
+    title: str
+    caption: str = ""
+    chart: alt.LayerChart | None = None
+    why: str = ""
+    summary: str = ""
+    columns: Sequence[str] = ()
+    cells: Sequence[Sequence[str]] = field(default_factory=tuple)
+
+
+def scale(runs: Sequence[Run], values: Sequence[Any]) -> alt.Scale:
+    """One of `values` per run, in the runs' order."""
+    return alt.Scale(domain=names(runs), range=[values[i % len(values)] for i in range(len(runs))])
+
+
+def legend(*, line: bool) -> alt.Legend:
+    """One entry a line, so that long names have room on a phone."""
+    symbol: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 400, "symbolStrokeWidth": 2.5} if line else {}
+    return alt.Legend(orient="top", title=None, direction="vertical", labelLimit=280, symbolOpacity=1, **symbol)
+
+
+def color(runs: Sequence[Run], *, line: bool = False) -> alt.Color:
+    """The run by colour; `line`: its legend shows lines."""
+    return alt.Color("model:N", scale=scale(runs, COLORS), legend=legend(line=line))
+
+
+def shape(runs: Sequence[Run]) -> alt.Shape:
+    """The run by shape, for who does not tell the colours apart."""
+    return alt.Shape("model:N", scale=scale(runs, _SHAPES), legend=legend(line=False))
+
+
+def dash(runs: Sequence[Run]) -> alt.StrokeDash:
+    """The run by dashes, for who does not tell the colours apart."""
+    return alt.StrokeDash("model:N", scale=scale(runs, _DASHES), legend=legend(line=True))
+
+
+def finish(layers: Sequence[alt.Chart], height: int = _HEIGHT) -> alt.LayerChart:
+    """The layers as one chart of the report's look."""
+    style: Mapping[str, Any] = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+    return (
+        alt.LayerChart(layer=list(layers))
+        .properties(width=_WIDTH, height=height)
+        .configure_axis(**style, gridOpacity=0.5, domain=False)
+        .configure_legend(labelFontSize=12)
+        .configure_view(stroke=None)
+        .configure_mark(tooltip=None)
+    )

@@ -1,0 +1,195 @@
+"""The page's head as plain values for the template: comparisons with their verdicts, and the runs themselves."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...metrics.comparison.record import Record, Run
+from ...metrics.comparison.results import Comparison, Row, TaskComparison
+from . import numbers
+from .question_rows import KeyOf, accuracy, contradicted, leaks, metric, unscored
+from .sanitize import clean, clip, one_line
+from .aggregates import by_question, mean_of
+
+_NAME, _TEXT = 120, 1000
+_OPEN = 4  # tasks shown unfolded
+_DECIMALS = 2  # of means in the table of runs
+_SYMBOLS = {"trap": "⚠", "gain": "▲", "regression": "▼", "no change": "=", "underpowered": "?"}
+_ARROWS = {
+    "up": "↑ up",
+    "down": "↓ down",
+    "not significant": "≈ no significant change",
+    "not measured": "– not measured",
+}
+_PROVENANCE = (
+    "scorer",
+    "revision",
+    "dtype",
+    "quantization",
+    "template",
+    "splitter",
+    "variant",
+    "policy",
+    "epsilon",
+    "claims",
+    "judges",
+    "retriever",
+    "versions",
+)
+
+
+def comparison_view(comparison: Comparison, number: int) -> dict[str, Any]:
+    """One comparison for the template, overall first."""
+    alpha = float(comparison.settings.get("alpha", 0.05))
+    group = "subject" if comparison.settings.get("by") == "subject" else "task"
+    parts = [*([comparison.overall] if comparison.overall else []), *comparison.tasks]
+    paired = ", ".join(f"{n:,} by {clean(how)}" for how, n in comparison.paired_by.items())
+    facts = [
+        ("Accuracy", one_line(comparison.accuracy_name or "none in these runs", _NAME)),
+        ("Scoring LM", one_line(comparison.scorer, _NAME)),
+        ("Questions paired", paired or "none"),
+    ]
+    shown = [(one_line(key, 60), one_line(_plain(given), 200)) for key, given in comparison.settings.items()]
+    return {
+        "id": f"comparison-{number}",
+        "base": one_line(comparison.base, _NAME),
+        "tuned": one_line(comparison.tuned, _NAME),
+        "facts": facts,
+        "notes": [clip(note, _TEXT) for note in comparison.notes],
+        "settings": shown,
+        "alpha": f"{alpha:g}",
+        "group": group,
+        "parts": [_part(part, f"comparison-{number}-{i}", group, alpha, i < _OPEN) for i, part in enumerate(parts)],
+    }
+
+
+def run_view(run: Run, name: str, accuracy_name: str | None, key_of: KeyOf) -> dict[str, Any]:
+    """One run's means over questions, counts and provenance for the template."""
+    records = run.records
+    questions = {key_of(record) for record in records}
+
+    def mean(number: Callable[[Record], float], unit: str = "") -> dict[str, str]:
+        values = [value for _, value in by_question(run, number, key_of).values()]
+        shown = numbers.value(mean_of(values).mean, unit, _DECIMALS) if values else numbers.DASH
+        return {"value": shown, "n": f"{len(values):,}"}
+
+    return {
+        "name": name,
+        "source": one_line(run.source, 300),
+        "notes": [clip(note, _TEXT) for note in run.notes],
+        "chains": f"{len(records):,}",
+        "questions": f"{len(questions):,}",
+        "means": [
+            mean(accuracy(accuracy_name), "share" if _is_share(records, accuracy_name) else ""),
+            mean(metric("infogain_nats")),
+            mean(metric("infogain_nats_before_answer")),
+            mean(metric("leak_share"), "share"),
+            mean(metric("ki"), "share"),
+            mean(metric("ki_coverage"), "share"),
+            mean(lambda record: float(record.score.n_steps)),
+        ],
+        "counts": [f"{sum(is_so(record) for record in records):,}" for is_so in (contradicted, leaks, unscored)],
+        "missing": _missing(records),
+        "provenance": _provenance(records),
+    }
+
+
+def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded: bool) -> dict[str, Any]:
+    verdict = part.verdict
+    groups = [
+        {"title": title, "rows": [_row(row, alpha) for row in part.rows if row.role == role]}
+        for role, title in (
+            ("outcome", "Outcomes, tested and corrected together"),
+            ("confounder", "What else differs between the runs (confounders, not tested)"),
+        )
+    ]
+    missing = [
+        (one_line(row.label, _NAME), clip(reason, 300), f"{n:,}")
+        for row in part.rows
+        for reason, n in row.missing.items()
+    ]
+    return {
+        "id": part_id,
+        "title": f"All {group}s together" if part.task is None else one_line(part.task, _NAME) or "(no task)",
+        "verdict": verdict.name,
+        "symbol": _SYMBOLS.get(verdict.name, ""),
+        "kind": verdict.name.replace(" ", "-"),
+        "why": clip(verdict.why, _TEXT),
+        "accuracy": _ARROWS.get(verdict.accuracy, verdict.accuracy),
+        "reasoning": _ARROWS.get(verdict.reasoning, verdict.reasoning),
+        "needed": f"{verdict.needed:,}" if verdict.needed and f"{verdict.needed:,}" not in verdict.why else "",
+        "pairs": f"{part.n_pairs:,}",
+        "alone": [
+            f"{n:,} only in the {which} run" for n, which in ((part.only_base, "base"), (part.only_tuned, "tuned")) if n
+        ],
+        "notes": [clip(note, _TEXT) for note in part.notes],
+        "groups": [group for group in groups if group["rows"]],
+        "missing": missing,
+        "clusters": any(row["clusters"] for group in groups for row in group["rows"]),
+        "unfolded": unfolded,
+    }
+
+
+def _row(row: Row, alpha: float) -> dict[str, str]:
+    tone = ""
+    if row.p_holm < alpha and row.higher_is_better is not None and row.difference:
+        tone = "better" if (row.difference > 0) == row.higher_is_better else "worse"
+    decimals = numbers.places(row.base, row.tuned)
+    return {
+        "label": one_line(row.label, _NAME),
+        "unit": "" if row.unit in ("share", row.label) else one_line(row.unit, 30),
+        "n": f"{row.n:,}",
+        "clusters": f"{row.n_clusters:,}" if row.n_clusters != row.n else "",
+        "base": numbers.value(row.base, row.unit, decimals),
+        "tuned": numbers.value(row.tuned, row.unit, decimals),
+        "difference": numbers.difference(row.difference, row.unit, decimals),
+        "relative": numbers.relative(row.relative),
+        "interval": numbers.interval(row.low, row.high, row.unit, decimals),
+        "p": numbers.p_value(row.p),
+        "holm": numbers.p_value(row.p_holm),
+        "tone": tone,
+    }
+
+
+def _is_share(records: Sequence[Record], name: str | None) -> bool:
+    values = [accuracy(name)(record) for record in records]
+    return all(0 <= value <= 1 for value in values if math.isfinite(value))
+
+
+def _missing(records: Sequence[Record]) -> list[tuple[str, str, str]]:
+    """(metric, reason, chains) of the usual metrics, the most frequent first."""
+    reasons: Counter[tuple[str, str]] = Counter()
+    for record in records:
+        for name in ("infogain_nats", "infogain_nats_before_answer", "leak_share", "ki"):
+            if name in record.score.missing:
+                reasons[name, clip(record.score.missing[name], 300)] += 1
+    return [(name, reason, f"{n:,}") for (name, reason), n in reasons.most_common(12)]
+
+
+def _provenance(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """What made the scores; several values of one entry stand beside each other with their counts."""
+    out = []
+    for name in _PROVENANCE:
+        values = Counter(_plain(record.score.provenance.get(name)) for record in records)
+        values.pop("", None)
+        if len(values) == 1:
+            out.append((name, one_line(next(iter(values)), 300)))
+        elif values:
+            shown = "; ".join(f"{one_line(value, 120)} ({n:,} chains)" for value, n in values.most_common(4))
+            out.append((name, f"{shown}; …" if len(values) > 4 else shown))
+    return out
+
+
+def _plain(given: Any) -> str:
+    """A setting for people."""
+    if given is None:
+        return ""
+    if isinstance(given, list | tuple):
+        return ", ".join(_plain(item) for item in given)
+    if isinstance(given, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in given.items())
+    return given if isinstance(given, str) else json.dumps(given, default=str)

@@ -1,0 +1,116 @@
+"""What readers hand over: the records of one model in one file, and which records are wanted at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from ...metrics.comparison.record import Record
+from ...metrics.names import unknown_name
+from ..formats.options import OptionError, Wanted
+
+FIELDS = ("task", "subject", "doc_id", "model")
+_SHOWN = 10
+
+
+@dataclass
+class Part:
+    """The records of one model in one file, in its order; what a reader should know about them.
+
+    Attributes:
+        model: its name; the folder's where the file names none.
+    """
+
+    file: Path
+    model: str
+    records: list[Record] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Found:
+    """What a reader found.
+
+    Attributes:
+        unscored: files with chains that carry no score of ours.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    unscored: list[Path] = field(default_factory=list)
+
+    def add(self, other: Found) -> None:
+        self.parts += other.parts
+        self.unscored += other.unscored
+
+
+Which = TypeVar("Which")
+
+
+def take_newest(task: str, versions: Sequence[tuple[Which, Path]], read: Callable[[Path, Which], Part | None]) -> Found:
+    """Of several runs of a task the newest one that carries scores of ours.
+
+    Args:
+        versions: what is known of each and its file, the newest in front.
+        read: its records; None where it has no score of ours.
+
+    Returns:
+        That run's part, with a note about the others; all of the files as unscored where none has scores.
+    """
+    for index, (which, path) in enumerate(versions):
+        part = read(path, which)
+        if part is not None:
+            if others := [other.name for _, other in [*versions[:index], *versions[index + 1 :]]]:
+                part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
+            return Found([part])
+    return Found(unscored=[path for _, path in versions])
+
+
+class Keep:
+    """`--where` for one path: which records are wanted, and what there was to choose from.
+
+    Attributes:
+        folder: stands for the model's name where a file has none.
+        fitting: how many records were wanted.
+    """
+
+    def __init__(self, pairs: Sequence[str], folder: str) -> None:
+        """Raises OptionError for a text that is not FIELD=VALUE, and for another field than `FIELDS`."""
+        self.folder = folder
+        self.fitting = 0
+        self._pairs = list(pairs)
+        self._wanted = Wanted.parse(pairs)
+        self._seen: dict[str, dict[str, None]] = {}
+        for name in self._wanted.fields:
+            if name not in FIELDS:
+                raise OptionError(f"--where: {unknown_name('field', name, FIELDS)}")
+
+    def model(self, name: str | None) -> str:
+        return name or self.folder
+
+    def fits(self, *, task: str | None, subject: str | None, doc_id: str | None, model: str | None) -> bool:
+        row = {"task": task, "subject": subject, "doc_id": doc_id, "model": self.model(model)}
+        for name in self._wanted.fields:
+            values = self._seen.setdefault(name, {})
+            if row[name] is not None and len(values) <= _SHOWN:
+                values[row[name]] = None
+        fits = self._wanted.fits(row)
+        self.fitting += fits
+        return fits
+
+    def nothing_fits(self) -> str:
+        """Says that all was left out, and what there is."""
+        there = (f"{name} has {_listed(values)}" for name, values in self._seen.items())
+        return f"no chain fits --where {' '.join(self._pairs)}; {'; '.join(there)}"
+
+
+def _listed(values: Iterable[str]) -> str:
+    shown = [f"{value:.60}" for value in values]
+    more = ", …" if len(shown) > _SHOWN else ""
+    return (", ".join(shown[:_SHOWN]) or "no value") + more
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 chain`, `2,000 chains`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

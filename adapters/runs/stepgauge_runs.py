@@ -1,0 +1,152 @@
+"""Reads `scores.jsonl`, which `stepgauge score` writes: a row a chain, perhaps of several models."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...metrics import ChainScore
+from ...metrics.comparison.record import Record, question_hash
+from ..formats.entries import Unreadable
+from ..formats.options import OptionError
+from ..offline.out_folder import SCORES, last_window
+from ..formats.rows import open_stream, read_rows
+from .run_parts import Found, Keep, Part, plural
+
+_TEXT = (str, type(None))
+_TYPES = {str: "text", int: "a whole number", bool: "true or false"}
+
+
+class FieldError(ValueError):
+    """A field of a row that is not what `stepgauge score` writes."""
+
+
+def read_scored(path: Path, keep: Keep) -> Found:
+    """The wanted rows, a part per model.
+
+    Raises:
+        OptionError: a row that cannot be read; names file, row and field.
+    """
+    parts: dict[str, Part] = {}
+    inputs: dict[str, Counter[tuple[str, str | None, str, Any]]] = {}
+    end, notes = _written(path)
+    with open_stream(path) as stream:
+        for number, row in read_rows(stream.bytes, array=False):
+            if stream.position() > end:
+                break
+            where = f"{path}, row {number}"
+            try:
+                if isinstance(row, Unreadable):
+                    raise row
+                model = _field(row, "model", _TEXT)
+                record = _record(row, where, model, keep)
+            except (Unreadable, FieldError) as error:
+                raise OptionError(f"{where}: {error}") from error
+            if record is None:
+                continue
+            name = keep.model(model)
+            part = parts.setdefault(name, Part(path, name))
+            part.records.append(record)
+            key = row.get("key")
+            repeat = key.get("repeat") if isinstance(key, Mapping) else None
+            chain = (record.task, record.doc_id, record.question_hash, repeat)
+            inputs.setdefault(name, Counter())[chain] += 1
+    for name, part in parts.items():
+        part.notes += notes
+        if again := sum(count - 1 for count in inputs[name].values()):
+            part.notes.append(
+                f"{path}: {plural(again, 'chain')} of a task, document and repeat that another row has, too; "
+                "they count as further repeats"
+            )
+    return Found(list(parts.values()))
+
+
+def read_score(data: Any) -> ChainScore:
+    """Restore a score. Raises FieldError where it is none."""
+    if not isinstance(data, Mapping):
+        raise FieldError(f"field 'score': expected an object, got {data!r:.80}")
+    try:
+        score = ChainScore.from_dict(data)
+    except KeyError as error:
+        raise FieldError(f"field 'score': no {error.args[0]!r} in it") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise FieldError(f"field 'score': not a chain's score ({error})") from error
+    for name, value in score.metrics.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise FieldError(f"field 'score.metrics.{name}': expected a number or null, got {value!r:.80}")
+    return score
+
+
+def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -> Record | None:
+    task, subject, model_answer = (_field(row, name, _TEXT) for name in ("task", "subject", "model_answer"))
+    doc_id = _field(row, "doc_id", (str, int, type(None)))
+    doc_id = None if doc_id is None else str(doc_id)
+    question = _field(row, "question", (str,), needed=True)
+    if "score" not in row:
+        raise FieldError(_absent(row, "score"))
+    if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=model):
+        return None
+    return Record(
+        task=task or "",
+        question=question,
+        question_hash=question_hash(question),
+        score=read_score(row["score"]),
+        accuracy=_accuracy(row),
+        doc_id=doc_id,
+        subject=subject,
+        answer=_answers(row),
+        model_answer=model_answer,
+        truncated=_field(row, "truncated", (bool, type(None))),
+        where=where,
+    )
+
+
+def _field(row: Mapping[str, Any], name: str, types: tuple[type, ...], *, needed: bool = False) -> Any:
+    if needed and name not in row:
+        raise FieldError(_absent(row, name))
+    value = row.get(name)
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        expected = " or ".join(_TYPES.get(one, "null") for one in types)
+        raise FieldError(f"field {name!r}: expected {expected}, got {value!r:.80}")
+    return value
+
+
+def _absent(row: Mapping[str, Any], name: str) -> str:
+    return f"no field {name!r}; the row has {', '.join(map(str, row))[:200]}"
+
+
+def _accuracy(row: Mapping[str, Any]) -> dict[str, float]:
+    given = row.get("accuracy", {})
+    if not isinstance(given, Mapping):
+        raise FieldError(f"field 'accuracy': expected an object, got {given!r:.80}")
+    for name, value in given.items():
+        if value is not None and (not isinstance(value, int | float) or not math.isfinite(value)):
+            raise FieldError(f"field 'accuracy.{name}': expected a number or null, got {value!r:.80}")
+    return {name: float(value) for name, value in given.items() if value is not None}
+
+
+def _answers(row: Mapping[str, Any]) -> tuple[str, ...]:
+    given = row.get("answer", [])
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise FieldError(f"field 'answer': expected a list of texts, got {given!r:.80}")
+    return tuple(given)
+
+
+def _written(path: Path) -> tuple[float, list[str]]:
+    """Up to which byte the rows are whole, and notes: a run that was stopped may have left half a row behind."""
+    if path.name != SCORES:
+        return math.inf, []
+    window, _ = last_window(path.parent)
+    if window is None:
+        return math.inf, []
+    notes = []
+    counts = window["counts"]
+    if not window["last"]:
+        so_far = plural(counts["scored"] + counts["failed"], "chain")
+        notes.append(f"{path}: scoring was stopped before its end, after {so_far}; the same command goes on")
+    if skipped := sum(counts["skipped"].values()):
+        notes.append(f"{path}: {plural(skipped, 'chain')} could not be read when the run was scored (skipped.jsonl)")
+    return math.inf if window["last"] else window["sizes"][SCORES], notes

@@ -1,0 +1,168 @@
+"""Supervised fine-tuning of a small causal LM on prompts and responses, for `benchmarks.comparison.sft_trap`.
+
+transformers' Trainer, the loss on the response's tokens alone, all weights or (`lora`) low-rank adapters that are
+merged into them at the end: what is saved is an ordinary model folder. A stopped training goes on from its last
+checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ABOUT = "sft_trap.json"
+END = "\n\n"  # closes every response; the task file stops generation there
+IGNORED = -100
+LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear"}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How it is done; `layers` trains only so many upper layers, 0 the whole model."""
+
+    epochs: float
+    batch: int
+    accumulate: int
+    lr: float
+    seed: int
+    device: str
+    lora: bool
+    layers: int
+    gradient_checkpointing: bool
+
+
+def encoded(tokenizer: Any, prompt: str, response: str) -> dict[str, list[int]]:
+    """Token ids, and labels that leave out every token that ends within the prompt."""
+    fields = tokenizer(f"{prompt} {response}{END}", return_offsets_mapping=True)
+    ids = fields["input_ids"]
+    ends = [end for _, end in fields["offset_mapping"]]
+    labels = [token if end > len(prompt) else IGNORED for token, end in zip(ids, ends, strict=True)]
+    return {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": labels}
+
+
+def fit(base: str, rows: Sequence[tuple[str, str]], out: Path, tuning: Tuning, name: str) -> dict[str, Any]:
+    """Fine-tune `base` on (prompt, response) pairs and save it into `out`, which appears only when complete.
+
+    Checkpoints lie beside it, in `<out>.checkpoints`, until then. Returns what was done, as in `out`/sft_trap.json.
+    """
+    import torch
+    from transformers import (
+        AutoModelForCausalLM,
+        AutoTokenizer,
+        DataCollatorForSeq2Seq,
+        PrinterCallback,
+        Trainer,
+        TrainingArguments,
+        set_seed,
+    )
+
+    cuda = tuning.device.startswith("cuda")
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    set_seed(tuning.seed)  # adapters start from random numbers
+    # Adapters leave the base's weights alone, which may then be short; weights that are trained stay float32.
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        base, dtype=torch.bfloat16 if cuda and tuning.lora else torch.float32
+    )
+    if tuning.layers:
+        _freeze_below(model, tuning.layers)
+    elif tuning.lora:
+        from peft import LoraConfig, get_peft_model
+
+        model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **LORA))  # type: ignore[arg-type]
+        if tuning.gradient_checkpointing:
+            model.enable_input_require_grads()
+    checkpoints = out.with_name(f"{out.name}.checkpoints")
+    optional: Any = {"gradient_checkpointing": True} if tuning.gradient_checkpointing else {}
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=tuning.epochs,
+        per_device_train_batch_size=tuning.batch,
+        gradient_accumulation_steps=tuning.accumulate,
+        learning_rate=tuning.lr,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.05,
+        weight_decay=0.0,
+        bf16=cuda,
+        seed=tuning.seed,
+        use_cpu=tuning.device == "cpu",
+        save_strategy="steps",
+        save_steps=0.25,
+        save_total_limit=1,
+        logging_strategy="steps",
+        logging_steps=0.1,
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=cuda,
+        train_sampling_strategy="group_by_length",
+        **optional,
+    )
+    data = [encoded(tokenizer, prompt, response) for prompt, response in rows]
+    started = time.monotonic()
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=data,  # type: ignore[arg-type]
+        data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED),
+        callbacks=[_progress(name, started)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    last = _last_checkpoint(checkpoints)
+    if last:
+        print(f"{name}: goes on from {last.name}", flush=True)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    losses = [round(entry["loss"], 4) for entry in trainer.state.log_history if "loss" in entry]
+    about = {
+        "rows": len(data),
+        "tokens": sum(len(row["input_ids"]) for row in data),
+        "response_tokens": sum(label != IGNORED for row in data for label in row["labels"]),
+        "steps": trainer.state.global_step,
+        "losses": losses,
+        "minutes": round((time.monotonic() - started) / 60, 2),
+        "resumed_from": last.name if last else None,
+    }
+    scratch = out.with_name(f"{out.name}.partial")
+    shutil.rmtree(scratch, ignore_errors=True)
+    (model.merge_and_unload() if tuning.lora else model).save_pretrained(scratch)
+    tokenizer.save_pretrained(scratch)
+    (scratch / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+    scratch.rename(out)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return about
+
+
+def _freeze_below(model: Any, layers: int) -> None:
+    """Leave only the upper `layers` layers trainable: what lies below them needs no backward pass.
+
+    Raises ValueError for an architecture that keeps its layers elsewhere.
+    """
+    stack = getattr(model.base_model, "layers", None)
+    if stack is None:
+        raise ValueError(f"--layers {layers}: {type(model).__name__} has no list `layers`; use --lora or --layers 0")
+    model.requires_grad_(False)
+    stack[-layers:].requires_grad_(True)
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    """The newest complete one: its state is written last."""
+    complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    return max(complete, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+
+
+def _progress(name: str, started: float) -> Any:
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:  # noqa: ARG002
+            if logs and "loss" in logs:
+                minutes = (time.monotonic() - started) / 60
+                where = f"step {state.global_step} of {state.max_steps}"
+                print(f"{name}: {where}, loss {float(logs['loss']):.3f}, {minutes:.1f} min", flush=True)
+
+    return Progress()

@@ -1,0 +1,30 @@
+"""The scoring LM that a benchmark of the likelihood engine measures, and the lines that say what it is run on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from stepgauge.metrics import Gauge
+from stepgauge.metrics.engine.scheduler.huggingface import HuggingFaceBackend
+
+from ..support.run_header import about_run, header
+
+
+def load_scorer(name: str, device: str, dtype: str) -> HuggingFaceBackend:
+    """The backend `hf` as `Gauge` makes it, loaded."""
+    backend = Gauge(name, device=device, dtype=dtype, progress=False).backend
+    if not isinstance(backend, HuggingFaceBackend):
+        raise TypeError(f"scorer {name!r}: expected the backend hf, got {type(backend).__name__}")
+    return backend
+
+
+def announce(backend: HuggingFaceBackend, benchmark: str, arguments: list[str] | None) -> dict[str, Any]:
+    """Print the command, the machine and the scorer; returns them for a JSON file."""
+    command = " ".join(["python -m", f"benchmarks.{benchmark}", *(sys.argv[1:] if arguments is None else arguments)])
+    scorer = backend.describe()
+    where, dtype, name = scorer["device"], scorer["dtype"], Path(scorer["scorer"]).name
+    about = {"command": command, **about_run(where), "scorer": name, "dtype": dtype, "on": where}
+    print(f"$ {command}\n{header(about)}\n{name} in {dtype} on {where}", flush=True)
+    return about

@@ -1,0 +1,160 @@
+"""The rows of `benchmarks.validity`: what is asked of each set of labelled chains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from .figures import Figure, Items, area, figure, mean, rank_correlation, share_above
+from .scores import CONTROLS, Scored
+
+Scores = Mapping[str, Sequence[Scored]]
+_LABELLED = {
+    "3 first wrong step": ("mrben math", "mrben medicine"),
+    "4 redundant steps": ("prmbench redundency", "prmbench circular"),
+}
+
+
+def rows(plain: Scores, fitted: Scores | None) -> list[Figure]:
+    """Rows 2 to 5."""
+    out: list[Figure] = []
+    if "gsm8k" in plain:
+        out += _gsm8k(plain["gsm8k"], fitted["gsm8k"] if fitted else None)
+    for row, names in _LABELLED.items():
+        for name in names:
+            if name in plain:
+                out += _marked(row, name, plain[name], fitted[name] if fitted else None)
+    return out + _position(plain, fitted)
+
+
+def _gsm8k(plain: Sequence[Scored], fitted: Sequence[Scored] | None) -> list[Figure]:
+    def chains(value: Callable[[Scored], float], keep: Callable[[Scored], bool]) -> tuple[Items, Items | None]:
+        return _chains(plain, value, keep), _chains(fitted, value, keep) if fitted else None
+
+    def by_model(one: Scored) -> bool:
+        return not one.chain.worked
+
+    def worked(one: Scored) -> bool:
+        return one.chain.worked
+
+    row = "2 GSM8K, right against wrong"
+    out = [
+        figure(row, "total gain", "AUROC", area, *chains(_metric("infogain_nats"), by_model)),
+        figure(row, "gain before the gold answer", "AUROC", area, *chains(_before_gold, by_model)),
+        figure(row, "gain before the chain's own answer", "AUROC", area, *chains(_before_own, by_model)),
+        figure(row, "gain of the copy model", "AUROC", area, *chains(_metric("copy_gain_nats"), by_model)),
+    ]
+    row = "2 GSM8K, real steps"
+    for name in CONTROLS:
+        for end, about in (("", "whole chain"), ("_before_answer", "before the answer")):
+            value = _metric(f"gain_over_{name}{end}")
+            out.append(figure(row, f"against {name}, {about}", "share above 0", share_above, *chains(value, worked)))
+            out.append(figure(row, f"against {name}, {about}", "mean nats", mean, *chains(value, worked)))
+    return out
+
+
+def _metric(name: str) -> Callable[[Scored], float]:
+    return lambda one: one.score.metrics.get(name, math.nan)
+
+
+def _before_gold(one: Scored) -> float:
+    return math.fsum(one.gains[: one.gold_stated]) if one.gold_stated else math.nan
+
+
+def _before_own(one: Scored) -> float:
+    """Right and wrong chains alike, as far as they have not yet said an answer; nan where they begin with one."""
+    return math.fsum(one.gains[: one.own_answer]) if one.own_answer else math.nan
+
+
+def _chains(scored: Sequence[Scored], value: Callable[[Scored], float], keep: Callable[[Scored], bool]) -> Items:
+    kept = [one for one in scored if keep(one)]
+    return Items(
+        [one.chain.trace.id for one in kept],
+        [one.chain.question for one in kept],
+        [bool(one.chain.right) for one in kept],
+        [value(one) for one in kept],
+    )
+
+
+def _marked(row: str, name: str, plain: Sequence[Scored], fitted: Sequence[Scored] | None) -> list[Figure]:
+    """Steps: those without a mark should gain more than those with one."""
+
+    def steps(residual: bool, spoken: bool = True) -> tuple[Items, Items | None]:
+        return _steps(plain, residual, spoken), _steps(fitted, residual, spoken) if fitted else None
+
+    def drops() -> tuple[Items, Items | None]:
+        return _drops(plain), _drops(fitted) if fitted else None
+
+    return [
+        figure(row, f"{name}: gain, unmarked above marked", "AUROC", area, *steps(residual=False)),
+        figure(row, f"{name}: the same before the answer", "AUROC", area, *steps(residual=False, spoken=False)),
+        figure(row, f"{name}: unmarked minus marked, in a chain", "mean nats", mean, *drops()),
+        figure("5 position and length", f"{name}: gain, both regressed out", "AUROC", area, *steps(residual=True)),
+    ]
+
+
+def _steps(scored: Sequence[Scored], residual: bool, spoken: bool) -> Items:
+    """The labelled steps of a set; `spoken`: those from the first that states the gold answer on, too."""
+    found = []
+    for one in scored:
+        end = len(one.gains) if spoken else one.gold_stated
+        found += [(one, i) for i in range(end)]
+    values = [one.gains[i] for one, i in found]
+    if residual:
+        values = list(residuals(np.array(values), *_position_and_length(found)))
+    return Items(
+        [(one.chain.trace.id, i) for one, i in found],
+        [one.chain.question for one, _ in found],
+        [i not in (one.chain.marked or ()) for one, i in found],
+        values,
+    )
+
+
+def _drops(scored: Sequence[Scored]) -> Items:
+    """Per chain that has both: mean gain of the steps without a mark minus that of those with one."""
+    kept, values = [], []
+    for one in scored:
+        marked = [gain for i, gain in enumerate(one.gains) if i in (one.chain.marked or ())]
+        others = [gain for i, gain in enumerate(one.gains) if i not in (one.chain.marked or ())]
+        if marked and others:
+            kept.append(one)
+            values.append(math.fsum(others) / len(others) - math.fsum(marked) / len(marked))
+    return Items([one.chain.trace.id for one in kept], [one.chain.question for one in kept], [0] * len(kept), values)
+
+
+def _position_and_length(found: Sequence[tuple[Scored, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of each step's number and of its characters.
+
+    Not its share of the chain: MR-Ben's chains end at the wrong step, so that share would be the label.
+    """
+    return np.log([i + 1 for _, i in found]), np.log([len(one.steps[i].text) for one, i in found])
+
+
+def residuals(values: np.ndarray, *explaining: np.ndarray) -> np.ndarray:
+    """What least squares on these, with an intercept, leave of the values; nan where a value is."""
+    known = np.isfinite(values)
+    design = np.column_stack([np.ones(len(values)), *explaining])
+    solution, *_ = np.linalg.lstsq(design[known], values[known], rcond=None)
+    return values - design @ solution
+
+
+def _position(plain: Scores, fitted: Scores | None) -> list[Figure]:
+    out = []
+    for name, own in plain.items():
+        for which, about in ((0, "position in the chain"), (1, "length")):
+            items = _explained(own, which), _explained(fitted[name], which) if fitted else None
+            row = "5 position and length"
+            out.append(figure(row, f"{name}: gain with {about}", "rank correlation", rank_correlation, *items))
+    return out
+
+
+def _explained(scored: Sequence[Scored], which: int) -> Items:
+    found = [(one, i) for one in scored for i in range(len(one.gains))]
+    return Items(
+        [(one.chain.trace.id, i) for one, i in found],
+        [one.chain.question for one, _ in found],
+        list(_position_and_length(found)[which]),
+        [one.gains[i] for one, i in found],
+    )

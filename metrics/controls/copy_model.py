@@ -1,0 +1,76 @@
+"""A bag-of-tokens copy model: how much of a gain needs no reading, only the answer's tokens lying about in the steps.
+
+p(a_j | context) = λ count(a_j) / n + (1 − λ) / V over the n tokens of the context (0 for count / n where n = 0), with
+λ = 0.9 and V = 50,000. Tokens are casefolded words, single digits and other symbols of the text, whatever the scoring
+LM's tokenizer does: "72 eggs" is 7, 2, eggs. Scripts that put no space between words are cut into characters.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from ..chain import Chain, ChainMetric
+from ..infogain import before_answer
+from ..missing import Missing
+
+COPY_SHARE = 0.9
+VOCABULARY = 50_000
+
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_TOKEN = re.compile(rf"\d|[^\W\d_{_UNSPACED}]+|\S")
+
+
+def copy_tokens(text: str) -> list[str]:
+    """Casefolded words, single digits and other symbols, in order."""
+    return _TOKEN.findall(text.casefold())
+
+
+def copy_gain(question: str, steps: Sequence[str], answer: str) -> float:
+    """Log-likelihood of the answer under the copy model given question and steps, minus that given the question. Nats.
+
+    Raises Missing where the answer has no token.
+    """
+    wanted = copy_tokens(answer)
+    if not wanted:
+        raise Missing("the gold answer has no word, digit or symbol")
+    counts = Counter(copy_tokens(question))
+    before = _log_likelihood(wanted, counts)
+    for step in steps:
+        counts.update(copy_tokens(step))
+    return _log_likelihood(wanted, counts) - before
+
+
+def _log_likelihood(wanted: Sequence[str], counts: Counter[str]) -> float:
+    n = max(counts.total(), 1)
+    return math.fsum(math.log(COPY_SHARE * counts[token] / n + (1 - COPY_SHARE) / VOCABULARY) for token in wanted)
+
+
+def copy_gain_nats(chain: Chain) -> float:
+    return _gain(chain, lambda chain: len(chain.steps))
+
+
+def copy_gain_nats_before_answer(chain: Chain) -> float:
+    return _gain(chain, before_answer)
+
+
+def _gain(chain: Chain, count: Callable[[Chain], int]) -> float:
+    if not chain.trace.answers:
+        raise Missing("no gold answer")
+    if not chain.steps:
+        raise Missing("no steps in the response")
+    return copy_gain(chain.trace.question, [step.text for step in chain.steps[: count(chain)]], chain.trace.answers[0])
+
+
+COPY_METRICS = (
+    ChainMetric("copy_gain_nats", copy_gain_nats, None, "nats", "infogain_nats of a model that only copies tokens."),
+    ChainMetric(
+        "copy_gain_nats_before_answer",
+        copy_gain_nats_before_answer,
+        None,
+        "nats",
+        "copy_gain_nats up to the first step with the answer.",
+    ),
+)

@@ -1,0 +1,69 @@
+"""Gain of a chain minus gain of a control with as many steps, in nats: what the steps say, beyond that there are some.
+
+Both gains start from the question alone, so the difference is that of two log-likelihoods of the gold answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..chain import Chain, ChainMetric, Likelihoods
+from ..infogain import BEFORE, before_answer, with_steps
+from ..likelihood import Unscored
+from ..missing import Missing
+from ..score import ControlScore
+
+GAIN_OVER = "gain_over_"
+_OVER = {
+    "filler": "as many lines that say nothing",
+    "foreign": "as many steps of other questions",
+    "shuffled": "the chain's own steps in another order",
+}
+
+
+def control_metrics(names: Sequence[str]) -> list[ChainMetric]:
+    """What a gauge with these controls measures, over the whole chain and up to its answer."""
+    return [metric for name in names for metric in (_over(name, before=False), _over(name, before=True))]
+
+
+def control_columns(names: Sequence[str]) -> list[str]:
+    """The names of `control_metrics`, for tables."""
+    return [metric.name for metric in control_metrics(names)]
+
+
+def control_scores(likelihoods: Likelihoods) -> dict[str, ControlScore]:
+    """What a chain's score keeps of its controls, so that each number can be followed."""
+    out = {}
+    for name, found in likelihoods.controls.items():
+        out[name] = ControlScore(
+            steps=_texts(found.control.whole),
+            steps_before_answer=_texts(found.control.before_answer),
+            log_likelihood=_number(found.whole),
+            log_likelihood_before_answer=_number(found.before_answer),
+            chains=list(found.control.chains),
+        )
+    return out
+
+
+def _texts(texts: Sequence[str] | Unscored) -> list[str]:
+    return [] if isinstance(texts, Unscored) else list(texts)
+
+
+def _number(value: float | Unscored) -> float:
+    return math.nan if isinstance(value, Unscored) else value
+
+
+def _over(name: str, *, before: bool) -> ChainMetric:
+    def compute(chain: Chain) -> float:
+        likelihoods = with_steps(chain)
+        count = before_answer(chain) if before else len(chain.steps)
+        found = likelihoods.controls[name]
+        control = found.before_answer if before else found.whole
+        if isinstance(control, Unscored):
+            raise Missing(f"control {name!r}: {control.reason}")
+        return likelihoods.answer[count] - control
+
+    end = " up to the answer" if before else ""
+    description = f"Log-likelihood gained{end}, minus what {_OVER[name]} gain."
+    return ChainMetric(f"{GAIN_OVER}{name}{BEFORE if before else ''}", compute, True, "nats", description)

@@ -1,0 +1,149 @@
+"""Controls: other texts in the place of a chain's steps, as many of them, to see what the steps' content is worth.
+
+Each follows from question and chain (`foreign` also from which other chains there are to draw on), never from the
+order of chains or from chance. Whether a control gains as much as the chain itself is told by `control_metrics`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..answers.matching import AnswerMatcher
+from .other_chains import ForeignSteps, SourceChain
+from ..likelihood import Unscored
+from ..names import unknown_name
+from ..trace import Step, Trace, steps_before_answer
+
+CONTROLS = ("filler", "foreign", "shuffled")
+
+# No digit, no option letter, no "yes", "no" or "answer": lines that could stand in any chain and help with none.
+FILLER_LINES = (
+    "Let us look at this carefully.",
+    "This needs some thought.",
+    "We go on from here.",
+    "It is worth taking a moment over this.",
+    "Let me think about it some more.",
+    "There are several things to keep in mind.",
+    "We should read the question closely.",
+    "Now we continue with the next part.",
+    "This is a common kind of problem.",
+    "Let us go through it in order.",
+    "Everything that is needed has been given.",
+    "It helps to write things down.",
+    "We keep in mind what was asked.",
+    "Let us take stock of where we are.",
+    "That deserves a closer look.",
+    "Here we have to be careful.",
+    "We can approach this in the usual way.",
+    "Let me put this in other words.",
+    "The details matter in such cases.",
+    "Now let us move forward.",
+    "It is good to stay organised.",
+    "We have seen similar questions before.",
+    "Let us not rush ahead.",
+    "This part follows the one before.",
+    "I want to make sure that nothing is overlooked.",
+    "We can build on what came earlier.",
+    "Let us consider the situation as a whole.",
+    "A clear head is useful at this stage.",
+    "Thinking aloud can make things easier.",
+    "We are making progress.",
+    "Let me go over that again.",
+    "There is more to be said about this.",
+)
+
+
+@dataclass(frozen=True)
+class Control:
+    """What stands in the place of one chain's t steps, k of which come before its answer.
+
+    Attributes:
+        whole: t texts, or why there are none.
+        before_answer: k texts, or why there are none. The first k of `whole`, but for `shuffled`, where the first k
+            steps are shuffled among themselves.
+        chains: the chains that `foreign` steps come from, in the order used.
+    """
+
+    name: str
+    whole: Sequence[str] | Unscored
+    before_answer: Sequence[str] | Unscored
+    chains: Sequence[SourceChain] = ()
+
+
+def control_names(given: object) -> tuple[str, ...]:
+    """The option `controls`, each name once. Raises ValueError for what is no list and for an unknown name."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise ValueError(f"controls {given!r:.80}: expected a list of names")
+    for name in given:
+        if name not in CONTROLS:
+            raise ValueError(unknown_name("control", name, CONTROLS))
+    return tuple(dict.fromkeys(given))
+
+
+def make_controls(
+    names: Sequence[str], trace: Trace, steps: Sequence[Step], foreign: ForeignSteps | None
+) -> list[Control]:
+    """The controls of one chain.
+
+    Args:
+        names: which of `CONTROLS`.
+        foreign: the steps there are to draw on; needed for `foreign` alone.
+    """
+    before = steps_before_answer(steps)
+    matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
+    out = []
+    for name in names:
+        if name == "foreign":
+            assert foreign is not None
+            out.append(_foreign(trace, matcher, len(steps), before, foreign))
+        elif name == "filler":
+            # By question, so that two models' chains for it get the same lines: less noise between them.
+            whole = filler_lines(trace.question, matcher, len(steps))
+            out.append(Control(name, whole, whole if isinstance(whole, Unscored) else whole[:before]))
+        else:
+            texts = [step.text for step in steps]
+            out.append(Control(name, shuffled(texts, trace.hash), shuffled(texts[:before], trace.hash)))
+    return out
+
+
+def filler_lines(key: str, matcher: AnswerMatcher, count: int) -> list[str] | Unscored:
+    """`count` neutral lines in an order that follows from `key`; all come once before any comes again."""
+    lines = [line for line in FILLER_LINES if not matcher.states(line)]
+    if not lines:
+        return Unscored("every filler line states the gold answer")
+    out: list[str] = []
+    while len(out) < count:
+        out += _ordered(lines, f"{key} filler {len(out)}")
+    return out[:count]
+
+
+def shuffled(texts: Sequence[str], key: str) -> list[str] | Unscored:
+    """The same texts in another order than they have, which follows from `key`."""
+    if len(set(texts)) < 2:
+        return Unscored("fewer than two different steps to shuffle")
+    out = _ordered(texts, f"{key} shuffled")
+    return out if out != list(texts) else [*texts[1:], texts[0]]
+
+
+def _foreign(trace: Trace, matcher: AnswerMatcher, whole: int, before: int, steps: ForeignSteps) -> Control:
+    found, chains = steps.draw(trace, matcher, whole)
+
+    def first(count: int) -> Sequence[str] | Unscored:
+        if count <= len(found):
+            return found[:count]
+        return Unscored(
+            f"{count} steps of other questions are needed, {len(found)} are at hand: score more chains together"
+        )
+
+    return Control("foreign", first(whole), first(before), chains)
+
+
+def _ordered(texts: Sequence[str], key: str) -> list[str]:
+    """A permutation that depends on `key` alone, the same on every platform and Python."""
+    return [text for _, text in sorted((_digest(f"{key} {i}"), text) for i, text in enumerate(texts))]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -1,0 +1,279 @@
+"""Runs the scoring LM over token tries: many prefixes of many chains in few forward passes.
+
+Small tries go whole, several in the rows of one pass (`passes.rows_pass`); a bigger one in two phases, its trunk with
+keys and values kept, then its branches against them (`long_tries`). Either way each distinct token is computed once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from .tree_attention import AttentionPlan, NoTrieAttention, plan_attention
+from .statistics import EngineStatistics
+from ..errors import OutOfMemory
+from ..likelihood import Unscored
+from .chunked import TooBig, long_trie
+from .memory import is_out_of_memory, unless_out_of_memory
+from ..models.loading import check_token_budget
+from .forward import Found, log_probabilities, rows_pass
+from ..tokenization.spans import TokenSpan
+from .trie import Trie, build_trie
+
+log = logging.getLogger(__name__)
+
+# What forward passes raise that were not written for such masks or caches.
+_REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError, NotImplementedError)
+_BUDGET_FLOOR = 256
+_CPU_BUDGET = 1024
+_MOST_PADDING = 0.05
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much goes into one forward pass, besides the token budget.
+
+    Attributes:
+        row: tokens up to which a trie goes through whole, in one row. Its mask costs the square of them.
+        tile: branch tokens that go together against a trunk. Each attends to all of the tile and to the trunk.
+        mask: elements of one attention mask.
+        logits: elements of the logits kept of one pass.
+    """
+
+    row: int
+    tile: int
+    mask: int = 1 << 25
+    logits: int = 1 << 26
+
+
+# On two cores tiles of 256 to 512 tokens cost the same within 7 %; on an accelerator a pass must be larger to fill it.
+_CPU_LIMITS = Limits(row=512, tile=256)
+_ACCELERATOR_LIMITS = Limits(row=2048, tile=4096)
+
+
+@dataclass
+class Engine:
+    """A causal LM with its way of attending and its batch size.
+
+    Attributes:
+        token_budget: tokens (rows x length) per forward pass. Halved for good after an out-of-memory error.
+        limits: what else bounds a pass.
+        plan: how masks are made, or None when every sequence goes through the model by itself.
+        plain_reason: why `plan` is None.
+        stats: what has been computed so far.
+    """
+
+    model: PreTrainedModel
+    token_budget: int
+    limits: Limits
+    plan: AttentionPlan | None = None
+    plain_reason: str | None = None
+    stats: EngineStatistics = field(default_factory=EngineStatistics)
+
+    @property
+    def row(self) -> int:
+        """Tokens up to which a trie goes through whole."""
+        return min(self.limits.row, self.token_budget)
+
+    @property
+    def tile(self) -> int:
+        """Branch tokens that go together."""
+        return min(self.limits.tile, self.token_budget)
+
+    @property
+    def most_logits(self) -> int:
+        """Places of one pass whose logits are kept."""
+        return max(1, self.limits.logits // self.model.config.get_text_config().vocab_size)
+
+    def shrink(self, tokens: int) -> None:
+        """Halve the budget for good, after a pass of `tokens` ran out of memory."""
+        self.token_budget = max(1, tokens // 2)
+        log.warning("out of memory on %d tokens: token_budget is now %d", tokens, self.token_budget)
+
+
+def make_engine(model: PreTrainedModel, token_budget: int | str = "auto") -> Engine:
+    """Choose batch size and attention for a model.
+
+    The trie's masks are tried on a few tokens and compared with plain passes. A model that raises or differs is run
+    the plain way, one pass per sequence, with one warning that says why.
+    Raises ScorerError for a token budget that is neither "auto" nor a positive number.
+    """
+    check_token_budget(token_budget)
+    limits = _CPU_LIMITS if model.device.type == "cpu" else _ACCELERATOR_LIMITS
+    engine = Engine(model, _auto_budget(model) if token_budget == "auto" else int(token_budget), limits)
+    try:
+        engine.plan = plan_attention(model)
+        _check_trie_agrees(engine)
+    except NoTrieAttention as error:
+        engine.plan, engine.plain_reason = None, str(error)
+        log.warning(
+            "%s is scored with one forward pass per prefix, several times slower than the trie: %s",
+            type(model).__name__,
+            error,
+        )
+    engine.stats.reset()
+    return engine
+
+
+def _auto_budget(model: PreTrainedModel) -> int:
+    if model.device.type != "cuda":
+        return _CPU_BUDGET
+    free, _ = torch.cuda.mem_get_info(model.device)
+    config = model.config.get_text_config()
+    # Activations of one layer at a time: about 16 vectors of the hidden size per token, in a quarter of what is free.
+    per_token = 16 * config.hidden_size * model.dtype.itemsize + 8 * getattr(config, "intermediate_size", 0)
+    return int(min(65536, max(_BUDGET_FLOOR, free // 4 // per_token)))
+
+
+def log_likelihoods(
+    engine: Engine, groups: Sequence[Sequence[TokenSpan]], done: Callable[[int], None]
+) -> list[np.ndarray | Unscored]:
+    """Log-likelihoods in nats of token sequences, in groups that share prefixes.
+
+    Args:
+        engine: the model and its limits.
+        groups: any sets of sequences, with the tokens that count in each and their weights.
+        done: called with a number of groups as they are finished.
+
+    Returns:
+        For each group, its sequences' (weighted) sums of log-probabilities: float64 sums of float32 terms.
+
+    Raises OutOfMemory when no group at all fits in memory; a single one that does not fit is Unscored.
+    """
+    engine.stats.sequence_tokens += sum(len(span.ids) for spans in groups for span in spans)
+    if engine.plan is None:
+        return _all_failed_raises([_plain(engine, spans, done) for spans in groups])
+    tries = [build_trie(spans) for spans in groups]
+    engine.stats.unique_tokens += sum(len(trie.token) for trie in tries)
+    found: dict[int, list[Found]] = {}
+    failed: dict[int, str] = {}
+    queue = sorted(range(len(tries)), key=lambda i: len(tries[i].token))
+    while queue:
+        batch = _take_batch(engine, tries, queue)
+        rows = [tries[i] for i in batch]
+        values = None
+        if _goes_whole(engine, rows[0]):
+            values = unless_out_of_memory(lambda r=rows: rows_pass(engine, r), engine.model.device)
+            if values is None and len(batch) > 1:
+                engine.shrink(len(batch) * len(rows[0].token))
+                queue += reversed(batch)
+                continue
+        if values is not None:
+            found.update((i, [value]) for i, value in zip(batch, values, strict=True))
+        else:
+            try:
+                found[batch[0]] = long_trie(engine, rows[0])
+            except TooBig:
+                failed[batch[0]] = (
+                    f"out of memory on a single pass of 1 token on {engine.model.device}, the smallest there is; "
+                    "use a smaller scorer, a narrower dtype or a device with more memory"
+                )
+        done(len(batch))
+    return _all_failed_raises(
+        [
+            Unscored(failed[i]) if i in failed else _sums(tries[i], found[i], len(spans))
+            for i, spans in enumerate(groups)
+        ]
+    )
+
+
+def _sums(trie: Trie, found: Sequence[Found], sequences: int) -> np.ndarray:
+    sums = np.zeros(sequences)
+    for pairs, values in found:
+        np.add.at(sums, trie.pair_span[pairs], trie.pair_weight[pairs] * values.cpu().numpy().astype(np.float64))
+    return sums
+
+
+def _all_failed_raises(results: list[np.ndarray | Unscored]) -> list[np.ndarray | Unscored]:
+    reasons = [result.reason for result in results if isinstance(result, Unscored)]
+    if reasons and len(reasons) == len(results):
+        raise OutOfMemory(reasons[0])
+    return results
+
+
+def _goes_whole(engine: Engine, trie: Trie) -> bool:
+    return len(trie.token) <= engine.row and len(trie.predicting) <= engine.most_logits
+
+
+def _take_batch(engine: Engine, tries: Sequence[Trie], queue: list[int]) -> list[int]:
+    """Pop the longest tries that go together; `queue` is sorted by length, longest last."""
+    batch = [queue.pop()]
+    length, wanted = len(tries[batch[0]].token), len(tries[batch[0]].predicting)
+    if not _goes_whole(engine, tries[batch[0]]):
+        return batch
+    filled = length
+    while queue:
+        rows, most = len(batch) + 1, max(wanted, len(tries[queue[-1]].predicting))
+        filled += len(tries[queue[-1]].token)
+        if rows * length > engine.token_budget or rows * length * length > engine.limits.mask:
+            break
+        # Rather a smaller pass than one that is padding to no small part.
+        if rows * length - filled > _MOST_PADDING * rows * length:
+            break
+        if rows * most > engine.most_logits:
+            break
+        wanted = most
+        batch.append(queue.pop())
+    return batch
+
+
+def _plain(engine: Engine, spans: Sequence[TokenSpan], done: Callable[[int], None]) -> np.ndarray | Unscored:
+    """One ordinary causal forward pass per sequence: slow, but any causal LM can do it."""
+    try:
+        weights = [1.0 if span.weights is None else span.weights for span in spans]
+        values = _plain_values(engine, spans)
+        result = np.array([(weight * value).sum() for weight, value in zip(weights, values, strict=True)])
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        result = Unscored(f"out of memory on a single pass on {engine.model.device}: {error!s:.200}")
+    done(1)
+    return result
+
+
+def _plain_values(engine: Engine, spans: Sequence[TokenSpan]) -> Iterator[np.ndarray]:
+    takes_keep = "logits_to_keep" in inspect.signature(engine.model.forward).parameters
+    for span in spans:
+        fed = torch.from_numpy(span.ids[:-1])[None].to(engine.model.device)
+        wanted = len(span.ids) - span.start
+        keep = {"logits_to_keep": wanted} if takes_keep else {}
+        with torch.inference_mode():
+            logits = engine.model(input_ids=fed, use_cache=False, **keep).logits[0, -wanted:]
+            values = log_probabilities(logits, np.arange(wanted), span.ids[span.start :])
+        engine.stats.computed_tokens += len(span.ids) - 1
+        engine.stats.passes += 1
+        yield values.cpu().numpy().astype(np.float64)
+
+
+def _check_trie_agrees(engine: Engine) -> None:
+    """Raises NoTrieAttention unless trie and plain passes give the same log-probabilities on three short sequences."""
+    vocabulary = engine.model.config.get_text_config().vocab_size
+    random = np.random.default_rng(0)
+    trunk, first, second = (random.integers(0, vocabulary, size) for size in (40, 5, 4))
+    sequences = [trunk, np.concatenate([trunk[:13], first]), np.concatenate([trunk[:25], second])]
+    spans = [TokenSpan(ids, len(ids) - 4) for ids in sequences]
+    plain = np.concatenate(list(_plain_values(engine, spans)))
+    trie = build_trie(spans)
+    small = replace(engine, limits=replace(engine.limits, tile=6), token_budget=16)
+    for way, run in (("masks", lambda: rows_pass(engine, [trie])), ("cache", lambda: long_trie(small, trie))):
+        try:
+            found = run()
+        except _REFUSALS as error:
+            if is_out_of_memory(error):
+                raise
+            raise NoTrieAttention(
+                f"its forward pass refused the trie's {way} ({type(error).__name__}: {error!s:.200})"
+            ) from error
+        pairs = np.concatenate([pairs for pairs, _ in found])
+        values = np.concatenate([values.cpu().numpy() for _, values in found])
+        trie_values = values[np.lexsort((pairs, trie.pair_span[pairs]))]
+        off = float(np.abs(trie_values - plain).max())
+        allowed = 1e-3 if engine.model.dtype == torch.float32 else 0.5
+        if not off <= allowed:
+            raise NoTrieAttention(f"with the trie's {way} its log-probabilities differ by {off:.3g} nats")

@@ -1,0 +1,277 @@
+"""Decides whether a written equation holds: exactly, as a rounding to the digits shown, or not at all.
+
+An equation is called wrong only when it is wrong under every reading its notation allows, and when neither rounding nor
+a conversion of units that is not spelled out could explain the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+from .tokens import Token, tokenize
+from .evaluate import Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
+from ..types import Label
+from .units import SI_UNITS, mixes_scales
+
+MAX_CLAIM_CHARACTERS = 1000
+# A number shown with decimals may stand for a value this far off, a whole number shown for a fraction this far.
+_ROUNDED_DECIMALS = Fraction(5, 100)
+_ROUNDED_WHOLE = Fraction(1, 100)
+# What double-precision arithmetic may be off by after a few operations ("0.1 * 3 = 0.30000000000000004").
+_FLOATING_POINT = Fraction(1, 10**12)
+_MAX_NUDGED = 20
+_APPROXIMATE = Fraction(1, 100)
+_APPROXIMATE_AT_BEST = Fraction(1, 10)
+
+RELATIONS = frozenset(("rel", "approx", "is", "isabout"))
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One relation with its two sides as tokens."""
+
+    left: Sequence[Token]
+    right: Sequence[Token]
+    approximate: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether an equation holds and one line that says why. `label` None: it could not be evaluated."""
+
+    label: Label | None
+    reason: str
+
+
+def read(text: str) -> Equation:
+    """The equation that `text` is, all of it.
+
+    Raises:
+        NotArithmetic: it is none, or has more than one relation, or is longer than MAX_CLAIM_CHARACTERS.
+    """
+    if len(text) > MAX_CLAIM_CHARACTERS:
+        raise NotArithmetic(f"{len(text)} characters are more than {MAX_CLAIM_CHARACTERS}")
+    tokens, _ = tokenize(text)
+    relations = [i for i, token in enumerate(tokens) if token.kind in RELATIONS]
+    if len(relations) != 1:
+        raise NotArithmetic(f"an equation has one relation, found {len(relations)}")
+    middle = relations[0]
+    equation = Equation(tokens[:middle], tokens[middle + 1 :], tokens[middle].kind in ("approx", "isabout"))
+    if not (equation.left and equation.right):
+        raise NotArithmetic("a side of the equation is empty")
+    return equation
+
+
+def compare(equation: Equation, text: str) -> Comparison:
+    """Whether the equation holds. `text` is what the tokens' spans refer to; reasons quote it.
+
+    Raises:
+        NotArithmetic: a side is no expression over numbers, or the equation has no operation in it.
+    """
+    try:
+        plain = _compare(equation, text, Reading.PLAIN)
+    except (BoundExceeded, Undefined) as error:
+        return Comparison(None, str(error))
+    label, reason, amounts = plain
+    if label == "supported":
+        return Comparison(label, reason)
+    for other in sorted(amounts[0].readings | amounts[1].readings, key=lambda r: r.value):
+        try:
+            tried, why, _ = _compare(equation, text, other)
+        except (NotArithmetic, BoundExceeded, Undefined):
+            continue
+        if tried == "supported":
+            return Comparison(tried, f"{why}, {other.value}")
+    return Comparison(label, reason)
+
+
+def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, str, tuple[Amount, Amount]]:
+    left = evaluate(equation.left, reading)
+    right = evaluate(equation.right, reading)
+    if not left.operations + right.operations:
+        raise NotArithmetic("no operation on either side")
+    written = _written(equation.left, text), _written(equation.right, text)
+    label, reason = _decide(left, right, equation.approximate, written)
+    if label == "contradicted" and (
+        why := _unspoken_units(left, right) or _rounded_operands(equation, text, left, right, reading)
+    ):
+        label, reason = "insufficient", f"{reason}; {why}"
+    return label, reason, (left, right)
+
+
+def _decide(left: Amount, right: Amount, approximate: bool, written: tuple[str, str]) -> tuple[Label, str]:
+    # `computed` is the side to evaluate, `shown` the one that may be a rounded result.
+    swap = left.decimals is not None and right.decimals is None
+    computed, shown = (right, left) if swap else (left, right)
+    source, target = (written[1], written[0]) if swap else written
+    exact, given = computed.value, shown.value
+    if exact == given:
+        if shown.operations and shown.decimals is None:
+            return "supported", f"{says(source, exact)} and {says(target, given)}"
+        return "supported", says(source, exact)
+    if shown.decimals is None:
+        return _decide_expressions(exact, given, approximate, f"{says(source, exact)}, but {says(target, given)}")
+    off = _relative(exact, given)
+    if shown.decimals >= 9 and off <= _FLOATING_POINT:
+        return "supported", f"{says(source, exact)}, shown as a floating-point number"
+    value = says(source, exact)
+    if how := _rounding(exact, shown):
+        places = f"{max(shown.decimals, 0)} decimals" if shown.decimals > 0 else "a whole number"
+        said = f"{value}, shown as {target} ({how} to {places})"
+        limit = _ROUNDED_DECIMALS if shown.decimals > 0 else _ROUNDED_WHOLE
+        if (approximate and how == "rounded") or off <= limit:
+            return "supported", said
+        return "insufficient", f"{value}; {target} may be that {how} to {places}"
+    if approximate:
+        if off <= _APPROXIMATE or _rounded_at_zeros(exact, shown):
+            return "supported", f"{value}, about {target}"
+        if off <= _APPROXIMATE_AT_BEST:
+            return "insufficient", f"{value}; {target} is {float(off):.1%} off"
+    return "contradicted", f"{value}, not {target}"
+
+
+def _decide_expressions(exact: Fraction, given: Fraction, approximate: bool, said: str) -> tuple[Label, str]:
+    """Both sides are computed: nothing shows how many digits were meant."""
+    off = _relative(exact, given)
+    if approximate:
+        label: Label = (
+            "supported" if off <= _APPROXIMATE else "insufficient" if off <= _APPROXIMATE_AT_BEST else "contradicted"
+        )
+        return label, said
+    fractional = exact.denominator != 1 or given.denominator != 1
+    if fractional and off <= _APPROXIMATE:
+        return "insufficient", f"{said}; rounding may explain the difference"
+    return "contradicted", said
+
+
+def _relative(exact: Fraction, given: Fraction) -> Fraction:
+    return abs(exact - given) / max(abs(exact), abs(given))
+
+
+def _rounding(exact: Fraction, shown: Amount) -> str:
+    """How `exact` becomes the number shown: "rounded", "cut", or "" when neither gives it."""
+    assert shown.decimals is not None
+    if shown.decimals <= 0 and exact.denominator == 1 and not shown.is_percentage and shown.decimals == 0:
+        return ""
+    scale = Fraction(10) ** shown.decimals
+    scaled, digits = exact * scale, shown.value * scale
+    if abs(scaled - digits) <= Fraction(1, 2):
+        return "rounded"
+    # Cut off: nearer to zero than the value, by less than one unit of the last digit.
+    if abs(scaled - digits) < 1 and abs(digits) < abs(scaled) and digits * scaled >= 0:
+        return "cut"
+    return ""
+
+
+def _rounded_at_zeros(exact: Fraction, shown: Amount) -> bool:
+    """Whether `shown` is `exact` rounded to tens, hundreds, …, as its trailing zeros allow."""
+    return any(
+        abs(exact - shown.value) <= Fraction(10**zeros, 2) for zeros in range(1, min(shown.trailing_zeros, 40) + 1)
+    )
+
+
+def _unspoken_units(left: Amount, right: Amount) -> str:
+    """Why the numbers alone do not decide, or ""."""
+    words = sorted(left.units | right.units)
+    if mixed := mixes_scales(words):
+        return f"{mixed[0]} and {mixed[1]} differ in scale"
+    if not left.units.isdisjoint(("ppm", "ppb")) or not right.units.isdisjoint(("ppm", "ppb")):
+        return "parts per million differ in scale"
+    if _power_of_ten(left.value, right.value) and (left.units ^ right.units) & SI_UNITS:
+        return "the units may differ by a power of ten"
+    if left.decimals is not None and right.decimals is not None and left.units and right.units - left.units:
+        return "a quantity in two units"
+    for amount, other in ((left, right), (right, left)):
+        if amount.is_fraction and other.decimals == 0:
+            return "the fraction may name a part of something"
+        share = "%" not in other.units or Reading.SHARE_OF_ALL in other.readings
+        if amount.is_percentage and other.operations and share:
+            return "the percentage may name a part of something"
+        if len(amount.term_units) > 1 and all("%" in units for units in amount.term_units) and "%" not in other.units:
+            return "percentages may be of something"
+        if len(amount.term_units) > 1:
+            named = [units - {"%"} for units in (*amount.term_units, *other.term_units) if units - {"%"}]
+            if any(not (a & b) for a, b in pairwise(named)):
+                return "the terms have different units"
+    return ""
+
+
+def _rounded_operands(equation: Equation, text: str, left: Amount, right: Amount, reading: Reading) -> str:
+    """Whether decimals that are rounded as shown could explain the difference of a product or quotient, or ""."""
+    # Prices are exact; in a LaTeX formula the dollar sign is none.
+    in_formula = "\\" in text[equation.left[0].start : equation.right[-1].end]
+    slack = Fraction(0)
+    for tokens, amount in ((equation.left, left), (equation.right, right)):
+        if any(token.money for token in tokens) and not in_formula:
+            return ""
+        if amount.decimals is not None:
+            slack += Fraction(10) ** -amount.decimals / 2
+        elif any(token.text in "*/^" for token in tokens if token.kind == "op") or (
+            amount.operations and all(token.kind != "op" for token in tokens)
+        ):
+            decimals = [token for token in tokens if token.kind == "num" and "." in token.text]
+            for token in decimals[:_MAX_NUDGED]:
+                try:
+                    slack += abs(evaluate(tokens, reading, token).value - amount.value)
+                except (NotArithmetic, BoundExceeded, Undefined):
+                    return ""
+    explained = abs(left.value - right.value) <= slack <= _ROUNDED_WHOLE * max(abs(left.value), abs(right.value))
+    return "the decimals shown may be rounded" if explained else ""
+
+
+def _power_of_ten(a: Fraction, b: Fraction) -> bool:
+    """Whether `a` is `b` times a power of ten, to 1%."""
+    if not a or not b:
+        return False
+    ratio = abs(a / b)
+    ratio = 1 / ratio if ratio < 1 else ratio
+    digits = len(str(ratio.numerator // ratio.denominator)) - 1
+    return any(n and abs(ratio / 10**n - 1) <= _APPROXIMATE for n in (digits, digits + 1))
+
+
+def _written(tokens: Sequence[Token], text: str) -> str:
+    """A side as it stands in the text, without the unit words behind it, on one line."""
+    end = len(tokens)
+    while end > 1 and (tokens[end - 1].kind == "op" or unit_end(tokens, end - 1, end) == end):
+        end -= 1
+    begin = 0
+    while end - begin > 2 and tokens[begin].text == "{" and tokens[end - 1].text == "}" and tokens[begin].kind == "(":
+        begin, end = begin + 1, end - 1
+    start = tokens[begin].start
+    if tokens[begin].money and start and text[start - 1] in "$€£¥₹":
+        start -= 1
+    words = text[start : tokens[end - 1].end].split()
+    return shorten(" ".join(word for word in words if word not in ("&", "\\\\")))
+
+
+def shorten(text: str, width: int = 120) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def says(source: str, value: Fraction) -> str:
+    """`48/2 = 24`, or `10/3 ≈ 3.33333` where the value has no short decimal form."""
+    shown = render(value)
+    return f"{source} ≈ {shown[6:]}" if shown.startswith("about ") else f"{source} = {shown}"
+
+
+def render(value: Fraction) -> str:
+    """A number for a person: 24, 0.125, "about 3.33333"."""
+    sign, value = ("-" if value < 0 else ""), abs(value)
+    if value.denominator == 1:
+        digits = str(value.numerator)
+        return sign + (digits if len(digits) <= 30 else f"{digits[:6]}… ({len(digits)} digits)")
+    rest = value.denominator
+    twos = fives = 0
+    while rest % 2 == 0 and twos <= 12:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0 and fives <= 12:
+        rest, fives = rest // 5, fives + 1
+    places = max(twos, fives)
+    if rest == 1 and places <= 12 and value < 10**18:
+        scaled = str(value.numerator * 10**places // value.denominator).rjust(places + 1, "0")
+        return f"{sign}{scaled[:-places]}.{scaled[-places:]}"
+    about = f"{float(value):.6g}" if 10**-300 < value < 10**300 else "beyond a float"
+    return f"about {sign}{about}"

@@ -1,0 +1,539 @@
+"""Evaluates one side of a written equation exactly: a bounded recursive-descent parser over rational numbers.
+
+Nothing is handed to an interpreter. Length, nesting, digits, exponents and the size of every intermediate result are
+bounded, so hostile input costs no more than ordinary input.
+
+Written arithmetic is ambiguous in places ("2½" in LaTeX, "50 + 10%"). `Reading` names one way to read such a place; the
+plain reading is the usual one, and the judge tries others before it calls an equation wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from math import factorial, isqrt
+
+from .tokens import Token, vulgar_fraction
+from .units import CONNECTIVES, FUNCTIONS, GLUED_UNITS, MEASURES, SCALES, stem
+
+MAX_TOKENS = 400
+MAX_NESTING = 40
+MAX_DIGITS = 1000
+MAX_EXPONENT = 10_000
+MAX_BITS = 12_000
+MAX_FACTORIAL = 200
+
+
+_ARITHMETIC_KINDS = frozenset(("num", "vulgar", "op", "(", ")", "%", "!", "sup", "word", "frac", "sqrt"))
+
+
+class NotArithmetic(ValueError):
+    """The tokens are no arithmetic expression over numbers."""
+
+
+class BoundExceeded(ValueError):
+    """The expression is arithmetic, but evaluating it would cost more than the bounds allow."""
+
+
+class Undefined(ValueError):
+    """The expression is arithmetic without a value: division by zero."""
+
+
+class Reading(Enum):
+    """One way to read an ambiguous notation; the value says it in words."""
+
+    PLAIN = ""
+    PERCENT_AS_UNIT = "reading % as a unit"
+    PERCENT_OF_REST = "reading the percentage as a share of the amount before it"
+    PRODUCT_FIRST = "reading the product without a sign first"
+    MIXED_AS_PRODUCT = "reading the number before the fraction as a factor"
+    SIGN_FIRST = "reading the sign before the power"
+    SHARE_OF_ALL = "reading the share as one of all that follows"
+    GROUPED_BY_POINT = "reading the point as a thousands separator"
+    SCIENTIFIC_FIRST = "reading the power of ten as part of the divisor"
+    SCALE_AS_UNIT = "reading the scale word as a unit"
+    FRACTION_FIRST = "reading the fraction as one number"
+    EXCLAMATION = "reading ! as punctuation"
+
+
+@dataclass
+class Amount:
+    """What one side of an equation says.
+
+    Attributes:
+        value: exact.
+        operations: how many operations were carried out; signs and percent signs are none.
+        decimals: decimal places shown, where the side is one written number (0.5: 1, 50%: 2, 1.2 × 10^5: -4).
+        trailing_zeros: how many zeros an integer written alone ends in.
+        is_fraction: the side is nothing but one proper fraction `a/b`.
+        term_units: per top-level term, the unit words that stand in it; money as its sign.
+        readings: the readings that would differ from the one used.
+    """
+
+    value: Fraction
+    operations: int = 0
+    decimals: int | None = None
+    trailing_zeros: int = 0
+    is_fraction: bool = False
+    is_percentage: bool = False
+    term_units: list[frozenset[str]] = field(default_factory=list)
+    readings: set[Reading] = field(default_factory=set)
+
+    @property
+    def units(self) -> frozenset[str]:
+        """All unit words."""
+        return frozenset().union(*self.term_units)
+
+
+def evaluate(tokens: Sequence[Token], reading: Reading = Reading.PLAIN, nudged: Token | None = None) -> Amount:
+    """The amount that `tokens` write, all of them.
+
+    Args:
+        nudged: a decimal among `tokens` to take half a unit of its last place larger, to see what its rounding matters.
+
+    Raises:
+        NotArithmetic: variables, functions, a stray sign: no expression over numbers.
+        BoundExceeded, Undefined: an expression that is not or cannot be evaluated; the message says why.
+    """
+    if len(tokens) > MAX_TOKENS:
+        raise BoundExceeded(f"{len(tokens)} tokens exceed the bound {MAX_TOKENS}")
+    for i, token in enumerate(tokens):
+        named = token.kind == "word" and (
+            is_glued_name(tokens, i) or not (is_unit_word(token) or is_article(tokens, i))
+        )
+        if named or token.kind not in _ARITHMETIC_KINDS:
+            raise NotArithmetic(f"{token.text!r} is no arithmetic")
+    return _Parser(tokens, reading, nudged).run()
+
+
+def operations(tokens: Sequence[Token]) -> int:
+    """How many operations `tokens` hold; 0 where they are no expression."""
+    try:
+        return evaluate(tokens).operations
+    except NotArithmetic:
+        return 0
+    except (BoundExceeded, Undefined):
+        return 1
+
+
+def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
+    """Where the unit words that begin at `tokens[i]` end: "cm^2", "eggs per day", "(eggs)", "/hour"; `i` if none do.
+
+    A single letter is a variable, not a unit, unless it stands in \\text{}.
+    """
+    while i < stop:
+        token = tokens[i]
+        if token.kind == "word" and (token.text.lower() in CONNECTIVES or is_glued_name(tokens, i)):
+            break
+        if token.kind == "word" and (is_unit_word(token) or is_article(tokens, i)):
+            i += 1
+            if i < stop and tokens[i].kind == "sup":
+                i += 1
+            elif i + 1 < stop and tokens[i].text == "^":
+                # cm^2, cm^{2}, mol^-1, mol^{-1}
+                braced = tokens[i + 1].text == "{"
+                number = i + 1 + braced
+                if number + 1 < stop and tokens[number].text == "-":
+                    number += 1
+                if number + braced >= stop or not (tokens[number].text.isdigit() and len(tokens[number].text) < 3):
+                    return i
+                i = number + 1 + braced
+        elif (token.text == "/" and i + 1 < stop and _is_rate(tokens, i)) or (
+            token.text == "-" and token.glued and i + 1 < stop and tokens[i + 1].kind == "word" and tokens[i + 1].glued
+        ):
+            i += 1
+        elif token.text == "(" and not token.glued and (end := _comment_end(tokens, i, stop)):
+            i = end
+        else:
+            break
+    return i
+
+
+def is_unit_word(token: Token) -> bool:
+    """Whether a word can be (part of) a unit: no variable, no function, no word that does arithmetic."""
+    letters = token.text
+    if letters.lower() in FUNCTIONS and not token.texted:
+        return False
+    return token.texted or len(letters) > 1 or not (letters.isascii() or "Ͱ" <= letters <= "Ͽ")
+
+
+def is_glued_name(tokens: Sequence[Token], i: int) -> bool:
+    """Whether the word at `i` stands directly behind a number and is no known unit: a variable, as in "3p" or "2ab".
+
+    Scripts other than Latin and Greek name no variables.
+    """
+    token = tokens[i]
+    if not token.glued or token.texted or token.text in GLUED_UNITS or i == 0:
+        return False
+    latin = token.text[0].isascii() or "Ͱ" <= token.text[0] <= "Ͽ"
+    return latin and tokens[i - 1].kind in ("num", "vulgar", ")", "sup", "!")
+
+
+def is_article(tokens: Sequence[Token], i: int) -> bool:
+    """Whether `tokens[i]` is the article of "5 a day", and not a variable."""
+    token = tokens[i]
+    after = tokens[i + 1] if i + 1 < len(tokens) else None
+    return token.text == "a" and not token.glued and after is not None and after.kind == "word" and len(after.text) > 1
+
+
+def _is_rate(tokens: Sequence[Token], i: int) -> bool:
+    """Whether the slash at `i` makes a unit: "miles/hour", "$15/day", "5/hour", but not "1/total"."""
+    word, before = tokens[i + 1], tokens[i - 1] if i else None
+    if word.kind != "word" or not is_unit_word(word) or before is None:
+        return False
+    known = word.texted or word.text.lower() in MEASURES or word.text in GLUED_UNITS
+    return known or before.kind == "word" or bool(before.money)
+
+
+def _comment_end(tokens: Sequence[Token], i: int, stop: int) -> int:
+    """The index behind "(words)" at `tokens[i]`, or 0."""
+    k = i + 1
+    while k < stop and k - i <= 8 and tokens[k].kind == "word" and is_unit_word(tokens[k]):
+        k += 1
+    return k + 1 if k > i + 1 and k < stop and tokens[k].text == ")" else 0
+
+
+class _Parser:
+    def __init__(self, tokens: Sequence[Token], reading: Reading, nudged: Token | None) -> None:
+        self.nudged = nudged
+        self.tokens = tokens
+        self.reading = reading
+        self.i = 0
+        self.depth = 0
+        self.operations = 0
+        self.units: set[str] = set()
+        self.unit_tokens: set[int] = set()
+        self.readings: set[Reading] = set()
+        self.percent = False  # whether the factor just read is a bare percentage
+
+    def run(self) -> Amount:
+        terms: list[frozenset[str]] = []
+        value = self.sum(terms)
+        if self.i != len(self.tokens):
+            raise NotArithmetic(f"{self.tokens[self.i].text!r} does not continue an expression")
+        out = Amount(value, self.operations, term_units=terms, readings=self.readings)
+        self.describe(out)
+        return out
+
+    def describe(self, out: Amount) -> None:
+        """Fill in how the side is written."""
+        core = [token for i, token in enumerate(self.tokens) if i not in self.unit_tokens]
+        while len(core) > 2 and core[0].text in ("(", "{") and core[-1].kind == ")":
+            core = core[1:-1]
+        if core and core[0].kind == "op" and core[0].text in "+-":
+            core = core[1:]
+        kinds = [token.kind for token in core]
+        if kinds[:1] == ["num"]:
+            out.is_percentage = kinds == ["num", "%"]
+            if kinds == ["num"] or out.is_percentage:
+                digits, _, exponent = core[0].text.lower().partition("e")
+                out.decimals = len(digits.partition(".")[2]) - int(exponent or 0)
+                out.trailing_zeros = 0 if "." in digits else len(digits) - len(digits.rstrip("0"))
+                if out.is_percentage and self.reading is not Reading.PERCENT_AS_UNIT:
+                    out.decimals += 2
+            elif kinds[:2] == ["num", "op"] and [t.text for t in core[1:4]] == ["*", "10", "^"]:
+                tail = [t for t in core[4:] if t.text not in "{}()"]
+                sign = -1 if tail and tail[0].text == "-" else 1
+                if len(tail) == (2 if sign < 0 else 1) and tail[-1].text.isdigit() and len(tail[-1].text) < 5:
+                    out.decimals = len(core[0].text.partition(".")[2]) - sign * int(tail[-1].text)
+        proper = out.operations == 1 and 0 < abs(out.value) < 1
+        out.is_fraction = proper and (
+            (
+                kinds == ["num", "op", "num"]
+                and core[1].text == "/"
+                and core[0].text.isdigit()
+                and core[2].text.isdigit()
+            )
+            or kinds[:1] == ["frac"]
+            or kinds == ["vulgar"]
+        )
+
+    def peek(self) -> Token | None:
+        return self.tokens[self.i] if self.i < len(self.tokens) else None
+
+    def at(self, kind: str, *texts: str) -> bool:
+        token = self.peek()
+        return token is not None and token.kind == kind and (not texts or token.text in texts)
+
+    def bounded(self, value: Fraction) -> Fraction:
+        if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+            raise BoundExceeded(f"a result of more than {MAX_BITS} bits exceeds the bound")
+        return value
+
+    def sum(self, terms: list[frozenset[str]] | None = None) -> Fraction:
+        """terms is given at the top level only, where each term's units are wanted."""
+        outer, self.units = self.units, set()
+        value = self.product()
+        collected = [frozenset(self.units)]
+        while self.at("op", "+", "-"):
+            sign = self.tokens[self.i].text
+            self.i += 1
+            self.operations += 1
+            self.units = set()
+            self.percent = False
+            term = self.product()
+            collected.append(frozenset(self.units))
+            if self.percent:
+                self.readings.add(Reading.PERCENT_OF_REST)
+                if self.reading is Reading.PERCENT_OF_REST:
+                    term *= value
+            value = self.bounded(value + term if sign == "+" else value - term)
+        self.units = outer.union(*collected)
+        if terms is not None:
+            terms.extend(collected)
+        return value
+
+    def product(self) -> Fraction:
+        value = self.factor()
+        while True:
+            token = self.peek()
+            if token is not None and token.kind == "op" and token.text in "*/":
+                self.i += 1
+                self.operations += 1
+                if token.label == "of":
+                    self.readings.add(Reading.SHARE_OF_ALL)
+                if token.label == "of" and self.reading is Reading.SHARE_OF_ALL:
+                    value = self.bounded(value * self.sum())
+                    self.percent = False
+                    continue
+                right = self.factor()
+                if token.text == "/" and self.power_of_ten_follows():
+                    self.readings.add(Reading.SCIENTIFIC_FIRST)
+                    if self.reading is Reading.SCIENTIFIC_FIRST:
+                        self.i += 1
+                        self.operations += 1
+                        right = self.bounded(right * self.factor())
+                if self.follows_without_sign() and token.text == "/":
+                    self.readings.add(Reading.PRODUCT_FIRST)
+                    if self.reading is Reading.PRODUCT_FIRST:
+                        while self.follows_without_sign():
+                            self.operations += 1
+                            right = self.bounded(right * self.factor())
+                value = self.bounded(value * right if token.text == "*" else self.divide(value, right))
+            elif self.follows_without_sign():
+                self.operations += 1
+                value = self.bounded(value * self.factor())
+            else:
+                return value
+            self.percent = False
+
+    def follows_without_sign(self) -> bool:
+        """A product written without a sign: `2(3)`, `(2)(3)`, `3\\sqrt{4}`."""
+        return self.at("(") or self.at("frac") or self.at("sqrt")
+
+    def power_of_ten_follows(self) -> bool:
+        """`1.58 * 10^6` behind a division sign."""
+        texts = [token.text for token in self.tokens[self.i : self.i + 3]]
+        before = self.tokens[self.i - 1]
+        power = texts[:2] == ["*", "10"] and (
+            texts[2:] == ["^"] or (self.tokens[self.i + 2 : self.i + 3] != [] and self.tokens[self.i + 2].kind == "sup")
+        )
+        return power and before.kind in ("num", ")")
+
+    def divide(self, top: Fraction, bottom: Fraction) -> Fraction:
+        if bottom == 0:
+            raise Undefined("division by zero")
+        return top / bottom
+
+    def factor(self) -> Fraction:
+        signs = 0
+        negative = False
+        while self.at("op", "+", "-"):
+            signs += 1
+            negative ^= self.tokens[self.i].text == "-"
+            self.i += 1
+            if signs > 2:
+                raise NotArithmetic("more than two signs in a row")
+        return self.power(negative)
+
+    def power(self, negative: bool) -> Fraction:
+        base = self.postfix()
+        if negative and (self.at("op", "^") or self.at("sup")):
+            self.readings.add(Reading.SIGN_FIRST)
+            if self.reading is Reading.SIGN_FIRST:
+                base, negative = -base, False
+        if self.at("sup"):
+            exponent = Fraction(int(self.number_bound(self.tokens[self.i].text)))
+            self.i += 1
+            base = self.raised(base, exponent)
+            self.units_behind()
+        elif self.at("op", "^"):
+            self.i += 1
+            begin = self.i
+            exponent = self.nested(self.factor)
+            base = self.raised(base, exponent, begin)
+            self.units_behind()
+        return -base if negative else base
+
+    def nested(self, parse: Callable[[], Fraction]) -> Fraction:
+        """`parse()` one level deeper."""
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise BoundExceeded(f"nesting deeper than {MAX_NESTING} exceeds the bound")
+        value = parse()
+        self.depth -= 1
+        return value
+
+    def raised(self, base: Fraction, exponent: Fraction, begin: int | None = None) -> Fraction:
+        self.operations += 1
+        self.percent = False
+        if abs(exponent) > MAX_EXPONENT:
+            written = "".join(token.text for token in self.tokens[begin : self.i]) if begin is not None else ""
+            written = written.removeprefix("{").removesuffix("}") if written.count("{") == 1 else written
+            shown = str(exponent) if exponent.numerator.bit_length() < 100 else "of more than 100 bits"
+            given = shown if written in ("", shown) else f"{written} = {shown}"
+            raise BoundExceeded(f"exponent {given:.120} exceeds the bound {MAX_EXPONENT}")
+        if base == 0 and exponent <= 0:
+            raise Undefined("zero to the power zero" if exponent == 0 else "division by zero")
+        whole, root = abs(exponent.numerator), exponent.denominator
+        if root == 2:
+            base = self.root(base)
+        elif root != 1:
+            raise NotArithmetic(f"a power with exponent {exponent} is not rational in general")
+        if max(base.numerator.bit_length(), base.denominator.bit_length()) * whole > 2 * MAX_BITS and abs(base) != 1:
+            raise BoundExceeded(f"a power of more than {MAX_BITS} bits exceeds the bound")
+        result = base**whole
+        return self.bounded(1 / result if exponent < 0 else result)
+
+    def root(self, value: Fraction) -> Fraction:
+        if value < 0:
+            raise NotArithmetic("root of a negative number")
+        top, bottom = isqrt(value.numerator), isqrt(value.denominator)
+        if top * top != value.numerator or bottom * bottom != value.denominator:
+            raise NotArithmetic("an irrational root has no exact value")
+        return Fraction(top, bottom)
+
+    def postfix(self) -> Fraction:
+        value = self.nested(self.primary)
+        self.percent = False
+        if self.at("!"):
+            self.readings.add(Reading.EXCLAMATION)
+            self.i += 1
+            if self.at("!"):
+                raise NotArithmetic("a double factorial")
+            if not (self.reading is Reading.EXCLAMATION and self.i == len(self.tokens)):
+                if value.denominator != 1 or value < 0:
+                    raise NotArithmetic("the factorial of something that is no whole number")
+                if value > MAX_FACTORIAL:
+                    raise BoundExceeded(f"a factorial of more than {MAX_FACTORIAL} exceeds the bound")
+                self.operations += 1
+                value = Fraction(factorial(int(value)))
+        if self.at("%"):
+            self.i += 1
+            self.percent = True
+            self.units.add("%")
+            self.readings.add(Reading.PERCENT_AS_UNIT)
+            if self.reading is not Reading.PERCENT_AS_UNIT:
+                value /= 100
+        else:
+            value *= self.scale_word()
+        self.units_behind()
+        return value
+
+    def scale_word(self) -> int:
+        token = self.peek()
+        if token is None or token.kind != "word" or token.text.lower() not in SCALES:
+            return 1
+        self.i += 1
+        self.readings.add(Reading.SCALE_AS_UNIT)
+        return 1 if self.reading is Reading.SCALE_AS_UNIT else SCALES[token.text.lower()]
+
+    def units_behind(self) -> None:
+        end = unit_end(self.tokens, self.i, len(self.tokens))
+        self.units.update(stem(token.text) for token in self.tokens[self.i : end] if token.kind == "word")
+        self.unit_tokens.update(range(self.i, end))
+        self.i = end
+
+    def primary(self) -> Fraction:
+        token = self.peek()
+        if token is None:
+            raise NotArithmetic("an operand is missing")
+        self.i += 1
+        if token.money:
+            self.units.add(token.money)
+        if token.kind == "num":
+            return self.with_fraction(self.number(token), token)
+        if token.kind == "vulgar":
+            self.operations += 1
+            return Fraction(*vulgar_fraction(token.text))
+        if token.kind == "(":
+            return self.group(token)
+        if token.kind == "frac":
+            top = self.argument()
+            bottom = self.argument()
+            self.operations += 1
+            return self.bounded(self.divide(top, bottom))
+        if token.kind == "sqrt":
+            self.operations += 1
+            return self.root(self.number(self.take("num")) if self.at("num") else self.argument())
+        raise NotArithmetic(f"{token.text!r} is no number")
+
+    def take(self, kind: str) -> Token:
+        token = self.peek()
+        if token is None or token.kind != kind:
+            raise NotArithmetic(f"expected {kind!r}, found {token.text if token else 'the end'!r}")
+        self.i += 1
+        return token
+
+    def argument(self) -> Fraction:
+        return self.group(self.take("("))
+
+    def group(self, opened: Token) -> Fraction:
+        value = self.sum()
+        closed = self.take(")")
+        if _PAIRS[opened.text] != closed.text:
+            raise NotArithmetic(f"{opened.text!r} is closed by {closed.text!r}")
+        return value
+
+    def with_fraction(self, whole: Fraction, token: Token) -> Fraction:
+        """A mixed number (`2 1/2`, `2½`, `2\\frac{1}{2}`), or `whole` alone."""
+        after = self.tokens[self.i : self.i + 3]
+        tight = [t.kind for t in after] == ["num", "op", "num"] and after[1].glued and after[2].glued
+        if whole.denominator == 1 and tight and after[1].text == "/" and not after[0].glued:
+            self.i += 3
+            return whole + self.divide(self.number(after[0]), self.number(after[2]))
+        if [t.kind for t in after[:2]] == ["op", "num"] and after[0].text == "/" and after[0].glued and after[1].glued:
+            # "3 / 1/2"
+            spaced = self.i >= 2 and self.tokens[self.i - 2].text == "/" and not token.glued
+            if spaced:
+                self.readings.add(Reading.FRACTION_FIRST)
+            if spaced and self.reading is Reading.FRACTION_FIRST:
+                self.i += 2
+                self.operations += 1
+                return self.divide(whole, self.number(after[1]))
+        if self.at("vulgar"):
+            self.i += 1
+            return whole + Fraction(*vulgar_fraction(after[0].text))
+        if self.at("frac") and whole.denominator == 1:
+            begin = self.i
+            self.i += 1
+            part = self.divide(self.argument(), self.argument())
+            if 0 < part < 1:
+                self.readings.add(Reading.MIXED_AS_PRODUCT)
+                if self.reading is not Reading.MIXED_AS_PRODUCT:
+                    return whole + part
+            self.i = begin
+        return whole
+
+    def number_bound(self, digits: str) -> str:
+        if len(digits) > MAX_DIGITS:
+            raise BoundExceeded(f"a number of {len(digits)} characters exceeds the bound {MAX_DIGITS}")
+        return digits
+
+    def number(self, token: Token) -> Fraction:
+        written = "".join(c for c in self.number_bound(token.text) if c.isascii() and (c.isalnum() or c in ".+-"))
+        whole, _, decimals = written.partition(".")
+        if len(decimals) == 3 and decimals.isdigit() and len(whole) <= 3 and whole not in ("", "0"):
+            self.readings.add(Reading.GROUPED_BY_POINT)
+            if self.reading is Reading.GROUPED_BY_POINT:
+                return Fraction(int(whole + decimals))
+        mantissa, _, exponent = written.lower().partition("e")
+        if abs(int(exponent or 0)) > MAX_EXPONENT:
+            raise BoundExceeded(f"exponent {exponent} exceeds the bound {MAX_EXPONENT}")
+        nudge = Fraction(1, 2 * 10 ** len(mantissa.partition(".")[2])) if token is self.nudged else 0
+        return (Fraction(mantissa) + nudge) * Fraction(10) ** int(exponent or 0)
+
+
+_PAIRS = {"(": ")", "[": "]", "{": "}"}

@@ -1,0 +1,437 @@
+"""Asks a model of an OpenAI-compatible server many questions: in parallel, through a cache, each reply read or failed.
+
+The judge `openai` and the claim extractor `llm` share it. What they send leaves this machine for the `base_url` that
+the user names; there is no default server.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ...likelihood import Unscored
+from ...models.loading import cache_dir
+from .claim_message import MAX_MESSAGE_CHARACTERS
+from .cache import ReplyCache, cache_key
+from .client import CallFailed, ChatClient, Retrying
+from .reply import BadReply, decode, read_text, read_usage
+from .prompts import read_prompt
+
+log = logging.getLogger(__name__)
+
+STRUCTURED = ("auto", "always", "never")
+_GIVE_UP_AFTER = 25
+
+Read = TypeVar("Read")
+Counts = TypeVar("Counts", bound="Totals")
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What was asked of a server, and what it cost.
+
+    Attributes:
+        cached: questions answered from the cache, or by another question's call in the same batch.
+        calls: requests sent, retries included.
+        failed: questions without a usable answer.
+        prompt_tokens, completion_tokens: as the server reported them, for all replies that came, usable or not.
+        unreported: replies without token counts; where there are any, the token totals and the cost are too low.
+        cost: in the currency of the prices given; nan without prices.
+    """
+
+    cached: int = 0
+    calls: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    unreported: int = 0
+    cost: float = math.nan
+
+    def spent(self) -> str:
+        """Calls, tokens and cost, for a log."""
+        cost = "" if math.isnan(self.cost) else f", cost {self.cost:.4f}"
+        unreported = f" ({self.unreported} replies did not report theirs)" if self.unreported else ""
+        return (
+            f"{self.failed} failed; {self.calls} calls, {self.prompt_tokens} + {self.completion_tokens} tokens"
+            f"{unreported}{cost}"
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What shapes a request, and what it costs. See `make_chat` for the meaning of each."""
+
+    base_url: str
+    model: str
+    instructions: str
+    structured: str
+    temperature: float | None
+    max_tokens: int | None
+    params: Mapping[str, Any]
+    prompt_price: float | None
+    completion_price: float | None
+
+
+class Chat(Generic[Read, Counts]):
+    """Asks a server and reads its replies.
+
+    Safe to call from several threads: they share one pool of `concurrency` workers.
+
+    Args:
+        who: whom the log names ("judge openai:gpt-4o").
+        cache: where usable replies are kept, or None.
+        schema: name and JSON schema of a reply.
+        read: reads a reply's text; raises BadReply where it is not one.
+        totals: all zero; `count` adds to its fields.
+    """
+
+    def __init__(
+        self,
+        who: str,
+        settings: Settings,
+        client: ChatClient,
+        cache: ReplyCache | None,
+        concurrency: int,
+        schema: tuple[str, Mapping[str, Any]],
+        read: Callable[[str], Read],
+        totals: Counts,
+    ) -> None:
+        self.who = who
+        self._settings = settings
+        self._client = client
+        self._cache = cache
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="stepgauge-openai")
+        self._schema_name, self._schema = schema
+        self._read = read
+        self._lock = threading.Lock()
+        self._totals = totals
+        self._structured = settings.structured != "never"
+
+    @property
+    def totals(self) -> Counts:
+        """The totals so far."""
+        with self._lock:
+            totals = self._totals
+        prices = (self._settings.prompt_price, self._settings.completion_price)
+        if prices[0] is None or prices[1] is None:
+            return totals
+        cost = (totals.prompt_tokens * prices[0] + totals.completion_tokens * prices[1]) / 1e6
+        return replace(totals, cost=cost)
+
+    def ask(
+        self, prompts: Sequence[str | None], what: str, done: Callable[[int], None]
+    ) -> list[Read | Unscored | None]:
+        """What was read from the reply to each prompt, or why there is nothing; None where the prompt is None.
+
+        Equal prompts share one call. Never raises for what a server or a model did.
+
+        Args:
+            what: what the prompts are about, for the log ("claims").
+            done: called with how many prompts have been answered, as they are.
+        """
+        batch = _Batch()
+        asked: dict[str, Future[Read | Unscored]] = {}
+        keys: list[str | None] = []
+        try:
+            for prompt in prompts:
+                key = None
+                if prompt is not None:
+                    key = self._key(prompt)
+                    if key in asked:
+                        self.count(cached=1)
+                    else:
+                        asked[key] = self._pool.submit(self._ask, key, prompt, batch)
+                keys.append(key)
+            found: dict[str, Read | Unscored] = {}
+            for key, future in asked.items():
+                found[key] = future.result()
+                done(keys.count(key))
+        except BaseException:  # an interrupt: what is not under way is not begun
+            batch.stopped.set()
+            for future in asked.values():
+                future.cancel()
+            raise
+        answers = [None if key is None else found[key] for key in keys]
+        errors = Counter(answer.reason for answer in answers if isinstance(answer, Unscored))
+        self.count(failed=errors.total())
+        if errors:
+            error, n = errors.most_common(1)[0]
+            log.warning("%s: %d of %d %s failed; %d× %s", self.who, errors.total(), len(prompts), what, n, error)
+        return answers
+
+    def count(self, **more: int) -> None:
+        with self._lock:
+            totals = self._totals
+            self._totals = replace(totals, **{name: getattr(totals, name) + n for name, n in more.items()})
+
+    def close(self) -> None:
+        """Stop the workers and close the connections and the cache."""
+        self._pool.shutdown(cancel_futures=True)
+        self._client.close()
+        if self._cache:
+            self._cache.close()
+
+    def _ask(self, key: str, prompt: str, batch: _Batch) -> Read | Unscored:
+        cached = self._cache.get(key) if self._cache else None
+        if cached is not None:
+            try:
+                answer = self._read(cached)
+            except BadReply:  # written by a version that read replies otherwise
+                log.debug("a cached reply cannot be read; asking again")
+            else:
+                self.count(cached=1)
+                return answer
+        if len(prompt) > MAX_MESSAGE_CHARACTERS:
+            return Unscored(f"not asked: a prompt of {len(prompt)} characters, more than {MAX_MESSAGE_CHARACTERS}")
+        if reason := batch.why_stopped():
+            return Unscored(reason)
+        try:
+            body = self._post(prompt, batch)
+        except CallFailed as failure:
+            batch.failed(str(failure))
+            return Unscored(str(failure))
+        batch.answered()
+        try:
+            decoded = decode(body)
+        except BadReply as error:
+            self.count(unreported=1)
+            return Unscored(str(error))
+        self._count_tokens(decoded)
+        try:
+            text = read_text(decoded)
+            answer = self._read(text)
+        except BadReply as error:
+            return Unscored(str(error))
+        if self._cache:
+            self._cache.put(key, text)
+        return answer
+
+    def _post(self, prompt: str, batch: _Batch) -> bytes:
+        structured = self._structured
+        try:
+            return self._send(prompt, batch, structured)
+        except CallFailed as failure:
+            if not structured or self._settings.structured == "always" or failure.status not in (400, 422):
+                raise
+            try:
+                body = self._send(prompt, batch, structured=False)
+            except CallFailed:
+                raise failure from None  # the format was not what it minded
+        with self._lock:
+            first, self._structured = self._structured, False
+        if first:
+            log.warning("%s: the server takes no JSON schema; its replies are read as text", self.who)
+        return body
+
+    def _send(self, prompt: str, batch: _Batch, structured: bool) -> bytes:
+        request = self._request(prompt)
+        if structured:
+            schema = {"name": self._schema_name, "strict": True, "schema": self._schema}
+            request["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return self._client.post(request, batch.stopped, lambda: self.count(calls=1))
+
+    def _request(self, prompt: str) -> dict[str, Any]:
+        settings = self._settings
+        request: dict[str, Any] = {
+            "model": settings.model,
+            "messages": [
+                {"role": "system", "content": settings.instructions},
+                {"role": "user", "content": prompt},
+            ],
+        }
+        if settings.temperature is not None:
+            request["temperature"] = settings.temperature
+        if settings.max_tokens is not None:
+            request["max_tokens"] = settings.max_tokens
+        if settings.params:
+            request["extra_body"] = dict(settings.params)
+        return request
+
+    def _key(self, prompt: str) -> str:
+        # The option and not what the server turned out to take: the next run must find the same key.
+        schema = None if self._settings.structured == "never" else self._schema
+        return cache_key({**self._request(prompt), "base_url": self._settings.base_url, "schema": schema})
+
+    def _count_tokens(self, body: object) -> None:
+        prompt, completion = read_usage(body)
+        if prompt is None or completion is None:
+            self.count(unreported=1)
+        self.count(prompt_tokens=prompt or 0, completion_tokens=completion or 0)
+
+
+class _Batch:
+    """One call of `ask`: whether it was interrupted, and how many calls failed in a row."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self._in_a_row = 0
+        self._last = ""
+        self._lock = threading.Lock()
+
+    def failed(self, reason: str) -> None:
+        with self._lock:
+            self._in_a_row += 1
+            self._last = reason
+
+    def answered(self) -> None:
+        with self._lock:
+            self._in_a_row = 0
+
+    def why_stopped(self) -> str | None:
+        """Why the remaining prompts are not sent: thousands of calls to a dead server would take hours to fail."""
+        with self._lock:
+            if self.stopped.is_set():
+                return "not asked: the run was stopped"
+            if self._in_a_row >= _GIVE_UP_AFTER:
+                return f"not asked: {self._in_a_row} calls in a row failed, the last with: {self._last}"
+        return None
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """Everything a user may say of a server and of how it is asked.
+
+    Attributes:
+        model, base_url: which model of which server, "https://api.openai.com/v1" for OpenAI's own; both are required.
+        api_key_env: environment variable that holds the API key; None sends no key of yours to the server.
+        structured: "auto" asks for a JSON schema, and for plain JSON once the server has refused that; "always",
+            "never".
+        temperature, max_tokens: None leaves them out of the request, for models that refuse them.
+        params: further fields of the request's body ({"seed": 0, "max_completion_tokens": 2000}).
+        timeout: seconds for one complete response.
+        max_retries, backoff: retries after timeouts, lost connections, HTTP 408, 409, 425, 429 and 5xx; seconds before
+            the first, doubled for each further one, ±25 %, never below the server's Retry-After, at most 60.
+        concurrency: requests in flight at most.
+        cache: folder of the cache; "auto" is a folder in stepgauge's cache folder, "off" is none. Only usable replies
+            are kept, under a hash of server, model, prompt and parameters.
+        prompt_price, completion_price: per million tokens, for `totals.cost`; give both.
+    """
+
+    model: str | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
+    structured: str = "auto"
+    temperature: float | None = 0.0
+    max_tokens: int | None = 512
+    params: Mapping[str, Any] | None = None
+    timeout: float = 60.0
+    max_retries: int = 4
+    backoff: float = 0.5
+    concurrency: int = 8
+    cache: str = "auto"
+    prompt_price: float | None = None
+    completion_price: float | None = None
+
+    def given(self) -> list[str]:
+        """The options that differ from their defaults."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+
+
+def make_chat(
+    who: str,
+    options: ServerOptions,
+    *,
+    prompt: tuple[str, str],
+    cache_folder: str,
+    schema: tuple[str, Mapping[str, Any]],
+    read: Callable[[str], Read],
+    totals: Counts,
+) -> Chat[Read, Counts]:
+    """Check the options and make a `Chat`.
+
+    Args:
+        who: begins every error ("judge 'openai'").
+        prompt: kind and name of the prompt file with the system prompt; see `read_prompt`.
+        cache_folder: where the cache lies in stepgauge's cache folder.
+
+    Raises:
+        ValueError: an option that is missing or wrong, or the `openai` package is not installed.
+    """
+
+    sort = who.partition(" '")[0]
+
+    def wrong(name: str, value: object, what: str) -> ValueError:
+        return ValueError(f"{who}, option {name} {value!r:.80}: {what}")
+
+    def check_number(name: str, *, least: float = 0, whole: bool = False, optional: bool = False) -> None:
+        value = getattr(options, name)
+        if value is None and optional:
+            return
+        kind = int if whole else int | float
+        if not isinstance(value, kind) or isinstance(value, bool) or not least <= value < math.inf:
+            number = "a whole number" if whole else "a number"
+            raise wrong(name, value, f"expected {number}, {least:g} or more{', or None' if optional else ''}")
+
+    for name, example in (("model", "gpt-4o"), ("base_url", "http://localhost:8000/v1")):
+        value = getattr(options, name)
+        if not isinstance(value, str) or not value.strip():
+            raise wrong(name, value, f"this {sort} has no default; give one, such as {example!r}")
+    base_url, model, prices = str(options.base_url), str(options.model), ("prompt_price", "completion_price")
+    if not base_url.startswith(("http://", "https://")):
+        raise wrong("base_url", base_url, "expected an address that starts with http:// or https://")
+    if options.structured not in STRUCTURED:
+        raise wrong("structured", options.structured, f"expected {', '.join(STRUCTURED)}")
+    check_number("temperature", optional=True)
+    check_number("max_tokens", least=1, whole=True, optional=True)
+    check_number("timeout", least=1e-3)
+    check_number("max_retries", whole=True)
+    check_number("backoff")
+    check_number("concurrency", least=1, whole=True)
+    for price in prices:
+        check_number(price, optional=True)
+    if (options.prompt_price is None) != (options.completion_price is None):
+        given = (options.prompt_price, options.completion_price)
+        raise wrong(", ".join(prices), given, "expected both or neither")
+    if not isinstance(options.cache, str) or not options.cache:
+        raise wrong("cache", options.cache, "expected a folder, 'auto' or 'off'")
+    instructions = read_prompt(*prompt, ()).text
+    if not instructions:
+        raise wrong("prompt", prompt[1], "expected the text of a system prompt, without turns")
+    settings = Settings(
+        base_url=base_url,
+        model=model,
+        instructions=instructions,
+        structured=options.structured,
+        temperature=options.temperature,
+        max_tokens=options.max_tokens,
+        params=_checked_params(options.params, sort, wrong),
+        prompt_price=options.prompt_price,
+        completion_price=options.completion_price,
+    )
+    retrying = Retrying(float(options.timeout), options.max_retries, float(options.backoff))
+    client = ChatClient(who, base_url, _api_key(options.api_key_env, wrong), retrying)
+    folder = cache_dir() / cache_folder if options.cache == "auto" else Path(options.cache)
+    name = f"{who.replace(chr(39), '')}:{model}"
+    cache = None if options.cache == "off" else ReplyCache(folder)
+    return Chat(name, settings, client, cache, options.concurrency, schema, read, totals)
+
+
+def _checked_params(params: object, sort: str, wrong: Callable[[str, object, str], ValueError]) -> Mapping[str, Any]:
+    if params is None:
+        return {}
+    if not isinstance(params, Mapping) or not all(isinstance(key, str) for key in params):
+        raise wrong("params", params, "expected a mapping of request fields, such as {seed: 0}")
+    if reserved := sorted({"model", "messages", "response_format", "stream", "n"} & set(params)):
+        raise wrong("params", params, f"{reserved[0]!r} is set by the {sort}")
+    try:
+        json.dumps(params)
+    except (TypeError, ValueError) as error:
+        raise wrong("params", params, f"expected JSON values: {error}") from error
+    return dict(params)
+
+
+def _api_key(variable: object, wrong: Callable[[str, object, str], ValueError]) -> str | None:
+    if variable is None:
+        return None
+    if not isinstance(variable, str) or not os.environ.get(variable):
+        raise wrong("api_key_env", variable, "expected the name of an environment variable that holds the key")
+    return os.environ[variable]

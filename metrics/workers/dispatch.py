@@ -1,0 +1,222 @@
+"""Deals items out to worker processes, longest first, and gets back what a worker that died had in hand."""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..errors import OutOfMemory, ScorerError
+from ..likelihood import Unscored
+from .process import WorkerDied, WorkerProcess
+
+log = logging.getLogger(__name__)
+
+# As many items as make a fair batch for an engine, where there are enough of them for every worker.
+_LEAST = 4
+# A worker that dies so often, with no call answered in between, is not started again.
+_DEATHS = 3
+
+
+def batches(costs: Sequence[float], workers: int) -> list[list[int]]:
+    """Indices in the order in which they are dealt: the dearest first, and ever less of them in a batch.
+
+    A batch holds half of each worker's fair share of what is left, so that all workers end at about the same time.
+    It follows from the costs alone: the same items always form the same batches, whoever takes them.
+    """
+    costs = [max(cost, 1.0) for cost in costs]
+    order = sorted(range(len(costs)), key=lambda i: -costs[i])
+    least = min(_LEAST, math.ceil(len(order) / workers))
+    left = float(sum(costs))
+    out: list[list[int]] = []
+    first = 0
+    while first < len(order):
+        last, cost = first, 0.0
+        while last < len(order) and (last - first < least or cost + costs[order[last]] <= left / (2 * workers)):
+            cost += costs[order[last]]
+            last += 1
+        out.append(order[first:last])
+        left, first = left - cost, last
+    return out
+
+
+def deal(
+    workers: Sequence[WorkerProcess],
+    method: str,
+    items: Sequence[Any],
+    costs: Sequence[float],
+    options: Mapping[str, Any],
+    done: Callable[[int], None],
+) -> list[Any]:
+    """What `method` returns for each item, in order; `done` is called in this thread.
+
+    The items of a worker that died are given to the others one by one; an item whose worker dies again is Unscored.
+    A dead worker is started again, unless it keeps dying.
+
+    Raises:
+        OutOfMemory: no item at all fits in memory.
+        Whatever `method` raises otherwise, once the workers are done with what they have in hand.
+    """
+    run = _Run(method, items, options, batches(costs, len(workers)))
+    threads = [threading.Thread(target=_work, args=(worker, run), daemon=True) for worker in workers]
+    for thread in threads:
+        thread.start()
+    working = len(threads)
+    try:
+        while working:
+            told = run.events.get()
+            if told is None:
+                working -= 1
+            else:
+                done(told)
+    except BaseException:  # Ctrl-C, say: without their processes the threads end, too
+        run.stop()
+        while any(thread.is_alive() for thread in threads):
+            for worker, thread in zip(workers, threads, strict=True):
+                worker.end()
+                thread.join(0.1)
+        raise
+    return run.outcome(done)
+
+
+def _work(worker: WorkerProcess, run: _Run) -> None:
+    """One worker's thread: hands it batches until none is left, or it is gone for good."""
+    try:
+        while (batch := run.take()) is not None:
+            told = _Counter(run)
+            try:
+                results = worker.call(run.method, [run.items[i] for i in batch], run.options, told)
+            except WorkerDied as error:
+                run.give_back(batch, str(error), told.count)
+                if run.stopped or not _start_again(worker, error):
+                    return
+            except OutOfMemory as error:
+                run.put([(i, Unscored(str(error))) for i in batch], out_of_memory=True)
+                run.tell(len(batch) - told.count)
+            except Exception as error:  # raised by `deal` in the caller's thread
+                run.fail(error)
+            else:
+                run.put(list(zip(batch, results, strict=True)))
+    except Exception as error:  # a mistake of ours must not leave `deal` waiting
+        run.fail(error)
+    finally:
+        run.events.put(None)
+
+
+def _start_again(worker: WorkerProcess, death: WorkerDied) -> bool:
+    log.warning("worker process %s; what it had in hand is tried again", death)
+    worker.end()
+    if worker.deaths >= _DEATHS:
+        worker.given_up = str(death)
+    else:
+        try:
+            worker.start()
+            worker.loaded()
+        except (WorkerDied, ScorerError, OutOfMemory, RuntimeError) as error:
+            worker.given_up = str(error)
+            worker.end()
+    if worker.given_up is not None:
+        log.warning("worker process on %s is not started again: %s", worker.device, worker.given_up)
+    return worker.given_up is None
+
+
+class _Counter:
+    """Passes on how many items of one batch are finished, and remembers it."""
+
+    def __init__(self, run: _Run) -> None:
+        self.count = 0
+        self._run = run
+
+    def __call__(self, count: int) -> None:
+        self.count += count
+        self._run.tell(count)
+
+
+class _Run:
+    """One call of `deal`: what is left to do, what has come back, and what the caller's thread must hear of.
+
+    Attributes:
+        events: a number of finished items, or None from each thread as it ends.
+        stopped: nothing more is handed out.
+    """
+
+    def __init__(
+        self, method: str, items: Sequence[Any], options: Mapping[str, Any], todo: Sequence[list[int]]
+    ) -> None:
+        self.method = method
+        self.items = items
+        self.options = options
+        self.events: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self.stopped = False
+        self._todo = deque(todo)
+        self._results: dict[int, Any] = {}
+        self._changed = threading.Condition()
+        self._told_too_much = 0
+        self._told = 0
+        self._out_of_memory: str | None = None
+        self._error: Exception | None = None
+        self._last_death = ""
+
+    def take(self) -> list[int] | None:
+        """The next batch; waits while others have some in hand, which may come back. None: all is done."""
+        with self._changed:
+            while not self._todo and not self.stopped and len(self._results) < len(self.items):
+                self._changed.wait()
+            return None if self.stopped or not self._todo else self._todo.popleft()
+
+    def give_back(self, batch: Sequence[int], reason: str, told: int) -> None:
+        with self._changed:
+            self._last_death = reason
+            self._told_too_much += told
+            if len(batch) > 1:
+                self._todo.extendleft([i] for i in reversed(batch))
+                self._changed.notify_all()
+                return
+        self.put([(i, Unscored(f"the worker process {reason}, with this in hand")) for i in batch])
+        self.tell(len(batch))
+
+    def put(self, found: Sequence[tuple[int, Any]], *, out_of_memory: bool = False) -> None:
+        with self._changed:
+            self._results.update(found)
+            if out_of_memory:
+                self._out_of_memory = found[0][1].reason
+            self._changed.notify_all()
+
+    def tell(self, count: int) -> None:
+        """Items that a worker finished before it died are finished anew, and count once."""
+        with self._changed:
+            repeated = min(count, self._told_too_much)
+            self._told_too_much -= repeated
+            self._told += count - repeated
+        if count > repeated:
+            self.events.put(count - repeated)
+
+    def fail(self, error: Exception) -> None:
+        with self._changed:
+            self._error = self._error or error
+        self.stop()
+
+    def stop(self) -> None:
+        with self._changed:
+            self.stopped = True
+            self._changed.notify_all()
+
+    def outcome(self, done: Callable[[int], None]) -> list[Any]:
+        """Results in the items' order, once all threads have ended."""
+        if self._error is not None:
+            raise self._error
+        lost = [i for i in range(len(self.items)) if i not in self._results]
+        if lost:
+            reason = f"no worker process is left; the last one {self._last_death}"
+            log.warning("%d of %d are not scored: %s", len(lost), len(self.items), reason)
+            self._results.update((i, Unscored(reason)) for i in lost)
+        if self._told < len(self.items):
+            done(len(self.items) - self._told)
+        results = [self._results[i] for i in range(len(self.items))]
+        if self._out_of_memory and all(isinstance(result, Unscored) for result in results):
+            raise OutOfMemory(self._out_of_memory)
+        return results

@@ -1,0 +1,77 @@
+"""The benchmarks of comparisons: what is planted is what they say, and splits at random raise no alarm."""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+
+import numpy as np
+import pytest
+from benchmark_modules import benchmark
+from made_runs import drawn
+from scoring import score, traces, write_jsonl
+
+SOLUTION = "He has 3 + 4 = <<3+4=7>>7 eggs.\nHe sells 7 * 2 = $<<7*2=14>>14.\nThen 14 - 1 = <<14-1=13>>13.\nA: 13"
+
+
+def test_planted_chains_keep_the_answer_and_lose_what_they_say_they_lose():
+    planted = benchmark("comparison.planted")
+    row = {
+        "question": "How much?",
+        "ground_truth": "3 + 4 = 7\nA: 13",
+        planted.STRONG: {"solution": SOLUTION, "is_correct": True},
+        planted.WEAK: {"solution": SOLUTION.replace("13", "12"), "is_correct": False},
+    }
+    steps, answer = planted.lines_of(SOLUTION)
+    assert (steps[0], answer) == ("He has 3 + 4 = 7 eggs.", "13")
+    assert planted.usable(row)
+    made = {name: change(steps, random.Random(0)) for name, change in planted.CHANGES.items()}
+    assert sorted(made["shuffled"]) == sorted(steps)
+    assert made["shuffled"] != steps
+    assert made["emptied"] == []
+    assert len(made["filler"]) == len(steps)
+    assert not set(made["filler"]) & set(steps)
+    for changed in made.values():
+        trace = planted.trace(row, 1, changed, planted.STRONG)
+        assert trace["response"].endswith("The answer is 13.")
+        assert (trace["answer"], trace["model_answer"], trace["meta"]["accuracy"]) == ("13", "13", 1.0)
+
+
+def test_each_split_gives_one_chain_of_a_pair_to_either_side():
+    false_alarms = benchmark("comparison.false_alarms")
+    rng = np.random.default_rng(0)
+    one, two = (drawn(name, rng, 30, gain=2, right=0.5).records for name in "ab")
+    base, tuned = false_alarms.split(list(zip(one, two, strict=True)), random.Random(1))
+    for left, right, *pair in zip(base.records, tuned.records, one, two, strict=True):
+        assert {id(left), id(right)} == {id(member) for member in pair}
+    assert any(left is member for left, member in zip(base.records, one, strict=True))
+    assert any(left is member for left, member in zip(base.records, two, strict=True))
+    raised = false_alarms.raised(tuned, "correct", random.Random(2))
+    before, after = (sum(record.accuracy["correct"] for record in run.records) for run in (tuned, raised))
+    assert before < after < 30
+    assert [record.score for record in raised.records] == [record.score for record in tuned.records]
+
+
+def test_false_alarms_are_counted_on_two_scored_runs(tmp_path, monkeypatch, capsys):
+    for name, accuracy in (("a", 1.0), ("b", 0.0)):
+        source = write_jsonl(tmp_path / f"{name}.jsonl", traces(20, meta={"accuracy": accuracy}))
+        assert score(source, "--out", tmp_path / name) == 0
+    arguments = ["--runs", f"a={tmp_path / 'a'}", f"b={tmp_path / 'b'}", "--splits", "2", "--resamples", "999"]
+    monkeypatch.setattr(sys, "argv", ["false_alarms", str(tmp_path), *arguments])
+    assert benchmark("comparison.false_alarms").main() == 0
+    printed = capsys.readouterr().out
+    assert "20 questions, two chains each, 50.0% right, 2 splits" in printed
+    assert len(re.findall(r"verdict .* of 2 ", printed)) >= 2
+
+
+@pytest.mark.parametrize("total", [20, 0])
+def test_replay_draws_the_same_questions_for_all_four_models_half_from_each_category(shared_data, total, monkeypatch):
+    monkeypatch.setenv("STEPGAUGE_SHARED", str(shared_data.parent))
+    replay = benchmark("comparison.replay")
+    ids = set(replay.sample(total))
+    assert len(ids) == (total or 818 + 1351)
+    for model in (model for pair in replay.PAIRS.values() for model in pair):
+        found = [row["category"] for row in replay.rows_of(model) if row["question_id"] in ids]
+        assert found.count("health") == (10 if total else 818)
+        assert found.count("math") == (10 if total else 1351)

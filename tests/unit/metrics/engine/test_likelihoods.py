@@ -1,0 +1,278 @@
+"""The trie's log-likelihoods against one forward pass per prefix, for every model family and on real chains."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+
+import pytest
+from oracle import naive_chain, naive_log_likelihood, prefix_text, published_infogain
+from tiny_scorers import ARCHITECTURES, RECURRENT, make_scorer
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from stepgauge.metrics import ChatTemplate, Gauge, OutOfMemory, Trace
+from stepgauge.metrics.engine.scheduler.scheduler import Limits
+
+TOLERANCE = 1e-3
+
+
+def load(folder):
+    return AutoModelForCausalLM.from_pretrained(folder, dtype="float32").eval(), AutoTokenizer.from_pretrained(folder)
+
+
+def arithmetic_traces(rows) -> list[Trace]:
+    return [Trace(row["question"], row["solution"], row["answer"], id=row["id"]) for row in rows]
+
+
+def check_against_oracle(scores, traces, model, tokenizer) -> None:
+    for trace, score in zip(traces, scores, strict=True):
+        steps = [step.text for step in score.steps]
+        expected, tokens = naive_chain(model, tokenizer, trace.question, steps, trace.answer)
+        if tokens[-1] == 0:
+            # A small vocabulary without byte fallback may have nothing at all for the answer.
+            assert score.missing["infogain"] == "the scorer's tokenizer has no token for the answer"
+            continue
+        assert score.log_likelihoods == pytest.approx(expected, abs=TOLERANCE), trace.id
+        assert score.n_answer_tokens == tokens[-1]
+        assert len(score.log_likelihoods) == len(steps) + 1
+
+
+@pytest.mark.parametrize("kind", ["qwen", "llama3", "unigram"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_trie_gives_the_naive_numbers_for_every_family(tmp_path, tokenizers, arithmetic, architecture, kind, caplog):
+    folder = make_scorer(tmp_path, architecture, tokenizers[kind])
+    traces = arithmetic_traces(arithmetic[:5])
+    gauge = Gauge(str(folder), device="cpu")
+    scores = gauge.score(traces)
+    check_against_oracle(scores, traces, *load(folder))
+    assert scores[0].provenance["passes"] == "trie"
+    assert "one forward pass per prefix" not in caplog.text
+
+
+@pytest.mark.parametrize("architecture", RECURRENT)
+def test_model_that_cannot_take_the_mask_is_scored_the_plain_way_with_one_warning(
+    tmp_path, tokenizers, arithmetic, architecture, caplog
+):
+    folder = make_scorer(tmp_path, architecture, tokenizers["qwen"])
+    traces = arithmetic_traces(arithmetic[:3])
+    with caplog.at_level(logging.WARNING):
+        gauge = Gauge(str(folder), device="cpu")
+        scores = gauge.score(traces)
+        gauge.score(traces[:1])
+    check_against_oracle(scores, traces, *load(folder))
+    assert scores[0].provenance["passes"] == "plain"
+    assert scores[0].provenance["plain_reason"]
+    warnings = [r for r in caplog.records if "one forward pass per prefix" in r.getMessage()]
+    assert len(warnings) == 1
+    assert scores[0].provenance["plain_reason"] in warnings[0].getMessage()
+
+
+def test_sliding_window_reaches_the_mask(tmp_path, tokenizers, arithmetic):
+    """The same weights with and without the window differ: the family test above cannot pass by ignoring it."""
+    traces = arithmetic_traces(arithmetic[:1])
+    narrow = make_scorer(tmp_path / "narrow", "mistral", tokenizers["qwen"])
+    wide = make_scorer(tmp_path / "wide", "mistral", tokenizers["qwen"], sliding_window=400)
+    narrow_score, wide_score = (Gauge(str(folder), device="cpu").score(traces)[0] for folder in (narrow, wide))
+    assert abs(narrow_score.log_likelihoods[-1] - wide_score.log_likelihoods[-1]) > 0.01
+
+
+def test_multiple_choice_options_share_the_trie_and_give_the_naive_numbers(tmp_path, tokenizers):
+    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
+    model, tokenizer = load(folder)
+    trace = Trace(
+        "Which is larger?", "Two is small.\nTen is large.", "ten apples", choices=["two", "ten apples", "ten pears"]
+    )
+    score = Gauge(str(folder), device="cpu").score([trace])[0]
+    for i in range(3):
+        context = prefix_text(trace.question, [step.text for step in score.steps[:i]]) + "\nAnswer: "
+        values = [naive_log_likelihood(model, tokenizer, context, option)[0] for option in trace.choices]
+        weights = [math.exp(value) for value in values]
+        gold = weights[1] / sum(weights)
+        entropy = -sum(w / sum(weights) * math.log2(w / sum(weights)) for w in weights)
+        if i:
+            assert score.steps[i - 1].entropy_bits == pytest.approx(entropy, abs=TOLERANCE)
+            assert score.steps[i - 1].gold_probability == pytest.approx(gold, abs=TOLERANCE)
+    assert score.metrics["gold_probability"] == pytest.approx(gold, abs=TOLERANCE)
+    assert math.isfinite(score.metrics["entropy_drop_bits"])
+
+
+def test_reference_variant_gives_the_published_figure(tmp_path, tokenizers, arithmetic):
+    folder = make_scorer(tmp_path, "qwen2", tokenizers["llama3"])
+    model, tokenizer = load(folder)
+    traces = arithmetic_traces(arithmetic[:3])
+    for trace, score in zip(traces, Gauge(str(folder), device="cpu", variant="reference").score(traces), strict=True):
+        steps = [step.text for step in score.steps]
+        expected = published_infogain(model, tokenizer, trace.question, steps, trace.answer)
+        assert score.metrics["infogain_reference"] == pytest.approx(expected, rel=1e-4)
+    assert "infogain_reference" not in Gauge(str(folder), device="cpu").score(traces[:1])[0].metrics
+
+
+def test_chat_template_scores_the_answer_in_the_assistants_turn(tmp_path, tokenizers, arithmetic):
+    tokenizer = tokenizers["qwen"]
+    tokenizer.chat_template = (
+        "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}"
+        "{% if not loop.last or not continue_final_message %}</s>\n{% endif %}{% endfor %}"
+    )
+    folder = make_scorer(tmp_path, "llama", tokenizer)
+    tokenizer.chat_template = None
+    model, tokenizer = load(folder)
+    trace = arithmetic_traces(arithmetic[:1])[0]
+    score = Gauge(str(folder), device="cpu", template="chat").score([trace])[0]
+    steps = [step.text for step in score.steps]
+    for i, value in enumerate(score.log_likelihoods):
+        turn = "".join(step + "\n" for step in steps[:i]) + "Answer: "
+        context = f"<s>user\n{trace.question}</s>\n<s>assistant\n{turn}"
+        assert value == pytest.approx(naive_log_likelihood(model, tokenizer, context, trace.answer)[0], abs=TOLERANCE)
+    assert score.provenance["template"] == ChatTemplate().name
+
+
+@pytest.mark.parametrize("budget", [1, 300, 4096])
+def test_token_budget_does_not_change_the_numbers(tmp_path, tokenizers, arithmetic, budget):
+    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
+    traces = arithmetic_traces(arithmetic[:12])
+    expected = Gauge(str(folder), device="cpu").score(traces)
+    scores = Gauge(str(folder), device="cpu", token_budget=budget).score(traces)
+    for ours, theirs in zip(scores, expected, strict=True):
+        assert ours.log_likelihoods == pytest.approx(theirs.log_likelihoods, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_chains_too_long_for_a_row_compute_each_token_once_and_keep_the_numbers(
+    tmp_path, tokenizers, arithmetic, architecture, monkeypatch
+):
+    folder = make_scorer(tmp_path, architecture, tokenizers["qwen"])
+    traces = arithmetic_traces(arithmetic[:4])
+    monkeypatch.setattr("stepgauge.metrics.engine.scheduler._CPU_LIMITS", Limits(row=1, tile=14, mask=30 * 300, logits=9 * 600))
+    gauge = Gauge(str(folder), device="cpu")
+    scores = gauge.score(traces)
+    check_against_oracle(scores, traces, *load(folder))
+    stats = gauge.backend.engine.stats
+    assert scores[0].provenance["passes"] == "trie"
+    assert stats.computed_tokens == stats.unique_tokens < stats.sequence_tokens
+    assert stats.passes > 3 * len(traces), "no chain was cut into pieces: the test shows nothing"
+    assert stats.padding_tokens == 0
+
+
+class ScarceMemory:
+    """Stands in front of a model and runs out of memory above `limit` tokens a pass, as an accelerator would."""
+
+    def __init__(self, model, limit: int) -> None:
+        self.limit, self.sizes = limit, []
+        self.inner = model.forward
+        model.forward = self
+
+    def __call__(self, *args, **kwargs):
+        cache = kwargs.get("past_key_values")
+        size = kwargs["input_ids"].numel() + (0 if cache is None else cache.get_seq_length())
+        self.sizes.append(size)
+        if size > self.limit:
+            raise RuntimeError("CUDA error: out of memory")
+        return self.inner(*args, **kwargs)
+
+
+def test_out_of_memory_halves_the_budget_and_keeps_the_numbers(tmp_path, tokenizers, arithmetic, caplog):
+    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
+    traces = arithmetic_traces(arithmetic[:12])
+    expected = Gauge(str(folder), device="cpu").score(traces)
+    gauge = Gauge(str(folder), device="cpu", token_budget=4096)
+    model = gauge.backend.engine.model
+    longest = max(len(trace.question) for trace in traces)
+    scarce = ScarceMemory(model, limit=longest)
+    scores = gauge.score(traces)
+    assert max(scarce.sizes) > scarce.limit, "memory never ran out: the test shows nothing"
+    for ours, theirs in zip(scores, expected, strict=True):
+        assert ours.log_likelihoods == pytest.approx(theirs.log_likelihoods, abs=TOLERANCE)
+    assert "token_budget is now" in caplog.text
+    before = len(scarce.sizes)
+    gauge.score(traces)
+    assert sum(size > scarce.limit for size in scarce.sizes[before:]) <= 12, "the smaller budget was forgotten"
+
+
+def test_one_chain_too_big_for_memory_is_missing_with_the_reason_and_the_others_are_scored(
+    tmp_path, tokenizers, arithmetic
+):
+    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
+    traces = [*arithmetic_traces(arithmetic[:3]), Trace("Long? " * 80, "a\nb", "c", id="long")]
+    gauge = Gauge(str(folder), device="cpu")
+    ScarceMemory(gauge.backend.engine.model, limit=250)
+    *small, long = gauge.score(traces)
+    assert all(score.log_likelihoods for score in small)
+    assert not long.log_likelihoods
+    assert "out of memory" in long.missing["infogain"]
+
+
+def test_no_chain_fitting_in_memory_is_one_clear_error(tmp_path, tokenizers, arithmetic):
+    gauge = Gauge(str(make_scorer(tmp_path, "llama", tokenizers["qwen"])), device="cpu")
+    ScarceMemory(gauge.backend.engine.model, limit=3)
+    with pytest.raises(OutOfMemory, match="use a smaller scorer"):
+        gauge.score(arithmetic_traces(arithmetic[:2]))
+
+
+def real_chains(root) -> list[Trace]:
+    """200 real chains: 160 of GSM8K's example models, 20 of prmbench, 20 of mrben, the shorter ones."""
+
+    def shortest(traces: list[Trace], count: int) -> list[Trace]:
+        return sorted(traces, key=lambda trace: len(trace.question) + len(trace.response))[:count]
+
+    gsm8k, prmbench, mrben = [], {}, []
+    for i, line in enumerate((root / "gsm8k" / "example_model_solutions.jsonl").read_text("utf-8").splitlines()):
+        row = json.loads(line)
+        gold = row["ground_truth"].rpartition("A: ")[2]
+        for model in ("6b_finetuning", "175b_verification"):
+            gsm8k.append(Trace(row["question"], row[model]["solution"], gold, id=f"gsm8k {i} {model}"))
+    for path in sorted((root / "prmbench").glob("*.jsonl")):
+        for line in path.read_text("utf-8").splitlines():
+            row = json.loads(line)
+            response = "\n".join(row["original_process"])
+            gold = row["original_process"][-1].rstrip(".").rpartition(" ")[2]
+            if gold:
+                prmbench[response] = Trace(row["original_question"], response, gold, id=row["idx"])
+    for name in ("math", "medicine"):
+        for rows in json.loads((root / "mrben" / f"{name}.json").read_text("utf-8")).values():
+            row = rows[0]
+            response = "\n".join(row["Model_Solution_Steps"])
+            question = f"{row['Question']}\n{row['Options']}"
+            mrben.append(Trace(question, response, row["Ground_Truth_Answer"], id=row["Question_UUID"]))
+    return [*shortest(gsm8k[:: len(gsm8k) // 600], 160), *shortest(list(prmbench.values()), 20), *shortest(mrben, 20)]
+
+
+@pytest.fixture(scope="module")
+def real(shared_data):
+    traces = real_chains(shared_data)
+    assert len(traces) == 200
+    return traces
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # one plain forward pass per prefix, on one core in CI
+def test_200_real_chains_give_the_naive_numbers_under_smollm2(real, smollm2):
+    scores = smollm2.score(real)
+    assert all(not score.missing.get("infogain_nats") for score in scores)
+    model, tokenizer = load(smollm2.backend.describe()["source"])
+    check_against_oracle(scores, real, model, tokenizer)
+
+
+@pytest.mark.slow
+def test_a_real_chains_result_does_not_depend_on_its_batch(real, smollm2):
+    together = smollm2.score(real[::4])
+    for trace, score in zip(real[::4], together, strict=True):
+        alone = smollm2.score([trace])[0]
+        assert alone.log_likelihoods == pytest.approx(score.log_likelihoods, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", ["qwen", "llama3", "unigram"])
+def test_200_real_chains_give_the_naive_numbers_under_other_tokenizers(tmp_path, real, tokenizers, kind):
+    folder = make_scorer(tmp_path, "qwen2", tokenizers[kind], max_position_embeddings=2048)
+    scores = Gauge(str(folder), device="cpu").score(real)
+    assert sum(bool(score.log_likelihoods) for score in scores) >= 150
+    check_against_oracle(scores, real, *load(folder))
+
+
+def test_merged_newlines_are_really_tested(tokenizers):
+    """The point of those tokenizers: the last step's tokens change when the next line is appended."""
+    for kind in ("qwen", "llama3"):
+        tokenizer = tokenizers[kind]
+        alone = tokenizer("She has $5.00.").input_ids
+        followed = tokenizer("She has $5.00.\n\nAnswer: 5").input_ids
+        assert followed[: len(alone)] != alone, kind
