@@ -6,10 +6,9 @@
 """
 
 from .chain import Chain, ChainMetric, Likelihoods
-from .errors import OutOfMemory, OverlapError, ScorerError
+from .errors import Missing, OutOfMemory, OverlapError, ScorerError
 from .gauge import Gauge
 from .hookspecs import hookimpl
-from .missing import Missing
 from .score import ChainScore, StepScore
 from .templates import ChatTemplate, PlainTemplate, PromptTemplate
 from .trace import Step, Trace

@@ -1,4 +1,7 @@
-"""stepgauge's own splitters, likelihood backend and chain metrics, registered like any plugin's."""
+"""stepgauge's own splitters, likelihood backend, claim extractors, retrievers, judges and chain metrics.
+
+They are registered like any plugin's.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,16 @@ from .controls.copy_model import COPY_METRICS
 from .hookspecs import hookimpl
 from .infogain import INFOGAIN_METRICS
 from .ki import FAILURE_METRICS, KI_METRICS
+from .knowledge.arithmetic.extractor import ARITHMETIC
+from .knowledge.arithmetic.judge import ExactJudge
+from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
+from .knowledge.claims.llm import make as make_llm_claims
+from .knowledge.claims.sentence import SENTENCES_AS_CLAIMS
+from .knowledge.judges.lm import LmJudge
+from .knowledge.judges.nli import make as make_nli_judge
+from .knowledge.judges.openai import make as make_openai_judge
 from .likelihood import LikelihoodBackend
+from .retrieval.retrievers import BUILTIN_RETRIEVERS
 from .segment import BUILTIN_SPLITTERS, Splitter
 
 
@@ -29,6 +41,27 @@ def register_likelihood_backends(register: Callable[[str, Callable[..., Likeliho
 def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
     for metric in (*INFOGAIN_METRICS, *COPY_METRICS, *KI_METRICS, *FAILURE_METRICS):
         register(metric)
+
+
+@hookimpl
+def register_claim_extractors(register: Callable[[str, Callable[..., ClaimExtractor]], None]) -> None:
+    for extractor in (ARITHMETIC, SENTENCES_AS_CLAIMS):
+        register(extractor.name, _as_it_is(extractor))
+    register("llm", make_llm_claims)
+
+
+@hookimpl
+def register_retrievers(register: Callable[[str, Callable[..., Retriever]], None]) -> None:
+    for retriever in BUILTIN_RETRIEVERS:
+        register(retriever.name, retriever)
+
+
+@hookimpl
+def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> None:
+    register(ExactJudge.name, _exact)
+    register("lm", LmJudge)
+    register("nli", make_nli_judge)
+    register("openai", make_openai_judge)
 
 
 class _HuggingFace:
@@ -60,3 +93,18 @@ class _HuggingFace:
 
         card = scorer_card(resolve(scorer), revision)
         return frozenset(seen_questions(card) if card else ())
+
+
+def _as_it_is(extractor: ClaimExtractor) -> Callable[[Surroundings], ClaimExtractor]:
+    """The factory of an extractor that takes no options and needs nothing around it."""
+
+    def make(around: Surroundings) -> ClaimExtractor:
+        del around
+        return extractor
+
+    return make
+
+
+def _exact(around: Surroundings) -> Judge:
+    del around
+    return ExactJudge()

@@ -5,11 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .controls.texts import Control
 from .knowledge.policy import DEFAULT, Policy
 from .knowledge.types import Verdict
 from .likelihood import Unscored
 from .trace import Step, Trace
+
+
+@dataclass(frozen=True)
+class SourceChain:
+    """A chain whose steps were used: its trace's id and hash."""
+
+    id: str | None
+    trace_hash: str
+
+
+@dataclass(frozen=True)
+class Control:
+    """What stands in the place of one chain's t steps, k of which come before its answer.
+
+    Attributes:
+        whole: t texts, or why there are none.
+        before_answer: k texts, or why there are none. The first k of `whole`, but for `shuffled`, where the first k
+            steps are shuffled among themselves.
+        chains: the chains that `foreign` steps come from, in the order used.
+    """
+
+    name: str
+    whole: Sequence[str] | Unscored
+    before_answer: Sequence[str] | Unscored
+    chains: Sequence[SourceChain] = ()
 
 
 @dataclass(frozen=True)

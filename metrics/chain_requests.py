@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .chain import ControlLikelihoods, Likelihoods
-from .controls.texts import Control
+from .chain import Control, ControlLikelihoods, Likelihoods
 from .likelihood import Request, SpanScore, Unscored
 from .templates import REFERENCE, PromptTemplate, RenderChat
 from .trace import Step, Trace

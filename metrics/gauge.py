@@ -14,22 +14,24 @@ from tqdm import tqdm
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
+from .contamination.overlap import seen_chains
 from .controls.gain_over import control_metrics, control_scores
+from .controls.other_chains import ForeignSteps
 from .controls.texts import control_names, make_controls
 from .engine.statistics import EngineStatistics
-from .contamination.overlap import marked, seen_chains
-from .controls.other_chains import ForeignSteps
-from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity, softmax
+from .errors import Missing
+from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import Verdict
 from .likelihood import LikelihoodBackend, Unscored
-from .missing import Missing
-from .plugins import lookup, registry
+from .names import lookup, unknown_name
+from .plugins import registry
+from .probability import softmax
+from .provenance import marked
 from .score import ChainScore, StepScore
 from .segment import Segmentation, Splitter, segment
-from .names import unknown_name
 from .templates import TEMPLATES, PromptTemplate
 from .tokenization.spans import scalar_text
 from .trace import Step, Trace

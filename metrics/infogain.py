@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from .chain import Chain, ChainMetric, Likelihoods
-from .missing import Missing
+from .errors import Missing
+from .probability import softmax
 from .trace import steps_before_answer
 
 BEFORE = "_before_answer"
@@ -43,13 +44,6 @@ def mean_perplexity_drop(log_likelihoods: Sequence[float], n_tokens: Sequence[in
 def gains(log_likelihoods: Sequence[float]) -> list[float]:
     """l_i - l_{i-1} in nats, per step."""
     return [after - before for before, after in pairwise(log_likelihoods)]
-
-
-def softmax(log_likelihoods: Sequence[float]) -> list[float]:
-    """Probabilities over options from their log-likelihoods in nats."""
-    top = max(log_likelihoods)
-    weights = [math.exp(value - top) for value in log_likelihoods]
-    return [weight / math.fsum(weights) for weight in weights]
 
 
 def entropy_bits(probabilities: Sequence[float]) -> float:

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .chain import Chain, ChainMetric
+from .errors import Missing
 from .knowledge.policy import DEFAULT, Outcome, Policy
 from .knowledge.types import Verdict
-from .missing import Missing
 
 
 def step_outcome(verdicts: Sequence[Verdict], policy: Policy = DEFAULT) -> Outcome:

@@ -1,9 +1,12 @@
-"""One wording for "no such name": what was given, the nearest valid one, and all that are valid."""
+"""Looks things up by name, with one wording for "no such name": what was given, the nearest name, all valid ones."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
@@ -12,3 +15,10 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}"
+
+
+def lookup(kind: str, things: Mapping[str, Thing], name: str) -> Thing:
+    """`things[name]`, or a ValueError that names what was asked for and the nearest valid name."""
+    if name not in things:
+        raise ValueError(unknown_name(kind, name, things))
+    return things[name]

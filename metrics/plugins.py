@@ -13,23 +13,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any
 
 import pluggy
 
 from . import builtin, hookspecs
 from .chain import ChainMetric
-from .knowledge import builtin as knowledge_builtin
 from .knowledge.base import ClaimExtractor, Judge, Retriever
 from .likelihood import LikelihoodBackend
 from .segment import Splitter
-from .names import unknown_name
 
 log = logging.getLogger(__name__)
 
 LOAD_PLUGINS = "STEPGAUGE_LOAD_PLUGINS"
 _OWN = "stepgauge"
-Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -81,8 +78,7 @@ def load_plugins(only: str | None = None) -> Registry:
     out = Registry()
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    for module in (builtin, knowledge_builtin):
-        _add(out, manager, module, PluginInfo(module.__name__.rpartition("stepgauge.")[2], _own_distribution()))
+    _add(out, manager, builtin, PluginInfo(builtin.__name__.rpartition("stepgauge.")[2], _own_distribution()))
     wanted = None if only is None else {name.strip() for name in only.split(",") if name.strip()}
     for point in sorted(entry_points(group=hookspecs.PROJECT), key=lambda point: point.name):
         info = PluginInfo(point.name, _distribution(point))
@@ -101,13 +97,6 @@ def plugin_metrics() -> list[str]:
     """Names of the chain metrics that installed plugins, not stepgauge itself, bring."""
     own = _own_distribution()
     return [name for (kind, name), source in registry().sources.items() if kind == "metrics" and source != own]
-
-
-def lookup(kind: str, things: Mapping[str, Thing], name: str) -> Thing:
-    """`things[name]`, or a ValueError that names what was asked for and the nearest valid name."""
-    if name not in things:
-        raise ValueError(unknown_name(kind, name, things))
-    return things[name]
 
 
 def _add(out: Registry, manager: pluggy.PluginManager, module: Any, info: PluginInfo) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .controls.other_chains import SourceChain
+from .chain import SourceChain
 from .knowledge.types import Claim, Passage, Verdict
 from .strict_json import without_nan
 from .trace import Step, StepKind

@@ -16,18 +16,18 @@ from rich.console import Console
 from ...metrics import Gauge, OverlapError
 from ...metrics.controls.gain_over import control_columns
 from ...metrics.infogain import GAIN_COLUMNS
-from ...metrics.plugins import plugin_metrics
 from ...metrics.names import unknown_name
+from ...metrics.plugins import plugin_metrics
 from ...metrics.versions import versions
-from ..offline.control_summary import print_controls, summarise_controls
 from ..formats.detect import FORMATS, find_sources
-from ..offline.dry_run import found_table, look
 from ..formats.lm_eval_samples import results_beside
 from ..formats.options import OptionError, Settings, Wanted, read_settings
+from ..formats.sources import Source
+from ..offline.control_summary import print_controls, summarise_controls
+from ..offline.dry_run import found_table, look
 from ..offline.out_folder import OutFolder, fingerprint
 from ..offline.parquet import check_pyarrow, write_parquet
 from ..offline.run import WINDOW, Stopped, check_overlap, score_all
-from ..formats.sources import Source
 from ..offline.summary import COLUMNS, print_counts, summarise, summary_table, write_statistics, write_summary
 from .errors import UserError
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from ...metrics import Trace
 from ...metrics.fitting import question_hashes
 from ...metrics.retrieval.manifest import sha256
-from ..offline.run import WINDOW, windows
 from .sources import Source
+from .windows import WINDOW, windows
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.utils import env as lm_eval_env
 
-from ...metrics.missing import Missing
+from ...metrics.errors import Missing
 from ..lm_eval.documents import given_passages, gold_and_choices, question_text, without_cue
 from ..lm_eval.inherit import complete
 from ..lm_eval.options import KEY

@@ -33,13 +33,13 @@ from inspect_ai.util import JSONSchema
 from ...metrics import Trace
 from ...metrics.knowledge.base import Judge
 from ...metrics.knowledge.chat.claim_message import MAX_MESSAGE_CHARACTERS, claim_message
-from ...metrics.knowledge.chat.reply import SCHEMA, BadReply, Finding, read_verdict
 from ...metrics.knowledge.chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
-from ...metrics.knowledge.components import Part
 from ...metrics.knowledge.chat.prompts import read_prompt
+from ...metrics.knowledge.chat.reply import SCHEMA, BadReply, Finding, read_verdict
+from ...metrics.knowledge.components import Part
 from ...metrics.knowledge.types import Claim, Passage, Verdict
-from ...metrics.plugins import registry
 from ...metrics.names import unknown_name
+from ...metrics.plugins import registry
 from .options import OptionError
 from .sample_calls import FOR_INSPECT, SampleCalls
 

@@ -15,12 +15,12 @@ from typing_extensions import Unpack
 from ...metrics import ChainScore
 from ...metrics.controls.gain_over import control_columns
 from ...metrics.infogain import GAIN_COLUMNS
-from ...metrics.plugins import plugin_metrics
 from ...metrics.names import unknown_name
+from ...metrics.plugins import plugin_metrics
 from .explanation import explain, fenced
-from .shared_gauge import GaugeFailure, SharedGauge, shared_gauge
 from .options import LISTS, OptionError, Options, as_list, check_names
 from .sample_calls import FOR_INSPECT
+from .shared_gauge import GaugeFailure, SharedGauge, shared_gauge
 from .traces import Reading, Unscorable, read_trace
 from .transcript import TURNS, Turns
 

@@ -13,7 +13,7 @@ from lm_eval.api.task import ConfigurableTask, Task
 from lm_eval.utils import apply_template
 
 from ...metrics.answers.extraction import announced, gold_from_suffix, last_boxed, resolve_choice
-from ...metrics.missing import Missing
+from ...metrics.errors import Missing
 
 # A prompt's last line that only asks for the answer to begin: "A:", "Answer:", "Step-by-Step Answer:", "解答:",
 # "Let's think step by step.", or a cue followed by that sentence. Applied to one short line, never to the whole text.

@@ -17,9 +17,9 @@ from lm_eval.tasks import TaskManager
 from .groups import show_reasoning
 from .options import KEY
 from .paths import include_path as our_tasks
-from .unscored_tasks import note_tasks_without_chain
 from .task import score_chains
 from .thinking import warn_of_stripped_thinking
+from .unscored_tasks import note_tasks_without_chain
 
 
 class ScoringTaskManager(TaskManager):

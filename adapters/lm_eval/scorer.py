@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...metrics import ChainScore, ScorerError, Trace
 from ...metrics.controls.gain_over import control_columns
+from ...metrics.errors import Missing
 from ...metrics.infogain import GAIN_COLUMNS, REFERENCE_METRICS
-from ...metrics.missing import Missing
-from ...metrics.plugins import plugin_metrics
 from ...metrics.names import unknown_name
+from ...metrics.plugins import plugin_metrics
 from .aggregate import nan_mean, nan_stderr, total
 from .documents import given_passages, gold_and_choices, question_text, render
 from .gauge_cache import close_gauges, gauge_for

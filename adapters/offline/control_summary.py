@@ -17,7 +17,7 @@ from ...metrics.comparison.record import cluster_of
 from ...metrics.comparison.statistics import clustered, interval
 from ...metrics.controls.gain_over import BEFORE, GAIN_OVER
 from ...metrics.render import printable
-from .summary import Mean, read_rows
+from .means import Mean, read_rows
 
 # A control's gain means little without the gain it is set against, and what copying alone gains.
 _BESIDE = ("infogain_nats", "copy_gain_nats")

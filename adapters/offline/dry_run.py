@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from rich.table import Table
 from rich.text import Text
 
-from ...metrics.plugins import lookup, registry
+from ...metrics.names import lookup
+from ...metrics.plugins import registry
 from ...metrics.render import printable
 from ...metrics.segment import segment
 from ..formats.detect import FORMATS
 from ..formats.entries import Entry
+from ..formats.sources import Source
 from .progress import Progress
 from .run import WINDOW, windows
-from ..formats.sources import Source
 
 _SHOWN_REASONS = 30
 

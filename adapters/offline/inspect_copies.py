@@ -17,9 +17,9 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from ...metrics import ChainScore
+from ..formats.sources import Source
 from ..inspect.scorers import as_score
 from .out_folder import SCORES
-from ..formats.sources import Source
 
 FOLDER = "logs"
 # Nothing is generated while scores are looked up, but Inspect wants a model; the log's own may need a key or a GPU.

@@ -11,21 +11,19 @@ import dataclasses
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...metrics import ChainScore, Gauge, OverlapError
-from ..formats.detect import items_of
-from ..formats.entries import Entry, Passed, Skipped
+from ..formats.entries import Entry, Skipped
 from ..formats.options import OptionError
+from ..formats.sources import Source
+from ..formats.windows import WINDOW, windows
 from .out_folder import OutFolder
 from .progress import Progress
-from ..formats.sources import Source
 
 log = logging.getLogger(__name__)
 
-WINDOW = 64
 _WARNED = 3  # times that rows skipped for one reason are shown one by one
 # From this many chains on, a window that failed altogether is taken for a fault of the machine, not of its chains.
 _ALL_FAILED = 8
@@ -33,43 +31,6 @@ _ALL_FAILED = 8
 
 class Stopped(OptionError):
     """The run ended before its end; what was written stays."""
-
-
-@dataclass
-class Window:
-    """Entries that are scored together, with the rows that were skipped or passed over on the way."""
-
-    entries: list[Entry] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    passed: Counter[str] = field(default_factory=Counter)
-    last: bool = False
-
-
-def windows(sources: Sequence[Source], size: int, limit: int | None = None) -> Iterator[Window]:
-    """All of the input in windows of `size` rows (scorable or skipped); the last one may be empty."""
-    window = Window()
-    left = math.inf if limit is None else limit
-    for source in sources:
-        if left <= 0:
-            break
-        for item in items_of(source):
-            if isinstance(item, Passed):
-                window.passed[item.reason] += 1
-                continue
-            if len(window.entries) + len(window.skipped) == size:
-                yield window
-                window = Window()
-            if isinstance(item, Skipped):
-                window.skipped.append(item)
-                continue
-            window.entries.append(item)
-            left -= 1
-            if left <= 0:
-                break
-    for source in sources[:1]:
-        source.wanted.check()
-    window.last = True
-    yield window
 
 
 def score_all(

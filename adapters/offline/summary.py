@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -16,38 +15,12 @@ from rich.text import Text
 from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
 from ...metrics.render import printable
-from .out_folder import ENGINE, SCORES, Counts
-
-if TYPE_CHECKING:
-    from .control_summary import ControlSummary
+from .control_summary import ControlSummary
+from .means import Mean, read_rows
+from .out_folder import ENGINE, Counts
 
 # Of the two gains one stands in both forms: more columns are too wide for a terminal. `summary.json` has them all.
 COLUMNS = ("infogain", "infogain_nats", f"infogain_nats{BEFORE}", "leak_share", "ki", "ki_coverage", "n_steps")
-_REASONS = 20  # different reasons kept per metric; the rest are counted together
-
-
-@dataclass
-class Mean:
-    """A mean over the values that are there, how many those are, and why the others are not."""
-
-    n: int = 0
-    total: float = 0.0
-    missing: Counter[str] = field(default_factory=Counter)
-
-    def add(self, value: float | None, reason: str = "no reason given") -> None:
-        if value is not None:
-            self.n += 1
-            self.total += value
-            return
-        known = reason in self.missing or len(self.missing) < _REASONS
-        self.missing[reason if known else "other reasons"] += 1
-
-    @property
-    def mean(self) -> float | None:
-        return self.total / self.n if self.n else None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"mean": self.mean, "n": self.n, "missing": dict(self.missing)}
 
 
 @dataclass
@@ -81,13 +54,6 @@ class Group:
             "accuracy": {name: mean.to_dict() for name, mean in self.accuracy.items()},
             "metrics": {name: mean.to_dict() for name, mean in self.metrics.items()},
         }
-
-
-def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a scored folder, one at a time."""
-    with (folder / SCORES).open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
 
 
 def summarise(folder: Path) -> list[Group]:

@@ -11,9 +11,9 @@ from typing import Any
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison, Row, TaskComparison
 from . import numbers
+from .aggregates import by_question, mean_of
 from .question_rows import KeyOf, accuracy, contradicted, leaks, metric, unscored
 from .sanitize import clean, clip, one_line
-from .aggregates import by_question, mean_of
 
 _NAME, _TEXT = 120, 1000
 _OPEN = 4  # tasks shown unfolded

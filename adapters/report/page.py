@@ -17,14 +17,14 @@ from markupsafe import Markup
 from ...metrics.comparison.record import Run
 from ...metrics.comparison.results import Comparison
 from ...metrics.versions import package_version
-from .page_data import details, pack, table
+from .aggregates import names
 from .chart_style import Plot
 from .optional_packages import ReportError
 from .overview import comparison_view, run_view
+from .page_data import details, pack, table
 from .plots import plots
 from .question_rows import accuracy_name, keys_of, rows_of
 from .sanitize import csp_hash, json_block, one_line, with_code
-from .aggregates import names
 
 MAX_BYTES = 5_000_000  # of the page; the rows of very large runs may go beyond it
 _LEAST = 500_000  # characters for chains' texts, however large the rest is

@@ -12,10 +12,10 @@ import numpy as np
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison
 from . import numbers
+from .aggregates import GRID, Mean, by_group, curves, gains, group_name, largest_groups, mean_of, names, shared
 from .chart_style import Plot, color, dash, finish, shape
 from .question_rows import KeyOf, accuracy, accuracy_name, keys_of, metric
 from .sanitize import one_line
-from .aggregates import GRID, Mean, by_group, curves, gains, group_name, largest_groups, mean_of, names, shared
 
 _GROUPS = 60  # subjects in a plot
 _BINS = 41

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from ..formats import lm_eval_samples as lm_eval
 from ..formats.detect import FORMATS, SUFFIXES, first_known, is_array, is_inspect_log
 from ..formats.options import OptionError
-from ..offline.out_folder import SCORES
 from ..formats.rows import open_stream
+from ..offline.out_folder import SCORES
 from .run_spec import ACCEPTED
 
 log = logging.getLogger(__name__)

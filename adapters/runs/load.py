@@ -13,8 +13,8 @@ from .inspect_runs import read_logs
 from .lm_eval_runs import read_samples
 from .model_names import choose_model, names_of, several_models
 from .run_parts import Found, Keep, Part, plural
-from .stepgauge_runs import read_scored
 from .run_spec import ACCEPTED, SYNTAX, Spec, parse_spec
+from .stepgauge_runs import read_scored
 
 
 def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:

@@ -12,8 +12,8 @@ from ...metrics import ChainScore
 from ...metrics.comparison.record import Record, question_hash
 from ..formats.entries import Unreadable
 from ..formats.options import OptionError
-from ..offline.out_folder import SCORES, last_window
 from ..formats.rows import open_stream, read_rows
+from ..offline.out_folder import SCORES, last_window
 from .run_parts import Found, Keep, Part, plural
 
 _TEXT = (str, type(None))

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Benchmarks of comparisons and reports."""

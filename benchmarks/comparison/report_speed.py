@@ -22,7 +22,7 @@ from stepgauge.adapters.report import write_report
 
 from .screenshots import find_chromium
 
-SUPPORT = Path(__file__).parents[1] / "tests" / "support"
+SUPPORT = Path(__file__).parents[2] / "tests" / "support"
 _SORT = """async () => {
   const start = performance.now();
   document.querySelector('[data-sort="change"]').click();

@@ -1,9 +1,9 @@
 """Supervised fine-tuning on answers without reasoning against the same on worked answers: does stepgauge tell?
 
-    python -m benchmarks.comparison.sft_trap --out DIR                  # SmolLM2 on the CPU: half an hour on one shared core
+    python -m benchmarks.comparison.sft_trap --out DIR         # SmolLM2 on the CPU: half an hour on one shared core
     STEPGAUGE_SHARED=… python -m benchmarks.comparison.sft_trap --out DIR --data gsm8k
-    python -m benchmarks.comparison.sft_trap --out DIR --full --base FOLDER --scorer FOLDER      # an accelerator; not run yet
-    python -m benchmarks.comparison.sft_trap --out DIR --tiny           # a random model, to see that all of it runs
+    python -m benchmarks.comparison.sft_trap --out DIR --full --base FOLDER --scorer FOLDER  # an accelerator
+    python -m benchmarks.comparison.sft_trap --out DIR --tiny  # a random model, to see that all of it runs
 
 A base model is fine-tuned twice on the same questions: `shortcut` on lines that say nothing and then the answer,
 `worked` on worked solutions. With `--warmup` the base itself has seen some worked solutions before, of other questions.
@@ -32,7 +32,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.comparison import sft_trap_data as data
-from benchmarks.support.command import stepgauge
 from benchmarks.comparison.sft_trap_evaluation import (
     ACCURACY,
     METRICS,
@@ -44,8 +43,9 @@ from benchmarks.comparison.sft_trap_evaluation import (
 )
 from benchmarks.comparison.sft_trap_tiny import make_tiny
 from benchmarks.comparison.sft_trap_training import Tuning, fit
-from stepgauge.metrics.models.loading.devices import pick_device
+from benchmarks.support.command import stepgauge
 from stepgauge.metrics.errors import ScorerError
+from stepgauge.metrics.models.loading.devices import pick_device
 from stepgauge.metrics.models.loading.loading import SMOLLM2, resolve
 
 SETTINGS = "settings.json"

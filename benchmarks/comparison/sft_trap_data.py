@@ -1,4 +1,4 @@
-"""Questions with a worked and a shortcut chain each, for `benchmarks.comparison.sft_trap`: training and held-out ones, disjoint.
+"""Questions with a worked and a shortcut chain each, for `sft_trap`: training and held-out ones, disjoint.
 
 `arithmetic` are word problems of two to four operations that are made here from templates; an answer has one digit and
 is no number of the question. `gsm8k` is GSM8K's test file, cut in halves: its own solutions are the worked chains.

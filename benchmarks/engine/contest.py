@@ -13,9 +13,9 @@ from stepgauge.metrics.engine.scheduler.huggingface import HuggingFaceBackend
 
 from . import methods as methods
 from . import peers as peers
-from .tokens import Counts, token_spans
 from .methods import Groups, Values
 from .rounds import Measured
+from .tokens import Counts, token_spans
 
 if TYPE_CHECKING:
     from stepgauge.metrics.likelihood import Request

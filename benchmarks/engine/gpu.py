@@ -29,11 +29,11 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from ..support.run_header import about_run, header
 from .gpu_device import QWEN, TINY, make_model, matrix_rate, seconds, weight_bytes
 from .gpu_parts import PARTS, WORKLOADS, Bench, Row
 from .gpu_tables import show
 from .imports import make_engine
-from ..support.run_header import about_run, header
 from .token_chains import ChainLengths, read_lengths, write_lengths
 
 REAL = {"mmlu_pro": 256, "gsm8k": 512}
@@ -41,9 +41,9 @@ REAL = {"mmlu_pro": 256, "gsm8k": 512}
 
 def real_lengths(tokenizer: str) -> dict[str, list[ChainLengths]]:
     """Token counts of real chains. Raises FileNotFoundError where they are not at hand."""
-    from .gpu_lengths import lengths_of
     from ..support.labelled import shared_data
     from ..support.real_chains import sample
+    from .gpu_lengths import lengths_of
 
     data = shared_data("gsm8k", "mmlupro-outputs")
     return {name: lengths_of(sample(data, name, count), tokenizer) for name, count in REAL.items()}

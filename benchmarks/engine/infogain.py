@@ -25,13 +25,13 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from ..support.labelled import shared_data
 from .chains import SETS, requests_of
-from .scorer import announce, load_scorer
-from .tokens import Counts, count, token_spans
 from .contest import FLOOR, FLOOR_BATCHES, LABELS, OTHERS, OURS, REFERENCES, Contest, Limits
 from .methods import Groups, Values
 from .rounds import Measured, run_rounds
-from ..support.labelled import shared_data
+from .scorer import announce, load_scorer
+from .tokens import Counts, count, token_spans
 
 _MIB = 2**20
 

@@ -1,6 +1,6 @@
 """Measures the memory that one very long chain takes above the model's weights and its KV cache.
 
-    python -m benchmarks.engine.long_chain [--tokens 32768 --steps 400 --vocabulary 150000] [--through-gauge] [--out FILE.json]
+    python -m benchmarks.engine.long_chain [--tokens 32768 --steps 400 --vocabulary 150000] [--through-gauge] [--out F]
 
 The model has Qwen2's architecture with random weights and few small layers (`--layers`, `--hidden`), so that the length
 and the vocabulary are what costs. The chain is made of random token ids and goes to the engine directly; with
@@ -34,12 +34,12 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 
+from ..support.run_header import about_run, header
 from .flops import kv_bytes, work_of
 from .imports import TokenSpan, log_likelihoods, make_engine
-from ..support.run_header import about_run, header
 from .token_chains import even_chain, token_spans
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LIMIT = 2 * 2**30
 TOLERANCE = 1e-3
 CHECKED = 5

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
+from ..support.labelled import shared_data
 from .chains import SETS, requests_of
 from .scorer import announce, load_scorer
-from ..support.labelled import shared_data
 
 # torch's operators by what they are for; the rest is summed up as element-wise and copies.
 _KINDS = {

@@ -2,10 +2,11 @@
 
     STEPGAUGE_SHARED=… python -m benchmarks.engine.scaling [--rounds 3] [--out FILE.json]
 
-Chains are joined from real GSM8K steps. The floor is the one of `benchmarks.engine.infogain`: a causal forward pass over as
-many tokens as the chains have unique ones. Each table ends with the exponent b of a fit of seconds = a · size^b (least
-squares of the logarithms over all rows); 1 is proportional. Options are answers to GSM8K's questions, scored after
-every prefix. `--quick` takes the small sizes only, to see that it runs.
+Chains are joined from real GSM8K steps. The floor is the one of `benchmarks.engine.infogain`: a causal forward pass
+over as many tokens as the chains have unique ones. Each table ends with the exponent b of a fit of seconds = a ·
+size^b (least squares of the logarithms over all rows); 1 is proportional. Options are answers to GSM8K's questions,
+scored after every prefix.
+`--quick` takes the small sizes only, to see that it runs.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from tqdm import tqdm
 from stepgauge.metrics import Trace
 from stepgauge.metrics.engine.scheduler.huggingface import HuggingFaceBackend
 
+from ..support.labelled import shared_data
 from .chains import joined, requests_of
-from .scorer import announce, load_scorer
-from .tokens import count, token_spans
 from .contest import FLOOR, FLOOR_BATCHES, OURS
 from .methods import floor_by_chain, floor_in_batches, ours
 from .rounds import Measured, run_rounds
-from ..support.labelled import shared_data
+from .scorer import announce, load_scorer
+from .tokens import count, token_spans
 
 _QUICK = 2
 _FLOOR_BUDGET = {"cpu": 1024, "cuda": 16384}

@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoTokenizer
 
-from stepgauge.metrics.tokenization.shared_prefix import tokenize_full, tokenize_shared
 from stepgauge.metrics.models.loading.loading import resolve
+from stepgauge.metrics.tokenization.shared_prefix import tokenize_full, tokenize_shared
 
-from .chains import joined, requests_of
 from ..support.labelled import shared_data
 from ..support.run_header import about_run, header
+from .chains import joined, requests_of
 
 ROUNDS = 3
 

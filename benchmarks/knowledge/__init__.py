@@ -1,1 +1,1 @@
-"""TODO."""
+"""Benchmarks of claims, evidence and judges."""

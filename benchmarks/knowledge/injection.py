@@ -1,6 +1,6 @@
 """Measures how often an order to the judge, hidden in a claim, moves its verdict.
 
-    python -m benchmarks.knowledge.injection [--claims 24] [--scorer smollm2] [--judge '{"name": "lm", "prompt": "chat"}' …]
+    python -m benchmarks.knowledge.injection [--claims 24] [--judge '{"name": "lm", "prompt": "chat"}' …]
 
 Orders are put into true and false claims of the embedded corpus, half each; the passage that the sentence comes from
 is the evidence. Beside the orders stand harmless clauses: text of the same lengths (those of every fifth order) that

@@ -18,7 +18,7 @@ and counted; `coverage` is the share of steps that were called right or wrong, o
 
 Beside the judges stand chance (a seeded random number per claim), lexical overlap (the share of the claim's words that
 occur in the passages; right from one half on) and, for chains, the position (the later the worse: a first wrong step
-stands behind all the steps it is compared with). `nli` is the stand-in of `benchmarks.knowledge.fit_nli`, fitted on first use.
+stands behind all the steps it is compared with). `nli` is the stand-in of `fit_nli`, fitted on first use.
 Nothing is tuned on these sets; `fit_nli` says what it reads. Intervals are 95 % bootstrap intervals over passages,
 notes and chains.
 
@@ -47,8 +47,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.knowledge import fit_nli
-from benchmarks.support.discrimination import RESAMPLES, auroc, balanced_accuracy, interval
 from benchmarks.knowledge.evidence import medquad
+from benchmarks.support.discrimination import RESAMPLES, auroc, balanced_accuracy, interval
 from benchmarks.support.labelled import (
     WHOLE_STEPS,
     Labelled,
@@ -62,10 +62,10 @@ from benchmarks.support.labelled import (
 from benchmarks.support.timing import TimedJudge
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.errors import ScorerError
-from stepgauge.metrics.knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from stepgauge.metrics.knowledge.assess import NO_JUDGE, assess
-from stepgauge.metrics.knowledge.policy import DEFAULT
+from stepgauge.metrics.knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from stepgauge.metrics.knowledge.claims.sentence import SENTENCE
+from stepgauge.metrics.knowledge.policy import DEFAULT
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
 from stepgauge.metrics.plugins import lookup, registry
 

@@ -1,7 +1,7 @@
 """Times the judge `lm` at the size of Qwen2.5-7B against one generate() call per claim, same model, one process.
 
     python -m benchmarks.knowledge.lm_judge_gpu [--claims 256] [--folder DIR]
-    python -m benchmarks.knowledge.lm_judge_gpu --tiny        # a model of two layers, on the CPU, to see that all of it runs
+    python -m benchmarks.knowledge.lm_judge_gpu --tiny  # a model of two layers, on the CPU, to see that all of it runs
 
 The model has Qwen2.5-7B's shape and random weights (bfloat16 on an accelerator; 15 GB on disk, in a temporary folder or
 in `--folder`, where a second run finds it): the work is that of the real one, the verdicts mean nothing. Nothing is

@@ -4,7 +4,7 @@
 
 Chains of MR-Ben (medicine) and MMLU-Pro (health; Llama-3.1-8B-Instruct, Mistral-7B-v0.1) are drawn with a fixed seed
 until the extractor `sentence` has found the claims asked for. They go through the panel, once with the judge `nli` (the
-stand-in of `benchmarks.knowledge.fit_nli`), once in a smaller number with `lm`. The corpus is all of MedQuAD, built anew for its
+stand-in of `fit_nli`), once in a smaller number with `lm`. The corpus is all of MedQuAD, built anew for its
 time; evidence comes from `bm25` with its defaults. A claim for which nothing is found is not shown to the judge.
 
 `wall` is what the clock says, `CPU` the seconds of all threads, which other work on the machine does not add to.
@@ -33,8 +33,8 @@ from benchmarks.support.labelled import shared_data
 from benchmarks.support.timing import Clock, TimedJudge, TimedRetriever
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.errors import ScorerError
-from stepgauge.metrics.knowledge.base import Judge, Surroundings
 from stepgauge.metrics.knowledge.assess import assess
+from stepgauge.metrics.knowledge.base import Judge, Surroundings
 from stepgauge.metrics.plugins import lookup, registry
 from stepgauge.metrics.retrieval.build import build_corpus
 from stepgauge.metrics.retrieval.readers import Fields

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Benchmarks of scoring finished runs."""

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from ..support.command import COMMAND
 
-PLUGIN = Path(__file__).parents[1] / "tests" / "plugins" / "stepgauge_cheap"
+PLUGIN = Path(__file__).parents[2] / "tests" / "plugins" / "stepgauge_cheap"
 DATE = "2026-01-01T00-00-00.000000"
 PROMPT = 30_000
 FILTERS = ("strict-match", "flexible-extract")

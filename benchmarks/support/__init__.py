@@ -1,1 +1,1 @@
-"""TODO."""
+"""What the benchmarks share: labelled data, real chains, tables, timing."""

@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import planted as validity_planted
 from ..support.labelled import shared_data
 from ..support.run_header import about_run, header
+from . import planted as validity_planted
 from .chains import checked_answers
 from .figures import Figure, table
 from .fit import FITS, SCORER, fitted

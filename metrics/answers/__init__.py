@@ -1,1 +1,4 @@
-"""TODO."""
+"""Answers in text: finding the one that a response gives, and telling whether a text states the gold one.
+
+Imports nothing of stepgauge.
+"""

@@ -1,7 +1,7 @@
 """Reads answers from text: which steps merely announce one, what a response's own answer is, which option is meant.
 
 All patterns are bounded, so the cost is linear in the text whatever a model wrote. Whether a step holds the *gold*
-answer is decided in `answer_match`.
+answer is decided in `matching`.
 """
 
 from __future__ import annotations

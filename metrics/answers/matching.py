@@ -74,7 +74,7 @@ def states_answer(step_text: str, answers: Sequence[str], question: str, choices
     Numbers are compared by value (1,234.0 is 1234; `\frac{1}{2}` is 0.5), whole: 72 is not in 720, 7.2, 1/72, x_{72},
     72x or "Step 72:". Texts match as a run of whole words; case, punctuation, LaTeX wrappers and plurals aside. A
     single letter, "yes" or "no" counts only where it is announced ("(B)", "option B", "the answer is no"). A formula is
-    also stated by an equal one (`formula_match`).
+    also stated by an equal one (`formulas`).
 
     Where the gold answer is one of `choices`, naming its letter states it, too; the option list does not count as part
     of the question; and a step that names other options beside it discusses them: there it must be announced.

@@ -24,7 +24,7 @@ _KEPT = 16_384
 # Ctrl-C reaches the whole process group; this process ends with its standard input.
 _CODE = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = {path!r}; import math_verify; "
-    "from {package}.math_worker import main; main()"
+    "from {package}.math_verify_worker import main; main()"
 )
 
 
@@ -123,7 +123,7 @@ _parents: list[_Comparer] = []
 def equal(gold: str, other: str) -> bool:
     """Whether two formulas in LaTeX, without dollars, are equal; False where one cannot be read.
 
-    Both should have passed `formula_match.is_tame`. Takes two seconds of computing at most, and some more when the
+    Both should have passed `formulas.is_tame`. Takes two seconds of computing at most, and some more when the
     process has to be started (again). Raises TookTooLong after that, for the same two formulas at once from then on.
     """
     return _comparer.equal(gold, other)

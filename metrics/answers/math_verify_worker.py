@@ -1,4 +1,4 @@
-"""The process that compares formulas with math-verify. It may hang or swallow memory: `math_equal` then ends it.
+"""The process that compares formulas with math-verify. It may hang or swallow memory: the client then ends it.
 
 Reads lines of JSON, [gold, other]; answers "1" where they are equal, "0" where not, "late" where `SECONDS` of computing
 did not tell, and "failed" with the name of an error. "ready" is its first line.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..missing import Missing
+from ..errors import Missing
 from .record import Record
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..missing import Missing
+from ..errors import Missing
 from .measures import SAME_LENGTH, Measure
 from .pairs import Pair
 from .record import Record

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import FitError
 from ..models.hub import hub_file
 from ..trace import Trace
-from ..fitting.settings import FitError
 
 log = logging.getLogger(__name__)
 

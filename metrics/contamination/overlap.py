@@ -1,19 +1,14 @@
-"""Refuses to score questions that the scorer was fitted on: of those it says what it has learnt by heart."""
+"""Refuses to score questions that the scorer was trained on: its scores there reflect memorisation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
-from dataclasses import replace
 from typing import Any
 
-from ..errors import OverlapError, ScorerError
-from ..score import ChainScore
+from ..errors import FitError, OverlapError, ScorerError
 from ..trace import Trace
 from .card import read_card
 from .question_hashes import question_hashes
-from ..fitting.settings import FitError
-
-NOTE = "the question had a part in fitting the scorer, so the scorer's numbers say little about this chain"
 
 
 def scorer_card(source: str, revision: str | None = None) -> dict[str, Any] | None:
@@ -57,8 +52,3 @@ def seen_chains(
             f"is {name}), so its numbers say little about them; score other questions, or set allow_overlap"
         )
     return found
-
-
-def marked(score: ChainScore) -> ChainScore:
-    """The score of such a chain, saying so."""
-    return replace(score, notes=[*score.notes, NOTE], provenance={**score.provenance, "overlap": True})

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..chain import Chain, ChainMetric
+from ..errors import Missing
 from ..infogain import before_answer
-from ..missing import Missing
 
 COPY_SHARE = 0.9
 VOCABULARY = 50_000

@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 
 from ..chain import Chain, ChainMetric, Likelihoods
+from ..errors import Missing
 from ..infogain import BEFORE, before_answer, with_steps
 from ..likelihood import Unscored
-from ..missing import Missing
 from ..score import ControlScore
 
 GAIN_OVER = "gain_over_"

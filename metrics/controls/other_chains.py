@@ -13,19 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..answers.matching import AnswerMatcher
+from ..chain import SourceChain
 from ..trace import Step, Trace
 
 # Bounds the cost where nearly every step there is states the gold answer.
 _MOST_CHAINS = 1000
 _FIRST_RANKS = 32
-
-
-@dataclass(frozen=True)
-class SourceChain:
-    """A chain whose steps were used: its trace's id and hash."""
-
-    id: str | None
-    trace_hash: str
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..answers.matching import AnswerMatcher
-from .other_chains import ForeignSteps, SourceChain
+from ..chain import Control
 from ..likelihood import Unscored
 from ..names import unknown_name
 from ..trace import Step, Trace, steps_before_answer
+from .other_chains import ForeignSteps
 
 CONTROLS = ("filler", "foreign", "shuffled")
 
@@ -53,23 +53,6 @@ FILLER_LINES = (
     "Let me go over that again.",
     "There is more to be said about this.",
 )
-
-
-@dataclass(frozen=True)
-class Control:
-    """What stands in the place of one chain's t steps, k of which come before its answer.
-
-    Attributes:
-        whole: t texts, or why there are none.
-        before_answer: k texts, or why there are none. The first k of `whole`, but for `shuffled`, where the first k
-            steps are shuffled among themselves.
-        chains: the chains that `foreign` steps come from, in the order used.
-    """
-
-    name: str
-    whole: Sequence[str] | Unscored
-    before_answer: Sequence[str] | Unscored
-    chains: Sequence[SourceChain] = ()
 
 
 def control_names(given: object) -> tuple[str, ...]:

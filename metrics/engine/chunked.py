@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from transformers.cache_utils import Cache, DynamicCache
 
-from .memory import unless_out_of_memory
 from .forward import Found, branches_pass, cropped, path_pass
+from .memory import unless_out_of_memory
+from .runner import Engine
 from .trie import Trie, heavy_path, roots
-
-if TYPE_CHECKING:
-    from .scheduler import Engine
 
 log = logging.getLogger(__name__)
 

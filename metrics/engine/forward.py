@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
+from .runner import Engine
 from .tree_attention import ancestors, masks
 from .trie import Trie
-
-if TYPE_CHECKING:
-    from .scheduler import Engine
 
 # Elements of logits converted to float32 and summed over at once.
 _SOFTMAX_ELEMENTS = 1 << 24

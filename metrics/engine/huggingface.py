@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from .scheduler import log_likelihoods, make_engine
-from .statistics import EngineStatistics
 from ..contamination.overlap import scorer_card
-from .json_generation import JsonGenerator
 from ..likelihood import Group, Request, Result, SpanScore, Unscored
-from ..models.loading import load, max_tokens
+from ..models.loading import check_token_budget, load, max_tokens
 from ..models.quantization import batch_dependence
 from ..models.scorer_tokenizer import ScorerTexts
 from ..tokenization.spans import TokenSpan, check_tokenizer, encode
+from .json_generation import JsonGenerator
+from .scheduler import log_likelihoods, make_engine
+from .statistics import EngineStatistics
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class HuggingFaceBackend:
         trust_remote_code: bool = False,
         quantization: str | None = None,
     ) -> None:
+        check_token_budget(token_budget)
         self._loaded = load(
             scorer,
             device=device,

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from .scheduler import Engine
 from ..errors import ScorerError
-from ..optional_packages import INSTALL, PACKAGE, can_generate
 from ..likelihood import Unscored
-from .memory import unless_out_of_memory
+from ..optional_packages import INSTALL, PACKAGE, can_generate
 from ..tokenization.spans import scalar_text
+from .memory import unless_out_of_memory
+from .scheduler import Engine
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

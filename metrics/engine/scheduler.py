@@ -1,7 +1,7 @@
 """Runs the scoring LM over token tries: many prefixes of many chains in few forward passes.
 
-Small tries go whole, several in the rows of one pass (`passes.rows_pass`); a bigger one in two phases, its trunk with
-keys and values kept, then its branches against them (`long_tries`). Either way each distinct token is computed once.
+Small tries go whole, several in the rows of one pass (`forward.rows_pass`); a bigger one in two phases, its trunk with
+keys and values kept, then its branches against them (`chunked`). Either way each distinct token is computed once.
 """
 
 from __future__ import annotations
@@ -9,21 +9,20 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from .tree_attention import AttentionPlan, NoTrieAttention, plan_attention
-from .statistics import EngineStatistics
 from ..errors import OutOfMemory
 from ..likelihood import Unscored
-from .chunked import TooBig, long_trie
-from .memory import is_out_of_memory, unless_out_of_memory
-from ..models.loading import check_token_budget
-from .forward import Found, log_probabilities, rows_pass
 from ..tokenization.spans import TokenSpan
+from .chunked import TooBig, long_trie
+from .forward import Found, log_probabilities, rows_pass
+from .memory import is_out_of_memory, unless_out_of_memory
+from .runner import Engine, Limits
+from .tree_attention import NoTrieAttention, plan_attention
 from .trie import Trie, build_trie
 
 log = logging.getLogger(__name__)
@@ -35,66 +34,9 @@ _CPU_BUDGET = 1024
 _MOST_PADDING = 0.05
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much goes into one forward pass, besides the token budget.
-
-    Attributes:
-        row: tokens up to which a trie goes through whole, in one row. Its mask costs the square of them.
-        tile: branch tokens that go together against a trunk. Each attends to all of the tile and to the trunk.
-        mask: elements of one attention mask.
-        logits: elements of the logits kept of one pass.
-    """
-
-    row: int
-    tile: int
-    mask: int = 1 << 25
-    logits: int = 1 << 26
-
-
 # On two cores tiles of 256 to 512 tokens cost the same within 7 %; on an accelerator a pass must be larger to fill it.
 _CPU_LIMITS = Limits(row=512, tile=256)
 _ACCELERATOR_LIMITS = Limits(row=2048, tile=4096)
-
-
-@dataclass
-class Engine:
-    """A causal LM with its way of attending and its batch size.
-
-    Attributes:
-        token_budget: tokens (rows x length) per forward pass. Halved for good after an out-of-memory error.
-        limits: what else bounds a pass.
-        plan: how masks are made, or None when every sequence goes through the model by itself.
-        plain_reason: why `plan` is None.
-        stats: what has been computed so far.
-    """
-
-    model: PreTrainedModel
-    token_budget: int
-    limits: Limits
-    plan: AttentionPlan | None = None
-    plain_reason: str | None = None
-    stats: EngineStatistics = field(default_factory=EngineStatistics)
-
-    @property
-    def row(self) -> int:
-        """Tokens up to which a trie goes through whole."""
-        return min(self.limits.row, self.token_budget)
-
-    @property
-    def tile(self) -> int:
-        """Branch tokens that go together."""
-        return min(self.limits.tile, self.token_budget)
-
-    @property
-    def most_logits(self) -> int:
-        """Places of one pass whose logits are kept."""
-        return max(1, self.limits.logits // self.model.config.get_text_config().vocab_size)
-
-    def shrink(self, tokens: int) -> None:
-        """Halve the budget for good, after a pass of `tokens` ran out of memory."""
-        self.token_budget = max(1, tokens // 2)
-        log.warning("out of memory on %d tokens: token_budget is now %d", tokens, self.token_budget)
 
 
 def make_engine(model: PreTrainedModel, token_budget: int | str = "auto") -> Engine:
@@ -102,9 +44,8 @@ def make_engine(model: PreTrainedModel, token_budget: int | str = "auto") -> Eng
 
     The trie's masks are tried on a few tokens and compared with plain passes. A model that raises or differs is run
     the plain way, one pass per sequence, with one warning that says why.
-    Raises ScorerError for a token budget that is neither "auto" nor a positive number.
+    `token_budget`: "auto" or a positive number, checked by the caller (`models.check_token_budget`).
     """
-    check_token_budget(token_budget)
     limits = _CPU_LIMITS if model.device.type == "cpu" else _ACCELERATOR_LIMITS
     engine = Engine(model, _auto_budget(model) if token_budget == "auto" else int(token_budget), limits)
     try:
@@ -213,7 +154,7 @@ def _take_batch(engine: Engine, tries: Sequence[Trie], queue: list[int]) -> list
         filled += len(tries[queue[-1]].token)
         if rows * length > engine.token_budget or rows * length * length > engine.limits.mask:
             break
-        # Rather a smaller pass than one that is padding to no small part.
+        # Prefer a smaller pass over heavy padding.
         if rows * length - filled > _MOST_PADDING * rows * length:
             break
         if rows * most > engine.most_logits:

@@ -6,6 +6,7 @@ the special case of no training.
 
 from ..contamination.card import CARD, read_card
 from ..contamination.question_hashes import question_hash, question_hashes
-from .settings import AUGMENTATIONS, FitError, FitSettings
+from ..errors import FitError
+from .settings import AUGMENTATIONS, FitSettings
 
 __all__ = ["AUGMENTATIONS", "CARD", "FitError", "FitSettings", "question_hash", "question_hashes", "read_card"]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..engine.tree_attention import AttentionPlan, ancestors, masks
 from ..engine.forward import lay_out
+from ..engine.tree_attention import AttentionPlan, ancestors, masks
 from .examples import Example
 
 

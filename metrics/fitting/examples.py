@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..contamination.question_hashes import question_hashes, split_questions
+from ..engine.trie import Trie, build_trie
+from ..errors import FitError
 from ..likelihood import Unscored
 from ..models.scorer_tokenizer import ScorerTexts
-from ..segment import BUILTIN_SPLITTERS, segment
 from ..names import unknown_name
+from ..segment import BUILTIN_SPLITTERS, segment
 from ..templates import TEMPLATES, PromptTemplate
 from ..tokenization.spans import TokenSpan, encode
 from ..trace import Trace
-from ..engine.trie import Trie, build_trie
 from .augment import altered
-from ..contamination.question_hashes import question_hashes, split_questions
-from .settings import FitError, FitSettings
+from .settings import FitSettings
 
 
 @dataclass(frozen=True)

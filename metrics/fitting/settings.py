@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import FitError
 from ..names import unknown_name
 
 AUGMENTATIONS = ("drop", "shuffle", "filler")
-
-
-class FitError(ValueError):
-    """The scorer cannot be fitted as asked; the message says what was given and what to do."""
 
 
 @dataclass(frozen=True)

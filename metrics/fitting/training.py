@@ -24,18 +24,19 @@ from transformers import (
     set_seed,
 )
 
-from ..models.devices import device_names
+from ..contamination.card import data_hash, read_card, weights_hash, write_card
 from ..engine.scheduler import log_likelihoods, make_engine
+from ..errors import FitError
 from ..likelihood import Unscored
+from ..models.devices import device_names
 from ..models.loading import LoadedModel, load, max_tokens, quiet
 from ..models.scorer_tokenizer import ScorerTexts
 from ..tokenization.spans import check_tokenizer
 from ..trace import Trace
 from ..versions import versions
 from .batches import collate, feature, loss
-from ..contamination.card import data_hash, read_card, weights_hash, write_card
 from .examples import Example, Examples, make_examples
-from .settings import FitError, FitSettings
+from .settings import FitSettings
 
 log = logging.getLogger(__name__)
 

@@ -5,18 +5,28 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-from ..plugins import Registry, lookup
-from ..names import unknown_name
+from ..names import lookup, unknown_name
 from ..trace import Step, Trace
-from .base import ClaimExtractor, Judge, Retriever, Surroundings
 from .assess import assess
+from .base import ClaimExtractor, Judge, Retriever, Surroundings
 from .types import Verdict
 
 # A claim extractor, retriever or judge: its name, or {"name": …, option: value}.
 Part: TypeAlias = str | Mapping[str, Any]
 Made = TypeVar("Made")
+
+
+class Known(Protocol):
+    """What is registered, by name; `plugins.Registry` is one."""
+
+    @property
+    def extractors(self) -> Mapping[str, Callable[..., ClaimExtractor]]: ...
+    @property
+    def judges(self) -> Mapping[str, Callable[..., Judge]]: ...
+    @property
+    def retrievers(self) -> Mapping[str, Callable[..., Retriever]]: ...
 
 
 @dataclass
@@ -43,7 +53,7 @@ class KnowledgeParts:
 
     def __init__(
         self,
-        known: Registry,
+        known: Known,
         around: Surroundings,
         claims: Sequence[Part | ClaimExtractor],
         judges: Sequence[Part | Judge],
@@ -55,7 +65,7 @@ class KnowledgeParts:
         self._made: _Made | None = self._make()
 
     def assess(self, traces: Sequence[Trace], steps: Sequence[Sequence[Step]]) -> list[list[list[Verdict]]]:
-        """See `panel.assess`."""
+        """See `knowledge.assess`."""
         made = self._current()
         return assess(traces, steps, extractors=made.extractors, judges=made.judges, retriever=made.retriever)
 

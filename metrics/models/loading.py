@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
-from .devices import BALANCED, device_names, pick_device
 from ..errors import ScorerError
+from ..tokenization.spans import check_tokenizer
+from .devices import BALANCED, device_names, pick_device
 from .hub import hub_file
 from .quantization import check_checkpoint, check_quantization, own_quantization, quantizer
 from .scorer_tokenizer import ScorerTexts
-from ..tokenization.spans import check_tokenizer
 
 if TYPE_CHECKING:
     import torch

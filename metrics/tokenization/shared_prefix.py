@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .split_points import cuts_of
 from ..likelihood import Request
+from .split_points import cuts_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

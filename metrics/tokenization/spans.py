@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ScorerError
-from .shared_prefix import Tokens, tokenize_full, tokenize_shared
 from ..likelihood import Request, Unscored
+from .shared_prefix import Tokens, tokenize_full, tokenize_shared
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -1,1 +1,4 @@
-"""TODO."""
+"""One scorer process for each of several devices.
+
+Talks to the engine through messages; nothing else imports it but the registration of the backend.
+"""

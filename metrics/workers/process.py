@@ -61,7 +61,7 @@ class WorkerProcess:
     def start(self) -> None:
         """Start the process and have it load the scorer; `loaded` waits for that."""
         self._past, self._statistics = self.statistics, EngineStatistics()
-        code = _CODE.format(path=sys.path, module=f"{__package__}.pool_worker")
+        code = _CODE.format(path=sys.path, module=f"{__package__}.worker")
         self._process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._send(self._load)
 

@@ -287,7 +287,9 @@ def test_gsm8k_is_cut_in_halves_without_its_annotations(shared_data):
 
 @pytest.fixture
 def tiny_base(tmp_path) -> Path:
-    return benchmark("comparison.sft_trap_tiny").make_tiny(tmp_path / "base", benchmark("comparison.sft_trap_data").examples("arithmetic"))
+    return benchmark("comparison.sft_trap_tiny").make_tiny(
+        tmp_path / "base", benchmark("comparison.sft_trap_data").examples("arithmetic")
+    )
 
 
 def test_only_the_tokens_of_a_response_are_trained(tiny_base):

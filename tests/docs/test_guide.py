@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from repo import REPO
 from columns import REASONING
+from repo import REPO
 
 GUIDE = (REPO / "docs" / "custom-tasks.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from repo import REPO
 from columns import REASONING
+from repo import REPO
 
 pytest.importorskip("inspect_ai")
 pytest.importorskip("pandas")

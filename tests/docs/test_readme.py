@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from repo import REPO
 from columns import REASONING
+from repo import REPO
 
 ROOT = REPO
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from pathlib import Path
 from types import ModuleType
 
-ROOT = Path(__file__).parents[2]
+from repo import REPO
 
 
 def benchmark(name: str) -> ModuleType:
     """`benchmarks.<name>`."""
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
+    if str(REPO) not in sys.path:
+        sys.path.insert(0, str(REPO))
     return importlib.import_module(f"benchmarks.{name}")

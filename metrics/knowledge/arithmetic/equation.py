@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from .tokens import Token, tokenize
-from .evaluate import Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
 from ..types import Label
+from .evaluate import Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
+from .tokens import Token, tokenize
 from .units import SI_UNITS, mixes_scales
 
 MAX_CLAIM_CHARACTERS = 1000

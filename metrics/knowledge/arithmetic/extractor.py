@@ -17,13 +17,13 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ...trace import Step, Trace
-from .tokens import Note, Token, tokenize
-from .evaluate import BoundExceeded, NotArithmetic, Undefined, evaluate, operations
 from ..base import ClaimExtractor
-from .equation import MAX_CLAIM_CHARACTERS, RELATIONS, Comparison, Equation, compare, read
-from .sides import Sides
-from .judge import EQUATION
 from ..types import Claim
+from .equation import MAX_CLAIM_CHARACTERS, RELATIONS, Comparison, Equation, compare, read
+from .evaluate import BoundExceeded, NotArithmetic, Undefined, evaluate, operations
+from .judge import EQUATION
+from .sides import Sides
+from .tokens import Note, Token, tokenize
 from .units import OPENERS
 
 _RELATION = re.compile(r"=|≈|≃|≅|\\approx|\\simeq|~=|\b(?:is|equals?)\b")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .evaluate import NotArithmetic
-from .equation import compare, read
 from ..types import Claim, Passage, Verdict
+from .equation import compare, read
+from .evaluate import NotArithmetic
 
 EQUATION = "equation"
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .tokens import Token
-from .evaluate import is_article, is_glued_name, is_unit_word, operations, unit_end
 from .equation import RELATIONS
+from .evaluate import is_article, is_glued_name, is_unit_word, operations, unit_end
+from .tokens import Token
 from .units import (
     CONNECTIVES,
     DETERMINERS,

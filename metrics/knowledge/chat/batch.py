@@ -20,11 +20,11 @@ from typing import Any, Generic, TypeVar
 
 from ...likelihood import Unscored
 from ...models.loading import cache_dir
-from .claim_message import MAX_MESSAGE_CHARACTERS
 from .cache import ReplyCache, cache_key
+from .claim_message import MAX_MESSAGE_CHARACTERS
 from .client import CallFailed, ChatClient, Retrying
-from .reply import BadReply, decode, read_text, read_usage
 from .prompts import read_prompt
+from .reply import BadReply, decode, read_text, read_usage
 
 log = logging.getLogger(__name__)
 

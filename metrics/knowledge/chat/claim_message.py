@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from ..types import Claim, Passage
 from .fencing import defuse, fence
 from .injection import without_orders
-from ..types import Claim, Passage
 
 # Enough for a dozen passages. A claim of a megabyte is refused before it is paid for.
 MAX_MESSAGE_CHARACTERS = 60_000

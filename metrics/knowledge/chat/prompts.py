@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...names import unknown_name
 
-SHIPPED = Path(__file__).parent / "prompts"
+SHIPPED = Path(__file__).parent / "prompt_texts"
 _ROLE = re.compile(r"^\[(system|user|assistant)\][ \t]*\n?", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 

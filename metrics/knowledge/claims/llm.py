@@ -17,17 +17,17 @@ from typing import Any
 from tqdm import tqdm
 
 from ...errors import ScorerError
-from ...optional_packages import INSTALL, PACKAGE, can_generate
 from ...likelihood import LikelihoodBackend, Unscored
+from ...optional_packages import INSTALL, PACKAGE, can_generate
 from ...trace import Step, Trace
 from ..base import ClaimExtractor, Surroundings
-from .llm_reply import Extracted, read_claims, schema
-from ..chat.fencing import defuse, fence
 from ..chat.batch import Chat, ServerOptions, Totals, make_chat
-from ..chat.reply import BadReply
+from ..chat.fencing import defuse, fence
 from ..chat.prompts import Prompt, read_prompt
-from .sentence import SENTENCE, content_words
+from ..chat.reply import BadReply
 from ..types import Claim, ExtractionFailed
+from .llm_reply import Extracted, read_claims, schema
+from .sentence import SENTENCE, content_words
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ...infogain import softmax
 from ...likelihood import LikelihoodBackend, Request, Result, Unscored
+from ...probability import softmax
 from ..base import Surroundings
 from ..chat.fencing import fence
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders

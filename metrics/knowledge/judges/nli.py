@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import Surroundings
-from .nli_labels import read_labels
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ..types import Claim, Label, Passage, Verdict
+from .nli_labels import read_labels
 
 if TYPE_CHECKING:
     from .nli_model import NLIModel, Pair

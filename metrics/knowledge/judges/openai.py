@@ -13,10 +13,10 @@ from typing import Any
 
 from ...likelihood import Unscored
 from ..base import Surroundings
-from ..chat.claim_message import claim_message
 from ..chat.batch import Chat, ServerOptions, Totals, make_chat
-from ..chat.reply import SCHEMA, Finding, read_verdict
+from ..chat.claim_message import claim_message
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
+from ..chat.reply import SCHEMA, Finding, read_verdict
 from ..types import Claim, Passage, Verdict
 
 log = logging.getLogger(__name__)

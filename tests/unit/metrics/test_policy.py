@@ -10,12 +10,12 @@ import pytest
 
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.chain import Chain
+from stepgauge.metrics.errors import Missing
 from stepgauge.metrics.ki import ki, ki_coverage, ki_paper, n_failed
-from stepgauge.metrics.knowledge.base import ClaimExtractor
 from stepgauge.metrics.knowledge.assess import assess
+from stepgauge.metrics.knowledge.base import ClaimExtractor
 from stepgauge.metrics.knowledge.policy import POLICIES
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
-from stepgauge.metrics.missing import Missing
 from stepgauge.metrics.trace import Step
 
 FOUND = (Passage("ref-1", "Insulin is made by beta cells.", score=2.0),)

@@ -279,8 +279,8 @@ def test_dry_run_counts_chains_steps_and_reasons_and_writes_nothing(tmp_path, ca
 
 def test_all_of_mmlu_pros_health_and_math_rows_are_read_and_cut_into_steps(shared_data):
     from stepgauge.adapters.formats.detect import find_sources
-    from stepgauge.adapters.offline.dry_run import look
     from stepgauge.adapters.formats.options import Wanted
+    from stepgauge.adapters.offline.dry_run import look
 
     sources = find_sources([str(shared_data / "mmlupro-outputs")], wanted=Wanted({"category": ["health", "math"]}))
     found, _ = look(sources, "lines")

@@ -32,10 +32,10 @@ from inspect_ai.solver import TaskState
 from inspect_ai.util import token_limit
 
 from stepgauge.adapters.inspect import knowledge
-from stepgauge.adapters.inspect.shared_gauge import shared_gauge
 from stepgauge.adapters.inspect.model_judge import make_judges
 from stepgauge.adapters.inspect.options import OptionError
 from stepgauge.adapters.inspect.sample_calls import SampleCalls, SampleGone
+from stepgauge.adapters.inspect.shared_gauge import shared_gauge
 from stepgauge.metrics import ChainScore, Gauge, Trace
 from stepgauge.metrics.knowledge.types import Verdict
 

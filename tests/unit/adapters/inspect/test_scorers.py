@@ -25,7 +25,8 @@ from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText
 from inspect_ai.model import get_model as inspect_model
 from inspect_ai.scorer import Score, Scorer, accuracy, match, scorer, stderr
 
-from stepgauge.adapters.inspect import shared_gauge as gauges, infogain, knowledge, reasoning
+from stepgauge.adapters.inspect import infogain, knowledge, reasoning
+from stepgauge.adapters.inspect import shared_gauge as gauges
 from stepgauge.adapters.inspect.explanation import fenced
 from stepgauge.adapters.inspect.options import OptionError
 from stepgauge.metrics import ChainScore, Gauge, ScorerError, StepScore, Trace

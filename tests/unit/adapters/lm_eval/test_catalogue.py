@@ -15,8 +15,8 @@ from stepgauge.adapters.cli.main import main
 from stepgauge.adapters.lm_eval.catalogue import chain_tasks, families, matching
 from stepgauge.adapters.lm_eval.cot_detection import obstacle, sign
 from stepgauge.adapters.lm_eval.documents import gold_and_choices
-from stepgauge.adapters.lm_eval.unscored_tasks import generative_siblings
 from stepgauge.adapters.lm_eval.task import score_chains, scorer_of
+from stepgauge.adapters.lm_eval.unscored_tasks import generative_siblings
 
 QUESTION = "Lena packs 6 eggs into each of 12 boxes. How many eggs does she pack?"
 SOLUTION = "Each box holds 6 eggs.\n12 * 6 = <<12*6=72>>72\n#### 72"

@@ -10,7 +10,7 @@ from lm_eval.api.task import ConfigurableTask
 from scripted_lm import documents
 
 from stepgauge.adapters.lm_eval.documents import answer_in, gold_and_choices, question_text, without_cue
-from stepgauge.metrics.missing import Missing
+from stepgauge.metrics.errors import Missing
 
 
 def make_task(doc, **config):

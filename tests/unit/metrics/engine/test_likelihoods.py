@@ -143,7 +143,9 @@ def test_chains_too_long_for_a_row_compute_each_token_once_and_keep_the_numbers(
 ):
     folder = make_scorer(tmp_path, architecture, tokenizers["qwen"])
     traces = arithmetic_traces(arithmetic[:4])
-    monkeypatch.setattr("stepgauge.metrics.engine.scheduler._CPU_LIMITS", Limits(row=1, tile=14, mask=30 * 300, logits=9 * 600))
+    monkeypatch.setattr(
+        "stepgauge.metrics.engine.scheduler._CPU_LIMITS", Limits(row=1, tile=14, mask=30 * 300, logits=9 * 600)
+    )
     gauge = Gauge(str(folder), device="cpu")
     scores = gauge.score(traces)
     check_against_oracle(scores, traces, *load(folder))

@@ -19,8 +19,8 @@ from scoring import rows, write_jsonl
 
 from stepgauge.adapters.cli import main
 from stepgauge.metrics import Gauge, OverlapError, ScorerError, Trace
-from stepgauge.metrics.fitting import CARD
 from stepgauge.metrics.contamination.overlap import NOTE
+from stepgauge.metrics.fitting import CARD
 
 SEEN = chains(0, 10)
 FRESH = chains(20, 24)

@@ -12,11 +12,11 @@ from chat_server import Answer, ChatServer, quoted
 
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.errors import ScorerError
+from stepgauge.metrics.knowledge.assess import assess
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
-from stepgauge.metrics.knowledge.claims.llm_reply import schema
 from stepgauge.metrics.knowledge.chat.cache import FILE
 from stepgauge.metrics.knowledge.claims.llm import MAX_STEP_CHARACTERS, make
-from stepgauge.metrics.knowledge.assess import assess
+from stepgauge.metrics.knowledge.claims.llm_reply import schema
 from stepgauge.metrics.knowledge.types import Claim, ExtractionFailed, Passage, Verdict
 from stepgauge.metrics.likelihood import Unscored
 from stepgauge.metrics.trace import Step

@@ -18,13 +18,13 @@ pytest.importorskip("openai")
 from chat_server import Answer, ChatServer, claim_of, quoted, verdict
 
 from stepgauge.metrics import Gauge
-from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
 from stepgauge.metrics.knowledge.arithmetic.extractor.judge import ExactJudge
-from stepgauge.metrics.knowledge.chat.fencing import FENCE, fence
-from stepgauge.metrics.knowledge.chat.cache import FILE, ReplyCache, cache_key
-from stepgauge.metrics.knowledge.judges.openai import make
-from stepgauge.metrics.knowledge.chat.reply import BadReply, read_verdict
 from stepgauge.metrics.knowledge.assess import assess
+from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
+from stepgauge.metrics.knowledge.chat.cache import FILE, ReplyCache, cache_key
+from stepgauge.metrics.knowledge.chat.fencing import FENCE, fence
+from stepgauge.metrics.knowledge.chat.reply import BadReply, read_verdict
+from stepgauge.metrics.knowledge.judges.openai import make
 from stepgauge.metrics.knowledge.types import Claim, Passage
 from stepgauge.metrics.trace import Step, Trace
 

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from stepgauge.metrics import Gauge
-from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
 from stepgauge.metrics.knowledge.assess import assess
+from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
 from stepgauge.metrics.knowledge.types import Claim, Verdict
 from stepgauge.metrics.retrieval import bm25_index
 from stepgauge.metrics.retrieval.build import build_corpus

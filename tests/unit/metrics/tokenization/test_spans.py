@@ -17,10 +17,10 @@ from tiny_scorers import EXTRA_TEXT, LLAMA3, QWEN, make_tokenizer
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from stepgauge.metrics.tokenization.split_points import SAFE, cuts_of
 from stepgauge.metrics.likelihood import Request, Unscored
 from stepgauge.metrics.models.loading.loading import resolve
 from stepgauge.metrics.tokenization.spans import encode
+from stepgauge.metrics.tokenization.split_points import SAFE, cuts_of
 
 # Published expressions: GPT-4o (also Tekken's form) and the last of DeepSeek-V3's three.
 O200K = (

@@ -3,8 +3,8 @@
 import re
 
 from stepgauge.metrics.chain import Chain, ChainMetric
+from stepgauge.metrics.errors import Missing
 from stepgauge.metrics.hookspecs import hookimpl
-from stepgauge.metrics.missing import Missing
 from stepgauge.metrics.segment.base import Span, Splitter
 
 HEDGE = re.compile(r"\b(?:maybe|perhaps|possibly|probably|might|seems?|i think|not sure)\b", re.IGNORECASE)
