@@ -27,7 +27,7 @@ from pathlib import Path
 from stepgauge.adapters.runs.load import load_runs
 from stepgauge.metrics.comparison import Comparison, Record, Run, Settings, compare_runs
 from stepgauge.metrics.comparison.pairs import pair_runs
-from stepgauge.metrics.models.loading.loading import resolve
+from stepgauge.metrics.models.loading import resolve
 
 RAISED = 1 / 3
 SEED = 0

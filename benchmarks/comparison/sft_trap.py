@@ -45,8 +45,8 @@ from benchmarks.comparison.sft_trap_tiny import make_tiny
 from benchmarks.comparison.sft_trap_training import Tuning, fit
 from benchmarks.support.command import stepgauge
 from stepgauge.metrics.errors import ScorerError
-from stepgauge.metrics.models.loading.devices import pick_device
-from stepgauge.metrics.models.loading.loading import SMOLLM2, resolve
+from stepgauge.metrics.models.devices import pick_device
+from stepgauge.metrics.models.loading import SMOLLM2, resolve
 
 SETTINGS = "settings.json"
 KINDS = ("shortcut", "worked")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from stepgauge.metrics.engine.scheduler.huggingface import HuggingFaceBackend
+from stepgauge.metrics.engine.huggingface import HuggingFaceBackend
 
 from . import methods as methods
 from . import peers as peers

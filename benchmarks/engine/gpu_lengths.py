@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stepgauge.metrics import Trace
-from stepgauge.metrics.models.loading.loading import resolve
+from stepgauge.metrics.models.loading import resolve
 from stepgauge.metrics.segment import segment
 
 from .token_chains import ChainLengths

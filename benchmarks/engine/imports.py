@@ -24,8 +24,8 @@ def _bind_checkout() -> None:
 if importlib.util.find_spec("stepgauge") is None:
     _bind_checkout()
 
+from stepgauge.metrics.engine.scheduler import Engine, log_likelihoods, make_engine  # noqa: E402
 from stepgauge.metrics.engine.scheduler import tree_attention as attention  # noqa: E402
-from stepgauge.metrics.engine.scheduler.scheduler import Engine, log_likelihoods, make_engine  # noqa: E402
 from stepgauge.metrics.tokenization.spans import TokenSpan  # noqa: E402
 
 __all__ = ["Engine", "TokenSpan", "attention", "log_likelihoods", "make_engine"]

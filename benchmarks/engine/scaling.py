@@ -27,7 +27,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from stepgauge.metrics import Trace
-from stepgauge.metrics.engine.scheduler.huggingface import HuggingFaceBackend
+from stepgauge.metrics.engine.huggingface import HuggingFaceBackend
 
 from ..support.labelled import shared_data
 from .chains import joined, requests_of

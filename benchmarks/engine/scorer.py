@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stepgauge.metrics import Gauge
-from stepgauge.metrics.engine.scheduler.huggingface import HuggingFaceBackend
+from stepgauge.metrics.engine.huggingface import HuggingFaceBackend
 
 from ..support.run_header import about_run, header
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoTokenizer
 
-from stepgauge.metrics.models.loading.loading import resolve
+from stepgauge.metrics.models.loading import resolve
 from stepgauge.metrics.tokenization.shared_prefix import tokenize_full, tokenize_shared
 
 from ..support.labelled import shared_data

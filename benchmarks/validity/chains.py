@@ -201,7 +201,7 @@ def checked_answers(data: Path, kind: str) -> tuple[int, int, int, set[str]]:
     Returns:
         parsed, looked up, agreeing, and the questions whose parsed answer MATH-500 contradicts.
     """
-    from stepgauge.metrics.answers.extraction.math_verify_client import TookTooLong, equal
+    from stepgauge.metrics.answers.math_verify_client import TookTooLong, equal
 
     gold = {}
     for line in (data / "math500" / "test.jsonl").read_text("utf-8").splitlines():

@@ -163,7 +163,7 @@ def test_a_wrong_option_on_the_command_line_prints_one_error_without_traceback(
 
 def smollm2_under_test() -> list[str]:
     """Inspect's options that make SmolLM2 the model under test, greedy and on the CPU."""
-    from stepgauge.metrics.models.loading.loading import resolve
+    from stepgauge.metrics.models.loading import resolve
 
     settings = [f"model_path={resolve('smollm2')}", "device=cpu", "do_sample=false"]
     return ["--model", "hf/local", *(word for setting in settings for word in ("-M", setting))]

@@ -199,7 +199,7 @@ def scoring_lm() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def real_model() -> Model:
     """SmolLM2 as the model under test."""
-    from stepgauge.metrics.models.loading.loading import resolve
+    from stepgauge.metrics.models.loading import resolve
 
     return get_model("hf/smollm2", model_path=str(resolve("smollm2")), device="cpu", do_sample=False)
 

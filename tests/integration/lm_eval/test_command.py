@@ -12,7 +12,7 @@ import pytest
 from columns import REASONING
 
 from stepgauge.adapters.lm_eval import include_path
-from stepgauge.metrics.models.loading.loading import resolve
+from stepgauge.metrics.models.loading import resolve
 
 pytestmark = pytest.mark.slow
 

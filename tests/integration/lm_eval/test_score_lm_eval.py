@@ -18,7 +18,7 @@ from scripted_lm import ScriptedLM, documents, evaluate
 from stepgauge.adapters.cli import main
 from stepgauge.adapters.lm_eval import StepTask
 from stepgauge.metrics import ChainScore
-from stepgauge.metrics.models.loading.loading import resolve
+from stepgauge.metrics.models.loading import resolve
 
 SUMS = [
     {"question": "Anna has 3 apples and buys 4 more. How many has she?", "answer": "She has 3 + 4 = 7.\n#### 7"},

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hostile_sizes import in_two_sizes
 
-from stepgauge.metrics.answers.extraction.extraction import (
+from stepgauge.metrics.answers.extraction import (
     AnswerMatcher,
     announced,
     extract_answer,

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 from stepgauge.adapters.cli import main
 from stepgauge.metrics import ChainScore, Gauge, Trace
 from stepgauge.metrics.comparison.statistics import clustered, interval
-from stepgauge.metrics.controls.texts.texts import CONTROLS
+from stepgauge.metrics.controls.texts import CONTROLS
 
 CHAINS = [
     Trace(

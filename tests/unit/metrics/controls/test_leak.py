@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from stepgauge.metrics import Chain, Gauge, Likelihoods, Missing, Step, Trace
-from stepgauge.metrics.answers.extraction.extraction import states_answer
-from stepgauge.metrics.answers.extraction.math_verify_client import TookTooLong, equal
+from stepgauge.metrics.answers.extraction import states_answer
+from stepgauge.metrics.answers.math_verify_client import TookTooLong, equal
 from stepgauge.metrics.infogain import GAIN_COLUMNS, INFOGAIN_METRICS, REFERENCE_METRICS
 from stepgauge.metrics.render import chain_table
 from stepgauge.metrics.segment import segment

@@ -12,7 +12,7 @@ from tiny_scorers import ARCHITECTURES, RECURRENT, make_scorer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stepgauge.metrics import ChatTemplate, Gauge, OutOfMemory, Trace
-from stepgauge.metrics.engine.scheduler.scheduler import Limits
+from stepgauge.metrics.engine.scheduler import Limits
 
 TOLERANCE = 1e-3
 

@@ -8,7 +8,7 @@ import torch
 from tiny_scorers import make_scorer
 from transformers import AutoModelForCausalLM
 
-from stepgauge.metrics.engine.scheduler.scheduler import Limits, log_likelihoods, make_engine
+from stepgauge.metrics.engine.scheduler import Limits, log_likelihoods, make_engine
 from stepgauge.metrics.tokenization.spans import TokenSpan
 
 TOLERANCE = 1e-3

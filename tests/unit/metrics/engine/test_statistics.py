@@ -11,7 +11,7 @@ from scoring import score, traces, write_jsonl
 from tiny_scorers import make_scorer
 
 from stepgauge.metrics import Gauge, Trace
-from stepgauge.metrics.engine.scheduler.statistics import ENGINE_LINE, EngineStatistics
+from stepgauge.metrics.engine.statistics import ENGINE_LINE, EngineStatistics
 
 CHAIN = Trace("What is 2 + 2, and 3 more?", "2 + 2 = 4.\n4 + 3 = 7.\nThe answer is 7", "7", choices=["7", "8"])
 

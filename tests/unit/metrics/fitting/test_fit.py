@@ -31,11 +31,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from stepgauge.adapters.cli import main
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.contamination.card import data_hash, weights_hash
-from stepgauge.metrics.controls.texts.texts import FILLER_LINES
+from stepgauge.metrics.controls.texts import FILLER_LINES
 from stepgauge.metrics.fitting import AUGMENTATIONS, CARD, FitError, FitSettings, question_hash, question_hashes
 from stepgauge.metrics.fitting.augment import altered
 from stepgauge.metrics.fitting.examples import make_examples
-from stepgauge.metrics.models.loading.scorer_tokenizer import ScorerTexts
+from stepgauge.metrics.models.scorer_tokenizer import ScorerTexts
 
 TRACES = chains(0, 20)
 

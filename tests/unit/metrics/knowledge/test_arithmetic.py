@@ -11,8 +11,8 @@ from hostile_sizes import in_two_sizes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepgauge.metrics.knowledge.arithmetic.extractor.extractor import ARITHMETIC
-from stepgauge.metrics.knowledge.arithmetic.extractor.judge import ExactJudge
+from stepgauge.metrics.knowledge.arithmetic.extractor import ARITHMETIC
+from stepgauge.metrics.knowledge.arithmetic.judge import ExactJudge
 from stepgauge.metrics.knowledge.types import Claim, Verdict
 from stepgauge.metrics.trace import Step, Trace
 

@@ -11,7 +11,7 @@ from stepgauge.metrics.chain import Chain
 from stepgauge.metrics.errors import Missing
 from stepgauge.metrics.ki import KI_METRICS, step_outcome
 from stepgauge.metrics.knowledge import builtin
-from stepgauge.metrics.knowledge.arithmetic.extractor.judge import ExactJudge
+from stepgauge.metrics.knowledge.arithmetic.judge import ExactJudge
 from stepgauge.metrics.knowledge.assess import assess
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict

@@ -18,7 +18,7 @@ pytest.importorskip("openai")
 from chat_server import Answer, ChatServer, claim_of, quoted, verdict
 
 from stepgauge.metrics import Gauge
-from stepgauge.metrics.knowledge.arithmetic.extractor.judge import ExactJudge
+from stepgauge.metrics.knowledge.arithmetic.judge import ExactJudge
 from stepgauge.metrics.knowledge.assess import assess
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
 from stepgauge.metrics.knowledge.chat.cache import FILE, ReplyCache, cache_key

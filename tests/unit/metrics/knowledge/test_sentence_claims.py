@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from stepgauge.metrics.knowledge.arithmetic.extractor.extractor import ARITHMETIC
+from stepgauge.metrics.knowledge.arithmetic.extractor import ARITHMETIC
 from stepgauge.metrics.knowledge.claims.sentence import SENTENCES_AS_CLAIMS, Prompt, no_claim
 from stepgauge.metrics.segment import segment
 from stepgauge.metrics.trace import Trace

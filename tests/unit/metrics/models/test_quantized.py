@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 
 from stepgauge.metrics import Gauge, ScorerError, Trace
 from stepgauge.metrics.comparison.scorers import check_scorers, scorer_name
-from stepgauge.metrics.models.loading.quantization import quantizer
+from stepgauge.metrics.models.quantization import quantizer
 
 CHAINS = [
     Trace("What is 2 + 2, and 3 more?", "2 + 2 = 4.\n4 + 3 = 7.\nThe answer is 7", "7"),

@@ -18,7 +18,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from stepgauge.metrics.likelihood import Request, Unscored
-from stepgauge.metrics.models.loading.loading import resolve
+from stepgauge.metrics.models.loading import resolve
 from stepgauge.metrics.tokenization.spans import encode
 from stepgauge.metrics.tokenization.split_points import SAFE, cuts_of
 

@@ -16,7 +16,7 @@ from faulty_scorers import KILL, OUT_OF_MEMORY, SLOW, make_faulty_scorer
 from tiny_scorers import make_scorer
 
 from stepgauge.metrics import Gauge, OutOfMemory, ScorerError, Trace
-from stepgauge.metrics.models.loading.devices import device_names, rank_device
+from stepgauge.metrics.models.devices import device_names, rank_device
 from stepgauge.metrics.workers.dispatch import batches
 
 CHAINS = [
