@@ -6,7 +6,7 @@
 """
 
 from .chain import Chain, ChainMetric, Likelihoods
-from .errors import Missing, OutOfMemory, OverlapError, ScorerError
+from .errors import Missing, OutOfMemory, OverlapError, ScorerError, StepgaugeError
 from .gauge import Gauge
 from .hookspecs import hookimpl
 from .score import ChainScore, StepScore
@@ -28,6 +28,7 @@ __all__ = [
     "ScorerError",
     "Step",
     "StepScore",
+    "StepgaugeError",
     "Trace",
     "hookimpl",
 ]

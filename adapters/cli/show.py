@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...metrics.optional_packages import needs
 from ...metrics.render import chain_table
 from ...metrics.score import ChainScore
 from .errors import UserError
@@ -90,7 +91,7 @@ def _inspect_log(path: Path) -> Iterator[tuple[str, ChainScore]]:
     try:
         from inspect_ai.log import read_eval_log
     except ImportError as error:
-        raise UserError(f"{path}: reading an Inspect log needs inspect-ai: pip install 'stepgauge[inspect]'") from error
+        raise UserError(needs(f"{path}: reading an Inspect log", "inspect-ai", "inspect")) from error
     for sample in read_eval_log(str(path)).samples or []:
         for score in (sample.scores or {}).values():
             if isinstance(score.metadata, dict) and "trace_hash" in score.metadata:

@@ -9,6 +9,7 @@ from inspect_ai._util.error import PrerequisiteError
 from rich.markup import escape
 from typing_extensions import TypedDict
 
+from ...metrics.errors import StepgaugeError
 from ...metrics.knowledge.components import Part
 from ...metrics.names import unknown_name
 
@@ -56,7 +57,7 @@ class Options(TypedDict, total=False):
     turns: str
 
 
-class OptionError(PrerequisiteError):
+class OptionError(StepgaugeError, PrerequisiteError):
     """A wrong option. Inspect prints it as one line, without a traceback.
 
     It is no ValueError: Inspect's loader replaces those, when a scorer is made by name, by advice to name a file.
