@@ -86,7 +86,7 @@ def test_the_demo_shows_numbers_of_both_frameworks_and_two_chains_step_by_step(d
     for part, tasks in ((lm_evals, 2), (inspects, 1)):
         assert len(re.findall(r"engine: .* [1-9][\d,]* computed", part)) == tasks
     assert chains.count("(question alone)") == 2
-    assert len(re.findall(r"│1 │ .* │ [-+]\d+\.\d\d │ -\d+\.\d\d │", chains)) == 2
+    assert len(re.findall(r"│1 │ .* │ +[-+]\d+\.\d\d │ +-\d+\.\d\d │", chains)) == 2
 
 
 def test_lm_evals_files_hold_the_options_and_every_chain_step_by_step(folder: Path, samples: dict[str, Path]) -> None:
