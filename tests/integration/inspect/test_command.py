@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import rich
 from columns import REASONING, assert_panel
 from commands import in_process, shell
 
@@ -100,8 +101,9 @@ def accuracy_log(tmp_path_factory: pytest.TempPathFactory) -> str:
     ],
 )
 def test_a_wrong_option_on_the_command_line_prints_one_error_without_traceback(
-    tmp_path: Path, accuracy_log: str, option: str, message: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, accuracy_log: str, option: str, message: str, capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
+    monkeypatch.setattr(rich.get_console(), "quiet", False)  # as an `eval` without display leaves it
     scorer = ["--scorer", "stepgauge/reasoning", "--action", "append"]
     output = ["--output-file", str(tmp_path / "scored.eval")]
     assert in_process("inspect", "score", accuracy_log, *scorer, *output, "-S", option) == 1

@@ -19,6 +19,7 @@ from stepgauge.adapters.cli import main
 from stepgauge.adapters.lm_eval import StepTask
 from stepgauge.metrics import ChainScore
 
+pytestmark = pytest.mark.usefixtures("shipped_tasks_once")
 SUMS = [
     {"question": "Anna has 3 apples and buys 4 more. How many has she?", "answer": "She has 3 + 4 = 7.\n#### 7"},
     {"question": "Ben has 9 pears and eats 5. How many are left?", "answer": "He has 9 - 5 = 4 left.\n#### 4"},

@@ -277,6 +277,7 @@ def test_dry_run_counts_chains_steps_and_reasons_and_writes_nothing(tmp_path, ca
     assert list(tmp_path.iterdir()) == [source]
 
 
+@pytest.mark.slow
 def test_all_of_mmlu_pros_health_and_math_rows_are_read_and_cut_into_steps(shared_data):
     from stepgauge.adapters.formats.detect import find_sources
     from stepgauge.adapters.formats.options import Wanted
