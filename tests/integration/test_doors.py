@@ -124,12 +124,14 @@ def test_inspect_score_appends_the_numbers_of_the_core_to_a_log_that_holds_accur
     printed = run(f"inspect score bare.eval --scorer stepgauge/reasoning {options}")
     scored = read_eval_log(str(folder / "scored.eval"))
     assert_panel(printed, scored, ["answer", *REASONING])
+    samples = [sample for sample in scored.samples or [] if not sample.choices]
     traces = [
-        Trace(question=sample.input[-1].text, response=sample.output.completion, answer=answer_of(sample))  # type: ignore[union-attr]
-        for sample in scored.samples or []
+        Trace(question=sample.input[-1].text, response=sample.output.completion, answer=sample.target)  # type: ignore[union-attr,arg-type]
+        for sample in samples
     ]
     expected = Gauge(splitter="lines", progress=False).score(traces)
-    for sample, chain in zip(scored.samples or [], expected, strict=True):
+    assert len(expected) == LIMIT
+    for sample, chain in zip(samples, expected, strict=True):
         assert sample.scores is not None
         assert list(sample.scores) == ["answer", "reasoning"]
         value = sample.scores["reasoning"].as_dict()
@@ -138,12 +140,6 @@ def test_inspect_score_appends_the_numbers_of_the_core_to_a_log_that_holds_accur
         )
         restored = ChainScore.from_dict(sample.scores["reasoning"].metadata or {})
         assert [step.text for step in restored.steps] == [step.text for step in chain.steps]
-
-
-def answer_of(sample: object) -> str:
-    """The text of the right option where there are some: the target is its letter."""
-    choices, target = sample.choices, sample.target  # type: ignore[attr-defined]
-    return choices["ABCDEFGH".index(target)] if choices else target
 
 
 @pytest.fixture(scope="module")

@@ -75,9 +75,9 @@ def score_table(printed: str) -> list[dict[str, float]]:
     at = next(number for number, line in enumerate(lines) if line.startswith("input, task, model"))
     names = re.split(r"\s{2,}", lines[at].strip())[1:]
     cells = rf"(?:\s+(?:{NUMBER}|–))" + f"{{{len(names)}}}"
-    rows = (re.search(rf"\S({cells})\s*$", line) for line in lines[at + 1 :])
-    return [
-        dict(zip(names, (math.nan if cell == "–" else float(cell) for cell in row[1].split()), strict=True))
-        for row in rows
-        if row
-    ]
+    found = []
+    for line in lines[at + 1 :]:
+        if row := re.search(rf"\S({cells})\s*$", line):
+            numbers = (math.nan if cell == "–" else float(cell.replace(",", "")) for cell in row[1].split())
+            found.append(dict(zip(names, numbers, strict=True)))
+    return found

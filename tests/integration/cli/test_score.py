@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from columns import score_table
 from scoring import CHEAP, PLUGIN, rows, score, traces, write_jsonl
 
 from stepgauge.adapters.cli import main
@@ -184,7 +185,12 @@ def test_summary_holds_means_with_their_counts_by_file_task_and_model(tmp_path, 
     nats = [row["score"]["metrics"]["infogain_nats"] for row in rows(tmp_path / "out")]
     assert groups[0]["metrics"]["infogain_nats"]["mean"] == pytest.approx(sum(nats[:3]) / 3)
     assert groups[0]["metrics"]["ki"] == {"mean": 1.0, "n": 2, "missing": {"no checkable step": 1}}
-    assert "n=2" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "n=2" in printed
+    assert [row["accuracy"] for row in score_table(printed)] == [1.0, 0.0]
+    for shown, group in zip(score_table(printed), groups, strict=True):
+        for name in ("infogain", "infogain_nats", "ki", "ki_coverage", "n_steps"):
+            assert shown[name] == pytest.approx(group["metrics"][name]["mean"], abs=6e-4), name
 
 
 def test_parquet_holds_a_row_a_chain_with_the_same_numbers(tmp_path):
