@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-rest check format bench clean
+.PHONY: help demo test test-all test-rest test-quantized check format bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,11 @@ test-all: $(VENV)/.dev ## The same, all sweeps, recipes and benchmarks
 
 test-rest: $(VENV)/.dev ## What test-all has beyond test
 	@$(PYTEST) -m 'slow and not gpu and not long' $(PYTEST_ARGS)
+
+# Beside the environment and not in it: peft, and lm-eval with it, would import them in every run.
+test-quantized: $(VENV)/.dev ## Scorers quantized with bitsandbytes and torchao, which it installs: about a minute
+	@$(PIP) install -c constraints.txt --no-deps --upgrade --target $(VENV)/quantizers bitsandbytes torchao
+	@STEPGAUGE_QUANTIZERS=1 PYTHONPATH=$(VENV)/quantizers $(BIN)/python -m pytest tests/test_quantized.py $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Lint, formatting, types
 	@$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from repo import REPO
 from scoring import rows, traces, write_jsonl
+from sweeps import sweep
 
 HERE = REPO / "tests"
 
@@ -54,7 +55,11 @@ def test_installed_plugin_is_listed_with_its_distribution_and_the_broken_one_is_
 
 
 @pytest.mark.parametrize(
-    ("value", "loaded"), [("", False), ("stepgauge-example", True), ("example", True), ("something-else", False)]
+    ("value", "loaded"),
+    sweep(
+        [("", False), ("stepgauge-example", True), ("example", True), ("something-else", False)],
+        [("", False), ("stepgauge-example", True)],
+    ),
 )
 def test_environment_variable_restricts_loading(plugin_folder, value, loaded):
     result = stepgauge("plugins", plugins=plugin_folder, STEPGAUGE_LOAD_PLUGINS=value)
@@ -75,35 +80,47 @@ def test_plugin_metric_and_splitter_work_in_a_gauge(plugin_folder):
     assert result.stdout.strip() == "4 0.25 the chain has no steps"
 
 
-def plugin_module(tmp_path: Path, body: str) -> Path:
+def plugin_module(folder: Path, body: str, name: str = "odd") -> Path:
     """A distribution made by hand: one module and the metadata that announces it."""
-    (tmp_path / "odd_plugin.py").write_text("from stepgauge.metrics import ChainMetric, hookimpl\n" + body)
-    info = tmp_path / "odd_plugin-3.1.dist-info"
+    (folder / f"{name}_plugin.py").write_text("from stepgauge.metrics import ChainMetric, hookimpl\n" + body)
+    info = folder / f"{name}_plugin-3.1.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-plugin\nVersion: 3.1\n")
-    (info / "entry_points.txt").write_text("[stepgauge]\nodd = odd_plugin\n")
-    return tmp_path
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-plugin\nVersion: 3.1\n")
+    (info / "entry_points.txt").write_text(f"[stepgauge]\n{name} = {name}_plugin\n")
+    return folder
 
 
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        ("@hookimpl\ndef register_nonsense(register): pass", "unknown hook 'register_nonsense'"),
-        ("@hookimpl\ndef register_chain_metrics(register): 1 / 0", "ZeroDivisionError"),
-        ("@hookimpl\ndef register_chain_metrics(register): register('text')", "expected a ChainMetric, got str"),
-        (
-            "@hookimpl\ndef register_chain_metrics(register): register(ChainMetric('ki', lambda chain: 1.0))",
-            "'ki' is already registered by stepgauge",
-        ),
-        ("@hookimpl\ndef register_judges(register): register('', 1)", "a name must be non-empty text"),
-        ("raise SystemError('no')", "SystemError: no"),
-    ],
-)
-def test_plugin_that_breaks_is_left_out_whole_and_named(tmp_path, body, reason):
-    result = stepgauge("plugins", plugins=plugin_module(tmp_path, body))
+BREAKING = {
+    "unknown": ("@hookimpl\ndef register_nonsense(register): pass", "unknown hook 'register_nonsense'"),
+    "raising": ("@hookimpl\ndef register_chain_metrics(register): 1 / 0", "ZeroDivisionError"),
+    "untyped": (
+        "@hookimpl\ndef register_chain_metrics(register): register('text')",
+        "expected a ChainMetric, got str",
+    ),
+    "taken": (
+        "@hookimpl\ndef register_chain_metrics(register): register(ChainMetric('ki', lambda chain: 1.0))",
+        "'ki' is already registered by stepgauge",
+    ),
+    "nameless": ("@hookimpl\ndef register_judges(register): register('', 1)", "a name must be non-empty text"),
+    "dead": ("raise SystemError('no')", "SystemError: no"),
+}
+
+
+@pytest.fixture(scope="module")
+def with_breaking_ones(tmp_path_factory) -> subprocess.CompletedProcess:
+    """What `stepgauge plugins` says where all of them are installed."""
+    folder = tmp_path_factory.mktemp("breaking")
+    for name, (body, _) in BREAKING.items():
+        plugin_module(folder, body, name)
+    return stepgauge("plugins", plugins=folder)
+
+
+@pytest.mark.parametrize("name", BREAKING)
+def test_plugin_that_breaks_is_left_out_whole_and_named(with_breaking_ones, name):
+    result = with_breaking_ones
     assert result.returncode == 0, result.stderr
-    assert "left out: odd of odd-plugin 3.1" in result.stdout
-    assert reason in result.stdout
+    (line,) = [line for line in result.stdout.splitlines() if f"left out: {name} of {name}-plugin 3.1" in line]
+    assert BREAKING[name][1] in line
     assert "chain metric" in result.stdout
 
 

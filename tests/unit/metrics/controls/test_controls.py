@@ -415,6 +415,7 @@ def test_score_command_refuses_an_unknown_control_and_goes_on_only_with_the_same
     assert 'options.controls was ["filler"]' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_lm_eval_shows_the_controls_of_a_tasks_options(folder):
     from scripted_lm import ScriptedLM, documents, evaluate
     from scripted_lm import rows as pipeline
@@ -457,6 +458,7 @@ def test_lm_eval_names_an_unknown_control():
         check_options(options)
 
 
+@pytest.mark.slow
 def test_inspect_reports_the_controls_and_foreign_draws_on_samples_scored_before(tmp_path, folder):
     from inspect_ai import Task
     from inspect_ai import eval as inspect_eval

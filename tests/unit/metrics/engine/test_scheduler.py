@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
+from sweeps import sweep
 from tiny_scorers import make_scorer
 from transformers import AutoModelForCausalLM
 
@@ -73,8 +76,16 @@ def two_tokens(rng) -> list[TokenSpan]:
     return [TokenSpan(rng.integers(3, 600, 2), 1)]
 
 
-@pytest.mark.parametrize("limits", LIMITS)
-@pytest.mark.parametrize("make", [prefixes, leave_one_out, weighted, nothing_shared, the_same_twice, two_tokens])
+SETS = [prefixes, leave_one_out, weighted, nothing_shared, the_same_twice, two_tokens]
+
+
+@pytest.mark.parametrize(
+    ("make", "limits"),
+    sweep(
+        itertools.product(SETS, LIMITS),
+        [*((make, "whole") for make in SETS), (leave_one_out, "two phases"), (leave_one_out, "small pieces")],
+    ),
+)
 def test_any_set_of_sequences_gives_the_plain_numbers_and_computes_each_token_once(model, make, limits):
     rng = np.random.default_rng(0)
     groups = [make(rng), prefixes(rng)]

@@ -1,10 +1,15 @@
-"""Quantized scorers: on load and in the checkpoint, with the packages that are installed, and without them."""
+"""Quantized scorers: on load and in the checkpoint; with bitsandbytes and torchao, and without them.
+
+Neither is in an extra: peft, and lm-eval with it, imports them wherever they are installed, which costs each run seconds.
+`make test-quantized` installs them beside the environment; there, a package that is missing is a failure.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
 import json
+import os
 import sys
 
 import pytest
@@ -31,13 +36,19 @@ def folder(tmp_path_factory, tokenizers):
     return make_scorer(tmp_path_factory.mktemp("scorer"), "llama", tokenizers["qwen"], **SIZES)
 
 
+def need(package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        reason = f"{package} is not installed; `make test-quantized` installs it and runs this"
+        (pytest.fail if os.environ.get("STEPGAUGE_QUANTIZERS") else pytest.skip)(reason)
+
+
 def log_likelihoods(gauge: Gauge, chains=CHAINS) -> list[float]:
     return [value for scored in gauge.score(chains) for value in scored.log_likelihoods]
 
 
 @pytest.mark.parametrize(("name", "off"), [("bnb-8bit", 0.5), ("bnb-4bit", 4.0), ("torchao-int8", 0.5)])
 def test_weights_are_quantized_on_load_and_the_provenance_says_so(folder, name, off):
-    pytest.importorskip(PACKAGE[name], reason=f"{PACKAGE[name]} is not installed: {name} was not run")
+    need(PACKAGE[name])
     whole = Gauge(str(folder), device="cpu")
     quantized = Gauge(str(folder), device="cpu", quantization=name)
     expected = log_likelihoods(whole)
@@ -52,7 +63,7 @@ def test_weights_are_quantized_on_load_and_the_provenance_says_so(folder, name, 
 
 @pytest.mark.parametrize(("option", "own"), [("bnb-8bit", "bitsandbytes 8-bit"), ("bnb-4bit", "bitsandbytes 4-bit")])
 def test_checkpoint_that_is_quantized_already_loads_as_it_is(folder, tmp_path, tokenizers, option, own):
-    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: its checkpoints were not run")
+    need("bitsandbytes")
     expected = log_likelihoods(Gauge(str(folder), device="cpu", quantization=option))
     settings = quantizer(option, torch.float32)
     model = AutoModelForCausalLM.from_pretrained(folder, quantization_config=settings, device_map={"": "cpu"})
