@@ -1,7 +1,7 @@
 """Quantized scorers: on load and in the checkpoint; with bitsandbytes and torchao, and without them.
 
-Neither is in an extra: peft, and lm-eval with it, imports them wherever they are installed, which costs each run seconds.
-`make test-quantized` installs them beside the environment; there, a package that is missing is a failure.
+Neither is in an extra: peft, and lm-eval with it, imports them wherever they are installed, which costs each run
+seconds. `make test-quantized` installs them beside the environment; there, a package that is missing is a failure.
 """
 
 from __future__ import annotations
