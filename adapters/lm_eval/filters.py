@@ -1,8 +1,8 @@
 """The plain filter route: `reasoning` scores through `filter_list` and `metric_list`, without `StepTask`.
 
-With `!function` for every version of lm-eval; by name (entry points `lm_eval.filters` and `lm_eval.metrics`) for one that
-finds plugins, as none that is released does (docs/lm-eval.md). A filter sees responses and documents but neither task nor prompt, so
-question and gold answer must be given as templates:
+With `!function` for every version of lm-eval; by name (entry points `lm_eval.filters` and `lm_eval.metrics`) for one
+that finds plugins, which no released one does (docs/lm-eval.md). A filter sees responses and documents but neither task
+nor prompt, so question and gold answer must be given as templates:
 
     filter_list:
       - name: reasoning
