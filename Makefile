@@ -29,7 +29,7 @@ test-rest: $(VENV)/.dev ## What test-all has beyond test
 # Beside the environment and not in it: peft, and lm-eval with it, would import them in every run.
 test-quantized: $(VENV)/.dev ## Scorers quantized with bitsandbytes and torchao, which it installs: about a minute
 	@$(PIP) install -c constraints.txt --no-deps --upgrade --target $(VENV)/quantizers bitsandbytes torchao
-	@STEPGAUGE_QUANTIZERS=1 PYTHONPATH=$(VENV)/quantizers $(BIN)/python -m pytest tests/test_quantized.py $(PYTEST_ARGS)
+	@STEPGAUGE_QUANTIZERS=1 PYTHONPATH=$(VENV)/quantizers $(BIN)/python -m pytest tests/unit/metrics/models/test_quantized.py $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Lint, formatting, types
 	@$(BIN)/ruff check .
