@@ -7,9 +7,11 @@ PYTEST_ARGS ?=
 # Two processes of one thread each use two cores better than one process of two threads. Files keep their order: by default
 # xdist leaves those with few tests, which are the slow ones, for last.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Not with -q: then warnings are not counted, and --strict lets them pass. The variable turns an advertisement off.
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-rest test-quantized check format bench clean
+.PHONY: help demo test test-all test-rest test-quantized check docs format bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,10 +33,16 @@ test-quantized: $(VENV)/.dev ## Scorers quantized with bitsandbytes and torchao,
 	@$(PIP) install -c constraints.txt --no-deps --upgrade --target $(VENV)/quantizers bitsandbytes torchao
 	@STEPGAUGE_QUANTIZERS=1 PYTHONPATH=$(VENV)/quantizers $(BIN)/python -m pytest tests/unit/metrics/models/test_quantized.py $(PYTEST_ARGS)
 
-check: $(VENV)/.dev ## Lint, formatting, types
+check: $(VENV)/.dev ## Lint, formatting, types, the documentation's site
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/python docs/scripts/cli_reference.py --check
+	@$(SITE)
+
+docs: $(VENV)/.dev ## Write the command line's reference and build the site into site/
+	@$(BIN)/python docs/scripts/cli_reference.py
+	@$(SITE)
 
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff check --fix .
@@ -44,7 +52,7 @@ bench: $(VENV)/.dev ## Time the engine against other ways, briefly; all: python 
 	@$(BIN)/python -m benchmarks.engine.infogain --sets gsm8k joined36 --limit 2 --rounds 1
 
 clean: ## Remove the virtual environment and build leftovers
-	@rm -rf $(VENV) .editable build *.egg-info .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .editable build site *.egg-info .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@echo "creating $(VENV)"

@@ -16,7 +16,7 @@ _COMMANDS = (demo, score, fit, compare, report, plugins, show, model, include_pa
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; also what the README's reference is checked against."""
+    """The whole command line; docs/cli.md is written from it."""
     parser = argparse.ArgumentParser(prog="stepgauge", description="Reasoning scores beside accuracy.")
     parser.add_argument("--version", action="version", version=f"stepgauge {package_version('stepgauge')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
