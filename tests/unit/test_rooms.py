@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,7 @@ ROOMS = [
     "metrics.score", "metrics.infogain", "metrics.ki", "metrics.controls", "metrics.hookspecs", "metrics.builtin",
     "metrics.plugins", "metrics.provenance", "metrics.gauge", "metrics", "metrics.fitting", "metrics.render",
     "metrics.comparison", "tasks", "adapters", "adapters.lm_eval", "adapters.inspect", "adapters.formats",
-    "adapters.offline",
-    "adapters.runs", "adapters.report", "adapters.cli", "tasks.jsonl", "tasks.medical_questions",
+    "adapters.offline", "adapters.runs", "adapters.report", "adapters.cli", "tasks.jsonl", "tasks.medical_questions",
     "tasks.stated_answers", "tasks.lm_eval_medical", "tasks.inspect_tasks",
 ]
 # fmt: on
@@ -49,6 +49,15 @@ def edges() -> list[Import]:
 
 def test_every_room_has_its_place_in_the_order():
     assert {room(module) for module in modules(REPO, FOLDERS)} == set(ROOMS)
+
+
+def test_the_map_shows_the_rooms_in_their_order():
+    page = (REPO / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    section = page.split("## The rule of imports")[1].split("\n## ")[0]
+    cells = " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+    shown = [name if "/" in name else f"metrics/{name}" for name in re.findall(r"`([\w/]+)`", cells)]
+    rooms = [name.replace(".", "/") for name in ROOMS if name.startswith(("metrics.", "adapters."))]
+    assert [name for name in shown if name != "metrics/tasks"] == rooms
 
 
 def test_a_room_imports_only_rooms_below_it(edges):
