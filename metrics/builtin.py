@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .chain import ChainMetric
-from .controls.copy_model import COPY_METRICS
+from .columns import ALWAYS
 from .hookspecs import hookimpl
-from .infogain import INFOGAIN_METRICS
-from .ki import FAILURE_METRICS, KI_METRICS
 from .knowledge.arithmetic.extractor import ARITHMETIC
 from .knowledge.arithmetic.judge import ExactJudge
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
@@ -39,7 +37,7 @@ def register_likelihood_backends(register: Callable[[str, Callable[..., Likeliho
 
 @hookimpl
 def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
-    for metric in (*INFOGAIN_METRICS, *COPY_METRICS, *KI_METRICS, *FAILURE_METRICS):
+    for metric in ALWAYS:
         register(metric)
 
 

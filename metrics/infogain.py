@@ -16,8 +16,6 @@ from .probability import softmax
 from .trace import steps_before_answer
 
 BEFORE = "_before_answer"
-# What tables show by default, each gain beside its form before the answer. All of them need a scoring LM.
-GAIN_COLUMNS = ("infogain", f"infogain{BEFORE}", "infogain_nats", f"infogain_nats{BEFORE}", "leak_share")
 
 
 def perplexity(log_likelihood: float, n_tokens: int) -> float:
@@ -155,7 +153,9 @@ def _two_forms(
 
     return (
         ChainMetric(name, whole, True, unit, description),
-        ChainMetric(f"{name}{BEFORE}", before, True, unit, f"{name} up to the first step with the answer."),
+        ChainMetric(
+            f"{name}{BEFORE}", before, True, unit, f"{name}, up to the first step that states the gold answer."
+        ),
     )
 
 
@@ -218,39 +218,83 @@ def n_steps(chain: Chain) -> float:
 
 INFOGAIN_METRICS = (
     ChainMetric("n_steps", n_steps, None, "steps", "Steps in the chain."),
-    *_two_forms("infogain", _infogain, "PPL", "Mean drop of the answer's perplexity per step (the paper's)."),
-    *_two_forms("infogain_nats", _nats, "nats", "Log-likelihood gained by the whole chain."),
-    *_two_forms("infogain_bits", _bits, "bits", "The same in bits."),
-    *_two_forms("infogain_nats_per_step", _nats_per_step, "nats/step", "Gain per step."),
-    *_two_forms("infogain_nats_per_step_token", _nats_per_step_token, "nats/token", "Gain per token of the steps."),
     *_two_forms(
-        "infogain_nats_per_answer_token", _nats_per_answer_token, "nats/token", "Gain per token of the gold answer."
+        "infogain",
+        _infogain,
+        "PPL",
+        "How far a step lowers the gold answer's perplexity on average: InfoGain as published (answer tokens only).",
+    ),
+    *_two_forms(
+        "infogain_nats", _nats, "nats", "Log-likelihood of the gold answer after the chain, minus that before it."
+    ),
+    *_two_forms("infogain_bits", _bits, "bits", "infogain_nats in bits."),
+    *_two_forms("infogain_nats_per_step", _nats_per_step, "nats/step", "infogain_nats divided by the steps."),
+    *_two_forms(
+        "infogain_nats_per_step_token",
+        _nats_per_step_token,
+        "nats/token",
+        "infogain_nats divided by the tokens that the steps add.",
+    ),
+    *_two_forms(
+        "infogain_nats_per_answer_token",
+        _nats_per_answer_token,
+        "nats/token",
+        "infogain_nats divided by the tokens of the gold answer.",
     ),
     ChainMetric(
-        "infogain_without_final", infogain_without_final, True, "PPL", "infogain without final-answer boilerplate."
+        "infogain_without_final",
+        infogain_without_final,
+        True,
+        "PPL",
+        "infogain without the steps that only announce an answer.",
     ),
     ChainMetric(
         "infogain_nats_without_final",
         infogain_nats_without_final,
         True,
         "nats",
-        "infogain_nats without final-answer boilerplate.",
+        "infogain_nats without the steps that only announce an answer.",
     ),
-    ChainMetric("answer_step", answer_step, None, "step", "The first step that states the answer, counted from 1."),
-    ChainMetric("leak_share", leak_share, None, "share", "Share of infogain_nats that falls on the answer_step."),
-    ChainMetric("informative_share", informative_share, True, "share", "Steps that gain more than epsilon nats."),
-    ChainMetric("regressive_share", regressive_share, False, "share", "Steps that lose more than epsilon nats."),
+    ChainMetric("answer_step", answer_step, None, "step", "The first step that states the gold answer, from 1."),
     ChainMetric(
-        "half_gain_position", half_gain_position, None, "share", "Share of the chain after which half is gained."
+        "leak_share",
+        leak_share,
+        None,
+        "share",
+        "Share of infogain_nats that falls on the first step that states the gold answer; 0 where no step does.",
     ),
-    *_two_forms("entropy_drop_bits", _entropy_drop_bits, "bits", "Entropy over the options, before minus after."),
-    ChainMetric("gold_probability", gold_probability, True, "probability", "Gold option's probability at the end."),
+    ChainMetric(
+        "informative_share", informative_share, True, "share", "Share of the steps that gain more than epsilon nats."
+    ),
+    ChainMetric(
+        "regressive_share", regressive_share, False, "share", "Share of the steps that lose more than epsilon nats."
+    ),
+    ChainMetric(
+        "half_gain_position",
+        half_gain_position,
+        None,
+        "share",
+        "Share of the chain's steps after which half of infogain_nats is reached.",
+    ),
+    *_two_forms(
+        "entropy_drop_bits",
+        _entropy_drop_bits,
+        "bits",
+        "Entropy over the options before the chain, minus that after it; multiple choice only.",
+    ),
+    ChainMetric(
+        "gold_probability",
+        gold_probability,
+        True,
+        "probability",
+        "Probability of the gold option among the options, after the chain; multiple choice only.",
+    ),
 )
 
 REFERENCE_METRICS = _two_forms(
     "infogain_reference",
     _reference,
     "PPL",
-    "What the published code computes: whole-sequence perplexity, divided by steps + 1 (here in float32, on the "
-    "step's own text).",
+    "InfoGain as the published code computes it: from the perplexity of question, steps and answer together, divided "
+    "by steps + 1.",
 )

@@ -85,10 +85,20 @@ def _errors(chain: Chain) -> str:
 
 
 KI_METRICS: tuple[ChainMetric, ...] = (
-    ChainMetric("ki", ki, True, "share", "checkable steps whose claims hold (Knowledge Index)"),
-    ChainMetric("ki_paper", ki_paper, True, "share", "Knowledge Index as published: uncheckable steps count as right"),
-    ChainMetric("ki_coverage", ki_coverage, None, "share", "steps with a claim that could be decided"),
+    ChainMetric("ki", ki, True, "share", "Knowledge Index: share of the checkable steps whose claims hold."),
+    ChainMetric(
+        "ki_paper", ki_paper, True, "share", "ki as published: a step without a checkable claim counts as right."
+    ),
+    ChainMetric(
+        "ki_coverage", ki_coverage, None, "share", "Share of the steps that have a checkable claim and so count in ki."
+    ),
 )
 FAILURE_METRICS: tuple[ChainMetric, ...] = (
-    ChainMetric("n_failed", n_failed, False, "claims", "claims left unscored because a judge or retriever failed"),
+    ChainMetric(
+        "n_failed",
+        n_failed,
+        False,
+        "claims",
+        "Claims without a verdict because an extractor, retriever or judge failed.",
+    ),
 )

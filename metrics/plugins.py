@@ -93,12 +93,6 @@ def load_plugins(only: str | None = None) -> Registry:
     return out
 
 
-def plugin_metrics() -> list[str]:
-    """Names of the chain metrics that installed plugins, not stepgauge itself, bring."""
-    own = _own_distribution()
-    return [name for (kind, name), source in registry().sources.items() if kind == "metrics" and source != own]
-
-
 def _add(out: Registry, manager: pluggy.PluginManager, module: Any, info: PluginInfo) -> None:
     """Run a plugin's hooks; what it registers is kept only if all of them succeed."""
     staged: dict[tuple[str, str], Any] = {}

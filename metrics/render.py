@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .columns import CHAIN_COLUMNS, added_columns
 from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.types import Verdict
@@ -51,7 +52,7 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
             console.print(Text(printable(question)))
         console.print(table)
         console.print(Text(_summary(score)))
-        for line in _controls(score):
+        for line in _added(score):
             console.print(Text(line))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
@@ -106,26 +107,20 @@ def _number(value: float, form: str) -> str:
     return "–" if math.isnan(value) else format(value, form)
 
 
-def _controls(score: ChainScore) -> Iterator[str]:
-    """A line for each control: how much more the chain gained than it, and why that is not known."""
-    for name in score.metrics:
-        if not name.startswith(GAIN_OVER) or name.endswith(BEFORE):
-            continue
-        whole, before = (score.metrics.get(key, math.nan) for key in (name, name + BEFORE))
-        yield f"{name} {_number(whole, '+.3f')}  before the answer {_number(before, '+.3f')}"
-        yield from (f"  no {key}: {score.missing[key]}" for key in (name, name + BEFORE) if key in score.missing)
+def _added(score: ChainScore) -> Iterator[str]:
+    """A line for each number that an option or a plugin added, with its form before the answer; why one is missing."""
+    names = added_columns(score.metrics)
+    for name in names:
+        if name.endswith(BEFORE) and name.removesuffix(BEFORE) in names:
+            continue  # stands beside the whole chain's
+        form = "+.3f" if name.startswith(GAIN_OVER) else ".3f"
+        labels = {key: said for key, said in ((name, name), (name + BEFORE, "before the answer")) if key in names}
+        yield printable("  ".join(f"{said} {_number(score.metrics[key], form)}" for key, said in labels.items()))
+        yield from (printable(f"  no {key}: {score.missing[key]}") for key in labels if key in score.missing)
 
 
 def _summary(score: ChainScore) -> str:
-    shown = (
-        "infogain",
-        f"infogain{BEFORE}",
-        "infogain_nats",
-        f"infogain_nats{BEFORE}",
-        "leak_share",
-        "ki",
-        "ki_coverage",
-    )
+    shown = [name for name in CHAIN_COLUMNS if name != "n_steps"]
     said = {
         name: f"{'before the answer' if name.endswith(BEFORE) else name} "
         f"{_number(score.metrics.get(name, math.nan), '.3f')}"

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from ...metrics.errors import ScorerError
 from ...metrics.versions import package_version
-from . import compare, corpus, demo, fit, include_path, lm_eval, model, plugins, report, score, show, tasks
+from . import compare, corpus, demo, fit, include_path, lm_eval, metrics, model, plugins, report, score, show, tasks
 from .errors import UserError
 
-_COMMANDS = (demo, score, fit, compare, report, plugins, show, model, include_path, corpus, tasks, lm_eval)
+_COMMANDS = (demo, score, fit, compare, report, metrics, plugins, show, model, include_path, corpus, tasks, lm_eval)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -14,10 +14,9 @@ from typing import Any
 from rich.console import Console
 
 from ...metrics import Gauge, OverlapError
-from ...metrics.controls.gain_over import control_columns
-from ...metrics.infogain import GAIN_COLUMNS
+from ...metrics.columns import CHAIN_COLUMNS, SUMMARY_COLUMNS, table_columns
+from ...metrics.controls.gain_over import GAIN_OVER
 from ...metrics.names import unknown_name
-from ...metrics.plugins import plugin_metrics
 from ...metrics.versions import versions
 from ..formats.detect import FORMATS, find_sources
 from ..formats.lm_eval_samples import results_beside
@@ -28,7 +27,7 @@ from ..offline.dry_run import found_table, look
 from ..offline.out_folder import OutFolder, fingerprint
 from ..offline.parquet import check_pyarrow, write_parquet
 from ..offline.run import WINDOW, Stopped, check_overlap, score_all
-from ..offline.summary import COLUMNS, print_counts, summarise, summary_table, write_statistics, write_summary
+from ..offline.summary import print_counts, print_summary, summarise, write_statistics, write_summary
 from .errors import UserError
 
 _INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C
@@ -135,13 +134,15 @@ def _score(args: argparse.Namespace) -> int:
                 statistics = gauge.statistics()
                 if statistics is not None and statistics.passes:
                     write_statistics(args.out, statistics)
-            result = _finish(args, out, sources, settings)
+            result = _finish(args, out, sources, settings, gauge)
             if statistics is not None and statistics.passes:
                 print(statistics.summary())
             return result
 
 
-def _finish(args: argparse.Namespace, out: OutFolder, sources: Sequence[Source], settings: Settings) -> int:
+def _finish(
+    args: argparse.Namespace, out: OutFolder, sources: Sequence[Source], settings: Settings, gauge: Gauge
+) -> int:
     groups = summarise(args.out)
     controls = summarise_controls(args.out, settings.gauge.get("controls", ()))
     write_summary(args.out, groups, out.counts, controls)
@@ -150,11 +151,13 @@ def _finish(args: argparse.Namespace, out: OutFolder, sources: Sequence[Source],
     if args.write_logs:
         from ..offline.inspect_copies import write_copies
 
-        shown = [*_columns(settings), *control_columns(settings.gauge.get("controls", ()))]
-        for copy in write_copies(args.out, sources, list(dict.fromkeys(shown))):
+        for copy in write_copies(args.out, sources, _columns(settings, gauge, CHAIN_COLUMNS)):
             print(f"{copy}: a copy of the log, with scores")
     console = _console()
-    console.print(summary_table(groups, _columns(settings)))
+    shown = _columns(settings, gauge, SUMMARY_COLUMNS)
+    if not settings.metrics:  # gains over controls stand in blocks of their own, with intervals
+        shown = [name for name in shown if not name.startswith(GAIN_OVER)]
+    print_summary(console, groups, shown)
     print_controls(console, controls)
     print_counts(console, out.counts)
     return 0
@@ -173,12 +176,10 @@ def _gauge(settings: Settings) -> Gauge:
     return gauge
 
 
-def _columns(settings: Settings) -> list[str]:
-    """The metrics to show: those asked for, or the usual ones that this run can have, and plugins'."""
-    usual = COLUMNS
-    if settings.gauge.get("scorer", "") is None:
-        usual = tuple(name for name in COLUMNS if name not in GAIN_COLUMNS)
-    return list(dict.fromkeys([*(settings.metrics or usual), *plugin_metrics()]))
+def _columns(settings: Settings, gauge: Gauge, usual: Sequence[str]) -> list[str]:
+    """The metrics to show: those asked for, or the usual ones that this run can have."""
+    has_scorer = settings.gauge.get("scorer", "") is not None
+    return table_columns(gauge.metric_info(), usual, chosen=settings.metrics, has_scorer=has_scorer)
 
 
 def _description(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> dict[str, Any]:

@@ -12,10 +12,8 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from ...metrics import ChainScore
-from ...metrics.controls.gain_over import control_columns
-from ...metrics.infogain import GAIN_COLUMNS
+from ...metrics.columns import CHAIN_COLUMNS, INFOGAIN_COLUMNS, KNOWLEDGE_COLUMNS, table_columns
 from ...metrics.names import unknown_name
-from ...metrics.plugins import plugin_metrics
 from .explanation import explain, fenced
 from .options import LISTS, OptionError, Options, as_list, check_names
 from .sample_calls import FOR_INSPECT
@@ -25,17 +23,13 @@ from .transcript import TURNS, Turns
 
 log = logging.getLogger(__name__)
 
-INFOGAIN = (*GAIN_COLUMNS, "n_steps")
-KNOWLEDGE = ("ki", "ki_coverage", "n_steps")
-REASONING = (*GAIN_COLUMNS, "ki", "ki_coverage", "n_steps")
-
 
 def _per_key(keys: Sequence[str]) -> dict[str, Any]:
     """Mean and standard error for each key of the score; `*` stands for the keys that options and plugins add."""
     return {key: [mean(), stderr()] for key in (*keys, "*")}
 
 
-@scorer(metrics=_per_key(REASONING))
+@scorer(metrics=_per_key(CHAIN_COLUMNS))
 def reasoning(**options: Unpack[Options]) -> Scorer:
     """InfoGain and Knowledge Index of the model's chain of thought.
 
@@ -43,10 +37,10 @@ def reasoning(**options: Unpack[Options]) -> Scorer:
         **options: see `Options`. Metrics by default: infogain and infogain_nats, each also before the answer is
             stated, leak_share, ki, ki_coverage, n_steps.
     """
-    return _chain_scorer("reasoning", REASONING, options)
+    return _chain_scorer("reasoning", CHAIN_COLUMNS, options)
 
 
-@scorer(metrics=_per_key(INFOGAIN))
+@scorer(metrics=_per_key(INFOGAIN_COLUMNS))
 def infogain(**options: Unpack[Options]) -> Scorer:
     """How much each step of the model's chain of thought tells a scoring LM about the gold answer.
 
@@ -54,23 +48,23 @@ def infogain(**options: Unpack[Options]) -> Scorer:
         **options: see `Options`. Metrics by default: infogain and infogain_nats, each also before the answer is
             stated, leak_share, n_steps.
     """
-    return _chain_scorer("infogain", INFOGAIN, options)
+    return _chain_scorer("infogain", INFOGAIN_COLUMNS, options)
 
 
-@scorer(metrics=_per_key(KNOWLEDGE))
+@scorer(metrics=_per_key(KNOWLEDGE_COLUMNS))
 def knowledge(**options: Unpack[Options]) -> Scorer:
     """The share of the chain's checkable steps whose knowledge is right; loads no scoring LM unless one is named.
 
     Args:
         **options: see `Options`. Metrics by default: ki, ki_coverage, n_steps.
     """
-    return _chain_scorer("knowledge", KNOWLEDGE, {"scorer": None, **options})
+    return _chain_scorer("knowledge", KNOWLEDGE_COLUMNS, {"scorer": None, **options})
 
 
-def _chain_scorer(name: str, default_metrics: Sequence[str], options: Any) -> Scorer:
+def _chain_scorer(name: str, usual: Sequence[str], options: Any) -> Scorer:
     given = dict(options)
     turns = _turns(name, given.pop("turns", "all"))
-    shared, metrics = _prepare(name, default_metrics, given)
+    shared, metrics = _prepare(name, usual, given)
 
     async def score(state: TaskState, target: Target) -> Score:
         try:
@@ -98,7 +92,7 @@ def _turns(name: str, given: Any) -> Turns:
     return given
 
 
-def _prepare(name: str, default_metrics: Sequence[str], options: dict[str, Any]) -> tuple[SharedGauge, tuple[str, ...]]:
+def _prepare(name: str, usual: Sequence[str], options: dict[str, Any]) -> tuple[SharedGauge, list[str]]:
     """The gauge for these options and the metrics to report. Raises OptionError."""
     check_names(name, options)
     options = {key: as_list(value) if key in LISTS else value for key, value in options.items()}
@@ -108,14 +102,11 @@ def _prepare(name: str, default_metrics: Sequence[str], options: dict[str, Any])
         shared.gauge.preflight()  # a scorer that is not there shows now, not after the last sample
     except (TypeError, ValueError) as error:
         raise OptionError(f"stepgauge/{name}: {error}") from error
-    if not chosen:
-        controls = options.get("controls", ()) if options.get("scorer", "") is not None else ()
-        chosen = (*default_metrics, *control_columns(controls))
     known = shared.gauge.metric_info()
     for metric in chosen:
         if metric not in known:
             raise OptionError(f"stepgauge/{name}, option 'metrics': {unknown_name('metric', metric, known)}")
-    return shared, tuple(dict.fromkeys([*chosen, *plugin_metrics()]))
+    return shared, table_columns(known, usual, chosen=chosen, has_scorer=options.get("scorer", "") is not None)
 
 
 def _told(chain: ChainScore, reading: Reading) -> ChainScore:

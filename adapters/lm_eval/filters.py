@@ -30,7 +30,7 @@ from lm_eval.api.registry import register_filter, register_metric
 from .aggregate import NAN_MEAN
 from .options import KEY, read_options
 from .records import ReasoningRecord
-from .scorer import DEFAULT_COLUMNS, ChainScorer, Request
+from .scorer import ChainScorer, Request
 
 NAME = "stepgauge"
 
@@ -72,10 +72,10 @@ def stepgauge(
     """The numbers of one document scored by `ReasoningFilter`; nothing for another pipeline's response.
 
     Args:
-        metrics: their names; None: the usual ones, and those of the controls that the filter has on.
+        metrics: their names; None: the usual ones, and those that the filter's options and plugins add.
     """
     del references  # the record was scored against the filter's own `gold`
     if predictions and isinstance(predictions[0], ReasoningRecord):
         record = predictions[0]
-        return record.numbers([*DEFAULT_COLUMNS, *record.controls] if metrics is None else metrics)
+        return record.numbers(record.columns if metrics is None else metrics)
     return {}

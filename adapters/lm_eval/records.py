@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...metrics import ChainScore
-from ...metrics.controls.gain_over import GAIN_OVER
+from ...metrics.columns import table_columns
 from .aggregate import nan_mean, nan_spread
 
 
@@ -31,9 +31,9 @@ class ReasoningRecord(str):
         return json.loads(self)["chains"]
 
     @property
-    def controls(self) -> list[str]:
-        """Names of the metrics of the controls that were on."""
-        return [name for name in json.loads(self)["metrics"] if name.startswith(GAIN_OVER)]
+    def columns(self) -> list[str]:
+        """Names of the usual metrics, and of those that options and plugins add."""
+        return table_columns(json.loads(self)["metrics"])
 
     def numbers(self, names: Iterable[str]) -> dict[str, float]:
         """The document's value of each named metric; nan when missing."""

@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...metrics import ChainScore, ScorerError, Trace
-from ...metrics.controls.gain_over import control_columns
+from ...metrics.columns import table_columns
 from ...metrics.errors import Missing
-from ...metrics.infogain import GAIN_COLUMNS, REFERENCE_METRICS
 from ...metrics.names import unknown_name
-from ...metrics.plugins import plugin_metrics
 from .aggregate import nan_mean, nan_stderr, total
 from .documents import given_passages, gold_and_choices, question_text, render
 from .gauge_cache import close_gauges, gauge_for
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 # A child of lm-eval's logger, so that what we say stands in lm-eval's own output and obeys its level.
 log = logging.getLogger("lm_eval.stepgauge")
 
-DEFAULT_COLUMNS = (*GAIN_COLUMNS, "ki", "ki_coverage", "n_steps")
 UNSCORED = "n_unscored"
 _SHOWN_REASONS = 3
 _NO_GOLD = "no_gold"
@@ -58,25 +55,17 @@ class ChainScorer:
         except (ValueError, TypeError) as error:
             raise self._named(error) from error
         self._info = self._gauge.metric_info()
+        self._has_scorer = options.gauge.get("scorer", "") is not None
         self.columns = self._columns()
         # The number that says whether a document was scored at all: InfoGain, or KI when no scoring LM is wanted.
-        self._main = "ki" if options.gauge.get("scorer", "") is None else "infogain"
+        self._main = "infogain" if self._has_scorer else "ki"
 
     def _columns(self) -> list[str]:
-        wanted = self.options.metrics
-        for name in wanted or ():
+        for name in self.options.metrics or ():
             if name not in self._info:
                 message = unknown_name("metric", name, self._info)
                 raise ValueError(f"task {self.options.task!r}, stepgauge option 'metrics': {message}")
-        if wanted is None:
-            given = self.options.gauge
-            has_scorer = given.get("scorer", "") is not None
-            wanted = [name for name in DEFAULT_COLUMNS if has_scorer or name not in GAIN_COLUMNS]
-            if given.get("variant") == "reference":
-                wanted += [metric.name for metric in REFERENCE_METRICS]
-            if has_scorer:
-                wanted += control_columns(given.get("controls", ()))
-        return list(dict.fromkeys([*wanted, *plugin_metrics()]))
+        return table_columns(self._info, chosen=self.options.metrics, has_scorer=self._has_scorer)
 
     def _named(self, error: Exception) -> Exception:
         return type(error)(f"task {self.options.task!r}, stepgauge options: {error}")

@@ -12,15 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ...metrics.columns import CONTROL_COLUMNS
 from ...metrics.comparison.compare import Settings
 from ...metrics.comparison.record import cluster_of
 from ...metrics.comparison.statistics import clustered, interval
-from ...metrics.controls.gain_over import BEFORE, GAIN_OVER
+from ...metrics.controls.gain_over import BEFORE, control_metrics
 from ...metrics.render import printable
 from .means import Mean, read_rows
 
-# A control's gain means little without the gain it is set against, and what copying alone gains.
-_BESIDE = ("infogain_nats", "copy_gain_nats")
 _SHOWN_REASONS = 2
 
 
@@ -75,9 +74,7 @@ def summarise_controls(folder: Path, controls: Sequence[str]) -> list[ControlSum
     """Per file, task and model of a scored folder, in the order of their first rows; none where no control is on."""
     if not controls:
         return []
-    names = [
-        name + form for name in (*_BESIDE, *(GAIN_OVER + control for control in controls)) for form in ("", BEFORE)
-    ]
+    names = [*CONTROL_COLUMNS, *(metric.name for metric in control_metrics(controls))]
     groups: dict[tuple[Any, ...], ControlSummary] = {}
     for row in read_rows(folder):
         key = (row["key"]["file"], row["task"], row["model"])

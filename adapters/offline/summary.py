@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,8 +20,8 @@ from .control_summary import ControlSummary
 from .means import Mean, read_rows
 from .out_folder import ENGINE, Counts
 
-# Of the two gains one stands in both forms: more columns are too wide for a terminal. `summary.json` has them all.
-COLUMNS = ("infogain", "infogain_nats", f"infogain_nats{BEFORE}", "leak_share", "ki", "ki_coverage", "n_steps")
+_NAMES = 20  # least width of the column of names
+_GAP = 2  # between two columns
 
 
 @dataclass
@@ -90,19 +91,30 @@ def write_statistics(folder: Path, statistics: EngineStatistics) -> None:
         file.write(json.dumps(statistics.to_dict(), allow_nan=False) + "\n")
 
 
-def summary_table(groups: Sequence[Group], metrics: Sequence[str]) -> Table:
-    """One row a group. Below a mean stands over how many chains it is, where that is not all of them."""
+def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[str]) -> None:
+    """One row a group. Below a mean stands over how many chains it is, where that is not all of them.
+
+    No number is cut: where the columns need more room than the console has, lines are longer than it is wide.
+    """
+    rows = [_cells(group, metrics) for group in groups]
+    titles = ["chains", "accuracy", *(name.replace(BEFORE, "\nbefore answer") for name in metrics)]
     table = Table(box=None, pad_edge=False)
-    table.add_column("input, task, model", overflow="fold", min_width=20)
-    for title in ("chains", "accuracy", *metrics):
-        table.add_column(title.replace(BEFORE, "\nbefore answer"), justify="right", no_wrap=True)
-    for group in groups:
+    table.add_column("input, task, model", overflow="fold", min_width=_NAMES)
+    needed = _NAMES
+    for i, title in enumerate(titles):
+        width = max(cell_len(line) for text in (title, *(row[i] for row in rows)) for line in text.split("\n"))
+        table.add_column(title, justify="right", no_wrap=True, min_width=width)
+        needed += _GAP + width
+    for group, row in zip(groups, rows, strict=True):
         named = [printable(text) for text in (Path(group.file).name, group.task, group.model) if text]
-        first = next(iter(group.accuracy.items()), None)
-        accuracy = "–" if first is None else f"{_cell(first[1], group.chains)}\n{printable(first[0])}"
-        numbers = (_cell(group.metrics.get(name), group.chains) for name in metrics)
-        table.add_row(Text("\n".join(named)), f"{group.chains:,}", Text(accuracy), *numbers)
-    return table
+        table.add_row(Text("\n".join(named)), *map(Text, row))
+    console.print(table, width=max(console.width, needed), crop=False)
+
+
+def _cells(group: Group, metrics: Sequence[str]) -> list[str]:
+    first = next(iter(group.accuracy.items()), None)
+    accuracy = "–" if first is None else f"{_cell(first[1], group.chains)}\n{printable(first[0])}"
+    return [f"{group.chains:,}", accuracy, *(_cell(group.metrics.get(name), group.chains) for name in metrics)]
 
 
 def _cell(mean: Mean | None, chains: int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...metrics.columns import added_columns
 from ...metrics.comparison.record import Record, Run
 from .question_rows import Key, KeyOf
 from .sanitize import one_line
@@ -46,6 +47,11 @@ def names(runs: Sequence[Run]) -> list[str]:
         name = one_line(run.name, _NAME) or "(no name)"
         out.append(name if name not in out else f"{name} ({len(out) + 1})")
     return out
+
+
+def added(runs: Sequence[Run]) -> list[str]:
+    """The numbers that options and plugins added to the runs' chains."""
+    return added_columns(dict.fromkeys(name for run in runs for record in run.records for name in record.score.metrics))
 
 
 def group_name(runs: Sequence[Run]) -> str:

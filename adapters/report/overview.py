@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...metrics.columns import unit_of
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison, Row, TaskComparison
 from . import numbers
@@ -24,6 +25,14 @@ _ARROWS = {
     "down": "↓ down",
     "not significant": "≈ no significant change",
     "not measured": "– not measured",
+}
+_HEADINGS = {
+    "infogain_nats": ("InfoGain", "total, nats"),
+    "infogain_nats_before_answer": ("InfoGain", "before the answer, nats"),
+    "leak_share": ("Leaked", "of InfoGain"),
+    "ki": ("KI", ""),
+    "ki_coverage": ("KI coverage", ""),
+    "n_steps": ("Steps", ""),
 }
 _PROVENANCE = (
     "scorer",
@@ -67,8 +76,17 @@ def comparison_view(comparison: Comparison, number: int) -> dict[str, Any]:
     }
 
 
-def run_view(run: Run, name: str, accuracy_name: str | None, key_of: KeyOf) -> dict[str, Any]:
-    """One run's means over questions, counts and provenance for the template."""
+def headings(names: Sequence[str]) -> list[tuple[str, str]]:
+    """(heading, small print) of the columns that hold these numbers."""
+    return [_HEADINGS.get(name, (one_line(name, _NAME), unit_of(name))) for name in names]
+
+
+def run_view(run: Run, name: str, accuracy_name: str | None, columns: Sequence[str], key_of: KeyOf) -> dict[str, Any]:
+    """One run's means over questions, counts and provenance for the template.
+
+    Args:
+        columns: names of the numbers whose means stand beside accuracy.
+    """
     records = run.records
     questions = {key_of(record) for record in records}
 
@@ -85,15 +103,10 @@ def run_view(run: Run, name: str, accuracy_name: str | None, key_of: KeyOf) -> d
         "questions": f"{len(questions):,}",
         "means": [
             mean(accuracy(accuracy_name), "share" if _is_share(records, accuracy_name) else ""),
-            mean(metric("infogain_nats")),
-            mean(metric("infogain_nats_before_answer")),
-            mean(metric("leak_share"), "share"),
-            mean(metric("ki"), "share"),
-            mean(metric("ki_coverage"), "share"),
-            mean(lambda record: float(record.score.n_steps)),
+            *(mean(metric(column), unit_of(column)) for column in columns),
         ],
         "counts": [f"{sum(is_so(record) for record in records):,}" for is_so in (contradicted, leaks, unscored)],
-        "missing": _missing(records),
+        "missing": _missing(records, columns),
         "provenance": _provenance(records),
     }
 
@@ -160,11 +173,11 @@ def _is_share(records: Sequence[Record], name: str | None) -> bool:
     return all(0 <= value <= 1 for value in values if math.isfinite(value))
 
 
-def _missing(records: Sequence[Record]) -> list[tuple[str, str, str]]:
-    """(metric, reason, chains) of the usual metrics, the most frequent first."""
+def _missing(records: Sequence[Record], columns: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(metric, reason, chains) of the numbers in the table, the most frequent first."""
     reasons: Counter[tuple[str, str]] = Counter()
     for record in records:
-        for name in ("infogain_nats", "infogain_nats_before_answer", "leak_share", "ki"):
+        for name in columns:
             if name in record.score.missing:
                 reasons[name, clip(record.score.missing[name], 300)] += 1
     return [(name, reason, f"{n:,}") for (name, reason), n in reasons.most_common(12)]

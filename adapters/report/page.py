@@ -14,13 +14,14 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from ...metrics.columns import REPORT_RUN_COLUMNS
 from ...metrics.comparison.record import Run
 from ...metrics.comparison.results import Comparison
 from ...metrics.versions import package_version
-from .aggregates import names
+from .aggregates import added, names
 from .chart_style import Plot
 from .optional_packages import ReportError
-from .overview import comparison_view, run_view
+from .overview import comparison_view, headings, run_view
 from .page_data import details, pack, table
 from .plots import plots
 from .question_rows import accuracy_name, keys_of, rows_of
@@ -58,8 +59,10 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
     key_of = keys_of(runs, comparisons)
     rows = rows_of(runs, key_of)
     drawn = plots(runs, comparisons)
+    more = added(runs)
+    columns = [*REPORT_RUN_COLUMNS, *more]
     style, script, library = _asset("page.css"), _script(), _library()
-    numbers = table(rows, runs, name) | {"runs": shown}
+    numbers = table(rows, runs, name, more) | {"runs": shown}
     values: dict[str, Any] = {
         "title": one_line(title, 200) if title else _title(shown),
         "version": package_version("stepgauge"),
@@ -68,7 +71,8 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
         "script": Markup(script),
         "library": Markup(library),
         "comparisons": [comparison_view(comparison, i) for i, comparison in enumerate(comparisons, 1)],
-        "runs": [run_view(run, label, name, key_of) for run, label in zip(runs, shown, strict=True)],
+        "headings": headings(columns),
+        "runs": [run_view(run, label, name, columns, key_of) for run, label in zip(runs, shown, strict=True)],
         "accuracy_name": one_line(name, 60) if name else "",
         "plots": drawn,
         "specs": json_block({plot.key: _spec(plot) for plot in drawn if plot.chart is not None}),
@@ -82,7 +86,7 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
     environment.filters["with_code"] = with_code
     template = environment.from_string(_asset("template.html.j2"))
     left = MAX_BYTES - len(template.render(values).encode()) - 1000
-    texts = details(rows, name, max(left, _LEAST))
+    texts = details(rows, name, more, max(left, _LEAST))
     values |= {"details": texts.packed, "with_texts": f"{texts.n:,}", "all_texts": texts.n == texts.of}
     return template.render(values)
 

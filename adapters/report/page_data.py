@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from ...metrics.columns import REPORT_CHAIN_COLUMNS, unit_of
 from ...metrics.comparison.record import Record, Run
 from ...metrics.knowledge.types import Verdict
 from ...metrics.score import StepScore
@@ -23,19 +24,8 @@ QUESTION, ANSWER, STEP, CLAIM, REASON, PASSAGE = 8000, 1000, 4000, 1000, 600, 20
 STEPS, CLAIMS, PASSAGES = 300, 20, 5  # of a chain, of a step, of a claim
 _LEVEL = 9
 
-# What a row says of one chain, by position; page.js has the same list.
+# What a row says of one chain, by position; table.js has the same list.
 _NUMBERS = ("infogain_nats", "infogain_nats_before_answer", "ki", "ki_coverage")
-_SHOWN = (
-    "infogain",
-    "infogain_before_answer",
-    "infogain_nats",
-    "infogain_nats_before_answer",
-    "leak_share",
-    "entropy_drop_bits",
-    "entropy_drop_bits_before_answer",
-    "ki",
-    "ki_coverage",
-)
 
 
 @dataclass(frozen=True)
@@ -58,8 +48,13 @@ def pack(data: bytes) -> str:
     return base64.b64encode(gzip.compress(data, _LEVEL, mtime=0)).decode()
 
 
-def table(rows: Sequence[Row], runs: Sequence[Run], accuracy_name: str | None) -> dict[str, Any]:
+def table(
+    rows: Sequence[Row], runs: Sequence[Run], accuracy_name: str | None, added: Sequence[str] = ()
+) -> dict[str, Any]:
     """The table's numbers as JSON: names once, then a row per question.
+
+    Args:
+        added: names of the numbers that options and plugins added; the page is told their units.
 
     A row is {"t": task, "s": subject (indices into the names; -1 for none), "q": excerpt, "r": a list per run of
     [accuracy, infogain_nats, infogain_nats_before_answer, ki, ki_coverage, steps, flags], or null}.
@@ -84,17 +79,21 @@ def table(rows: Sequence[Row], runs: Sequence[Run], accuracy_name: str | None) -
         "subjects": [one_line(name, 120) for name in subjects],
         "accuracy": None if accuracy_name is None else one_line(accuracy_name, 60),
         "right": RIGHT,
+        "units": {name: unit_of(name) for name in added},
         "rows": out,
     }
 
 
-def details(rows: Sequence[Row], accuracy_name: str | None, budget: int) -> Details:
+def details(rows: Sequence[Row], accuracy_name: str | None, added: Sequence[str], budget: int) -> Details:
     """The texts of the questions that matter most (see `by_weight`), as many as fit in `budget` characters."""
+    shown = (*REPORT_CHAIN_COLUMNS, *added)
     packer = zlib.compressobj(_LEVEL, wbits=31)  # 31: gzip's frame, with no time in it
     packed = bytearray()
     n = 0
     for index in by_weight(rows, accuracy_name):
-        line = json.dumps(_question(index, rows[index]), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        line = json.dumps(
+            _question(index, rows[index], shown), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
         data = (line + "\n").encode()
         # What the packer holds back is not counted, so the next line counts unpacked: at worst a little is left free.
         if (len(packed) + min(len(data), 100_000)) * 4 / 3 > budget:
@@ -142,26 +141,26 @@ def _numbers(record: Record, accuracy_name: str | None) -> list[float | int | No
     return [*(finite(value, 4) for value in values), record.score.n_steps, flags]
 
 
-def _question(index: int, row: Row) -> dict[str, Any]:
+def _question(index: int, row: Row, shown: Sequence[str]) -> dict[str, Any]:
     record = row.any
     return {
         "k": index,
         "id": one_line(record.doc_id or record.score.id or "", 120),
         "q": clip(record.question.strip(), QUESTION),
         "a": [clip(answer, ANSWER) for answer in record.answer[:10]],
-        "r": [None if chain is None else _chain(chain) for chain in row.chains],
+        "r": [None if chain is None else _chain(chain, shown) for chain in row.chains],
     }
 
 
-def _chain(record: Record) -> dict[str, Any]:
+def _chain(record: Record, shown: Sequence[str]) -> dict[str, Any]:
     score = record.score
     return {
         "m": None if record.model_answer is None else clip(record.model_answer, ANSWER),
         "cut": record.truncated,
         "n": score.n_answer_tokens,
         "l": finite(score.log_likelihoods[0]) if score.log_likelihoods else None,
-        "x": {name: finite(score.metrics[name]) for name in _SHOWN if name in score.metrics},
-        "why": {name: clip(reason, REASON) for name, reason in score.missing.items() if name in _SHOWN},
+        "x": {name: finite(score.metrics[name]) for name in shown if name in score.metrics},
+        "why": {name: clip(reason, REASON) for name, reason in score.missing.items() if name in shown},
         "notes": [clip(note, REASON) for note in score.notes],
         "more": max(0, len(score.steps) - STEPS),
         "s": [_step(step) for step in score.steps[:STEPS]],

@@ -71,6 +71,8 @@ def accuracy_name(runs: Iterable[Run], comparisons: Sequence[Comparison]) -> str
 
 def metric(name: str) -> Callable[[Record], float]:
     """A chain metric of a record; nan where it is missing."""
+    if name == "n_steps":  # counted, so that a chain that could not be scored has it, too
+        return lambda record: float(record.score.n_steps)
     return lambda record: record.score.metrics.get(name, math.nan)
 
 

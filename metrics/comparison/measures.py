@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..columns import METRICS
 from ..errors import Missing
 from .record import Record
 
@@ -20,6 +21,7 @@ class Measure:
         compute: returns the number or raises `Missing("why")`.
         role: `outcome` or `confounder`, as in `Row`.
         higher_is_better: None where neither direction is.
+        description: one sentence.
     """
 
     key: str
@@ -28,6 +30,7 @@ class Measure:
     compute: Callable[[Record], float]
     role: Literal["outcome", "confounder"] = "outcome"
     higher_is_better: bool | None = True
+    description: str = ""
 
 
 def metric(name: str) -> Callable[[Record], float]:
@@ -124,40 +127,75 @@ def _counted(n: int | None) -> int:
     return n
 
 
+def _chain_metric(
+    key: str,
+    label: str,
+    compute: Callable[[Record], float] | None = None,
+    role: Literal["outcome", "confounder"] = "outcome",
+) -> Measure:
+    """A number of the core's; its unit, direction and meaning are what the core says of it."""
+    about = METRICS[key]
+    return Measure(
+        key, label, about.unit, compute or metric(key), role, about.higher_is_better, description=about.description
+    )
+
+
 # `infogain_same_length` is no number of one chain: it needs the other run's chain of the question (pairs.py).
 SAME_LENGTH = Measure(
-    "infogain_same_length", "infogain, same length", "PPL", metric("infogain"), "outcome", higher_is_better=True
+    "infogain_same_length",
+    "infogain, same length",
+    "PPL",
+    metric("infogain"),
+    "outcome",
+    higher_is_better=True,
+    description="infogain with both runs' drops of perplexity divided by the mean length of their two chains.",
 )
 
 OUTCOMES: Sequence[Measure] = (
-    Measure("infogain", "infogain", "PPL", metric("infogain")),
-    Measure("infogain_before_answer", "infogain, no answer", "PPL", metric("infogain_before_answer")),
+    _chain_metric("infogain", "infogain"),
+    _chain_metric("infogain_before_answer", "infogain, no answer"),
     SAME_LENGTH,
-    Measure("infogain_nats", "infogain_nats", "nats", metric("infogain_nats")),
-    Measure("infogain_nats_without_final", "infogain_nats, no final", "nats", gain_without_final),
-    Measure("infogain_nats_before_answer", "infogain_nats, no answer", "nats", metric("infogain_nats_before_answer")),
-    Measure("entropy_drop_bits", "entropy drop", "bits", metric("entropy_drop_bits")),
+    _chain_metric("infogain_nats", "infogain_nats"),
+    _chain_metric("infogain_nats_without_final", "infogain_nats, no final", gain_without_final),
+    _chain_metric("infogain_nats_before_answer", "infogain_nats, no answer"),
+    _chain_metric("entropy_drop_bits", "entropy drop"),
+    _chain_metric("entropy_drop_bits_before_answer", "entropy drop, no answer"),
+    _chain_metric("informative_share", "informative steps"),
+    _chain_metric("ki", "ki"),
+    _chain_metric("ki_coverage", "ki_coverage"),
+    _chain_metric("n_steps", "steps", n_steps),
     Measure(
-        "entropy_drop_bits_before_answer",
-        "entropy drop, no answer",
-        "bits",
-        metric("entropy_drop_bits_before_answer"),
+        "tokens",
+        "tokens",
+        "tokens",
+        tokens,
+        higher_is_better=None,
+        description="Tokens of the chain as the scoring LM's tokenizer counts them.",
     ),
-    Measure("informative_share", "informative steps", "share", metric("informative_share")),
-    Measure("ki", "ki", "share", metric("ki")),
-    Measure("ki_coverage", "ki_coverage", "share", metric("ki_coverage"), higher_is_better=None),
-    Measure("n_steps", "steps", "steps", n_steps, higher_is_better=None),
-    Measure("tokens", "tokens", "tokens", tokens, higher_is_better=None),
 )
 
-CONFOUNDERS: Sequence[Measure] = tuple(
-    Measure(key, label, unit, compute, "confounder", None)
-    for key, label, unit, compute in (
-        ("ppl_0", "PPL_0", "PPL", first_ppl),
-        ("question_length", "question length", "characters", question_length),
-        ("truncated", "cut off", "share", truncated),
-        ("unfinished", "ends mid-sentence", "share", unfinished),
-        ("answer_stating_share", "steps with the answer", "share", answer_stating),
-        ("leak_share", "leaked gain", "share", metric("leak_share")),
-    )
+CONFOUNDERS: Sequence[Measure] = (
+    *(
+        Measure(key, label, unit, compute, "confounder", None, description)
+        for key, label, unit, compute, description in (
+            ("ppl_0", "PPL_0", "PPL", first_ppl, "Perplexity of the gold answer given the question alone."),
+            ("question_length", "question length", "characters", question_length, "Characters of the question."),
+            ("truncated", "cut off", "share", truncated, "Share of the responses cut off by a length limit."),
+            (
+                "unfinished",
+                "ends mid-sentence",
+                "share",
+                unfinished,
+                "Share of the chains whose last step neither ends a sentence nor announces an answer.",
+            ),
+            (
+                "answer_stating_share",
+                "steps with the answer",
+                "share",
+                answer_stating,
+                "Share of the steps that state the gold answer.",
+            ),
+        )
+    ),
+    _chain_metric("leak_share", "leaked gain", role="confounder"),
 )

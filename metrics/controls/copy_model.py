@@ -71,6 +71,6 @@ COPY_METRICS = (
         copy_gain_nats_before_answer,
         None,
         "nats",
-        "copy_gain_nats up to the first step with the answer.",
+        "copy_gain_nats, up to the first step that states the gold answer.",
     ),
 )

@@ -27,11 +27,6 @@ def control_metrics(names: Sequence[str]) -> list[ChainMetric]:
     return [metric for name in names for metric in (_over(name, before=False), _over(name, before=True))]
 
 
-def control_columns(names: Sequence[str]) -> list[str]:
-    """The names of `control_metrics`, for tables."""
-    return [metric.name for metric in control_metrics(names)]
-
-
 def control_scores(likelihoods: Likelihoods) -> dict[str, ControlScore]:
     """What a chain's score keeps of its controls, so that each number can be followed."""
     out = {}
@@ -64,6 +59,8 @@ def _over(name: str, *, before: bool) -> ChainMetric:
             raise Missing(f"control {name!r}: {control.reason}")
         return likelihoods.answer[count] - control
 
-    end = " up to the answer" if before else ""
-    description = f"Log-likelihood gained{end}, minus what {_OVER[name]} gain."
+    if before:
+        description = f"{GAIN_OVER}{name}, up to the first step that states the gold answer."
+    else:
+        description = f"infogain_nats minus the gain of {_OVER[name]}."
     return ChainMetric(f"{GAIN_OVER}{name}{BEFORE if before else ''}", compute, True, "nats", description)

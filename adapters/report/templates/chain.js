@@ -13,6 +13,9 @@ const NAMES = {
   ki_coverage: ['KI coverage', percent, ''],
 };
 
+// What an option or a plugin added goes by its own name.
+const added = (key) => (data.units[key] === 'share' ? [key, percent, ''] : [key, signed, data.units[key] && ` ${data.units[key]}`]);
+
 // A bar from the middle to the right for a gain, hatched to the left for a loss; the number beside it says the same.
 function gainBar(gain, scale) {
   const bar = el('span', { class: 'bar', 'aria-hidden': 'true' }, el('i', { class: 'zero' }));
@@ -106,8 +109,9 @@ function side(name, chain, numbers, scale) {
     return out;
   }
   if (!missing(chain.m)) fact("model's answer", chain.m);
-  for (const [key, [label, form, unit]] of Object.entries(NAMES)) {
-    if (key in chain.x) fact(label, missing(chain.x[key]) ? DASH : form(chain.x[key]) + unit);
+  for (const [key, x] of Object.entries(chain.x)) {
+    const [label, form, unit] = NAMES[key] ?? added(key);
+    fact(label, missing(x) ? DASH : form(x) + unit);
   }
   fact('steps', String(numbers[STEPS]));
   if (chain.cut) fact('response', 'cut off by a length limit');

@@ -14,8 +14,6 @@ from repo import REPO
 from scoring import rows, traces, write_jsonl
 from sweeps import sweep
 
-HERE = REPO / "tests"
-
 
 @pytest.fixture(scope="session")
 def plugin_folder(tmp_path_factory) -> Path:
@@ -25,7 +23,7 @@ def plugin_folder(tmp_path_factory) -> Path:
     source = tmp_path_factory.mktemp("source")
     packages = []
     for name in ("stepgauge_example", "stepgauge_broken"):
-        packages.append(shutil.copytree(HERE / "plugins" / name, source / name))
+        packages.append(shutil.copytree(REPO / "tests" / "plugins" / name, source / name))
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--target", target]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, *packages], check=True)
     return target
@@ -52,6 +50,16 @@ def test_installed_plugin_is_listed_with_its_distribution_and_the_broken_one_is_
         "left out: broken of stepgauge-broken 0.0.1: RuntimeError: this plugin needs a licence server" in result.stdout
     )
     assert "stepgauge-broken 0.0.1" in result.stderr
+
+
+def test_a_plugins_number_is_listed_with_its_unit_its_meaning_and_its_distribution(plugin_folder):
+    result = stepgauge("metrics", plugins=plugin_folder)
+    assert result.returncode == 0, result.stderr
+    (section,) = [part for part in result.stdout.split("\n\n") if "hedging_share" in part]
+    heading, number, meaning, shown = (line.strip() for line in section.splitlines())
+    assert heading == "Added by the plugin stepgauge-example 1.2.3"
+    assert (number, meaning) == ("hedging_share  share, lower is better", "steps that hold a hedging word")
+    assert shown == "Shown in: lm-eval, Inspect, score, show, report"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +192,7 @@ print(json.loads(results["samples"]["plugged"][-1]["filtered_resps"][0])["chains
 
 @pytest.mark.slow
 def test_plugin_metric_and_splitter_show_in_an_lm_eval_table(plugin_folder, tmp_path):
-    paths = os.pathsep.join([str(plugin_folder), str(HERE / "support")])
+    paths = os.pathsep.join([str(plugin_folder), str(REPO / "tests" / "support")])
     env = {**os.environ, "PYTHONPATH": paths}
     result = subprocess.run(
         [sys.executable, "-c", IN_LM_EVAL], env=env, cwd=tmp_path, capture_output=True, text=True, check=False

@@ -30,6 +30,7 @@ from stepgauge.adapters.inspect import shared_gauge as gauges
 from stepgauge.adapters.inspect.explanation import fenced
 from stepgauge.adapters.inspect.options import OptionError
 from stepgauge.metrics import ChainScore, Gauge, ScorerError, StepScore, Trace
+from stepgauge.metrics import columns as columns_of_tables
 
 RIGHT = "First 2 * 3 = 6.\nThen 6 + 1 = 7.\nThe answer is 7."
 
@@ -311,7 +312,7 @@ def test_metrics_of_plugins_are_added_to_the_ones_chosen(
     tmp_path: Path, fake: Callable[..., FakeGauge], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake()
-    monkeypatch.setattr("stepgauge.adapters.inspect.scorers.plugin_metrics", lambda: ["n_steps"])
+    monkeypatch.delitem(columns_of_tables.METRICS, "n_steps")  # as if a plugin had brought it
     assert set(columns(run(tmp_path, [RIGHT], [reasoning(metrics="ki")]))) == {"ki", "n_steps"}
 
 

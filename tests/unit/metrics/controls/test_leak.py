@@ -17,7 +17,8 @@ from sweeps import sweep
 from stepgauge.metrics import Chain, Likelihoods, Missing, Step, Trace
 from stepgauge.metrics.answers.extraction import states_answer
 from stepgauge.metrics.answers.math_verify_client import TookTooLong, equal
-from stepgauge.metrics.infogain import GAIN_COLUMNS, INFOGAIN_METRICS, REFERENCE_METRICS
+from stepgauge.metrics.columns import GAIN_COLUMNS
+from stepgauge.metrics.infogain import INFOGAIN_METRICS, REFERENCE_METRICS
 from stepgauge.metrics.render import chain_table
 from stepgauge.metrics.segment import segment
 

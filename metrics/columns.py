@@ -1,0 +1,104 @@
+"""Which numbers a table shows by default and in what order: one place for every table.
+
+What a number is (unit, direction, one sentence of meaning) stands beside its formula, in its `ChainMetric`; `METRICS`
+collects them. `stepgauge metrics` and docs/metrics.md print both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from .chain import ChainMetric
+from .controls.copy_model import COPY_METRICS
+from .controls.gain_over import control_metrics
+from .controls.texts import CONTROLS
+from .infogain import BEFORE, INFOGAIN_METRICS, REFERENCE_METRICS
+from .ki import FAILURE_METRICS, KI_METRICS
+
+# Computed for every chain.
+ALWAYS = (*INFOGAIN_METRICS, *COPY_METRICS, *KI_METRICS, *FAILURE_METRICS)
+# Computed where an option asks for them, and then shown in every table. All of them need a scoring LM.
+WITH_OPTION: Mapping[str, Sequence[ChainMetric]] = {
+    "variant=reference": REFERENCE_METRICS,
+    **{f"controls={name}": control_metrics([name]) for name in CONTROLS},
+}
+_OPTIONAL = {metric.name: metric for metrics in WITH_OPTION.values() for metric in metrics}
+# Every number of stepgauge's own by name; plugins bring others.
+METRICS: Mapping[str, ChainMetric] = {**{metric.name: metric for metric in ALWAYS}, **_OPTIONAL}
+
+# Each gain beside its form before the answer. All of them need a scoring LM.
+GAIN_COLUMNS = ("infogain", f"infogain{BEFORE}", "infogain_nats", f"infogain_nats{BEFORE}", "leak_share")
+INFOGAIN_COLUMNS = (*GAIN_COLUMNS, "n_steps")  # Inspect's scorer `infogain`
+KNOWLEDGE_COLUMNS = ("ki", "ki_coverage", "n_steps")  # Inspect's scorer `knowledge`
+CHAIN_COLUMNS = (*GAIN_COLUMNS, *KNOWLEDGE_COLUMNS)  # lm-eval, Inspect's scorer `reasoning`, a chain in `show`
+# The terminal table of `score`: eight columns beside the inputs' names are too wide for it, so one gain has one form.
+SUMMARY_COLUMNS = tuple(name for name in CHAIN_COLUMNS if name != f"infogain{BEFORE}")
+# A control's gain means little without the gain it is set against, and what copying alone gains.
+CONTROL_COLUMNS = ("infogain_nats", f"infogain_nats{BEFORE}", "copy_gain_nats", f"copy_gain_nats{BEFORE}")
+# The report's table of runs and the facts on a chain's page.
+REPORT_RUN_COLUMNS = ("infogain_nats", f"infogain_nats{BEFORE}", "leak_share", *KNOWLEDGE_COLUMNS)
+REPORT_CHAIN_COLUMNS = (
+    "infogain_nats",
+    f"infogain_nats{BEFORE}",
+    "leak_share",
+    "infogain",
+    f"infogain{BEFORE}",
+    "entropy_drop_bits",
+    f"entropy_drop_bits{BEFORE}",
+    "ki",
+    "ki_coverage",
+)
+
+_SHOWN: Mapping[str, Sequence[str]] = {
+    "lm-eval": CHAIN_COLUMNS,
+    "Inspect": CHAIN_COLUMNS,
+    "score": SUMMARY_COLUMNS,
+    "show": CHAIN_COLUMNS,
+    "report": (*REPORT_RUN_COLUMNS, *REPORT_CHAIN_COLUMNS),
+}
+
+
+def table_columns(
+    known: Iterable[str],
+    usual: Sequence[str] = CHAIN_COLUMNS,
+    *,
+    chosen: Sequence[str] | None = None,
+    has_scorer: bool = True,
+) -> list[str]:
+    """The columns of a table, by name, in order.
+
+    Args:
+        known: names of all numbers that the chains have.
+        usual: the table's own columns.
+        chosen: what the user asked for instead of the usual columns and those that options add.
+        has_scorer: whether a scoring LM computes likelihoods; without one, columns that need them are left out.
+    """
+    known = list(known)
+    options = [name for name in known if name in _OPTIONAL]
+    default = [*usual, *options] if has_scorer else [name for name in usual if name not in GAIN_COLUMNS]
+    return list(dict.fromkeys([*(chosen or default), *_of_plugins(known)]))
+
+
+def added_columns(known: Iterable[str]) -> list[str]:
+    """Of the numbers that a chain has, those that every table shows since an option or a plugin added them."""
+    known = list(known)
+    return [*(name for name in known if name in _OPTIONAL), *_of_plugins(known)]
+
+
+def shown_in(name: str) -> list[str]:
+    """The doors whose tables show a number by default; those added by an option or a plugin are shown in each."""
+    return [door for door, columns in _SHOWN.items() if name in columns or name in _OPTIONAL or name not in METRICS]
+
+
+def default_order() -> list[str]:
+    """Every number that some table shows by default, once."""
+    return list(dict.fromkeys(name for columns in _SHOWN.values() for name in columns))
+
+
+def unit_of(name: str) -> str:
+    """The unit of a chain's number; "" for one of a plugin, whose scores may be here without it."""
+    return METRICS[name].unit if name in METRICS else ""
+
+
+def _of_plugins(known: Iterable[str]) -> list[str]:
+    return [name for name in known if name not in METRICS]

@@ -1,0 +1,115 @@
+"""The columns of every door: what options add is added in each of them, and `stepgauge metrics` lists what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from columns import REASONING
+from repo import REPO
+from scoring import score, traces, write_jsonl
+
+from stepgauge.adapters.cli import main
+from stepgauge.metrics import Gauge
+from stepgauge.metrics.plugins import load_plugins
+
+OPTIONS: dict[str, Any] = {"variant": "reference", "controls": ["filler"]}
+ADDED = {
+    "infogain_reference",
+    "infogain_reference_before_answer",
+    "gain_over_filler",
+    "gain_over_filler_before_answer",
+}
+
+
+def in_lm_eval(options: dict[str, Any]) -> set[str]:
+    from scripted_lm import documents
+
+    from stepgauge.adapters.lm_eval import StepTask
+
+    config = {
+        "task": "sums",
+        "custom_dataset": documents([{"question": "1 + 1?", "answer": "2"}]),
+        "test_split": "test",
+        "output_type": "generate_until",
+        "doc_to_text": "{{question}}",
+        "doc_to_target": "{{answer}}",
+        "metric_list": [{"metric": "exact_match"}],
+        "stepgauge": options,
+    }
+    found = set(StepTask(config=config).aggregation())
+    return {name for name in found if not name.endswith("_stderr")} - {"exact_match", "n_unscored"}
+
+
+def in_inspect(options: dict[str, Any], tmp_path: Path) -> set[str]:
+    from inspect_ai import Task
+    from inspect_ai import eval as inspect_eval
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
+
+    from stepgauge.adapters.inspect import reasoning
+
+    output = ModelOutput.from_content("mockllm/model", "One more.\n1 + 1 = 2\nThe answer is 2.")
+    output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)  # else a tokenizer is fetched to count
+    task = Task(dataset=[Sample(input="1 + 1?", target="2")], scorer=reasoning(**options))
+    (log,) = inspect_eval(
+        task, model=get_model("mockllm/model", custom_outputs=[output]), log_dir=str(tmp_path), display="none"
+    )
+    assert log.status == "success"
+    return {column.name for column in log.results.scores}
+
+
+def test_options_add_the_same_columns_in_lm_eval_inspect_score_show_and_report(tmp_path, capsys):
+    source = write_jsonl(tmp_path / "in.jsonl", traces(3))
+    out = tmp_path / "out"
+    assert score(source, "--out", out, "--set", "variant=reference", "--controls", "filler") == 0
+    said = capsys.readouterr().out
+    assert said.count("infogain_reference") == 2
+    assert re.search(r"^gain_over_filler +[-+]\d", said, re.M)
+    assert "…" not in said
+
+    assert main(["show", str(out)]) == 0
+    shown = capsys.readouterr().out
+    for name in ("infogain_reference", "gain_over_filler"):
+        assert re.search(rf"^{name} [-+]?\d+\.\d+  before the answer ([-+]?\d|–)", shown, re.M), name
+
+    assert main(["report", f"run={out}", "-o", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for name in ADDED:
+        assert f'<th scope="col" class="n">{name} ' in page, name
+
+    lm_eval = in_lm_eval(OPTIONS)
+    assert lm_eval == {*REASONING, *ADDED}
+    assert in_inspect({**OPTIONS, "backend": "cheap"}, tmp_path) == lm_eval
+
+
+def test_without_a_scoring_lm_no_door_shows_columns_that_need_one(tmp_path, capsys):
+    source = write_jsonl(tmp_path / "in.jsonl", traces(2))
+    assert score(source, "--out", tmp_path / "out", "--set", "scorer=null", "--set", "variant=reference") == 0
+    assert "infogain" not in capsys.readouterr().out
+    options = {**OPTIONS, "scorer": None}
+    assert in_lm_eval(options) == in_inspect(options, tmp_path) == {"ki", "ki_coverage", "n_steps"}
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_metrics_lists_every_number_whole_at_any_width(width, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["metrics"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    listed = [match[1] for line in lines if (match := re.match(r"  (\w+)  [\w/]+, ", line))]
+    gauge = Gauge(scorer=None, variant="reference", controls=["filler", "foreign", "shuffled"])
+    assert set(gauge.metric_info()) <= set(listed)
+    assert {"tokens", "ppl_0", "infogain_same_length"} <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+def test_the_docs_page_of_numbers_is_what_the_command_prints(capsys, monkeypatch):
+    monkeypatch.setattr("stepgauge.adapters.cli.metrics.registry", lambda: load_plugins(""))
+    assert main(["metrics", "--markdown"]) == 0
+    page = (REPO / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert page == capsys.readouterr().out, (
+        "stale: STEPGAUGE_LOAD_PLUGINS= stepgauge metrics --markdown > docs/metrics.md"
+    )
