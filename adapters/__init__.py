@@ -1,1 +1,4 @@
-"""What translates between the core and the frameworks, files and terminals. Holds no scoring logic."""
+"""Between the metric core and everything around it: both frameworks, finished runs, the report, the command line.
+
+May import `stepgauge.metrics`, which imports nothing from here.
+"""

@@ -1,4 +1,4 @@
-"""The likelihood requests of one chain, and how their answers become `Likelihoods`."""
+"""Makes the likelihood requests of one chain, and turns their answers into `Likelihoods`."""
 
 from __future__ import annotations
 

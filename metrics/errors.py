@@ -1,4 +1,4 @@
-"""What can go wrong in a way that a caller may want to catch."""
+"""The errors that a caller may want to catch."""
 
 from __future__ import annotations
 

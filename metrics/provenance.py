@@ -1,4 +1,4 @@
-"""What a score says of how it came about."""
+"""What a score says about how it was made."""
 
 from __future__ import annotations
 

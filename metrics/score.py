@@ -1,4 +1,4 @@
-"""What comes out: one `ChainScore` per trace, with a `StepScore` per step."""
+"""The output: one `ChainScore` per trace, with a `StepScore` per step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values as strict JSON has them: it knows no nan and no infinity."""
+"""Makes values fit for strict JSON, which has neither nan nor infinity."""
 
 from __future__ import annotations
 

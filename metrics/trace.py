@@ -1,4 +1,4 @@
-"""What goes in: one question with a model's response and the gold answer (`Trace`), cut into `Step`s."""
+"""The input: one question with a model's response and the gold answer (`Trace`), cut into `Step`s."""
 
 from __future__ import annotations
 

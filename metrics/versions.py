@@ -1,4 +1,4 @@
-"""Versions that stand in a result's provenance."""
+"""The package versions that a result's provenance names."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Chats in OpenAI's form, one a line: `messages`, and the gold answer under one of several names.
+"""Reads chats in OpenAI's form, one a line: `messages`, and the gold answer under one of several names.
 
 The question is the last user message; what the assistant wrote after it is the chain. Reasoning that a server returned
-apart (`reasoning_content`, `reasoning`) comes first, in the `<think>` tags that a model without a reasoning parser
-would have written.
+in a field of its own (`reasoning_content`, `reasoning`) comes first, in the `<think>` tags that a model without a
+reasoning parser would have written.
 """
 
 from __future__ import annotations

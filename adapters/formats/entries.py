@@ -1,4 +1,4 @@
-"""What is read out of a finished run's file: a chain to score, a row that cannot be read, or a row without a chain."""
+"""What a reader finds in a finished run's file: a chain to score, a row it cannot read, or a row without a chain."""
 
 from __future__ import annotations
 

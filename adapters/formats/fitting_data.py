@@ -1,4 +1,4 @@
-"""Chains to fit a scorer to, read out of the files of finished runs."""
+"""Reads the chains that a scorer is fitted on from files of finished runs."""
 
 from __future__ import annotations
 

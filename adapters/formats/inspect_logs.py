@@ -1,4 +1,4 @@
-"""Inspect logs (`.eval`, `.json`), sample by sample, through the same reading of a sample as our scorers'.
+"""Reads Inspect logs (`.eval`, `.json`) sample by sample, with the code that our scorers use on a live sample.
 
 A `.eval` log is read one sample at a time, without its events; a `.json` log is one JSON document and read whole.
 """

@@ -1,4 +1,4 @@
-"""lm-eval's `samples_*.jsonl`: one row per document and filter, so each chain stands there once per filter.
+"""Reads lm-eval's `samples_*.jsonl`: one row per document and filter, so each chain appears once per filter.
 
 A chain is read under one filter, by default the first that the file has, and that filter's metrics are its accuracy;
 rows of other filters are counted and passed over. Rows of our own pipeline `reasoning` are scores, not chains.

@@ -1,8 +1,8 @@
 """Reads question, gold answer and options of an lm-eval document as its task does, without the task's data set.
 
-The task's configuration stands in the results file. Its templates come from a file that somebody else may have
-written, so they are rendered in Jinja's sandbox, and Python functions, which the file holds as source text, are never
-run: they are looked up in the registered task of the same name.
+The results file holds the task's configuration. Somebody else may have written that file, so its templates are rendered
+in Jinja's sandbox, and the Python functions that it holds as source text are never run: they are looked up in the
+registered task of the same name.
 """
 
 from __future__ import annotations

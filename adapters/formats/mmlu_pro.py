@@ -1,4 +1,4 @@
-"""MMLU-Pro's own output: a JSON array of its questions, each with what the model wrote and the letter read from it."""
+"""Reads MMLU-Pro's own output: a JSON array of questions with the model's response and the letter extracted from it."""
 
 from __future__ import annotations
 

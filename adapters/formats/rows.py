@@ -1,4 +1,4 @@
-"""Reads JSON rows out of a file in bounded memory: JSON Lines or one array, plain, `.gz`, or alone in a `.zip`."""
+"""Reads JSON rows from a file in bounded memory: JSON Lines or an array; plain, `.gz`, or the only file in a `.zip`."""
 
 from __future__ import annotations
 

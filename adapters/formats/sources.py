@@ -1,4 +1,4 @@
-"""One input file: where it is, which format it has, and the items that are read out of it."""
+"""`Source`: one input file, its format, and how its items are read."""
 
 from __future__ import annotations
 

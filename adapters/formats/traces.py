@@ -1,4 +1,4 @@
-"""Traces as `Trace.to_dict` writes them, one a line; `meta` may hold `task`, `model`, `accuracy` and a subject."""
+"""Reads traces as `Trace.to_dict` writes them, one per line; `meta` may name task, model, accuracy and subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entries of all inputs, in windows that are counted from the start of the input."""
+"""Groups the entries of all inputs into windows, counted from the start of the input."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Collects items that concurrent tasks hand in one by one into batches for one blocking call in a worker thread.
+"""Collects the items that concurrent tasks submit one by one into batches for a blocking call in a worker thread.
 
-Inspect runs a scorer once per sample, many samples at a time; the core wants them together. No task of its own runs
-in the background, so there is nothing to shut down: among the tasks waiting for a result, the one whose turn it is
-leads. It waits a moment for others, takes everything that has arrived, makes the call and hands out the results.
+Inspect runs a scorer once per sample, many samples at a time; the core scores many at once. There is no background
+task to shut down: one of the tasks that wait for a result leads. It waits a moment for others, takes everything that
+has arrived, makes the call and hands out the results.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The judge `model`: asks an Inspect model, by default the one in the role `grader`, whether passages support a claim.
 
-Each claim is one call in the task of its own sample. So Inspect's transcript, usage, limits, cache, connections and
-retries are those of any other grader. A call that fails leaves its claim without a label, with the error.
+Each claim is one call, made in the task of its own sample, so that Inspect's transcript, usage, limits, cache,
+connections and retries work as for any other grader. A call that fails leaves its claim unlabelled, with the error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The options of our Inspect scorers (`-S name=value`): which there are, and one clear error for a wrong one."""
+"""The options of our Inspect scorers (`-S name=value`), and one clear error for a wrong one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Makes calls for a worker thread in the task of the sample that they belong to.
+"""Lets a worker thread make calls inside the task of the sample that they belong to.
 
 Inspect keeps a sample's transcript, model usage, limits and model roles in context variables. The thread that scores a
-batch works for many samples at once: a model called from there would stand in the transcript of whichever sample led
+batch works for many samples at once: a model called from there would appear in the transcript of whichever sample led
 the batch. So the thread hands each call to its sample, whose task makes it while it waits for the batch.
 """
 

@@ -1,4 +1,4 @@
-"""Reads the chain of thought out of one sample's messages: which of them the model wrote, in which order, from where.
+"""Finds the chain of thought in one sample's messages: what the model wrote, in which order, and where it was found.
 
 The chain is the assistant turns. What tools returned and what was said to the model after its question (a critique,
 "please continue") is context: it is no step, and the scoring LM does not see it.

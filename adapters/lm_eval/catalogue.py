@@ -1,6 +1,6 @@
-"""Which of the tasks that lm-eval knows have a usable chain of thought, read from its index and never from a list.
+"""Finds the tasks in lm-eval's index that have a usable chain of thought; no list of them is kept here.
 
-`chain_signs.py` holds the rules. Only YAML and the source text of `!function`s are read: no data set, no import.
+`cot_detection.py` holds the rules. Only YAML and the source text of `!function`s are read: no data set, no import.
 """
 
 from __future__ import annotations

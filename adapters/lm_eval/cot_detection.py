@@ -1,4 +1,4 @@
-"""Whether a task's configuration asks for a chain of thought: rules over what its YAML says, not a list of tasks.
+"""Decides from a task's YAML whether it asks for a chain of thought: by rules, not by a list of tasks.
 
 A chain is usable when the model writes text (`output_type: generate_until`), nothing cuts the text short, there is a
 gold answer to measure, and at least one sign says that reasoning comes before the answer. Prompts and extraction that

@@ -1,7 +1,7 @@
-"""The row of a group: reasoning scores of its tasks, each mean pooled over the documents that have the number.
+"""A group's row in lm-eval's table: its tasks' reasoning scores, pooled over the documents that have the number.
 
-lm-eval weights a group's mean by the documents of its tasks. That is wrong for numbers that some documents lack (KI
-counts chains with a checkable step only), and one task without any makes the group's mean nan. `Mean.count` says how
+lm-eval weights each task by all of its documents. That is wrong for numbers that some documents lack (KI counts only
+chains with a checkable step), and one task without the number makes the group's mean nan. `Mean.count` says how
 many documents each task's mean is of.
 """
 

@@ -1,7 +1,7 @@
-"""`ScoringTaskManager`: lm-eval's task manager, whose tasks score their chains and whose groups roll the scores up.
+"""`ScoringTaskManager`: a task manager for lm-eval whose tasks score their chains and whose groups pool the scores.
 
-It steps in after lm-eval has built what was asked for: names, tags, groups, wildcards, YAML files and folders,
-overrides, and tasks with a Python class of their own have all been dealt with by then, in lm-eval's own way.
+lm-eval builds the tasks as always: it resolves names, tags, groups, wildcards, YAML files, folders, overrides and tasks
+with a Python class of their own. The scoring is added to the finished tasks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the installed package keeps its lm-eval tasks and its sample data; needs nothing but the package itself."""
+"""Where the installed package keeps its lm-eval tasks and its sample data. Imports no framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands under the `reasoning` pipeline of one lm-eval request: its chains' scores, as text.
+"""`ReasoningRecord`: the scores of one lm-eval request's chains, as the text that its `reasoning` pipeline holds.
 
 lm-eval passes filtered responses through `str()` on their way to the samples file, pickles them under data
 parallelism, and hands them to `process_results`; JSON that is a `str` survives all three.

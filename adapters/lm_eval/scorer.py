@@ -1,4 +1,4 @@
-"""Between one lm-eval task and one `Gauge`: responses become traces; scores become records, columns, a log line."""
+"""Connects one lm-eval task to one `Gauge`: responses become traces; scores become records, columns and a log line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Says so when lm-eval takes the chain of thought away before any task sees it.
+"""Warns when lm-eval removes the chain of thought before any task sees it.
 
-With the model argument `think_end_token`, lm-eval keeps what follows that token and drops what stands before it: task
-filters, samples file, response cache and our scores get the final answer without its chain.
+With the model argument `think_end_token`, lm-eval keeps only what follows that token: task filters, samples file,
+response cache and our scores get the final answer without its chain.
 """
 
 from __future__ import annotations

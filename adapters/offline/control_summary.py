@@ -1,4 +1,4 @@
-"""What controls show over a scored file: mean gains over them with paired intervals, beside a copy model's gain."""
+"""Summarises the controls of a scored file: mean gains over each with paired intervals, beside a copy model's gain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--dry-run`: what would be read from the inputs and how it would be cut into steps; nothing is scored or written."""
+"""`--dry-run`: shows what the inputs hold and how it would be cut into steps; scores and writes nothing."""
 
 from __future__ import annotations
 

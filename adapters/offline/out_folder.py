@@ -1,4 +1,4 @@
-"""The folder that a scoring run writes: whole windows of rows, so that a killed run goes on where it was.
+"""The folder that a scoring run writes, in whole windows of rows, so that a killed run resumes where it stopped.
 
 `scores.jsonl` and `skipped.jsonl` grow by a window at a time. Once both are on disk, a line in `windows.jsonl` says how
 long they are and what has been counted; at the next start both are cut back to the last such line. `run.json` holds

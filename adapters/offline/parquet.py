@@ -1,4 +1,4 @@
-"""A scored folder as one Parquet file: a row a chain, a column a number, the steps as a list of structs."""
+"""Writes a scored folder as one Parquet file: a row per chain, a column per number, the steps as a list of structs."""
 
 from __future__ import annotations
 

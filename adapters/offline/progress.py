@@ -1,4 +1,4 @@
-"""How far a run is: a bar with the time left on a terminal, a line now and then elsewhere."""
+"""Shows how far a run is: on a terminal a bar with the time left, elsewhere a line now and then."""
 
 from __future__ import annotations
 

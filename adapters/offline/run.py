@@ -1,8 +1,8 @@
 """Feeds the entries of all inputs to a `Gauge`, a window at a time, and writes what comes back.
 
 Windows are counted from the start of the input, so that a resumed run forms the very batches that an uninterrupted one
-would have formed, and its rows are the same. That holds for the control `foreign`, too, which draws on the chains of
-the window and of the one before it.
+would have formed, and its rows are the same. The control `foreign` draws on the chains of
+the window and of the one before it, so this holds for it, too.
 """
 
 from __future__ import annotations

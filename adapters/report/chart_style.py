@@ -1,4 +1,4 @@
-"""How the plots of a report look: a colour, a dash and a shape per run, legends, sizes; and what goes with a plot."""
+"""How a report's plots look (colour, dash and shape per run; legends; sizes), and `Plot`, a chart with its texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages of the extra `report`, asked for only when a report is written."""
+"""Names the packages of the extra `report` that are missing, before a report is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's head as plain values for the template: comparisons with their verdicts, and the runs themselves."""
+"""The upper part of the page as plain values for the template: the runs, and comparisons with their verdicts."""
 
 from __future__ import annotations
 

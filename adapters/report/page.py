@@ -1,4 +1,4 @@
-"""Writes the report: one HTML file that holds its data, styles and scripts, and asks nothing of a network."""
+"""Writes the report: one HTML file that holds its data, styles and scripts and loads nothing from a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into the page as data: a row of numbers per question, and the texts of as many as fit."""
+"""The data inside the page: a row of numbers for every question, and the texts of as many questions as fit."""
 
 from __future__ import annotations
 

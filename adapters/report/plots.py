@@ -1,4 +1,4 @@
-"""The four plots of a report, made with Vega-Altair from data that stands in them, so that they need no network."""
+"""The four plots of a report, made with Vega-Altair; each holds its own data, so that it needs no network."""
 
 from __future__ import annotations
 

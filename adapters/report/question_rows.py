@@ -1,4 +1,4 @@
-"""The page's rows: chains of one question and repeat from all runs, side by side."""
+"""The rows of the page's table: one per question and repeat, with the chains of all runs side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the files behind a path and what each holds, by its content: our scores, lm-eval's samples, an Inspect log."""
+"""Finds the files at a path and tells by content what each holds: our scores, lm-eval's samples, an Inspect log."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reads lm-eval's samples whose chains were scored in the run itself: their scores stand under a filter of their own.
+"""Reads lm-eval's samples whose chains were scored during the run: a filter of its own, `reasoning`, holds the scores.
 
-The rows of that filter, `reasoning`, hold the scores as JSON; accuracy stands in the rows of the other filters of the
-same document. Questions are read as `stepgauge score` reads them, so that runs of both ways pair.
+Its rows hold them as JSON; the rows of the same document's other filters hold accuracy. Questions are read as
+`stepgauge score` reads them, so that runs of both ways pair.
 """
 
 from __future__ import annotations

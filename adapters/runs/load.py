@@ -1,4 +1,4 @@
-"""`load_runs`: from what the user typed to the runs that a comparison or a report is about."""
+"""`load_runs`: turns what the user typed into the runs to compare or report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model of a path is meant, and how runs are called in tables."""
+"""Chooses among the models of one path, and gives runs the names that tables show."""
 
 from __future__ import annotations
 

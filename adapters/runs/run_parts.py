@@ -1,4 +1,4 @@
-"""What readers hand over: the records of one model in one file, and which records are wanted at all."""
+"""What readers return (`Part`: one model's records in one file; `Found`), and which records the user wants (`Keep`)."""
 
 from __future__ import annotations
 

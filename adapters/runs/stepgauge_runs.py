@@ -1,4 +1,4 @@
-"""Reads `scores.jsonl`, which `stepgauge score` writes: a row a chain, perhaps of several models."""
+"""Reads `scores.jsonl`, which `stepgauge score` writes: one row per chain, of one model or several."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def encode(
 ) -> list[TokenSpan] | Unscored:
     """Tokenize a group's texts; Unscored when one is longer than `max_tokens` or its span has no token to score.
 
-    What the texts share is tokenized once where the tokenizer allows it, with the same result (`incremental.py`).
+    What the texts share is tokenized once where the tokenizer allows it, with the same result (`shared_prefix.py`).
     The longest text goes first: a chain far beyond the context is given up after one tokenization.
     """
     group = [replace(request, text=scalar_text(request.text)) for request in group]

@@ -4,7 +4,7 @@ const PER_PAGE = 50;
 const [ACCURACY, NATS, BEFORE, KI, COVERAGE, STEPS, FLAGS] = [0, 1, 2, 3, 4, 5, 6];
 const [CONTRADICTED, LEAK, UNSCORED] = [1, 2, 4];
 
-let data = null; // what table() in data.py wrote
+let data = null; // what table() in page_data.py wrote
 const haystacks = new Map(); // question's number -> its texts in lower case
 
 // state.run: the run beside the first one; 0 where there is one run only.
