@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -14,6 +13,7 @@ from .columns import CHAIN_COLUMNS, added_columns
 from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.types import Verdict
+from .printable import printable
 from .score import ChainScore, StepScore
 
 _BAR_WIDTH = 12
@@ -55,18 +55,6 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
         for line in _added(score):
             console.print(Text(line))
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
-
-
-def printable(text: str) -> str:
-    """`text` without control and formatting characters, which could move the cursor or hide what follows."""
-    return "".join(
-        " "
-        if char in "\n\t\r\u2028\u2029"
-        else "\ufffd"
-        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")
-        else char
-        for char in text
-    )
 
 
 def _step_text(step: StepScore) -> str:

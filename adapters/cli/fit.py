@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ...metrics.fitting import AUGMENTATIONS, FitError, FitSettings
-from ...metrics.render import printable
+from ...metrics.printable import printable
 from ...metrics.segment import BUILTIN_SPLITTERS
 from ...metrics.templates import TEMPLATES
 from ..formats.detect import FORMATS, find_sources

@@ -12,7 +12,7 @@ from ...metrics.chain import ChainMetric
 from ...metrics.columns import ALWAYS, CONTROL_COLUMNS, METRICS, WITH_OPTION, default_order, shown_in
 from ...metrics.comparison.measures import CONFOUNDERS, OUTCOMES, Measure
 from ...metrics.plugins import registry
-from ...metrics.render import printable
+from ...metrics.printable import printable
 
 _WIDEST = 160
 _DIRECTIONS = {True: "higher is better", False: "lower is better", None: "no better direction"}

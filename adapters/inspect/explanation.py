@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 
 from ...metrics import ChainScore, StepScore
-from ...metrics.render import chain_table, printable
+from ...metrics.printable import printable
+from ...metrics.render import chain_table
 
 SHOWN_STEPS = 200
 SHOWN_CHARACTERS = 1000
-_SEPARATOR = re.compile("[\u2028\u2029]")  # line and paragraph separator
 
 
 def explain(score: ChainScore, metrics: Sequence[str]) -> str:
@@ -37,7 +37,7 @@ def fenced(text: str) -> str:
     Nothing a model wrote can turn into markup in there: the fence is longer than any run of backticks in the text,
     and characters that would move a terminal's cursor or reverse the reading direction are replaced.
     """
-    text = "\n".join(printable(_SEPARATOR.sub(" ", line)) for line in text.split("\n"))
+    text = "\n".join(map(printable, text.split("\n")))
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"

@@ -17,7 +17,7 @@ from ...metrics.comparison.compare import Settings
 from ...metrics.comparison.record import cluster_of
 from ...metrics.comparison.statistics import clustered, interval
 from ...metrics.controls.gain_over import BEFORE, control_metrics
-from ...metrics.render import printable
+from ...metrics.printable import printable
 from .means import Mean, read_rows
 
 _SHOWN_REASONS = 2

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ...metrics.names import lookup
 from ...metrics.plugins import registry
-from ...metrics.render import printable
+from ...metrics.printable import printable
 from ...metrics.segment import segment
 from ..formats.detect import FORMATS
 from ..formats.entries import Entry

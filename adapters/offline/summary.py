@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
-from ...metrics.render import printable
+from ...metrics.printable import printable
 from .control_summary import ControlSummary
 from .means import Mean, read_rows
 from .out_folder import ENGINE, Counts

@@ -11,10 +11,11 @@ from typing import Any
 from ...metrics.columns import unit_of
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison, Row, TaskComparison
+from ...metrics.printable import clean
 from . import numbers
 from .aggregates import by_question, mean_of
 from .question_rows import KeyOf, accuracy, contradicted, leaks, metric, unscored
-from .sanitize import clean, clip, one_line
+from .sanitize import clip, one_line
 
 _NAME, _TEXT = 120, 1000
 _OPEN = 4  # tasks shown unfolded

@@ -15,9 +15,10 @@ from typing import Any
 from ...metrics.columns import REPORT_CHAIN_COLUMNS, unit_of
 from ...metrics.comparison.record import Record, Run
 from ...metrics.knowledge.types import Verdict
+from ...metrics.printable import clean
 from ...metrics.score import StepScore
 from .question_rows import RIGHT, Row, accuracy, contradicted, leaks, metric, unscored
-from .sanitize import clean, clip, finite, one_line
+from .sanitize import clip, finite, one_line
 
 EXCERPT = 160  # characters of a question in the table
 QUESTION, ANSWER, STEP, CLAIM, REASON, PASSAGE = 8000, 1000, 4000, 1000, 600, 2000  # characters on a chain's page

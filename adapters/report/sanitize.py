@@ -1,4 +1,4 @@
-"""Makes text from models fit for the page: control characters replaced, long texts cut, JSON that ends no script."""
+"""Makes text from models fit for the page: long texts cut, markup escaped, JSON that cannot close its script."""
 
 from __future__ import annotations
 
@@ -6,24 +6,13 @@ import base64
 import hashlib
 import json
 import math
-import unicodedata
 from typing import Any
 
 from markupsafe import Markup, escape
 
-# Joiners and the soft hyphen are part of words in many scripts; they neither hide nor reorder anything.
-_HARMLESS_FORMATS = frozenset("\u200b\u200c\u200d\u00ad")
+from ...metrics.printable import clean
+
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-
-
-def clean(text: object) -> str:
-    """`text` with U+FFFD for control characters, lone surrogates and characters that reorder or hide what follows."""
-    whole = str(text)
-    if whole.isascii() and whole.isprintable():
-        return whole
-    whole = whole.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    unfit = {ord(char): "\ufffd" for char in set(whole) if _unfit(char)}
-    return whole.translate(unfit) if unfit else whole
 
 
 def clip(text: object, limit: int) -> str:
@@ -67,9 +56,3 @@ def with_code(text: str) -> Markup:
 def csp_hash(source: str) -> str:
     """The Content-Security-Policy source that allows exactly this inline script or style."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
-
-
-def _unfit(char: str) -> bool:
-    if char in "\n\t" or char in _HARMLESS_FORMATS:
-        return False
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") or (ord(char) & 0xFFFE) == 0xFFFE

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..render import printable
+from ..printable import printable
 from .numbers import NONE, number, p_value, percent
 from .results import Comparison, Row, TaskComparison
 

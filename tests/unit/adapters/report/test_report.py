@@ -150,6 +150,21 @@ def test_hostile_text_adds_no_element_no_attribute_and_no_script(tmp_path):
     assert steps[0]["t"].endswith("… [996,000 more characters left out]")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", id="Persian"),
+        pytest.param("\U0001f468\u200d\U0001f469\u200d\U0001f467", id="family"),
+        pytest.param("Donau\u00addampf\u00adschiff", id="soft hyphen"),
+    ],
+)
+def test_words_of_every_script_stay_whole(tmp_path, text):
+    run = Run(text, [record(text, chain([text], random.Random(0)))])
+    page = page_of(tmp_path, [run])
+    assert text in page.text
+    assert rows_in(page)[0]["q"] == texts_in(page)[0]["q"] == texts_in(page)[0]["r"][0]["s"][0]["t"] == text
+
+
 def test_the_same_runs_make_the_same_bytes(tmp_path):
     for name in ("one.html", "two.html"):
         write_report([made(), made("tuned", seed=1)], [comparison(made(), made("tuned"))], tmp_path / name)
