@@ -7,7 +7,7 @@
 
 from .chain import Chain, ChainMetric, Likelihoods
 from .engine.statistics import EngineStatistics
-from .errors import Missing, OutOfMemory, OverlapError, ScorerError
+from .errors import Missing, OutOfMemory, OverlapError, ScorerError, StepgaugeError
 from .format_version import FormatError
 from .gauge import Gauge
 from .hookspecs import hookimpl
@@ -33,6 +33,7 @@ __all__ = [
     "ScorerError",
     "Step",
     "StepScore",
+    "StepgaugeError",
     "Trace",
     "hookimpl",
 ]

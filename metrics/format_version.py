@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .errors import StepgaugeError
 from .versions import package_version
 
 FORMAT = 1
 
 
-class FormatError(ValueError):
+class FormatError(StepgaugeError, ValueError):
     """Something was written in a later format than this stepgauge reads."""
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from ...metrics.comparison import Comparison, NotComparable, Run, Settings, compare_runs
+from ...metrics.comparison import Comparison, Run, Settings, compare_runs
 from ...metrics.comparison.compare import DECIDING
 from ...metrics.names import unknown_name
-from ..formats.options import OptionError
 from .errors import UserError
 
 
@@ -74,13 +73,10 @@ def settings(args: argparse.Namespace) -> Settings:
 
 
 def read_runs(args: argparse.Namespace) -> list[Run]:
-    """The runs named on the command line, the base first. Raises UserError."""
+    """The runs named on the command line, the base first. Raises OptionError and UserError."""
     from ..runs.load import load_runs
 
-    try:
-        runs = load_runs(args.runs, where=args.where)
-    except OptionError as error:
-        raise UserError(str(error)) from error
+    runs = load_runs(args.runs, where=args.where)
     if args.base is None:
         return runs
     names = [run.name for run in runs]
@@ -90,8 +86,5 @@ def read_runs(args: argparse.Namespace) -> list[Run]:
 
 
 def compare_all(runs: Sequence[Run], chosen: Settings) -> list[Comparison]:
-    """Each run against the first. Raises UserError."""
-    try:
-        return [compare_runs(runs[0], run, chosen) for run in runs[1:]]
-    except NotComparable as error:
-        raise UserError(str(error)) from error
+    """Each run against the first. Raises NotComparable."""
+    return [compare_runs(runs[0], run, chosen) for run in runs[1:]]

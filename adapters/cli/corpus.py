@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ...metrics.retrieval.build import OVERLAP, WORDS, build_corpus
 from ...metrics.retrieval.encoders import POOLING, SIMILARITY, TITLE, DenseOptions
-from ...metrics.retrieval.errors import CorpusError
 from ...metrics.retrieval.manifest import damaged_files
 from ...metrics.retrieval.readers import Fields
 from .errors import UserError
@@ -36,10 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    try:
-        return _check(args.corpus) if args.action == "check" else _build(args)
-    except CorpusError as error:
-        raise UserError(str(error)) from error
+    return _check(args.corpus) if args.action == "check" else _build(args)
 
 
 def _build(args: argparse.Namespace) -> int:

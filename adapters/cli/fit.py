@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import logging
 import os
 import sys
@@ -15,13 +14,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ...metrics.fitting import AUGMENTATIONS, FitError, FitSettings
+from ...metrics.fitting import AUGMENTATIONS, FitSettings
+from ...metrics.optional_packages import is_installed, needs
 from ...metrics.printable import printable
 from ...metrics.segment import BUILTIN_SPLITTERS
 from ...metrics.templates import TEMPLATES
 from ..formats.detect import FORMATS, find_sources
 from ..formats.fitting_data import FittingData, asked_in, digests, read_chains
-from ..formats.options import LM_EVAL_ONLY, OptionError, Settings, Wanted, read_settings
+from ..formats.options import LM_EVAL_ONLY, Settings, Wanted, read_settings
 from .errors import UserError
 
 _INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C
@@ -75,13 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if _is_main():
         logging.getLogger("stepgauge").setLevel(logging.INFO)
-    try:
-        return _fit(args)
-    except (OptionError, FitError) as error:
-        raise UserError(str(error)) from error
-
-
-def _fit(args: argparse.Namespace) -> int:
     settings = FitSettings(**_given(args))
     if args.limit is not None and args.limit < 1:
         raise UserError(f"--limit {args.limit}: expected 1 or more")
@@ -148,8 +141,8 @@ def _excluded(args: argparse.Namespace) -> frozenset[str]:
 
 def _check_installed(*packages: str) -> None:
     for package in packages:
-        if importlib.util.find_spec(package) is None:
-            raise UserError(f"fitting needs {package}: pip install 'stepgauge[fit]'")
+        if not is_installed(package):
+            raise UserError(needs("fitting", package, "fit"))
 
 
 def _print(card: Mapping[str, Any], data: FittingData, out: Path) -> None:

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ...metrics.optional_packages import needs
 from .errors import UserError
 
 _FLAG = "--stepgauge"
-_INSTALL = "pip install 'stepgauge[lm-eval]'"
+_WHO = "`stepgauge lm-eval run`"
 _OLDEST = (0, 4, 12)
 
 
@@ -102,7 +103,7 @@ def _lm_eval_command() -> Any:
     try:
         version = importlib.metadata.version("lm_eval")
     except importlib.metadata.PackageNotFoundError as error:
-        raise UserError(f"lm-eval is not installed; {_INSTALL}") from error
+        raise UserError(needs(_WHO, "lm-eval", "lm-eval")) from error
     from lm_eval import tasks
 
     manager = getattr(tasks, "TaskManager", None)
@@ -111,7 +112,7 @@ def _lm_eval_command() -> Any:
         found = tuple(int(part) if part.isdigit() else 0 for part in version.split(".")[:3])
         advice = f"at least {'.'.join(map(str, _OLDEST))}" if found < _OLDEST else "an older one"
         raise UserError(
-            f"`stepgauge lm-eval run` cannot extend lm-eval {version}; it needs {advice}: {_INSTALL}. "
+            f"{needs(f'{_WHO} cannot extend lm-eval {version}; it', advice, 'lm-eval')}. "
             "`class: !function stepgauge.adapters.lm_eval.StepTask` in a task's YAML may still work"
         )
     return next(iter(commands)).load()

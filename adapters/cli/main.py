@@ -7,10 +7,9 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from ...metrics.errors import ScorerError
+from ...metrics.errors import StepgaugeError
 from ...metrics.versions import package_version
 from . import compare, corpus, demo, fit, include_path, lm_eval, metrics, model, plugins, report, score, show, tasks
-from .errors import UserError
 
 _COMMANDS = (demo, score, fit, compare, report, metrics, plugins, show, model, include_path, corpus, tasks, lm_eval)
 
@@ -35,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     try:
         return args.run(args)
-    except (UserError, ScorerError) as error:
+    except StepgaugeError as error:
         print(f"stepgauge: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..report import ReportError, check_packages, write_figures, write_report
+from ..report import check_packages, write_figures, write_report
 from . import comparison_options
 from .errors import UserError
 
@@ -19,10 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    try:
-        check_packages()
-    except ReportError as error:
-        raise UserError(str(error)) from error
+    check_packages()
     chosen = comparison_options.settings(args)  # says what is wrong before files are read
     runs = comparison_options.read_runs(args)
     comparisons = comparison_options.compare_all(runs, chosen)
@@ -34,6 +31,6 @@ def run(args: argparse.Namespace) -> int:
         if args.figures is not None:
             for path in write_figures(runs, comparisons, args.figures):
                 print(path)
-    except (ReportError, OSError) as error:
+    except OSError as error:
         raise UserError(str(error)) from error
     return 0

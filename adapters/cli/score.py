@@ -20,7 +20,7 @@ from ...metrics.names import unknown_name
 from ...metrics.versions import versions
 from ..formats.detect import FORMATS, find_sources
 from ..formats.lm_eval_samples import results_beside
-from ..formats.options import OptionError, Settings, Wanted, read_settings
+from ..formats.options import Settings, Wanted, read_settings
 from ..formats.sources import Source
 from ..offline.control_summary import print_controls, summarise_controls
 from ..offline.dry_run import found_table, look
@@ -64,8 +64,6 @@ def run(args: argparse.Namespace) -> int:
     logging.getLogger("stepgauge").setLevel(logging.INFO)
     try:
         return _dry_run(args) if args.dry_run else _score(args)
-    except OptionError as error:
-        raise UserError(str(error)) from error
     except OverlapError as error:
         raise UserError(f"{error} (--allow-overlap)") from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...metrics.format_version import FormatError, check_format
+from ...metrics.optional_packages import needs
 from ...metrics.render import chain_table
 from ...metrics.score import ChainScore
 from .errors import UserError
@@ -96,7 +97,7 @@ def _inspect_log(path: Path) -> Iterator[tuple[str, ChainScore]]:
 
         from ..inspect.dataframes import chains_of
     except ImportError as error:
-        raise UserError(f"{path}: reading an Inspect log needs inspect-ai: pip install 'stepgauge[inspect]'") from error
+        raise UserError(needs(f"{path}: reading an Inspect log", "inspect-ai", "inspect")) from error
     log = read_eval_log(str(path))
     for sample in log.samples or []:
         question = sample.input if isinstance(sample.input, str) else ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from ...metrics.optional_packages import needs
 from .errors import UserError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         from ..lm_eval.catalogue import chain_tasks, families, matching
         from ..lm_eval.kept_yaml import kept_yaml
     except ImportError as error:
-        raise UserError(f"lm-eval is not installed ({error}); pip install 'stepgauge[lm-eval]'") from error
+        raise UserError(f"{needs('`stepgauge tasks`', 'lm-eval', 'lm-eval')} ({error})") from error
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     with kept_yaml():
         index = TaskManager(include_path=args.include_path).task_index

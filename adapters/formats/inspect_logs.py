@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...metrics.optional_packages import needs
 from .entries import Entry, Item, Passed, Skipped, Where, number, subject_of
 from .options import OptionError
 from .sources import Source
@@ -53,9 +54,8 @@ def read_header(path: str) -> EvalLog:
     try:
         from inspect_ai.log import read_eval_log
     except ImportError as error:
-        raise OptionError(
-            f"{path}: reading an Inspect log needs inspect-ai: pip install 'stepgauge[inspect]' ({error})"
-        ) from error
+        who = f"{path}: reading an Inspect log"
+        raise OptionError(f"{needs(who, 'inspect-ai', 'inspect')} ({error})") from error
     try:
         return read_eval_log(path, header_only=True)
     # Whatever Inspect's reader and its validation raise, the file is no log that it can read.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...metrics import Trace
+from ...metrics.optional_packages import needs
 from .entries import Entry, Item, Passed, Skipped, Unreadable, Where, number, subject_of
 from .options import OptionError
 from .sources import Source
@@ -65,9 +66,8 @@ class SamplesReader:
         try:
             from .lm_eval_task import DocumentReader
         except ImportError as error:
-            raise OptionError(
-                f"{source.name}: reading lm-eval's samples needs lm-eval: pip install 'stepgauge[lm-eval]' ({error})"
-            ) from error
+            who = f"{source.name}: reading lm-eval's samples"
+            raise OptionError(f"{needs(who, 'lm-eval', 'lm-eval')} ({error})") from error
         self._source = source
         results = _results(source.path)
         self._task, self._config = _task(source.path, results)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...metrics import Gauge
+from ...metrics.errors import StepgaugeError
 from ...metrics.names import unknown_name
 
 TEMPLATES = ("question", "gold", "choices", "passages")
@@ -17,7 +18,7 @@ _LISTS = ("controls", "claims", "judges", "metrics")
 _MISSING = object()
 
 
-class OptionError(ValueError):
+class OptionError(StepgaugeError, ValueError):
     """An option or an input that the user can mend; one line."""
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from inspect_ai._util.error import PrerequisiteError
 from rich.markup import escape
 
+from ...metrics.errors import StepgaugeError
 from ...metrics.knowledge.components import Part
 from ...metrics.names import unknown_name
 
@@ -55,7 +56,7 @@ class Options(TypedDict, total=False):
     turns: str
 
 
-class OptionError(PrerequisiteError):
+class OptionError(StepgaugeError, PrerequisiteError):
     """A wrong option. Inspect prints it as one line, without a traceback.
 
     It is no ValueError: Inspect's loader replaces those, when a scorer is made by name, by advice to name a file.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...metrics.comparison.record import Run
 from ...metrics.comparison.results import Comparison
-from .optional_packages import ReportError, check_packages
+from .errors import ReportError, check_packages
 
 if TYPE_CHECKING:
     import altair

@@ -10,7 +10,7 @@ import altair as alt
 
 from ...metrics.comparison.record import Run
 from ...metrics.comparison.results import Comparison
-from .optional_packages import ReportError
+from .errors import ReportError
 from .plots import plots
 
 Format = Literal["png", "svg", "pdf", "json"]

@@ -20,7 +20,7 @@ from ...metrics.comparison.results import Comparison
 from ...metrics.versions import package_version
 from .aggregates import added, names
 from .chart_style import Plot
-from .optional_packages import ReportError
+from .errors import ReportError
 from .overview import comparison_view, headings, run_view
 from .page_data import details, pack, table
 from .plots import plots

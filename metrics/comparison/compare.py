@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from ..errors import StepgaugeError
 from ..names import unknown_name
 from .cautions import cautions
 from .measures import CONFOUNDERS, OUTCOMES, Measure, accuracy
@@ -22,7 +23,7 @@ DECIDING = ("infogain_nats", "infogain_nats_without_final", "ki")
 _EQUAL = 1e-12
 
 
-class NotComparable(ValueError):
+class NotComparable(StepgaugeError, ValueError):
     """The runs cannot be compared: different scorers, no question in both, an unknown name."""
 
 

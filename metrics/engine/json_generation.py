@@ -17,7 +17,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 
 from ..errors import ScorerError
 from ..likelihood import Unscored
-from ..optional_packages import INSTALL, PACKAGE, can_generate
+from ..optional_packages import is_installed, needs
 from ..tokenization.spans import scalar_text
 from .memory import unless_out_of_memory
 from .scheduler import Engine
@@ -55,8 +55,8 @@ class JsonGenerator:
         max_context: int | None,
         schema: Mapping[str, Any],
     ) -> None:
-        if not can_generate():
-            raise ScorerError(f"generating with the scoring LM needs the package {PACKAGE}; install it with: {INSTALL}")
+        if not is_installed("llguidance"):
+            raise ScorerError(needs("generating with the scoring LM", "llguidance", "generation"))
         from llguidance import LLMatcher
         from llguidance.hf import from_tokenizer
 
@@ -70,9 +70,9 @@ class JsonGenerator:
             vocabulary = engine.model.config.get_text_config().vocab_size
             self._vocabulary = from_tokenizer(tokenizer, n_vocab=max(vocabulary, len(tokenizer)))  # type: ignore[arg-type]
         except (ValueError, RuntimeError, TypeError) as error:
-            raise ScorerError(f"{PACKAGE} cannot use the scorer's tokenizer: {error}") from error
+            raise ScorerError(f"llguidance cannot use the scorer's tokenizer: {error}") from error
         if problem := LLMatcher.validate_grammar(self._grammar, self._vocabulary):
-            raise ScorerError(f"{PACKAGE} cannot use the JSON schema: {problem}")
+            raise ScorerError(f"llguidance cannot use the JSON schema: {problem}")
 
     def generate(
         self, prompts: Sequence[str], max_tokens: int, done: Callable[[int], None], *, special_tokens: bool
@@ -206,7 +206,7 @@ class _Guide:
         out: list[str | Unscored] = []
         for matcher, tokens in zip(self._matchers, self._tokens, strict=True):
             if matcher.is_error():
-                out.append(Unscored(f"{PACKAGE} failed: {matcher.get_error()[:200]}"))
+                out.append(Unscored(f"llguidance failed: {matcher.get_error()[:200]}"))
             elif not matcher.is_accepting():
                 out.append(Unscored(f"cut off: the JSON was not complete after {max_tokens} tokens"))
             else:

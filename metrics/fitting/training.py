@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import logging
 import shutil
@@ -31,6 +30,7 @@ from ..likelihood import Unscored
 from ..models.devices import device_names
 from ..models.loading import LoadedModel, load, max_tokens, quiet
 from ..models.scorer_tokenizer import ScorerTexts
+from ..optional_packages import is_installed, needs
 from ..tokenization.spans import check_tokenizer
 from ..trace import Trace
 from ..versions import versions
@@ -264,8 +264,8 @@ def _load(settings: FitSettings, device: str) -> LoadedModel:
 
 def _trainable(model: Any, settings: FitSettings) -> Any:
     if settings.lora:
-        if importlib.util.find_spec("peft") is None:
-            raise FitError("low-rank adapters need peft: pip install 'stepgauge[fit]'")
+        if not is_installed("peft"):
+            raise FitError(needs("fitting low-rank adapters", "peft", "fit"))
         from peft import LoraConfig, get_peft_model
 
         adapted = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **_LORA))  # type: ignore[arg-type]

@@ -1,11 +1,12 @@
-"""What can go wrong with a corpus, told so that the user can mend it."""
+"""Why a corpus cannot be built, opened or searched."""
 
 from __future__ import annotations
 
-import importlib.util
+from ..errors import StepgaugeError
+from ..optional_packages import is_installed, needs
 
 
-class CorpusError(ValueError):
+class CorpusError(StepgaugeError, ValueError):
     """A corpus cannot be built, opened or searched; the message says what was given and what to do."""
 
 
@@ -15,5 +16,5 @@ class CorpusBusy(CorpusError):
 
 def require(module: str, package: str, what_for: str) -> None:
     """Raises CorpusError, naming the extra to install, where an optional package is missing."""
-    if importlib.util.find_spec(module) is None:
-        raise CorpusError(f"{what_for} needs the package {package}: pip install 'stepgauge[retrieval]'")
+    if not is_installed(module):
+        raise CorpusError(needs(what_for, package, "retrieval"))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...optional_packages import needs
+
 log = logging.getLogger(__name__)
 
 _RETRIED = frozenset({408, 409, 425, 429})
@@ -51,9 +53,7 @@ class ChatClient:
         try:
             import openai
         except ImportError as error:
-            raise ValueError(
-                f"{who} needs the package openai; install it with: pip install 'stepgauge[openai]'"
-            ) from error
+            raise ValueError(needs(who, "openai", "openai")) from error
         self._openai = openai
         self._key = api_key
         self._retrying = retrying

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from ...errors import ScorerError
 from ...likelihood import LikelihoodBackend, Unscored
-from ...optional_packages import INSTALL, PACKAGE, can_generate
+from ...optional_packages import is_installed, needs
 from ...trace import Step, Trace
 from ..base import ClaimExtractor, Surroundings
 from ..chat.batch import Chat, ServerOptions, Totals, make_chat
@@ -228,8 +228,8 @@ def _scoring_lm(around: Surroundings, options: ServerOptions, prompt: str, most:
         )
     if around.scorer is None:
         raise ValueError(f"{WHO}: the gauge has no scoring LM (scorer=None); give a scorer, or base_url and model")
-    if not can_generate():
-        raise ValueError(f"{WHO} needs the package {PACKAGE} to write with the scoring LM; install it with: {INSTALL}")
+    if not is_installed("llguidance"):
+        raise ValueError(needs(WHO, "llguidance to write with the scoring LM", "generation"))
     _whole("max_tokens", options.max_tokens, 1, 100_000)
     read = read_prompt("claims", prompt, ("question", "steps", "step", "most"))
     if read.turns and read.turns[-1][0] != "assistant":
