@@ -6,15 +6,13 @@ the user names; there is no default server.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -25,10 +23,10 @@ from .claim_message import MAX_MESSAGE_CHARACTERS
 from .client import CallFailed, ChatClient, Retrying
 from .prompts import read_prompt
 from .reply import BadReply, decode, read_text, read_usage
+from .server_options import ServerOptions
 
 log = logging.getLogger(__name__)
 
-STRUCTURED = ("auto", "always", "never")
 _GIVE_UP_AFTER = 25
 
 Read = TypeVar("Read")
@@ -66,28 +64,15 @@ class Totals:
         )
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What shapes a request, and what it costs. See `make_chat` for the meaning of each."""
-
-    base_url: str
-    model: str
-    instructions: str
-    structured: str
-    temperature: float | None
-    max_tokens: int | None
-    params: Mapping[str, Any]
-    prompt_price: float | None
-    completion_price: float | None
-
-
 class Chat(Generic[Read, Counts]):
     """Asks a server and reads its replies.
 
-    Safe to call from several threads: they share one pool of `concurrency` workers.
+    Safe to call from several threads: they share one pool of `options.concurrency` workers.
 
     Args:
         who: whom the log names ("judge openai:gpt-4o").
+        options: checked before.
+        instructions: the system prompt.
         cache: where usable replies are kept, or None.
         schema: name and JSON schema of a reply.
         read: reads a reply's text; raises BadReply where it is not one.
@@ -97,31 +82,32 @@ class Chat(Generic[Read, Counts]):
     def __init__(
         self,
         who: str,
-        settings: Settings,
+        options: ServerOptions,
+        instructions: str,
         client: ChatClient,
         cache: ReplyCache | None,
-        concurrency: int,
         schema: tuple[str, Mapping[str, Any]],
         read: Callable[[str], Read],
         totals: Counts,
     ) -> None:
         self.who = who
-        self._settings = settings
+        self._options = options
+        self._instructions = instructions
         self._client = client
         self._cache = cache
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="stepgauge-openai")
+        self._pool = ThreadPoolExecutor(options.concurrency, thread_name_prefix="stepgauge-openai")
         self._schema_name, self._schema = schema
         self._read = read
         self._lock = threading.Lock()
         self._totals = totals
-        self._structured = settings.structured != "never"
+        self._structured = options.structured != "never"
 
     @property
     def totals(self) -> Counts:
         """The totals so far."""
         with self._lock:
             totals = self._totals
-        prices = (self._settings.prompt_price, self._settings.completion_price)
+        prices = (self._options.prompt_price, self._options.completion_price)
         if prices[0] is None or prices[1] is None:
             return totals
         cost = (totals.prompt_tokens * prices[0] + totals.completion_tokens * prices[1]) / 1e6
@@ -220,7 +206,7 @@ class Chat(Generic[Read, Counts]):
         try:
             return self._send(prompt, batch, structured)
         except CallFailed as failure:
-            if not structured or self._settings.structured == "always" or failure.status not in (400, 422):
+            if not structured or self._options.structured == "always" or failure.status not in (400, 422):
                 raise
             try:
                 body = self._send(prompt, batch, structured=False)
@@ -240,26 +226,26 @@ class Chat(Generic[Read, Counts]):
         return self._client.post(request, batch.stopped, lambda: self.count(calls=1))
 
     def _request(self, prompt: str) -> dict[str, Any]:
-        settings = self._settings
+        options = self._options
         request: dict[str, Any] = {
-            "model": settings.model,
+            "model": options.model,
             "messages": [
-                {"role": "system", "content": settings.instructions},
+                {"role": "system", "content": self._instructions},
                 {"role": "user", "content": prompt},
             ],
         }
-        if settings.temperature is not None:
-            request["temperature"] = settings.temperature
-        if settings.max_tokens is not None:
-            request["max_tokens"] = settings.max_tokens
-        if settings.params:
-            request["extra_body"] = dict(settings.params)
+        if options.temperature is not None:
+            request["temperature"] = options.temperature
+        if options.max_tokens is not None:
+            request["max_tokens"] = options.max_tokens
+        if options.params:
+            request["extra_body"] = dict(options.params)
         return request
 
     def _key(self, prompt: str) -> str:
         # The option and not what the server turned out to take: the next run must find the same key.
-        schema = None if self._settings.structured == "never" else self._schema
-        return cache_key({**self._request(prompt), "base_url": self._settings.base_url, "schema": schema})
+        schema = None if self._options.structured == "never" else self._schema
+        return cache_key({**self._request(prompt), "base_url": self._options.base_url, "schema": schema})
 
     def _count_tokens(self, body: object) -> None:
         prompt, completion = read_usage(body)
@@ -296,46 +282,6 @@ class _Batch:
         return None
 
 
-@dataclass(frozen=True)
-class ServerOptions:
-    """Everything a user may say of a server and of how it is asked.
-
-    Attributes:
-        model, base_url: which model of which server, "https://api.openai.com/v1" for OpenAI's own; both are required.
-        api_key_env: environment variable that holds the API key; None sends no key of yours to the server.
-        structured: "auto" asks for a JSON schema, and for plain JSON once the server has refused that; "always",
-            "never".
-        temperature, max_tokens: None leaves them out of the request, for models that refuse them.
-        params: further fields of the request's body ({"seed": 0, "max_completion_tokens": 2000}).
-        timeout: seconds for one complete response.
-        max_retries, backoff: retries after timeouts, lost connections, HTTP 408, 409, 425, 429 and 5xx; seconds before
-            the first, doubled for each further one, ±25 %, never below the server's Retry-After, at most 60.
-        concurrency: requests in flight at most.
-        cache: folder of the cache; "auto" is a folder in stepgauge's cache folder, "off" is none. Only usable replies
-            are kept, under a hash of server, model, prompt and parameters.
-        prompt_price, completion_price: per million tokens, for `totals.cost`; give both.
-    """
-
-    model: str | None = None
-    base_url: str | None = None
-    api_key_env: str | None = None
-    structured: str = "auto"
-    temperature: float | None = 0.0
-    max_tokens: int | None = 512
-    params: Mapping[str, Any] | None = None
-    timeout: float = 60.0
-    max_retries: int = 4
-    backoff: float = 0.5
-    concurrency: int = 8
-    cache: str = "auto"
-    prompt_price: float | None = None
-    completion_price: float | None = None
-
-    def given(self) -> list[str]:
-        """The options that differ from their defaults."""
-        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
-
-
 def make_chat(
     who: str,
     options: ServerOptions,
@@ -356,82 +302,13 @@ def make_chat(
     Raises:
         ValueError: an option that is missing or wrong, or the `openai` package is not installed.
     """
-
-    sort = who.partition(" '")[0]
-
-    def wrong(name: str, value: object, what: str) -> ValueError:
-        return ValueError(f"{who}, option {name} {value!r:.80}: {what}")
-
-    def check_number(name: str, *, least: float = 0, whole: bool = False, optional: bool = False) -> None:
-        value = getattr(options, name)
-        if value is None and optional:
-            return
-        kind = int if whole else int | float
-        if not isinstance(value, kind) or isinstance(value, bool) or not least <= value < math.inf:
-            number = "a whole number" if whole else "a number"
-            raise wrong(name, value, f"expected {number}, {least:g} or more{', or None' if optional else ''}")
-
-    for name, example in (("model", "gpt-4o"), ("base_url", "http://localhost:8000/v1")):
-        value = getattr(options, name)
-        if not isinstance(value, str) or not value.strip():
-            raise wrong(name, value, f"this {sort} has no default; give one, such as {example!r}")
-    base_url, model, prices = str(options.base_url), str(options.model), ("prompt_price", "completion_price")
-    if not base_url.startswith(("http://", "https://")):
-        raise wrong("base_url", base_url, "expected an address that starts with http:// or https://")
-    if options.structured not in STRUCTURED:
-        raise wrong("structured", options.structured, f"expected {', '.join(STRUCTURED)}")
-    check_number("temperature", optional=True)
-    check_number("max_tokens", least=1, whole=True, optional=True)
-    check_number("timeout", least=1e-3)
-    check_number("max_retries", whole=True)
-    check_number("backoff")
-    check_number("concurrency", least=1, whole=True)
-    for price in prices:
-        check_number(price, optional=True)
-    if (options.prompt_price is None) != (options.completion_price is None):
-        given = (options.prompt_price, options.completion_price)
-        raise wrong(", ".join(prices), given, "expected both or neither")
-    if not isinstance(options.cache, str) or not options.cache:
-        raise wrong("cache", options.cache, "expected a folder, 'auto' or 'off'")
+    options.check(who)
     instructions = read_prompt(*prompt, ()).text
     if not instructions:
-        raise wrong("prompt", prompt[1], "expected the text of a system prompt, without turns")
-    settings = Settings(
-        base_url=base_url,
-        model=model,
-        instructions=instructions,
-        structured=options.structured,
-        temperature=options.temperature,
-        max_tokens=options.max_tokens,
-        params=_checked_params(options.params, sort, wrong),
-        prompt_price=options.prompt_price,
-        completion_price=options.completion_price,
-    )
+        raise ValueError(f"{who}, option prompt {prompt[1]!r:.80}: expected the text of a system prompt, without turns")
     retrying = Retrying(float(options.timeout), options.max_retries, float(options.backoff))
-    client = ChatClient(who, base_url, _api_key(options.api_key_env, wrong), retrying)
+    client = ChatClient(who, str(options.base_url), options.api_key(), retrying)
     folder = cache_dir() / cache_folder if options.cache == "auto" else Path(options.cache)
-    name = f"{who.replace(chr(39), '')}:{model}"
     cache = None if options.cache == "off" else ReplyCache(folder)
-    return Chat(name, settings, client, cache, options.concurrency, schema, read, totals)
-
-
-def _checked_params(params: object, sort: str, wrong: Callable[[str, object, str], ValueError]) -> Mapping[str, Any]:
-    if params is None:
-        return {}
-    if not isinstance(params, Mapping) or not all(isinstance(key, str) for key in params):
-        raise wrong("params", params, "expected a mapping of request fields, such as {seed: 0}")
-    if reserved := sorted({"model", "messages", "response_format", "stream", "n"} & set(params)):
-        raise wrong("params", params, f"{reserved[0]!r} is set by the {sort}")
-    try:
-        json.dumps(params)
-    except (TypeError, ValueError) as error:
-        raise wrong("params", params, f"expected JSON values: {error}") from error
-    return dict(params)
-
-
-def _api_key(variable: object, wrong: Callable[[str, object, str], ValueError]) -> str | None:
-    if variable is None:
-        return None
-    if not isinstance(variable, str) or not os.environ.get(variable):
-        raise wrong("api_key_env", variable, "expected the name of an environment variable that holds the key")
-    return os.environ[variable]
+    name = f"{who.replace(chr(39), '')}:{options.model}"
+    return Chat(name, options, instructions, client, cache, schema, read, totals)

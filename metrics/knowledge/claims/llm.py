@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,10 +21,11 @@ from ...likelihood import LikelihoodBackend, Unscored
 from ...optional_packages import is_installed, needs
 from ...trace import Step, Trace
 from ..base import ClaimExtractor, Surroundings
-from ..chat.batch import Chat, ServerOptions, Totals, make_chat
+from ..chat.batch import Chat, Totals, make_chat
 from ..chat.fencing import defuse, fence
 from ..chat.prompts import Prompt, read_prompt
 from ..chat.reply import BadReply
+from ..chat.server_options import ServerOptions, takes_server_options
 from ..types import Claim, ExtractionFailed
 from .llm_reply import Extracted, read_claims, schema
 from .sentence import SENTENCE, content_words
@@ -143,38 +144,24 @@ class Server:
         return fence(json.dumps({**texts, "at_most": self._most}, ensure_ascii=False, indent=1))
 
 
+@takes_server_options
 def make(
     around: Surroundings,
+    server: ServerOptions,
     *,
     prompt: str | None = None,
     max_claims: int = 3,
     context_characters: int = 3_000,
-    max_tokens: int | None = 512,
-    model: str | None = None,
-    base_url: str | None = None,
-    api_key_env: str | None = None,
-    structured: str = "auto",
-    temperature: float | None = 0.0,
-    params: Mapping[str, Any] | None = None,
-    timeout: float = 60.0,
-    max_retries: int = 4,
-    backoff: float = 0.5,
-    concurrency: int = 8,
-    cache: str = "auto",
-    prompt_price: float | None = None,
-    completion_price: float | None = None,
 ) -> ClaimExtractor:
     """Make the claim extractor `llm`: with `base_url` on that server, without it with the gauge's scoring LM.
 
     Args:
+        server: all further options; its cache "auto" is the folder `claims/` of stepgauge's cache. For the scoring LM
+            `max_tokens` counts, too: a reply that is cut off fails its step.
         prompt: "plain" (the default) or "chat" for the scoring LM, "openai" (the default) on a server; or a path to a
             `.txt` file. See `prompts.py`.
         max_claims: how many claims a step has at most, 1 to 20.
         context_characters: how much of the question and of the steps before is shown, half each, from their ends.
-        max_tokens: tokens of a reply. A reply that is cut off fails its step.
-
-    All others are options of the server; see `ServerOptions`. Its cache "auto" is the folder `claims/` of
-    stepgauge's cache.
 
     Raises:
         ValueError: an option that is missing or wrong, a prompt that cannot be used, no scoring LM and no server, or a
@@ -182,24 +169,8 @@ def make(
     """
     _whole("max_claims", max_claims, 1, _MOST_CLAIMS)
     _whole("context_characters", context_characters, 0, 50_000)
-    server = ServerOptions(
-        model=model,
-        base_url=base_url,
-        api_key_env=api_key_env,
-        structured=structured,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        params=params,
-        timeout=timeout,
-        max_retries=max_retries,
-        backoff=backoff,
-        concurrency=concurrency,
-        cache=cache,
-        prompt_price=prompt_price,
-        completion_price=completion_price,
-    )
     reader: ScoringLM | Server
-    if base_url is not None:
+    if server.base_url is not None:
         reader = _server(server, "openai" if prompt is None else prompt, max_claims)
     else:
         reader = _scoring_lm(around, server, "plain" if prompt is None else prompt, max_claims)

@@ -7,16 +7,16 @@ does, and there is no default server. A call that fails leaves its claim without
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...likelihood import Unscored
 from ..base import Surroundings
-from ..chat.batch import Chat, ServerOptions, Totals, make_chat
+from ..chat.batch import Chat, Totals, make_chat
 from ..chat.claim_message import claim_message
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ..chat.reply import SCHEMA, Finding, read_verdict
+from ..chat.server_options import ServerOptions, takes_server_options
 from ..types import Claim, Passage, Verdict
 
 log = logging.getLogger(__name__)
@@ -91,59 +91,25 @@ class OpenAIJudge:
         return Verdict(claim, answer.label, self.name, probability=answer.probability, evidence=shown, reason=reason)
 
 
-def make(
-    around: Surroundings,
-    *,
-    model: str | None = None,
-    base_url: str | None = None,
-    api_key_env: str | None = None,
-    prompt: str = "default",
-    structured: str = "auto",
-    temperature: float | None = 0.0,
-    max_tokens: int | None = 512,
-    params: Mapping[str, Any] | None = None,
-    timeout: float = 60.0,
-    max_retries: int = 4,
-    backoff: float = 0.5,
-    concurrency: int = 8,
-    cache: str = "auto",
-    prompt_price: float | None = None,
-    completion_price: float | None = None,
-) -> OpenAIJudge:
+@takes_server_options
+def make(around: Surroundings, server: ServerOptions, *, prompt: str = "default") -> OpenAIJudge:
     """Make the judge `openai`.
 
     Args:
-        prompt: "default", or a .txt file with a system prompt of your own (see `prompts/openai_default.txt`).
-
-    All others are described at `ServerOptions`; the cache "auto" is `judges/` in stepgauge's cache folder.
+        server: all further options; the cache "auto" is `judges/` in stepgauge's cache folder.
+        prompt: "default", or a .txt file with a system prompt of your own (see `chat/prompt_texts/openai_default.txt`).
 
     Raises:
         ValueError: an option that is missing or wrong, or the `openai` package is not installed.
     """
     del around
-    options = ServerOptions(
-        model=model,
-        base_url=base_url,
-        api_key_env=api_key_env,
-        structured=structured,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        params=params,
-        timeout=timeout,
-        max_retries=max_retries,
-        backoff=backoff,
-        concurrency=concurrency,
-        cache=cache,
-        prompt_price=prompt_price,
-        completion_price=completion_price,
-    )
     chat = make_chat(
         "judge 'openai'",
-        options,
+        server,
         prompt=("openai", prompt),
         cache_folder="judges",
         schema=("verdict", SCHEMA),
         read=read_verdict,
         totals=JudgeTotals(),
     )
-    return OpenAIJudge(str(model), chat)
+    return OpenAIJudge(str(server.model), chat)
