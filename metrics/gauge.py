@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from .abilities import can, check_part
 from .chain import Chain, ChainMetric, Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
 from .contamination.overlap import seen_chains
@@ -26,7 +27,7 @@ from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import Verdict
-from .likelihood import LikelihoodBackend, Unscored
+from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit, LikelihoodBackend, Unscored
 from .names import lookup, unknown_name
 from .plugins import registry
 from .probability import softmax
@@ -125,6 +126,7 @@ class Gauge:
         self._scorer = scorer
         self._allow_overlap = allow_overlap
         self._backend_factory = lookup("likelihood backend", known.backends, backend)
+        check_part(f"likelihood backend {backend!r}", self._backend_factory, *FACTORY)
         self._backend_name = backend
         self._backend_options = {
             "device": device,
@@ -163,7 +165,9 @@ class Gauge:
         if self._scorer is None:
             raise ValueError("this gauge has no scorer (scorer=None)")
         if self._backend is None:
-            self._backend = self._backend_factory(self._scorer, **self._backend_options)
+            backend = self._backend_factory(self._scorer, **self._backend_options)
+            check_part(f"likelihood backend {self._backend_name!r}", backend, *BACKEND)
+            self._backend = backend
         return self._backend
 
     def preflight(self) -> None:
@@ -172,9 +176,9 @@ class Gauge:
         Raises ScorerError when it is not found, its configuration, its tokenizer or the card of its fit cannot be
         read, or an option is wrong.
         """
-        check = getattr(self._backend_factory, "check", None)
-        if self._scorer is not None and self._backend is None and check is not None:
-            check(self._scorer, **self._backend_options)
+        factory = self._backend_factory
+        if self._scorer is not None and self._backend is None and can(factory, ChecksScorer):
+            factory.check(self._scorer, **self._backend_options)
             _ = self._fitted_on  # kept for `score`
 
     def check_overlap(self, traces: Iterable[Trace]) -> list[int]:
@@ -190,10 +194,10 @@ class Gauge:
 
     @functools.cached_property
     def _fitted_on(self) -> frozenset[str]:
-        hashes = getattr(self._backend_factory, "fitted_on", None)
-        if self._scorer is None or hashes is None:
+        factory = self._backend_factory
+        if self._scorer is None or not can(factory, KnowsItsFit):
             return frozenset()
-        return hashes(self._scorer, **self._backend_options)
+        return factory.fitted_on(self._scorer, **self._backend_options)
 
     def score(self, traces: Iterable[Trace], *, foreign_from: Iterable[Trace] = ()) -> list[ChainScore]:
         """Score chains, one `ChainScore` per trace in order.
@@ -234,8 +238,7 @@ class Gauge:
         It counts on when the gauge is closed and used again. None: no backend was needed yet, or it does not count.
         """
         before = self._closed_statistics
-        tell = getattr(self._backend, "statistics", None)
-        now = tell() if tell is not None else None
+        now = self._backend.statistics() if can(self._backend, CountsWork) else None
         return before if now is None else now if before is None else before + now
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,13 +56,8 @@ class LikelihoodBackend(Protocol):
     A group holds the requests of one chain, most of which share a long prefix. Groups are independent: what one
     yields must not depend on the others beyond float rounding.
 
-    A backend whose LM can also write may have a method
-    `generate_json(prompts, schema, max_tokens, done, *, special_tokens=True) -> list[str | Unscored]`: for each prompt
-    a text that keeps to the JSON schema, generated greedily, `done(n)` as above. A text that is not complete after
-    `max_tokens` tokens is Unscored. The claim extractor `llm` asks for it.
-
-    A backend may have a method `statistics() -> EngineStatistics | None`: what it has done so far, a copy that later
-    calls do not change. A line of it is shown after a run.
+    What a backend may have besides: `WritesJson`, `CountsWork`; and the factory that makes it: `ChecksScorer`,
+    `KnowsItsFit`.
     """
 
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
@@ -87,3 +82,51 @@ class LikelihoodBackend(Protocol):
     def close(self) -> None:
         """Free the model."""
         ...
+
+
+class WritesJson(Protocol):
+    """A backend whose LM can also write. The claim extractor `llm` asks for it."""
+
+    def generate_json(
+        self,
+        prompts: Sequence[str],
+        schema: Mapping[str, Any],
+        max_tokens: int,
+        done: Callable[[int], None],
+        *,
+        special_tokens: bool = True,
+    ) -> list[str | Unscored]:
+        """For each prompt a text that keeps to the JSON schema, generated greedily.
+
+        A text that is not complete after `max_tokens` tokens is Unscored. `done(n)` as in `LikelihoodBackend.score`.
+        """
+        ...
+
+
+class CountsWork(Protocol):
+    """A backend that counts what it does. A line of it is shown after a run."""
+
+    def statistics(self) -> Any:
+        """An `engine.statistics.EngineStatistics` of all so far that later calls do not change, or None."""
+        ...
+
+
+class ChecksScorer(Protocol):
+    """A backend's factory that can tell before an hour of generation that loading is bound to fail."""
+
+    def check(self, scorer: str, **options: Any) -> None:
+        """Raises ScorerError. Takes what the factory takes, and loads no weights."""
+        ...
+
+
+class KnowsItsFit(Protocol):
+    """A backend's factory that knows on which questions a scorer was fitted."""
+
+    def fitted_on(self, scorer: str, **options: Any) -> frozenset[str]:
+        """Hashes of the questions that had a part in its fit. Raises ScorerError where that cannot be read."""
+        ...
+
+
+# What a backend and its factory must meet, then what they may meet.
+BACKEND = (LikelihoodBackend, WritesJson, CountsWork)
+FACTORY = (object, ChecksScorer, KnowsItsFit)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
+from ..abilities import can
 from ..trace import Step, Trace
-from .base import ClaimExtractor, Judge, Retriever
+from .base import ClaimExtractor, HasFloor, Judge, ReadsTraces, Retriever
 from .types import Claim, ExtractionFailed, Passage, Verdict
 
 log = logging.getLogger(__name__)
@@ -134,8 +134,7 @@ class _Evidence:
             for passages in found:
                 if not isinstance(passages, Sequence) or not all(isinstance(p, Passage) for p in passages):
                     raise TypeError(f"expected a list of Passage, got {passages!r:.80}")
-            floor = getattr(self._retriever, "floor", None)
-            if floor is not None:
+            if can(self._retriever, HasFloor) and (floor := self._retriever.floor) is not None:
                 found = [[p for p in passages if p.score is None or p.score >= floor] for passages in found]
         except Exception as error:  # whatever the retriever raises: it is named in the verdict of each of its claims
             return [_failed(f"retriever {self._retriever.name!r}", error)] * len(asked)
@@ -165,9 +164,10 @@ def _judge(
     if shown:
         claims = [asked[i][1] for i in shown]
         try:
-            ask: Any = judge.judge
-            told = [[traces[asked[i][0]] for i in shown]] if getattr(judge, "needs_traces", False) else []
-            verdicts = ask(claims, list(shown.values()), *told)
+            if can(judge, ReadsTraces) and judge.needs_traces:
+                verdicts = judge.judge(claims, list(shown.values()), [traces[asked[i][0]] for i in shown])
+            else:
+                verdicts = judge.judge(claims, list(shown.values()))
             if not isinstance(verdicts, Sequence) or len(verdicts) != len(claims):
                 raise TypeError(f"expected a verdict or None for each of {len(claims)} claims, got {verdicts!r:.80}")
             for claim, verdict in zip(claims, verdicts, strict=True):

@@ -48,11 +48,20 @@ class ClaimExtractor:
     close: Callable[[], None] = _nothing_to_free
 
 
+class Extracts(Protocol):
+    """What makes any object a claim extractor; see `ClaimExtractor`."""
+
+    name: str
+
+    def extract(
+        self, traces: Sequence[Trace], steps: Sequence[Sequence[Step]]
+    ) -> Sequence[Sequence[Claim | ExtractionFailed]]: ...
+
+
 class Retriever(Protocol):
     """Finds evidence. `claims[i]` belongs to `traces[i]`; returns a list of passages per claim, best first.
 
-    A retriever may have an attribute `floor`, a number: passages that score below it are dropped by the panel; and a
-    method `close()`, which frees what it holds.
+    What a retriever may have besides: `HasFloor`, `Frees`.
     """
 
     name: str
@@ -68,8 +77,7 @@ class Judge(Protocol):
         kinds: the claim kinds it can decide; None: every kind.
         needs_evidence: whether passages must be retrieved for it first.
 
-    A judge with an attribute `needs_traces` that is true is asked `judge(claims, evidence, traces)`, `traces[i]` being
-    the trace of `claims[i]`. A judge may have a method `close()`, which frees what it holds.
+    What a judge may have besides: `ReadsTraces`, `Frees`.
     """
 
     name: str
@@ -79,3 +87,35 @@ class Judge(Protocol):
     def judge(self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]]) -> list[Verdict | None]:
         """One verdict per claim; None passes the claim on to the next judge of the panel."""
         ...
+
+
+class ReadsTraces(Protocol):
+    """A judge that, where `needs_traces` is true, is shown the trace of each claim."""
+
+    needs_traces: bool
+
+    def judge(
+        self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]], traces: Sequence[Trace]
+    ) -> list[Verdict | None]:
+        """See `Judge`; `traces[i]` is the trace of `claims[i]`."""
+        ...
+
+
+class HasFloor(Protocol):
+    """A retriever whose passages that score below `floor` are no evidence; None: all are."""
+
+    floor: float | None
+
+
+class Frees(Protocol):
+    """A part that holds something: a model, connections, files."""
+
+    def close(self) -> None:
+        """Free it. A part that a gauge made by its name is closed with the gauge."""
+        ...
+
+
+# What a part of each kind must meet, then what it may meet.
+EXTRACTOR = (Extracts, Frees)
+RETRIEVER = (Retriever, HasFloor, Frees)
+JUDGE = (Judge, ReadsTraces, Frees)

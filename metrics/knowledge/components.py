@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from ..abilities import can, check_part
 from ..names import lookup, unknown_name
 from ..trace import Step, Trace
 from .assess import assess
-from .base import ClaimExtractor, Judge, Retriever, Surroundings
+from .base import EXTRACTOR, JUDGE, RETRIEVER, ClaimExtractor, Frees, Judge, Retriever, Surroundings
 from .types import Verdict
 
 # A claim extractor, retriever or judge: its name, or {"name": …, option: value}.
@@ -86,9 +87,8 @@ class KnowledgeParts:
         claims, judges, retriever = self._given
         pairs = [*zip(claims, made.extractors, strict=True), *zip(judges, made.judges, strict=True)]
         for given, part in [*pairs, (retriever, made.retriever)]:
-            close = getattr(part, "close", None)
-            if isinstance(given, str | Mapping) and close is not None:
-                close()
+            if isinstance(given, str | Mapping) and can(part, Frees):
+                part.close()
 
     def _current(self) -> _Made:
         if self._made is None:
@@ -99,17 +99,21 @@ class KnowledgeParts:
         known = self._known
         claims, judges, retriever = self._given
         return _Made(
-            [self._part("claim extractor", known.extractors, part, "extract") for part in claims],
-            [self._part("judge", known.judges, part, "judge") for part in judges],
-            None if retriever is None else self._part("retriever", known.retrievers, retriever, "retrieve"),
+            [self._part("claim extractor", known.extractors, part, EXTRACTOR) for part in claims],
+            [self._part("judge", known.judges, part, JUDGE) for part in judges],
+            None if retriever is None else self._part("retriever", known.retrievers, retriever, RETRIEVER),
         )
 
-    def _part(self, kind: str, factories: Mapping[str, Callable[..., Made]], part: Any, method: str) -> Made:
+    def _part(
+        self, kind: str, factories: Mapping[str, Callable[..., Made]], part: Any, declared: tuple[type, ...]
+    ) -> Made:
         """The part itself where it is ready-made, else one built from its name and options."""
         if not isinstance(part, str | Mapping):
-            if callable(getattr(part, method, None)) and isinstance(getattr(part, "name", None), str):
-                return part
-            raise ValueError(f"{kind} {part!r:.80}: expected a name, options with a 'name', or an object that is one")
+            who = f"{kind} {part!r:.80}: expected a name, options with a 'name', or an object that is one"
+            check_part(who, part, *declared)
+            if not isinstance(part.name, str):
+                raise ValueError(f"{who}: its name is {part.name!r:.80}")
+            return part
         options = {} if isinstance(part, str) else dict(part)
         name = part if isinstance(part, str) else options.pop("name", None)
         if not isinstance(name, str):
@@ -119,4 +123,6 @@ class KnowledgeParts:
         for option in options:
             if option not in allowed:
                 raise ValueError(f"{kind} {name!r}: {unknown_name('option', option, allowed)}")
-        return factory(self._around, **options)
+        made = factory(self._around, **options)
+        check_part(f"{kind} {name!r}", made, *declared)
+        return made

@@ -15,7 +15,7 @@ FOLDERS = ("metrics", "adapters", "tasks")
 # fmt: off
 ROOMS = [
     "metrics.errors", "metrics.names", "metrics.versions", "metrics.format_version", "metrics.strict_json",
-    "metrics.optional_packages",
+    "metrics.optional_packages", "metrics.abilities",
     "metrics.probability", "metrics.trace", "metrics.answers", "metrics.segment", "metrics.likelihood",
     "metrics.templates", "metrics.tokenization", "metrics.models", "metrics.contamination", "metrics.engine",
     "metrics.workers", "metrics.knowledge", "metrics.retrieval", "metrics.chain", "metrics.chain_requests",

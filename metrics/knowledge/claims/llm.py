@@ -16,8 +16,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ...abilities import can
 from ...errors import ScorerError
-from ...likelihood import LikelihoodBackend, Unscored
+from ...likelihood import LikelihoodBackend, Unscored, WritesJson
 from ...optional_packages import is_installed, needs
 from ...trace import Step, Trace
 from ..base import ClaimExtractor, Surroundings
@@ -84,15 +85,16 @@ class ScoringLM:
     def extract(self, asked: Sequence[Asked], done: Callable[[int], None]) -> Answers:
         """Raises ScorerError where the LM cannot be loaded or cannot generate."""
         backend = self._around.likelihoods()
-        generate = getattr(backend, "generate_json", None)
-        if generate is None:
+        if not can(backend, WritesJson):
             raise ScorerError(
                 f"the likelihood backend {type(backend).__name__} cannot generate (it has no method generate_json); "
                 "use the backend 'hf', or name a server with base_url and model"
             )
         prompts = [self._render(backend, one) for one in asked]
         each = list(dict.fromkeys(prompts))
-        texts = generate(each, schema(self._most), self._max_tokens, done, special_tokens=not self._prompt.turns)
+        texts = backend.generate_json(
+            each, schema(self._most), self._max_tokens, done, special_tokens=not self._prompt.turns
+        )
         read = {prompt: self._read(text) for prompt, text in zip(each, texts, strict=True)}
         done(len(prompts) - len(each))
         return [read[prompt] for prompt in prompts]

@@ -9,6 +9,7 @@ import pytest
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.knowledge.base import ClaimExtractor
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
+from stepgauge.metrics.plugins import registry
 
 
 class Seeing:
@@ -71,6 +72,99 @@ def test_a_judge_that_asks_for_traces_gets_the_trace_of_each_claim():
 def test_a_part_that_is_none_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Gauge(scorer=None, **options)
+
+
+class Misspelt:
+    """A judge, backend or factory, once the methods that a test gives it are added."""
+
+    name = "misspelt"
+    kinds = None
+    needs_evidence = False
+
+
+def with_methods(*names: str, **values: object) -> Misspelt:
+    methods = dict.fromkeys(names, lambda _, claims=(), *__: [None] * len(claims))
+    return type("Part", (Misspelt,), {**methods, **values})()
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (with_methods("judgee"), r"it has 'judgee'; did you mean 'judge'\?"),
+        (with_methods("judge", "clsoe"), r"it has 'clsoe'; did you mean 'close'\?"),
+        (with_methods("judge", needs_trace=True), r"it has 'needs_trace'; did you mean 'needs_traces'\?"),
+        (with_methods("judge", name=3), "its name is 3"),
+        (with_methods("judge", judge="no method"), "it has no 'judge'"),
+    ],
+)
+def test_a_misspelt_method_of_a_judge_is_named_with_the_one_that_was_meant(monkeypatch, part, message):
+    import stepgauge.metrics.gauge as module
+
+    with pytest.raises(ValueError, match=message):
+        Gauge(scorer=None, judges=[part])
+    if part.name == 3:
+        return
+    fitted = dataclasses.replace(module.registry(), judges={"of-a-plugin": lambda _: part})
+    monkeypatch.setattr(module, "registry", lambda: fitted)
+    with pytest.raises(ValueError, match=f"judge 'of-a-plugin': {message}"):
+        Gauge(scorer=None, judges=["of-a-plugin"])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        with_methods("judge", "judges", "closing", "totals"),
+        with_methods("judge", "close", "closed"),
+        with_methods("judge", closed=False),  # no method: it tells whether the judge is closed
+        with_methods("judge", closed=property(lambda self: 1 / 0)),  # nobody asked for it  # noqa: ARG005
+    ],
+)
+def test_further_methods_of_a_judges_own_are_its_own_affair(part):
+    assert Gauge(scorer=None, judges=[part]).score([Trace("q", "1 + 1 = 2")])
+
+
+BACKEND = ("score", "too_long", "render_chat", "describe", "close")
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        ((*BACKEND[1:], "scores"), "likelihood backend 'own': it has 'scores'; did you mean 'score'"),
+        ((*BACKEND, "statistic"), "likelihood backend 'own': it has 'statistic'; did you mean 'statistics'"),
+        ((*BACKEND, "generates_json"), "it has 'generates_json'; did you mean 'generate_json'"),
+    ],
+)
+def test_a_misspelt_method_of_a_likelihood_backend_is_named(monkeypatch, methods, message):
+    import stepgauge.metrics.gauge as module
+
+    fitted = dataclasses.replace(module.registry(), backends={"own": lambda *_, **__: with_methods(*methods)})
+    monkeypatch.setattr(module, "registry", lambda: fitted)
+    gauge = Gauge("any", backend="own")
+    with pytest.raises(ValueError, match=message):
+        _ = gauge.backend
+
+
+def test_a_misspelt_method_of_a_backends_factory_is_named_when_the_gauge_is_made(monkeypatch):
+    import stepgauge.metrics.gauge as module
+
+    factory = with_methods("__call__", "fited_on")
+    monkeypatch.setattr(module, "registry", lambda: dataclasses.replace(registry(), backends={"own": factory}))
+    with pytest.raises(ValueError, match="likelihood backend 'own': it has 'fited_on'; did you mean 'fitted_on'"):
+        Gauge("any", backend="own")
+
+
+def test_a_part_that_wraps_another_can_what_the_other_can():
+    class Wrapped:
+        def __init__(self, inner: Seeing) -> None:
+            self._inner = inner
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inner, name)
+
+    inner = Seeing()
+    gauge = Gauge(scorer=None, claims=[WORDS], judges=[Wrapped(inner)], splitter="lines")  # type: ignore[list-item]
+    gauge.score([Trace("first", "a")])
+    assert inner.seen == [("a", "first")]
 
 
 def test_close_frees_what_the_gauge_made_and_leaves_what_it_was_given(monkeypatch):
