@@ -195,6 +195,41 @@ def _comment_end(tokens: Sequence[Token], i: int, stop: int) -> int:
     return k + 1 if k > i + 1 and k < stop and tokens[k].text == ")" else 0
 
 
+def _core(tokens: Sequence[Token]) -> Sequence[Token]:
+    """`tokens` without the brackets around them all and without a sign."""
+    while len(tokens) > 2 and tokens[0].text in ("(", "{") and tokens[-1].kind == ")":
+        tokens = tokens[1:-1]
+    signed = len(tokens) > 0 and tokens[0].kind == "op" and tokens[0].text in "+-"
+    return tokens[1:] if signed else tokens
+
+
+def _places(number: str) -> tuple[int, int]:
+    """Decimal places of a written number (1.2e5: -4), and the zeros that an integer ends in."""
+    digits, _, exponent = number.lower().partition("e")
+    decimals = len(digits.partition(".")[2]) - int(exponent or 0)
+    return decimals, 0 if "." in digits else len(digits) - len(digits.rstrip("0"))
+
+
+def _scientific_decimals(core: Sequence[Token]) -> int | None:
+    """Decimal places of `1.2 * 10^5`, or None where the exponent is more than an integer of up to four digits."""
+    if core[0].kind != "num" or core[1].kind != "op":
+        return None
+    tail = [token for token in core[4:] if token.text not in "{}()"]
+    negative = bool(tail) and tail[0].text == "-"
+    if len(tail) != 1 + negative or not tail[-1].text.isdigit() or len(tail[-1].text) > 4:
+        return None
+    exponent = -int(tail[-1].text) if negative else int(tail[-1].text)
+    return len(core[0].text.partition(".")[2]) - exponent
+
+
+def _is_fraction(core: Sequence[Token]) -> bool:
+    """Whether a side is written as `1/2`, `\\frac{1}{2}` or ½."""
+    kinds = [token.kind for token in core]
+    if kinds == ["num", "op", "num"]:
+        return core[1].text == "/" and core[0].text.isdigit() and core[2].text.isdigit()
+    return kinds[:1] == ["frac"] or kinds == ["vulgar"]
+
+
 class _Parser:
     def __init__(self, tokens: Sequence[Token], reading: Reading, nudged: Token | None) -> None:
         self.nudged = nudged
@@ -219,36 +254,16 @@ class _Parser:
 
     def describe(self, out: Amount) -> None:
         """Fill in how the side is written."""
-        core = [token for i, token in enumerate(self.tokens) if i not in self.unit_tokens]
-        while len(core) > 2 and core[0].text in ("(", "{") and core[-1].kind == ")":
-            core = core[1:-1]
-        if core and core[0].kind == "op" and core[0].text in "+-":
-            core = core[1:]
+        core = _core([token for i, token in enumerate(self.tokens) if i not in self.unit_tokens])
         kinds = [token.kind for token in core]
-        if kinds[:1] == ["num"]:
-            out.is_percentage = kinds == ["num", "%"]
-            if kinds == ["num"] or out.is_percentage:
-                digits, _, exponent = core[0].text.lower().partition("e")
-                out.decimals = len(digits.partition(".")[2]) - int(exponent or 0)
-                out.trailing_zeros = 0 if "." in digits else len(digits) - len(digits.rstrip("0"))
-                if out.is_percentage and self.reading is not Reading.PERCENT_AS_UNIT:
-                    out.decimals += 2
-            elif kinds[:2] == ["num", "op"] and [t.text for t in core[1:4]] == ["*", "10", "^"]:
-                tail = [t for t in core[4:] if t.text not in "{}()"]
-                sign = -1 if tail and tail[0].text == "-" else 1
-                if len(tail) == (2 if sign < 0 else 1) and tail[-1].text.isdigit() and len(tail[-1].text) < 5:
-                    out.decimals = len(core[0].text.partition(".")[2]) - sign * int(tail[-1].text)
-        proper = out.operations == 1 and 0 < abs(out.value) < 1
-        out.is_fraction = proper and (
-            (
-                kinds == ["num", "op", "num"]
-                and core[1].text == "/"
-                and core[0].text.isdigit()
-                and core[2].text.isdigit()
-            )
-            or kinds[:1] == ["frac"]
-            or kinds == ["vulgar"]
-        )
+        out.is_percentage = kinds == ["num", "%"]
+        if kinds == ["num"] or out.is_percentage:
+            out.decimals, out.trailing_zeros = _places(core[0].text)
+            if out.is_percentage and self.reading is not Reading.PERCENT_AS_UNIT:
+                out.decimals += 2
+        elif [token.text for token in core[1:4]] == ["*", "10", "^"]:
+            out.decimals = _scientific_decimals(core)
+        out.is_fraction = out.operations == 1 and 0 < abs(out.value) < 1 and _is_fraction(core)
 
     def peek(self) -> Token | None:
         return self.tokens[self.i] if self.i < len(self.tokens) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from .units import ABOUT, DETERMINERS
@@ -256,56 +256,108 @@ def _is_power(token: Token, before: Token | None, after: Token | None) -> bool:
     """`2**3` and `2 ** 3` are powers; `**24** eggs` is bold type."""
     if token.label != "**" or before is None or after is None:
         return False
-    operands = before.kind in _OPERAND_ENDS or before.kind == "word"
-    operands = operands and (after.kind in (*_OPERAND_STARTS, "word") or (after.kind == "op" and after.text == "-"))
+    operands = _ends_operand(before) and (
+        after.kind in (*_OPERAND_STARTS, "word") or (after.kind == "op" and after.text == "-")
+    )
     return operands and token.glued == after.glued
 
 
 def _word(raw: Sequence[Token], i: int, before: Token | None, x_times: bool) -> tuple[Token, int]:
     """What the word at `raw[i]` is, and how many raw tokens were used."""
+    word = raw[i].text.lower()
+    read = _WORDS.get(word) if x_times or word != "x" else None
+    return (read and read(raw, i, before)) or (raw[i], 1)
+
+
+def _x(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
+    """ "3x4" and "3 x 4" multiply, "3 4x 5" and "2x (y)" do not."""
     token = raw[i]
-    lower = token.text.lower()
-    nxt = raw[i + 1] if i + 1 < len(raw) else None
-    ends = before is not None and (before.kind in _OPERAND_ENDS or before.kind == "word")
-    if lower == "x" and x_times and ends and not token.texted and _starts_operand(raw, i + 1):
-        # "3x4" and "3 x 4" multiply, "3 4x 5" and "2x (y)" do not.
-        if before is not None and (before.kind != "word" or not token.glued):
-            return Token("op", "*", token.start, token.end, glued=token.glued, label="x"), 1
-    elif lower in ("percent", "pct"):
-        return Token("%", "%", token.start, token.end, glued=token.glued), 1
-    elif lower == "per" and nxt is not None and nxt.text.lower() == "cent":
-        return Token("%", "%", token.start, nxt.end, glued=token.glued), 2
-    elif lower in ("times", "plus", "minus") and ends and _starts_operand(raw, i + 1):
-        return Token("op", {"times": "*", "plus": "+", "minus": "-"}[lower], token.start, token.end, label="word"), 1
-    elif (
-        lower in ("divided", "multiplied")
-        and ends
-        and nxt is not None
-        and nxt.text == "by"
-        and _starts_operand(raw, i + 2)
-    ):
-        return Token("op", "/" if lower == "divided" else "*", token.start, nxt.end, label="word"), 2
-    elif lower == "of" and before is not None:
-        step = 1
-        if nxt is not None and nxt.kind == "word" and nxt.text.lower() in DETERMINERS:
-            step = 2
-        share = before.kind in ("%", "vulgar") or (before.kind in ("num", ")") and _is_fraction(raw, i - 1))
-        if share and _starts_operand(raw, i + step):
-            return Token("op", "*", token.start, raw[i + step - 1].end, label="of"), step
-    elif lower in ("equals", "is", "equal"):
-        taken = 1
-        end = token.end
-        for words in (("equal", "to"), ("to",)):
-            if [t.text.lower() for t in raw[i + 1 : i + 1 + len(words)]] == list(words):
-                taken += len(words)
-                end = raw[i + taken - 1].end
-                break
-        kind = "is"
-        if i + taken < len(raw) and raw[i + taken].text.lower() in ABOUT:
-            kind, end, taken = "isabout", raw[i + taken].end, taken + 1
-        if _starts_operand(raw, i + taken):
-            return Token(kind, token.text, token.start, end), taken
-    return token, 1
+    if before is None or not _ends_operand(before) or token.texted or not _starts_operand(raw, i + 1):
+        return None
+    if before.kind == "word" and token.glued:
+        return None
+    return Token("op", "*", token.start, token.end, glued=token.glued, label="x"), 1
+
+
+def _percent(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int]:
+    del before
+    token = raw[i]
+    return Token("%", "%", token.start, token.end, glued=token.glued), 1
+
+
+def _per_cent(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
+    del before
+    if _texts(raw, i + 1, 1) != ["cent"]:
+        return None
+    token = raw[i]
+    return Token("%", "%", token.start, raw[i + 1].end, glued=token.glued), 2
+
+
+def _sign(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
+    """ "3 plus 4"."""
+    token = raw[i]
+    if not _ends_operand(before) or not _starts_operand(raw, i + 1):
+        return None
+    return Token("op", _SIGNS[token.text.lower()], token.start, token.end, label="word"), 1
+
+
+def _participle(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
+    """ "8 divided by 2"."""
+    token = raw[i]
+    by = i + 1 < len(raw) and raw[i + 1].text == "by"
+    if not by or not _ends_operand(before) or not _starts_operand(raw, i + 2):
+        return None
+    return Token("op", _SIGNS[token.text.lower()], token.start, raw[i + 1].end, label="word"), 2
+
+
+def _of(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
+    """ "1/2 of the 8" multiplies, "3 of the 8" does not."""
+    if before is None:
+        return None
+    after = raw[i + 1] if i + 1 < len(raw) else None
+    taken = 2 if after is not None and after.kind == "word" and after.text.lower() in DETERMINERS else 1
+    share = before.kind in ("%", "vulgar") or (before.kind in ("num", ")") and _is_fraction(raw, i - 1))
+    if not share or not _starts_operand(raw, i + taken):
+        return None
+    return Token("op", "*", raw[i].start, raw[i + taken - 1].end, label="of"), taken
+
+
+def _is(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
+    """ "is 8", "is equal to 8", "equals about 8"."""
+    del before
+    taken = 1
+    for words in (["equal", "to"], ["to"]):
+        if _texts(raw, i + 1, len(words)) == words:
+            taken += len(words)
+            break
+    kind = "is"
+    if i + taken < len(raw) and raw[i + taken].text.lower() in ABOUT:
+        kind, taken = "isabout", taken + 1
+    if not _starts_operand(raw, i + taken):
+        return None
+    return Token(kind, raw[i].text, raw[i].start, raw[i + taken - 1].end), taken
+
+
+_SIGNS = {"times": "*", "plus": "+", "minus": "-", "divided": "/", "multiplied": "*"}
+# Words that may be more than words: each reader gives the token made and how many raw tokens it took, or None.
+_WORDS: dict[str, Callable[[Sequence[Token], int, Token | None], tuple[Token, int] | None]] = {
+    "x": _x,
+    "percent": _percent,
+    "pct": _percent,
+    "per": _per_cent,
+    **dict.fromkeys(("times", "plus", "minus"), _sign),
+    **dict.fromkeys(("divided", "multiplied"), _participle),
+    "of": _of,
+    **dict.fromkeys(("equals", "is", "equal"), _is),
+}
+
+
+def _texts(raw: Sequence[Token], i: int, count: int) -> list[str]:
+    return [token.text.lower() for token in raw[i : i + count]]
+
+
+def _ends_operand(token: Token | None) -> bool:
+    return token is not None and (token.kind in _OPERAND_ENDS or token.kind == "word")
 
 
 def _starts_operand(raw: Sequence[Token], i: int) -> bool:
