@@ -91,7 +91,6 @@ class Chain:
     no_likelihoods: str = "the scoring LM was not run"
     verdicts: Sequence[Sequence[Verdict]] | None = None
     epsilon: float = 0.05
-    notes: dict[str, object] = field(default_factory=dict)
     policy: Policy = DEFAULT
 
 

@@ -26,7 +26,6 @@ from .words import words
 K1, B = 1.5, 0.75
 VOCABULARY = "bm25.vocabulary.npy"
 DATA, INDICES, INDPTR = "bm25.data.npy", "bm25.indices.npy", "bm25.indptr.npy"
-FILES = (VOCABULARY, DATA, INDICES, INDPTR)
 _TOKENS, _LENGTHS = "tokens.i32.tmp", "lengths.i32.tmp"
 # Tokens that are sorted together: some 100 MB while they are.
 BLOCK_TOKENS = 2_000_000

@@ -48,15 +48,6 @@ class BadReply(Exception):
 
 
 @dataclass(frozen=True)
-class Completion:
-    """The text of a chat completion and what it cost. Tokens are None where the server does not report them."""
-
-    text: str
-    prompt_tokens: int | None
-    completion_tokens: int | None
-
-
-@dataclass(frozen=True)
 class Finding:
     """A parsed verdict."""
 
