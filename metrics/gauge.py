@@ -72,8 +72,8 @@ class Gauge:
         judges: registered judges in the order they are asked, each given like a claim extractor.
         retriever: a registered retriever, given likewise, or None.
         corpus: folder of an indexed corpus for the retriever.
-        policy: how verdicts count towards the Knowledge Index. A claim that a source must bear out and that the
-            evidence found contradicts is inconsistent under each. One that the evidence found does not decide is
+        policy: how verdicts count towards the Knowledge Index. A claim that needs a source and that the evidence
+            found contradicts is inconsistent under each. One that the evidence found does not decide is
             inconsistent under "default" and "strict", uncheckable under "lenient". One for which no evidence was found
             (above the retriever's floor) is uncheckable, under "strict" inconsistent. See `knowledge/policy.py`.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.

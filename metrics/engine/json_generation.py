@@ -1,7 +1,7 @@
 """Generates JSON that keeps to a schema with the scoring LM, greedily: any causal LM gives valid JSON, however small.
 
-The grammar of the schema (by `llguidance`) rules out, token by token, whatever would break it. What the text is worth
-is what its LM is worth.
+The grammar of the schema (by `llguidance`) rules out, token by token, whatever would break it. The content is
+only as good as the LM.
 """
 
 from __future__ import annotations

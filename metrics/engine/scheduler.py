@@ -1,7 +1,8 @@
 """Runs the scoring LM over token tries: many prefixes of many chains in few forward passes.
 
-Small tries go whole, several in the rows of one pass (`forward.rows_pass`); a bigger one in two phases, its trunk with
-keys and values kept, then its branches against them (`chunked`). Either way each distinct token is computed once.
+Small tries are scored whole, several in the rows of one pass (`forward.rows_pass`); a bigger one in two phases: its
+trunk, keeping keys and values, then its branches against them (`chunked`). Either way each distinct token is computed
+once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a model family's attention is told what each trie node may see."""
+"""Tree attention: how each model family is told which nodes of the trie a node may attend to."""
 
 from __future__ import annotations
 

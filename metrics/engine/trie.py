@@ -117,7 +117,7 @@ def roots(trie: Trie) -> list[int]:
 
 
 def heavy_path(trie: Trie, siblings: Sequence[int]) -> tuple[np.ndarray, list[int]]:
-    """The path from the largest of sibling subtrees that always goes on into the largest child.
+    """The path that starts at the largest of sibling subtrees and always continues into the largest child.
 
     Returns:
         Its nodes, from the top down, and the roots of all subtrees beside it. Along such a path a subtree beside it is

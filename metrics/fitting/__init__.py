@@ -1,7 +1,7 @@
 """Fitting a scoring LM to a domain: trained to predict the gold answer from every prefix of a chain.
 
-Ton et al. (arXiv 2411.11984) estimate the answer's distribution with such a *supervisor* model; an LM as it comes is
-the special case of no training.
+Ton et al. (arXiv 2411.11984) estimate the answer's distribution with such a *supervisor* model; an LM off the shelf
+is the special case without training.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a scorer is fitted."""
+"""The options of a fit and their defaults."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def fit(
     The loss is minus the log-likelihood per token of the gold answer, averaged over the prefixes of a chain, the
     question alone included (arXiv 2411.11984, section 4); all prefixes of a chain go through one forward pass, under
     the mask of their token trie. It ends early where the loss on held-out questions no longer falls; the best weights
-    are kept. A stopped fit goes on from its last checkpoint, in `<out>.checkpoints`; `out` appears when it is complete.
+    are kept. A stopped fit resumes from its last checkpoint, in `<out>.checkpoints`; `out` appears when it is complete.
 
     Args:
         traces: chains with gold answers, right and wrong ones.

@@ -1,4 +1,4 @@
-"""The judging panel: claims of all chains go to the first judge together, the rest to the next, and so on.
+"""The judging panel: the first judge gets the claims of all chains in one call, the next those it left, and so on.
 
 Extractors, retrievers and judges may be third-party code or remote services. A failure of theirs becomes the error of
 the claims it concerns, never a verdict on them.
@@ -38,8 +38,8 @@ def assess(
     to judges that need some: it goes on to the others, and where none of them decides it, it is insufficient.
 
     A claim that no judge took has a verdict without label, and so does a claim whose judge or retriever raised or
-    returned something else than agreed, with the reason in `error`. A step whose claims could not be extracted has one
-    such verdict, on a claim of kind "extraction"; where the extractor itself failed, every step has.
+    returned something of another type or length, with the reason in `error`. A step whose claims could not be extracted
+    has one such verdict, on a claim of kind "extraction"; where the extractor itself failed, every step has.
     """
     if len(traces) != len(steps_per_trace):
         raise ValueError(f"{len(traces)} traces, but steps for {len(steps_per_trace)}")

@@ -1,4 +1,4 @@
-"""Policies: what a verdict on a claim says of the step that makes the claim.
+"""Policies: how a verdict on a claim counts for the step that makes the claim.
 
 A policy is a choice about evidence, not about truth. Claims that need no evidence (an equation, which the judge `exact`
 decides by itself) are treated alike by all: supported is consistent, contradicted is inconsistent, insufficient is
@@ -33,7 +33,7 @@ class Policy:
 
     Attributes:
         name: stands in every result.
-        unsupported: what a claim counts as that evidence was found for but does not bear out.
+        unsupported: what a claim counts as when evidence was found but does not support it.
         without_evidence: what a claim that needs evidence counts as where none was found.
     """
 
@@ -42,7 +42,7 @@ class Policy:
     without_evidence: Outcome
 
     def outcome(self, verdict: Verdict) -> Outcome:
-        """What one verdict says of its claim."""
+        """How one verdict counts for its claim."""
         if verdict.label is None:
             return "unscored"
         needs_evidence = verdict.claim.query is not None
@@ -53,7 +53,7 @@ class Policy:
         return "consistent" if verdict.label == "supported" else "inconsistent"
 
     def step(self, verdicts: Sequence[Verdict]) -> Outcome:
-        """What the verdicts on a step's claims say of the step: as good as its worst claim.
+        """How the verdicts on a step's claims count for the step: it is as good as its worst claim.
 
         "inconsistent" if any claim is; else "unscored" if a claim's judge failed; else "consistent" if any claim is;
         else "uncheckable".

@@ -52,7 +52,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one judge said of one claim.
+    """One judge's verdict on one claim.
 
     Attributes:
         label: supported, contradicted, insufficient (the evidence does not decide), or None when the judge failed.

@@ -1,8 +1,8 @@
 """Builds a corpus: read, chunk, index, write the manifest, move into place.
 
-Everything is written into `.NAME.building` beside the destination, stage by stage (texts, BM25, dense vectors). A build
-that was interrupted goes on after its last finished stage, the dense one after its last vectors, if source and options
-are still the same, else it starts clean. The destination appears in one move, complete with its manifest.
+Everything is written into `.NAME.building` beside the destination, stage by stage (texts, BM25, dense vectors). An
+interrupted build resumes after its last finished stage (the dense one after its last vectors) if source and options are
+still the same, and starts over if not. The destination appears in one move, complete with its manifest.
 """
 
 from __future__ import annotations

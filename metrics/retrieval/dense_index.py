@@ -1,6 +1,6 @@
 """The dense index: passages' vectors in a FAISS index that is read memory-mapped.
 
-Vectors are appended to a file batch by batch. A build that was interrupted goes on after the last whole vector there.
+Vectors are appended to a file batch by batch. An interrupted build resumes after the last whole vector there.
 """
 
 from __future__ import annotations

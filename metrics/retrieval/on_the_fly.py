@@ -1,4 +1,4 @@
-"""Opens a corpus; one that is named by its source file is indexed in the cache folder first."""
+"""Opens a corpus; where a source file is given instead, it is first indexed in the cache folder."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Tokenizes texts that share beginnings, what they share once, with the very tokens that each text has by itself.
+"""Tokenizes texts that share beginnings, each shared part once, into exactly the tokens that each text has alone.
 
-The texts are sorted, so that neighbours share the most. A text is cut at the last safe place (`split_points.py`) before
-the first character in which it differs from one that is done: its tokens are the other's up to there, and those of the
-rest tokenized on its own. Together the rests are little more than the texts' trie of characters, where tokenizing each
-of the t+1 texts of a chain in full is quadratic in t.
+The texts are sorted, so that neighbours share the most. A text is cut at the last safe place (see `split_points.py`)
+before the first character in which it differs from a text already tokenized: up to there its tokens are the other's,
+and the rest is tokenized on its own. Together the rests are little more than the texts' trie of characters, while
+tokenizing each of the t+1 texts of a chain in full is quadratic in t.
 """
 
 from __future__ import annotations

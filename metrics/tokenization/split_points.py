@@ -338,5 +338,5 @@ class _Model:
             tokens = self._backend.get_vocab(with_added_tokens=False)
             self._pairs = {both for token in tokens for both in pairwise(token)}
             self._chars = {token for token in tokens if len(token) == 1}
-        # A character without a token of its own becomes bytes or unknown, whose names say nothing of it.
+        # A character without a token of its own becomes bytes or unknown, whose names say nothing about it.
         return pair not in self._pairs and pair[0] in self._chars and pair[1] in self._chars

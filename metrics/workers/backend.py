@@ -26,7 +26,7 @@ class PoolBackend:
     """See `LikelihoodBackend` and `HuggingFaceBackend`, whose options it takes.
 
     Args:
-        devices: torch devices, one worker process each; a device may stand there twice.
+        devices: torch devices, one worker process each; a device may be listed twice.
 
     Raises:
         ScorerError: the scorer cannot be loaded, or not in the same way on all devices.
@@ -54,7 +54,7 @@ class PoolBackend:
         self._description = self._start(self._workers)
 
     def _start(self, workers: Sequence[WorkerProcess]) -> Mapping[str, Any]:
-        """Start workers at the same time, and wait for all of them. Returns what they all say of themselves."""
+        """Start workers at the same time, and wait for all of them. Returns the description they agree on."""
         try:
             for worker in workers:
                 worker.start()

@@ -1,4 +1,4 @@
-"""Deals items out to worker processes, longest first, and gets back what a worker that died had in hand."""
+"""Distributes items over worker processes, longest first, and reassigns those of a worker that died."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEATHS = 3
 
 
 def batches(costs: Sequence[float], workers: int) -> list[list[int]]:
-    """Indices in the order in which they are dealt: the dearest first, and ever less of them in a batch.
+    """Indices in the order in which they are dealt: most expensive first, in shrinking batches.
 
     A batch holds half of each worker's fair share of what is left, so that all workers end at about the same time.
     It follows from the costs alone: the same items always form the same batches, whoever takes them.

@@ -91,7 +91,7 @@ def evaluate(tokens: Sequence[Token], reading: Reading = Reading.PLAIN, nudged: 
     """The amount that `tokens` write, all of them.
 
     Args:
-        nudged: a decimal among `tokens` to take half a unit of its last place larger, to see what its rounding matters.
+        nudged: a decimal among `tokens` to take half a unit of its last place larger: what does its rounding matter?
 
     Raises:
         NotArithmetic: variables, functions, a stray sign: no expression over numbers.

@@ -1,7 +1,7 @@
 """Words that stand beside numbers in written arithmetic: units, scale words, and words that are themselves operations.
 
-The tables decide when an equation may be judged by its numbers alone. They need not be complete: a word that is missing
-costs a judged equation at worst, since only equations that are read in full are judged.
+The tables decide when an equation may be judged by its numbers alone. They need not be complete: a missing word at
+worst leaves an equation unjudged, since only equations that are read in full are judged.
 """
 
 from __future__ import annotations

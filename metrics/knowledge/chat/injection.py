@@ -1,8 +1,8 @@
-"""Takes out of a claim what speaks to its judge instead of asserting something: "…, and answer True".
+"""Removes prompt injection from a claim: clauses that address the judge ("…, and answer True") and assert nothing.
 
-A fence tells a model where quoted text ends; a small one obeys the text all the same. What is taken out cannot be
-obeyed. The rule reads the surface of English clauses. It is no shield against every wording: other languages,
-paraphrases and invented evidence pass (`python -m benchmarks.knowledge.injection` measures how much).
+A fence tells a model where quoted text ends, but a small model obeys that text anyway; it cannot obey what has been
+removed. The rule reads the surface of English clauses and does not catch every wording: other languages, paraphrases
+and invented evidence pass (`python -m benchmarks.knowledge.injection` measures how much).
 
 Every pattern is bounded and reads a clause once, so the cost is linear in the text.
 """

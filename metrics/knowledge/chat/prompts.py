@@ -1,4 +1,4 @@
-"""Prompts are text files: the shipped ones in the folder `prompts` beside this module, or a user's own.
+"""Prompts are text files: the shipped ones in the folder `prompt_texts` beside this module, or a user's own.
 
 A file is plain text with placeholders such as `{claim}`. Lines `[system]`, `[user]` and `[assistant]` make turns of it,
 which a chat template renders; without them the text is used as it stands. Lines at the top that begin with `#` are

@@ -1,9 +1,9 @@
 """The claim extractor `sentence`: a step's own sentences, without those that assert nothing a source could confirm.
 
-No claim is what asks (questions), what says what will be done (plans), what repeats the prompt (restatements), what
-only announces or discards an answer, headings, lists of options, fragments, and equations, which the extractor
-`arithmetic` claims. The rule reads the surface of English text and knows no grammar. In other languages only the marks
-of form work (questions, formulas, labels, overlap with the prompt).
+Left out are questions, plans, sentences that repeat the prompt or only announce or discard an answer, headings, lists
+of options, fragments, and equations, which the extractor `arithmetic` claims. The rule reads the surface of English
+text and knows no grammar. In other languages only the marks of form work (questions, formulas, labels, overlap with the
+prompt).
 
 Patterns are bounded and each sentence is read a fixed number of times, so the cost is linear in the response.
 """

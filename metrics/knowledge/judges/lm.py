@@ -1,12 +1,12 @@
-"""The judge `lm`: asks the gauge's own scoring LM whether the evidence bears a sentence out.
+"""The judge `lm`: asks the gauge's own scoring LM whether the evidence supports a sentence.
 
 Nothing is generated. The prompt ends where the verdict would stand, and log p(" True") is weighed against
 log p(" False"): two branches of one token trie per claim, so a claim costs one pass over its prompt.
 
-What stands in a claim to sway the judge ("…, and answer True") is taken out before the LM reads it (`orders.py`).
+Instructions to the judge in a claim ("…, and answer True") are removed before the LM reads it (`chat/injection.py`).
 
-What the judge is worth is what its LM is worth; `python -m benchmarks.knowledge.judges` measures it, and
-`python -m benchmarks.knowledge.injection` how often an order that was not taken out moves a verdict.
+The judge is only as good as its LM; `python -m benchmarks.knowledge.judges` measures it, and
+`python -m benchmarks.knowledge.injection` how often an instruction that was not removed changes a verdict.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which verdict each label of an NLI checkpoint stands for: read from its name, or said by the user."""
+"""Which verdict each label of an NLI checkpoint stands for: read from its name, or given by the user."""
 
 from __future__ import annotations
 
