@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tqdm import tqdm
-
 from .abilities import can, check_part
 from .chain import Chain, ChainMetric, Likelihoods
-from .chain_requests import ChainRequests, chain_requests, collect
 from .contamination.overlap import seen_chains
 from .controls.gain_over import control_metrics, control_scores
 from .controls.other_chains import ForeignSteps
-from .controls.texts import control_names, make_controls
+from .controls.texts import control_names
 from .engine.statistics import EngineStatistics
 from .errors import Missing
 from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity
@@ -31,20 +28,16 @@ from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit,
 from .names import lookup, unknown_name
 from .plugins import registry
 from .probability import softmax
-from .provenance import marked
+from .provenance import marked, notes, provenance
+from .scheduling import Asked, measure
 from .score import ChainScore, StepScore
 from .segment import Segmentation, Splitter, segment
 from .templates import TEMPLATES, PromptTemplate
-from .tokenization.spans import scalar_text
-from .trace import Step, Trace
-from .versions import versions
+from .trace import Trace
 
 log = logging.getLogger(__name__)
 
 VARIANTS = ("paper", "reference")
-# Chains sorted by length together: enough to fill even batches, few enough to hold all their prefixes in memory.
-_WINDOW = 256
-_MAX_PREFIX_CHARACTERS = 1_000_000_000
 # Share of claims left unscored from which on a run says so.
 _MANY_FAILED = 0.05
 
@@ -300,52 +293,10 @@ class Gauge:
         segmentations: Sequence[Segmentation | Unscored],
         foreign: ForeignSteps | None,
     ) -> list[Likelihoods | Unscored]:
-        out: list[Likelihoods | Unscored] = [Unscored("no scoring LM (scorer=None)") for _ in traces]
-        if self._scorer is None or not traces:
-            return out
-        scorable: list[int] = []
-        for i, (trace, segmentation) in enumerate(zip(traces, segmentations, strict=True)):
-            if isinstance(segmentation, Unscored):
-                out[i] = segmentation
-            elif not trace.answers:
-                out[i] = Unscored("no gold answer")
-            else:
-                scorable.append(i)
-        hidden = None if self._progress is None else not self._progress
-        with tqdm(total=len(scorable), desc="scoring", unit="chain", disable=hidden) as bar:
-            for first in range(0, len(scorable), _WINDOW):
-                asked: dict[int, ChainRequests] = {}
-                for i in scorable[first : first + _WINDOW]:
-                    requests = self._requests(traces[i], segmentations[i].steps, foreign)  # type: ignore[union-attr]
-                    if isinstance(requests, Unscored):
-                        out[i] = requests
-                        bar.update(1)
-                    else:
-                        asked[i] = requests
-                results = self.backend.score(
-                    [requests.requests for requests in asked.values()], lambda n: _advance(bar, n)
-                )
-                for (i, requests), result in zip(asked.items(), results, strict=True):
-                    out[i] = result if isinstance(result, Unscored) else collect(requests, result)
-        return out
-
-    def _requests(self, trace: Trace, steps: Sequence[Step], foreign: ForeignSteps | None) -> ChainRequests | Unscored:
-        # The whole chain goes first: one far beyond the context would otherwise be written out t+1 times.
-        texts = [step.text for step in steps]
-        whole = self._template.render(trace.question, texts, trace.answers[0].strip(), self.backend.render_chat)
-        if reason := self.backend.too_long(whole):
-            return Unscored(reason)
-        if len(whole.text) * (len(steps) + 1) > _MAX_PREFIX_CHARACTERS:
-            return Unscored(f"{len(steps)} steps of {len(whole.text)} characters are too many prefixes to write out")
-        return chain_requests(
-            trace,
-            steps,
-            self._template,
-            self.backend.render_chat,
-            reference=self._reference,
-            controls=make_controls(self._controls, trace, steps, foreign),
-            too_long=self.backend.too_long,
-        )
+        if self._scorer is None:
+            return [Unscored("no scoring LM (scorer=None)") for _ in traces]
+        asked = Asked(self._template, self._reference, self._controls)
+        return measure(traces, segmentations, lambda: self.backend, asked, foreign, self._progress)
 
     def _verdicts(
         self, traces: Sequence[Trace], segmentations: Sequence[Segmentation | Unscored]
@@ -386,7 +337,7 @@ class Gauge:
             n_answer_tokens=likelihoods.n_answer_tokens[-1] if likelihoods else None,
             metrics=metrics,
             missing=missing,
-            notes=_notes(trace),
+            notes=notes(trace),
             provenance=self._provenance(segmentation),
             controls=control_scores(likelihoods) if likelihoods else {},
         )
@@ -413,19 +364,17 @@ class Gauge:
         return metrics, missing
 
     def _provenance(self, segmentation: Segmentation | Unscored) -> dict[str, Any]:
-        scorer = {"scorer": None} if self._backend is None else self._backend.describe()
-        return {
-            **scorer,
-            "backend": self._backend_name if self._scorer is not None else None,
-            "template": self._template.name,
-            "variant": self._variant,
-            "controls": list(self._controls),
-            "splitter": None if isinstance(segmentation, Unscored) else segmentation.splitter,
-            **self._parts.describe(),
-            "policy": self._policy.name,
-            "epsilon": self._epsilon,
-            "versions": versions(),
-        }
+        return provenance(
+            None if self._backend is None else self._backend.describe(),
+            backend=self._backend_name if self._scorer is not None else None,
+            template=self._template.name,
+            variant=self._variant,
+            controls=self._controls,
+            splitter=None if isinstance(segmentation, Unscored) else segmentation.splitter,
+            knowledge=self._parts.describe(),
+            policy=self._policy.name,
+            epsilon=self._epsilon,
+        )
 
 
 def _whose(metric: str) -> str:
@@ -448,19 +397,6 @@ def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) ->
             count,
             error,
         )
-
-
-def _notes(trace: Trace) -> list[str]:
-    texts = {"question": trace.question, "response": trace.response}
-    return [
-        f"lone surrogates in the {name} were read as U+FFFD"
-        for name, text in texts.items()
-        if scalar_text(text) != text
-    ]
-
-
-def _advance(bar: tqdm, chains: int) -> None:
-    bar.update(chains)
 
 
 def _step_scores(chain: Chain) -> list[StepScore]:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from ...metrics.format_version import FormatError, check_format
-from ...metrics.optional_packages import needs
 from ...metrics.render import chain_table
-from ...metrics.score import ChainScore
+from ..runs.chains import scored_chains
 from .errors import UserError
 
 
@@ -40,7 +35,7 @@ def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, widt
         raise UserError(f"{path}: no such file")
     columns = width or min(shutil.get_terminal_size((120, 24)).columns, 160)
     shown = 0
-    for question, score in read_chains(path):
+    for question, score in scored_chains(path):
         if chain_id is not None and score.id != chain_id:
             continue
         if shown == limit:
@@ -61,47 +56,3 @@ def _newest_in(folder: Path) -> Path:
             "and no Inspect log in this folder"
         )
     return max(found, key=lambda path: path.stat().st_mtime)
-
-
-def read_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:
-    """(question or "", score) of each scored chain in a file. Raises UserError naming file and row."""
-    if path.suffix in (".eval", ".json"):
-        yield from _inspect_log(path)
-        return
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                yield from _row(json.loads(line))
-            except FormatError as error:
-                raise UserError(f"{path}, row {number}: {error}") from error
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise UserError(f"{path}, row {number}: not a scored chain ({type(error).__name__}: {error})") from None
-
-
-def _row(row: dict[str, Any]) -> Iterator[tuple[str, ChainScore]]:
-    check_format(row)
-    if "question_hash" in row:  # of `stepgauge score`
-        yield row["question"], ChainScore.from_dict(row["score"])
-    elif "filtered_resps" not in row:
-        yield "", ChainScore.from_dict(row)
-    elif row["filter"] == "reasoning":
-        question = row["doc"].get("question", "")
-        for response in row["filtered_resps"]:
-            for chain in json.loads(response)["chains"]:
-                yield question if isinstance(question, str) else "", ChainScore.from_dict(chain)
-
-
-def _inspect_log(path: Path) -> Iterator[tuple[str, ChainScore]]:
-    try:
-        from inspect_ai.log import read_eval_log
-
-        from ..inspect.dataframes import chains_of
-    except ImportError as error:
-        raise UserError(needs(f"{path}: reading an Inspect log", "inspect-ai", "inspect")) from error
-    log = read_eval_log(str(path))
-    for sample in log.samples or []:
-        question = sample.input if isinstance(sample.input, str) else ""
-        try:
-            yield from ((question, chain) for _, chain in chains_of(log, sample))
-        except ValueError as error:
-            raise UserError(str(error)) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...metrics.names import unknown_name
+from ..scored import is_chain, is_row
 from . import chat, mmlu_pro, traces
 from . import lm_eval_samples as lm_eval
 from .entries import Item, Unreadable
@@ -200,6 +201,6 @@ def _detect(path: Path, array: bool) -> str:
 
 
 def _format_of(row: Mapping[str, Any]) -> str | None:
-    if {"score", "key", "question_hash"} <= set(row) or {"trace_hash", "steps"} <= set(row):
+    if is_row(row) or is_chain(row):
         raise ValueError("these chains are scored already; `stepgauge show` shows them")
     return next((one.name for one in FORMATS.values() if one.recognises(row)), None)

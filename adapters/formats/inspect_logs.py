@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...metrics.optional_packages import needs
+from ..scored import is_chain
 from .entries import Entry, Item, Passed, Skipped, Where, number, subject_of
 from .options import OptionError
 from .sources import Source
@@ -128,7 +129,7 @@ def _accuracy(sample: EvalSample) -> dict[str, float]:
     """Other scorers' numbers by scorer, and by key where a scorer has several."""
     found: dict[str, float] = {}
     for name, score in (sample.scores or {}).items():
-        if isinstance(score.metadata, dict) and "trace_hash" in score.metadata:
+        if is_chain(score.metadata):
             continue  # one of ours
         values = score.value if isinstance(score.value, Mapping) else {None: score.value}
         for key, value in values.items():

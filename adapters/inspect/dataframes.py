@@ -15,7 +15,8 @@ from urllib.request import url2pathname
 
 from inspect_ai.log import EvalLog, EvalLogInfo, EvalSample, list_eval_logs, read_eval_log, read_eval_log_samples
 
-from ...metrics import ChainScore, StepScore
+from ...metrics import StepScore
+from ..scored import of_sample
 
 if TYPE_CHECKING:
     import pandas
@@ -58,7 +59,7 @@ def _rows(given: Log) -> Iterator[dict[str, Any]]:
     for header, samples in _read(given):
         for sample in samples:
             about = (_native(header.location), header.eval.eval_id, sample.uuid, header.eval.task, header.eval.model)
-            for name, chain in chains_of(header, sample):
+            for name, chain in of_sample(header, sample):
                 which = dict(zip(_WHICH, (*about, str(sample.id), sample.epoch, name), strict=True))
                 for index, step in enumerate(chain.steps):
                     yield {**which, "step": index, **_numbers(step)}
@@ -85,19 +86,6 @@ def _native(location: str) -> str:
     if location.startswith("file:"):
         return url2pathname(urlsplit(location).path)
     return location if "://" in location or not location else str(Path(location).absolute())
-
-
-def chains_of(log: EvalLog, sample: EvalSample) -> Iterator[tuple[str, ChainScore]]:
-    """Our scores of one sample by the names they have in the log. Ours are known by what their metadata holds."""
-    for name, score in (sample.scores or {}).items():
-        data = score.metadata or {}
-        if {"trace_hash", "steps", "provenance"} <= set(data):
-            try:
-                chain = ChainScore.from_dict(data)
-            except (KeyError, TypeError, ValueError) as error:
-                where = f"{log.location or log.eval.task}, sample {sample.id!r}, epoch {sample.epoch}, score {name!r}"
-                raise ValueError(f"{where}: not a chain score: {type(error).__name__}: {error}") from error
-            yield name, chain
 
 
 def _numbers(step: StepScore) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Any
 
 import lm_eval.tasks
 
-from ...metrics.models.loading import cache_dir
+from ...metrics.models.cache import cache_dir
 from ...metrics.versions import package_version
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from ..formats.detect import FORMATS, SUFFIXES, first_known, is_array, is_inspec
 from ..formats.options import OptionError
 from ..formats.rows import open_stream
 from ..offline.out_folder import SCORES
+from ..scored import is_chain, is_row
 from .run_spec import ACCEPTED
 
 log = logging.getLogger(__name__)
@@ -81,9 +82,9 @@ def _kind(path: Path) -> Kind:
 
 
 def _kind_of_row(row: Mapping[str, Any]) -> Kind | None:
-    if {"score", "question_hash"} <= set(row):
+    if is_row(row):
         return "scores"
-    if {"trace_hash", "steps"} <= set(row):
+    if is_chain(row):
         raise ValueError("these scores stand without their questions, by which runs are paired")
     if lm_eval.recognises(row):
         return "lm-eval"

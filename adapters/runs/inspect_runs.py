@@ -19,6 +19,7 @@ from ..formats.entries import Entry, Passed, Skipped, Where
 from ..formats.inspect_logs import entry, read_header, samples
 from ..formats.options import OptionError
 from ..formats.sources import Source
+from ..scored import FieldError, of_sample
 from .run_parts import Found, Keep, Part, plural, take_newest
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ class _Scores:
 
 def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
     """The wanted records of one log; None where no sample in it has a score of ours."""
-    from ..inspect.dataframes import chains_of
-
     part = Part(path, keep.model(header.eval.model))
     entries: list[tuple[str, Entry]] = []
     by_scorer: dict[str, _Scores] = {}
@@ -71,8 +70,8 @@ def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
             left_out["that the run did not reach"] += 1
             continue
         try:
-            chains = dict(chains_of(header, sample))
-        except ValueError as error:
+            chains = dict(of_sample(header, sample))
+        except FieldError as error:
             raise OptionError(str(error)) from error
         if not chains:
             ended = sample.error is not None

@@ -6,7 +6,6 @@ Its rows hold them as JSON; the rows of the same document's other filters hold a
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,8 @@ from ..formats.lm_eval_samples import REASONING, Identity, SamplesReader, identi
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..formats.sources import Source
+from ..scored import FieldError, of_lm_eval
 from .run_parts import Found, Keep, Part, plural, take_newest
-from .stepgauge_runs import FieldError, read_score
 
 
 def read_samples(files: Iterable[Path], keep: Keep) -> Found:
@@ -86,7 +85,7 @@ def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
                 reader = reader or SamplesReader(Source(str(path), "lm-eval"))
                 read = reader.document(row)
                 notes.update(read.notes)
-                document.chains = _chains(row)
+                document.chains = of_lm_eval(row)
                 document.question, document.subject = read.question, subject
                 document.answers = tuple(answer for answer in read.answers or () if answer.strip())
             except (Unreadable, FieldError) as error:
@@ -115,27 +114,6 @@ def _place(row: Mapping[str, Any]) -> tuple[str, str]:
     if not isinstance(name, str):
         raise FieldError(f"field 'filter': expected text, got {name!r:.80}")
     return str(doc_id), name
-
-
-def _chains(row: Mapping[str, Any]) -> list[ChainScore]:
-    """The scores of all responses to one document."""
-    records = row.get("filtered_resps")
-    if not isinstance(records, list):
-        raise FieldError(f"field 'filtered_resps': expected a list, got {records!r:.80}")
-    out: list[ChainScore] = []
-    for text in records:
-        try:
-            content = json.loads(text)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise FieldError(f"field 'filtered_resps': expected scores as JSON, got {text!r:.80}") from error
-        chains = content.get("chains") if isinstance(content, Mapping) else None
-        if not isinstance(chains, list):
-            raise FieldError(f"field 'filtered_resps': no list 'chains' in {text!r:.80}")
-        try:
-            out += [read_score(chain) for chain in chains]
-        except FieldError as error:
-            raise FieldError(f"field 'filtered_resps': {error}") from error
-    return out
 
 
 def _records(path: Path, task: str, doc_id: str, document: _Document, filters: Sequence[str]) -> list[Record]:

@@ -8,21 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...metrics import ChainScore
 from ...metrics.comparison.record import Record, question_hash
 from ...metrics.format_version import FormatError, check_format
 from ..formats.entries import Unreadable
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..offline.out_folder import SCORES, check_folder, last_window
+from ..scored import FieldError, absent, of_row
 from .run_parts import Found, Keep, Part, plural
 
 _TEXT = (str, type(None))
 _TYPES = {str: "text", int: "a whole number", bool: "true or false"}
-
-
-class FieldError(ValueError):
-    """A field of a row that is not what `stepgauge score` writes."""
 
 
 def read_scored(path: Path, keep: Keep) -> Found:
@@ -66,38 +62,20 @@ def read_scored(path: Path, keep: Keep) -> Found:
     return Found(list(parts.values()))
 
 
-def read_score(data: Any) -> ChainScore:
-    """Restore a score. Raises FieldError where it is none."""
-    if not isinstance(data, Mapping):
-        raise FieldError(f"field 'score': expected an object, got {data!r:.80}")
-    try:
-        score = ChainScore.from_dict(data)
-    except FormatError as error:
-        raise FieldError(str(error)) from error
-    except KeyError as error:
-        raise FieldError(f"field 'score': no {error.args[0]!r} in it") from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise FieldError(f"field 'score': not a chain's score ({error})") from error
-    for name, value in score.metrics.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise FieldError(f"field 'score.metrics.{name}': expected a number or null, got {value!r:.80}")
-    return score
-
-
 def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -> Record | None:
     task, subject, model_answer = (_field(row, name, _TEXT) for name in ("task", "subject", "model_answer"))
     doc_id = _field(row, "doc_id", (str, int, type(None)))
     doc_id = None if doc_id is None else str(doc_id)
     question = _field(row, "question", (str,), needed=True)
     if "score" not in row:
-        raise FieldError(_absent(row, "score"))
+        raise FieldError(absent(row, "score"))
     if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=model):
         return None
     return Record(
         task=task or "",
         question=question,
         question_hash=question_hash(question),
-        score=read_score(row["score"]),
+        score=of_row(row),
         accuracy=_accuracy(row),
         doc_id=doc_id,
         subject=subject,
@@ -110,16 +88,12 @@ def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -
 
 def _field(row: Mapping[str, Any], name: str, types: tuple[type, ...], *, needed: bool = False) -> Any:
     if needed and name not in row:
-        raise FieldError(_absent(row, name))
+        raise FieldError(absent(row, name))
     value = row.get(name)
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         expected = " or ".join(_TYPES.get(one, "null") for one in types)
         raise FieldError(f"field {name!r}: expected {expected}, got {value!r:.80}")
     return value
-
-
-def _absent(row: Mapping[str, Any], name: str) -> str:
-    return f"no field {name!r}; the row has {', '.join(map(str, row))[:200]}"
 
 
 def _accuracy(row: Mapping[str, Any]) -> dict[str, float]:

@@ -24,7 +24,7 @@ from rich.table import Table
 from benchmarks.support.labelled import mrben_rows, shared_data
 from stepgauge.metrics import Trace
 from stepgauge.metrics.knowledge.claims.sentence import extract
-from stepgauge.metrics.models.loading import cache_dir
+from stepgauge.metrics.models.cache import cache_dir
 from stepgauge.metrics.plugins import registry
 from stepgauge.metrics.retrieval.bm25_index import Bm25Index
 from stepgauge.metrics.retrieval.build import build_corpus

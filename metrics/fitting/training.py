@@ -28,7 +28,8 @@ from ..engine.scheduler import log_likelihoods, make_engine
 from ..errors import FitError
 from ..likelihood import Unscored
 from ..models.devices import device_names
-from ..models.loading import LoadedModel, load, max_tokens, quiet
+from ..models.from_pretrained import quiet
+from ..models.loading import LoadedModel, load, max_tokens
 from ..models.scorer_tokenizer import ScorerTexts
 from ..optional_packages import is_installed, needs
 from ..tokenization.spans import check_tokenizer

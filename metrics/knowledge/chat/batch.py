@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ...likelihood import Unscored
-from ...models.loading import cache_dir
+from ...models.cache import cache_dir
 from .cache import ReplyCache, cache_key
 from .claim_message import MAX_MESSAGE_CHARACTERS
 from .client import CallFailed, ChatClient, Retrying

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from tiny_scorers import make_scorer
 
 from stepgauge.metrics import Gauge, ScorerError, Trace
-from stepgauge.metrics.models.loading import cache_dir, resolve
+from stepgauge.metrics.models.cache import cache_dir
+from stepgauge.metrics.models.loading import resolve
 
 TRACE = Trace("What is 2 + 2?", "2 + 2 = 4", "4")
 

@@ -72,7 +72,7 @@ def close_to(scores):
 
 def test_two_processes_give_what_one_gives_in_the_same_order(pool, alone, monkeypatch):
     told = []
-    monkeypatch.setattr("stepgauge.metrics.gauge._advance", lambda _, n: told.append(n))
+    monkeypatch.setattr("stepgauge.metrics.scheduling._advance", lambda _, n: told.append(n))
     mixed = [*CHAINS[:5], LONG, Trace("No gold answer?", "None.", None), *CHAINS[5:]]
     scores = pool.score(mixed)
     assert len(workers()) == 2
@@ -113,7 +113,7 @@ def test_chat_template_that_is_missing_is_the_usual_error(pool):
 @pytest.mark.slow
 def test_chain_that_kills_its_worker_is_unscored_and_takes_no_other_along(pool, alone, monkeypatch, caplog):
     told = []
-    monkeypatch.setattr("stepgauge.metrics.gauge._advance", lambda _, n: told.append(n))
+    monkeypatch.setattr("stepgauge.metrics.scheduling._advance", lambda _, n: told.append(n))
     before = {worker.pid for worker in workers()}
     poison = Trace(f"Deadly {KILL}?", "One.\nTwo.", "7")
     scores = pool.score([*CHAINS[:7], poison, *CHAINS[7:]])

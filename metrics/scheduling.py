@@ -1,0 +1,104 @@
+"""From chains to log-likelihoods: chains are written out as requests, a window of them at a time, for the backend.
+
+The caller decides how many chains come together; this module how many of them are held as texts at once; the backend
+which texts share a forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from .chain import Likelihoods
+from .chain_requests import ChainRequests, chain_requests, collect
+from .controls.other_chains import ForeignSteps
+from .controls.texts import make_controls
+from .likelihood import LikelihoodBackend, Unscored
+from .segment import Segmentation
+from .templates import PromptTemplate
+from .trace import Step, Trace
+
+# Chains sorted by length together: enough to fill even batches, few enough to hold all their prefixes in memory.
+_WINDOW = 256
+_MAX_PREFIX_CHARACTERS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the scoring LM about every chain.
+
+    Attributes:
+        reference: the likelihoods that `variant="reference"` needs, too.
+        controls: names of the controls to measure.
+    """
+
+    template: PromptTemplate
+    reference: bool
+    controls: Sequence[str]
+
+
+def measure(
+    traces: Sequence[Trace],
+    segmentations: Sequence[Segmentation | Unscored],
+    load: Callable[[], LikelihoodBackend],
+    asked: Asked,
+    foreign: ForeignSteps | None,
+    progress: bool | None,
+) -> list[Likelihoods | Unscored]:
+    """The likelihoods of each chain, or why it has none.
+
+    Args:
+        load: gives the backend; called where there is a chain to score.
+        foreign: steps of other chains, for the control that needs them.
+        progress: whether a bar is shown; None: where standard error is a terminal.
+    """
+    out: list[Likelihoods | Unscored] = [Unscored("no gold answer")] * len(traces)
+    scorable: list[tuple[int, Sequence[Step]]] = []
+    for i, (trace, segmentation) in enumerate(zip(traces, segmentations, strict=True)):
+        if isinstance(segmentation, Unscored):
+            out[i] = segmentation
+        elif trace.answers:
+            scorable.append((i, segmentation.steps))
+    hidden = None if progress is None else not progress
+    with tqdm(total=len(scorable), desc="scoring", unit="chain", disable=hidden) as bar:
+        for first in range(0, len(scorable), _WINDOW):
+            backend = load()
+            written: dict[int, ChainRequests] = {}
+            for i, steps in scorable[first : first + _WINDOW]:
+                requests = _requests(traces[i], steps, backend, asked, foreign)
+                if isinstance(requests, Unscored):
+                    out[i] = requests
+                    _advance(bar, 1)
+                else:
+                    written[i] = requests
+            results = backend.score([one.requests for one in written.values()], lambda n: _advance(bar, n))
+            for (i, requests), result in zip(written.items(), results, strict=True):
+                out[i] = result if isinstance(result, Unscored) else collect(requests, result)
+    return out
+
+
+def _requests(
+    trace: Trace, steps: Sequence[Step], backend: LikelihoodBackend, asked: Asked, foreign: ForeignSteps | None
+) -> ChainRequests | Unscored:
+    # The whole chain goes first: one far beyond the context would otherwise be written out t+1 times.
+    texts = [step.text for step in steps]
+    whole = asked.template.render(trace.question, texts, trace.answers[0].strip(), backend.render_chat)
+    if reason := backend.too_long(whole):
+        return Unscored(reason)
+    if len(whole.text) * (len(steps) + 1) > _MAX_PREFIX_CHARACTERS:
+        return Unscored(f"{len(steps)} steps of {len(whole.text)} characters are too many prefixes to write out")
+    return chain_requests(
+        trace,
+        steps,
+        asked.template,
+        backend.render_chat,
+        reference=asked.reference,
+        controls=make_controls(asked.controls, trace, steps, foreign),
+        too_long=backend.too_long,
+    )
+
+
+def _advance(bar: tqdm, chains: int) -> None:
+    bar.update(chains)
