@@ -11,7 +11,7 @@ from typing import TypeGuard, TypeVar
 
 Ability = TypeVar("Ability")
 
-_ALIKE = 0.85  # how alike a name must be to one that the part may have
+_ALIKE = 0.8  # how alike a name must be to one that the part may have
 
 
 def can(part: object, ability: type[Ability]) -> TypeGuard[Ability]:

@@ -106,7 +106,7 @@ def _prepare(name: str, usual: Sequence[str], options: dict[str, Any]) -> tuple[
     for metric in chosen:
         if metric not in known:
             raise OptionError(f"stepgauge/{name}, option 'metrics': {unknown_name('metric', metric, known)}")
-    return shared, table_columns(known, usual, chosen=chosen, has_scorer=options.get("scorer", "") is not None)
+    return shared, table_columns(known, usual, chosen=chosen)
 
 
 def _told(chain: ChainScore, reading: Reading) -> ChainScore:

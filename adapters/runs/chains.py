@@ -24,7 +24,7 @@ def scored_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:
     Raises:
         OptionError: what cannot be read; names file and row, or log and sample.
     """
-    if is_inspect_log(path):
+    if path.suffix == ".eval" or is_inspect_log(path):
         yield from _in_log(path)
         return
     with open_stream(path) as stream:

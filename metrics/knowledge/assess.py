@@ -134,11 +134,15 @@ class _Evidence:
             for passages in found:
                 if not isinstance(passages, Sequence) or not all(isinstance(p, Passage) for p in passages):
                     raise TypeError(f"expected a list of Passage, got {passages!r:.80}")
-            if can(self._retriever, HasFloor) and (floor := self._retriever.floor) is not None:
+            if (floor := _floor(self._retriever)) is not None:
                 found = [[p for p in passages if p.score is None or p.score >= floor] for passages in found]
         except Exception as error:  # whatever the retriever raises: it is named in the verdict of each of its claims
             return [_failed(f"retriever {self._retriever.name!r}", error)] * len(asked)
         return found
+
+
+def _floor(retriever: Retriever) -> float | None:
+    return retriever.floor if can(retriever, HasFloor) else None
 
 
 def _judge(
@@ -164,8 +168,8 @@ def _judge(
     if shown:
         claims = [asked[i][1] for i in shown]
         try:
-            if can(judge, ReadsTraces) and judge.needs_traces:
-                verdicts = judge.judge(claims, list(shown.values()), [traces[asked[i][0]] for i in shown])
+            if (reader := _reader(judge)) is not None:
+                verdicts = reader.judge(claims, list(shown.values()), [traces[asked[i][0]] for i in shown])
             else:
                 verdicts = judge.judge(claims, list(shown.values()))
             if not isinstance(verdicts, Sequence) or len(verdicts) != len(claims):
@@ -180,6 +184,11 @@ def _judge(
             verdicts = [Verdict(claim, None, judge.name, error=reason) for claim in claims]
         out.update(zip(shown, verdicts, strict=True))
     return [out[i] for i in takes]
+
+
+def _reader(judge: Judge) -> ReadsTraces | None:
+    """The judge, where it asks for the traces."""
+    return judge if can(judge, ReadsTraces) and judge.needs_traces else None
 
 
 def _failed(who: str, error: Exception) -> str:

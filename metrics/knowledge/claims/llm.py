@@ -90,7 +90,7 @@ class ScoringLM:
                 f"the likelihood backend {type(backend).__name__} cannot generate (it has no method generate_json); "
                 "use the backend 'hf', or name a server with base_url and model"
             )
-        prompts = [self._render(backend, one) for one in asked]
+        prompts = [self._render(self._around.likelihoods(), one) for one in asked]
         each = list(dict.fromkeys(prompts))
         texts = backend.generate_json(
             each, schema(self._most), self._max_tokens, done, special_tokens=not self._prompt.turns
