@@ -20,7 +20,7 @@ demo: $(VENV)/.demo ## Run the embedded task in lm-eval and Inspect with SmolLM2
 	@$(BIN)/stepgauge demo
 
 test: $(VENV)/.dev ## Every public door once, everything else in process
-	@$(PYTEST) $(PYTEST_ARGS)
+	@$(PYTEST) --ignore=tests/benchmarks $(PYTEST_ARGS)
 
 test-all: $(VENV)/.dev ## The same, all sweeps, recipes and benchmarks
 	@$(PYTEST) -m 'not gpu and not long' $(PYTEST_ARGS)

@@ -14,6 +14,7 @@ from setuptools import setup
 from setuptools.command.editable_wheel import editable_wheel
 
 LINKS = Path(".editable")
+BUILD = Path("build")
 
 
 class EditableByLinks(editable_wheel):
@@ -36,4 +37,7 @@ def _link(link: Path, folder: Path) -> None:
     link.symlink_to(os.path.relpath(folder, link.parent), target_is_directory=True)
 
 
-setup(cmdclass={"editable_wheel": EditableByLinks})
+# Not in this folder: where it is on the path (`python -m pytest`), the distribution found first would be the one there,
+# which does not say that it is an editable install, and Inspect would not find `stepgauge/reasoning`.
+BUILD.mkdir(exist_ok=True)
+setup(cmdclass={"editable_wheel": EditableByLinks}, options={"egg_info": {"egg_base": str(BUILD)}})

@@ -53,7 +53,6 @@ def test_each_split_gives_one_chain_of_a_pair_to_either_side():
     assert [record.score for record in raised.records] == [record.score for record in tuned.records]
 
 
-@pytest.mark.slow
 def test_false_alarms_are_counted_on_two_scored_runs(tmp_path, monkeypatch, capsys):
     for name, accuracy in (("a", 1.0), ("b", 0.0)):
         source = write_jsonl(tmp_path / f"{name}.jsonl", traces(20, meta={"accuracy": accuracy}))
@@ -66,7 +65,6 @@ def test_false_alarms_are_counted_on_two_scored_runs(tmp_path, monkeypatch, caps
     assert len(re.findall(r"verdict .* of 2 ", printed)) >= 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("total", [20, 0])
 def test_replay_draws_the_same_questions_for_all_four_models_half_from_each_category(shared_data, total, monkeypatch):
     monkeypatch.setenv("STEPGAUGE_SHARED", str(shared_data.parent))

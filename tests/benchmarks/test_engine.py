@@ -27,7 +27,6 @@ def scorer(tmp_path_factory, tokenizers) -> str:
     return str(make_scorer(folder, "llama", tokenizers["qwen"], max_position_embeddings=8192))
 
 
-@pytest.mark.slow
 def test_every_way_gives_the_same_numbers_and_has_its_figures_in_the_table(scorer, shared_data, tmp_path, capsys):
     out = tmp_path / "out.json"
     command = [f"--scorer={scorer}", "--limit=2", "--rounds=3", "--patience=6000", f"--out={out}"]
@@ -64,7 +63,6 @@ def test_every_way_gives_the_same_numbers_and_has_its_figures_in_the_table(score
     assert "max diff to (c)" in printed
 
 
-@pytest.mark.slow
 def test_scaling_prints_an_exponent_for_each_axis(scorer, shared_data, tmp_path, capsys):
     out = tmp_path / "out.json"
     assert shared_data
@@ -80,7 +78,6 @@ def test_scaling_prints_an_exponent_for_each_axis(scorer, shared_data, tmp_path,
         assert axis["exponents"]["ours"] == pytest.approx(slope)
 
 
-@pytest.mark.slow
 def test_the_profiles_kinds_add_up_to_the_run(scorer, shared_data, capsys):
     assert shared_data
     assert benchmark("engine.profile").main([f"--scorer={scorer}", "--sets", "gsm8k", "--limit=1"]) == 0
@@ -90,7 +87,6 @@ def test_the_profiles_kinds_add_up_to_the_run(scorer, shared_data, capsys):
     assert "matrix products" in printed
 
 
-@pytest.mark.slow
 def test_tokenizing_shared_texts_once_gives_their_tokens_and_is_faster_on_a_long_chain(shared_data, capsys):
     assert shared_data
     assert benchmark("engine.tokenizing").main(["--steps", "3", "100"]) == 0
@@ -105,7 +101,6 @@ def test_without_the_real_chains_a_benchmark_says_so(name, capsys, monkeypatch, 
     assert f"STEPGAUGE_SHARED is {str(tmp_path)!r}" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_set_beyond_the_scorers_context_is_left_out_with_the_reason(shared_data, tmp_path, tokenizers, capsys):
     assert shared_data
     short = make_scorer(tmp_path, "llama", tokenizers["qwen"], max_position_embeddings=128)
@@ -113,7 +108,6 @@ def test_a_set_beyond_the_scorers_context_is_left_out_with_the_reason(shared_dat
     assert "joined36 is left out" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_the_way_that_others_are_compared_with_is_the_obvious_one(scorer):
     trace = Trace("How much is it?", "She has $5.00.\n48 / 2 = 24.\nSo it is 24.", "24 clips")
     model, tokenizer = AutoModelForCausalLM.from_pretrained(scorer), AutoTokenizer.from_pretrained(scorer)
@@ -144,7 +138,6 @@ class Embedding(nn.Embedding):
         return self
 
 
-@pytest.mark.slow
 def test_every_method_has_its_turn_to_begin_and_none_runs_more_often_than_it_should():
     rounds = benchmark("engine.rounds")
     model, order = Embedding(4, 2), []

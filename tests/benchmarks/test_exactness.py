@@ -127,7 +127,6 @@ def test_without_a_gain_beyond_epsilon_there_is_no_share_that_keeps_its_sign():
     assert all(math.isnan(value) for value in without_steps["gain"].values())
 
 
-@pytest.mark.slow
 def test_exactness_on_real_chains_of_a_tiny_scorer(tmp_path, tokenizers, shared_data, capsys):
     assert shared_data
     folder = make_scorer(tmp_path, "qwen2", tokenizers["qwen"], max_position_embeddings=8192)
@@ -156,7 +155,6 @@ def test_exactness_on_real_chains_of_a_tiny_scorer(tmp_path, tokenizers, shared_
 # --- one long chain --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_the_peak_is_what_a_run_held_beyond_what_was_there_before():
     there = np.ones(2**24)  # 128 MiB
     result, peak = benchmark("engine.long_chain").with_peak(lambda: float(np.ones(2**25).sum()), "cpu")
@@ -176,7 +174,6 @@ def test_plain_passes_in_chunks_give_what_one_pass_gives(model, monkeypatch):
         assert long_chain.plain_log_likelihood(model, span) == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.slow
 def test_a_long_chain_in_a_process_of_its_own(tmp_path, capsys):
     out = tmp_path / "out.json"
     sizes = ["--tokens=700", "--steps=20", "--vocabulary=3000", "--layers=1", "--hidden=128"]
@@ -191,7 +188,6 @@ def test_a_long_chain_in_a_process_of_its_own(tmp_path, capsys):
     assert row["under_limit"]
 
 
-@pytest.mark.slow
 def test_a_long_chain_of_text_through_a_gauge():
     long_chain = benchmark("engine.long_chain")
     row = long_chain.measure_gauge(long_chain.make_model(3000, 2048, 1, 128, "cpu"), 700, 20)
@@ -233,7 +229,6 @@ def run_bare(bare: dict[str, str], *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=REPO, env=bare, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
 def test_the_engine_is_found_in_a_checkout_with_torch_and_transformers_alone(bare):
     code = """
 import importlib.util
@@ -246,7 +241,6 @@ print(make_engine.__module__)
     assert (done.stdout, done.returncode) == ("[]\nstepgauge.metrics.engine.scheduler\n", 0), done.stderr
 
 
-@pytest.mark.slow
 def test_all_parts_of_the_engines_benchmark_run_on_the_cpu(lengths, tmp_path, capsys):
     module = benchmark("engine.gpu")
     assert module.main(["--tiny", f"--lengths={lengths}", f"--out={tmp_path}"]) == 0
@@ -271,7 +265,6 @@ def test_all_parts_of_the_engines_benchmark_run_on_the_cpu(lengths, tmp_path, ca
     assert "aten::mm" in (tmp_path / "profile.txt").read_text()
 
 
-@pytest.mark.slow
 def test_a_part_that_fails_is_named_and_the_others_are_run(lengths, tmp_path, capsys, monkeypatch):
     module = benchmark("engine.gpu")
 
@@ -288,7 +281,6 @@ def test_a_part_that_fails_is_named_and_the_others_are_run(lengths, tmp_path, ca
     assert [len(content["parts"][name]) for name in ("invariance", "naive")] == [1, 1]
 
 
-@pytest.mark.slow
 def test_counts_of_real_chains_hold_numbers_only(lengths):
     content = json.loads(lengths.read_text())
     assert {name: len(rows) for name, rows in content.items()} == benchmark("engine.gpu").REAL

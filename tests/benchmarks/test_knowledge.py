@@ -171,7 +171,6 @@ def classifier(tmp_path_factory) -> str:
     return str(make_classifier(tmp_path_factory.mktemp("nli") / "tiny", "bert", ["a claim and its passage, insulin"]))
 
 
-@pytest.mark.slow
 def test_the_judges_table_has_a_row_for_each_judge_and_its_figures_are_consistent(capsys, shared_data, classifier):
     judges = benchmark("knowledge.judges")
     assert shared_data
@@ -204,7 +203,6 @@ def test_without_the_real_data_a_benchmark_says_so(name, capsys, monkeypatch, tm
     assert f"STEPGAUGE_SHARED is {str(tmp_path)!r}" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_the_fitted_checkpoint_is_one_that_the_judge_nli_takes_as_it_is(tmp_path, shared_data):
     from stepgauge.metrics.knowledge.base import Surroundings
     from stepgauge.metrics.knowledge.judges.nli import make
@@ -225,7 +223,6 @@ def test_the_fitted_checkpoint_is_one_that_the_judge_nli_takes_as_it_is(tmp_path
     assert 0 < (found.probability or 0) < 1
 
 
-@pytest.mark.slow
 def test_the_speed_of_the_knowledge_core_is_split_into_its_parts(capsys, shared_data, classifier):
     speed = benchmark("knowledge.speed")
     assert shared_data
@@ -237,7 +234,6 @@ def test_the_speed_of_the_knowledge_core_is_split_into_its_parts(capsys, shared_
     assert 0 < counts["judge: nli:tiny"] <= counts["retrieve: bm25"]
 
 
-@pytest.mark.slow
 def test_the_judge_and_generation_are_timed_on_the_same_prompts(capsys):
     assert benchmark("knowledge.lm_judge_gpu").main(["--tiny", "--claims", "3"]) == 0
     printed = capsys.readouterr().out
@@ -306,7 +302,6 @@ def test_only_the_tokens_of_a_response_are_trained(tiny_base):
     assert len(row["labels"]) == len(row["input_ids"]) == len(row["attention_mask"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"layers": 1}, {"lora": True}], ids=str)
 def test_a_training_that_was_stopped_ends_as_one_that_was_not(tmp_path, tiny_base, monkeypatch, options):
     from safetensors.torch import load_file
@@ -340,7 +335,6 @@ def _folders(folder: Path) -> list[Path]:
     return [folder / name for name in ("base", "whole", "stopped")]
 
 
-@pytest.mark.slow
 def test_the_trap_runs_from_questions_to_the_comparison_and_keeps_what_is_done(tmp_path, capfd):
     command = ["--tiny", "--device=cpu", "--out", str(tmp_path)]
     assert benchmark("comparison.sft_trap").main(command) == 0

@@ -25,7 +25,6 @@ rows = benchmark("validity.rows")
 # --- chains
 
 
-@pytest.mark.slow
 def test_no_question_is_on_both_sides_and_both_have_chains_of_every_set(shared_data):
     for name in data.SETS:
         chains = data.read(shared_data, [name])
@@ -75,7 +74,6 @@ def test_the_answer_is_parsed_from_the_end_of_a_worked_solution(steps, answer):
     assert data.parsed_answer(steps) == answer
 
 
-@pytest.mark.slow
 def test_most_parsed_answers_are_those_of_math500(shared_data):
     for kind in ("redundency", "circular"):
         parsed, looked_up, agreeing, wrong = data.checked_answers(shared_data, kind)

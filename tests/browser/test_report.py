@@ -184,6 +184,7 @@ def test_hostile_text_stays_text_wherever_it_is_shown(opened, evil):
     assert page.locator("a:not([href^='#'])").count() == 0
 
 
+@pytest.mark.slow
 def test_controls_for_direction_and_unpaired_surrogates_are_made_visible(opened, evil):
     page = opened(evil, "#chain=9")
     assert page.locator("#chain .step:not(.zero) .text").first.text_content() == "a\ufffdb\ufffdc\ufffdd\ufffde"
@@ -195,6 +196,7 @@ def test_controls_for_direction_and_unpaired_surrogates_are_made_visible(opened,
     )
 
 
+@pytest.mark.slow
 def test_a_heading_sorts_down_then_up_and_missing_numbers_come_last(opened, pair):
     page = opened(pair)
     for key in ("gain-base", "change", "ki-tuned", "steps-tuned", "right-base", "before-tuned"):
@@ -218,6 +220,7 @@ def test_a_heading_sorts_down_then_up_and_missing_numbers_come_last(opened, pair
     assert page.get_by_role("button", name="Next ›").is_disabled()
 
 
+@pytest.mark.slow
 def test_search_reads_questions_answers_and_steps_and_says_how_many_it_found(opened, pair, shared_data):
     page = opened(pair)
     assert status(page) == "120 questions"
@@ -239,6 +242,7 @@ def test_search_reads_questions_answers_and_steps_and_says_how_many_it_found(ope
     assert page.locator("#status").get_attribute("aria-live") == "polite"
 
 
+@pytest.mark.slow
 def test_each_filter_shows_what_it_says(opened, pair):
     page = opened(pair)
     shown = {}
@@ -260,6 +264,7 @@ def test_each_filter_shows_what_it_says(opened, pair):
     assert all(0 < n < 120 for n in shown.values()), shown
 
 
+@pytest.mark.slow
 def test_the_address_keeps_filter_search_order_and_page(opened, pair):
     page = opened(pair)
     page.get_by_label("Show").select_option("loss")
@@ -302,6 +307,7 @@ def test_a_question_opens_with_both_runs_side_by_side_and_the_way_back_keeps_the
     page.locator("#rows").wait_for(state="visible")
 
 
+@pytest.mark.slow
 def test_bars_say_their_number_and_differ_by_side_and_pattern(opened, pair):
     page = opened(pair, "#chain=5")
     page.locator(".step").first.wait_for()
@@ -317,6 +323,7 @@ def test_bars_say_their_number_and_differ_by_side_and_pattern(opened, pair):
         assert ("gradient" in pattern) == (kind == "minus")
 
 
+@pytest.mark.slow
 def test_one_run_has_its_own_columns_and_no_comparing_filters(opened, single):
     page = opened(single)
     assert status(page) == "20 questions"
@@ -329,6 +336,7 @@ def test_one_run_has_its_own_columns_and_no_comparing_filters(opened, single):
     assert page.locator(".side").count() == 1
 
 
+@pytest.mark.slow
 def test_of_three_runs_the_reader_chooses_the_pair(opened, tmp_path, shared_data):
     base, tuned = recorded(shared_data, 8)
     third = Run("third model", tuned.records[:5])
@@ -341,6 +349,7 @@ def test_of_three_runs_the_reader_chooses_the_pair(opened, tmp_path, shared_data
     page.get_by_text("This run has no chain for the question.").wait_for()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["pair", "evil"])
 def test_a_phone_scrolls_in_one_direction_only(opened, request, which):
     address = request.getfixturevalue(which)
@@ -353,6 +362,7 @@ def test_a_phone_scrolls_in_one_direction_only(opened, request, which):
     assert below["y"] >= top["y"] + top["height"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_contrast_enough_in_both_schemes(opened, pair, scheme):
     page = opened(pair, color_scheme=scheme)
@@ -366,6 +376,7 @@ def test_text_has_contrast_enough_in_both_schemes(opened, pair, scheme):
         assert worst["contrast"] >= 4.5, (hash_, worst)
 
 
+@pytest.mark.slow
 def test_everything_can_be_reached_and_worked_by_keyboard(opened, pair):
     page = opened(pair)
     page.keyboard.press("Tab")
@@ -387,6 +398,7 @@ def test_everything_can_be_reached_and_worked_by_keyboard(opened, pair):
     page.get_by_role("heading", name=re.compile(r"^Question \d+$")).wait_for()
 
 
+@pytest.mark.slow
 def test_headings_landmarks_and_tables_are_announced(opened, pair):
     page = opened(pair)
     for role in ("banner", "main", "contentinfo", "search"):
@@ -407,6 +419,7 @@ def test_headings_landmarks_and_tables_are_announced(opened, pair):
     assert unnamed == 0
 
 
+@pytest.mark.slow
 def test_a_print_shows_tables_and_plots_in_black_on_white_and_no_controls(opened, pair):
     page = opened(pair, color_scheme="dark")
     page.wait_for_function("() => document.querySelectorAll('.chart svg').length === 4")
@@ -420,6 +433,7 @@ def test_a_print_shows_tables_and_plots_in_black_on_white_and_no_controls(opened
     assert page.locator(".chart svg").first.is_visible()
 
 
+@pytest.mark.slow
 def test_plots_keep_their_width_when_the_window_changed_behind_a_chain(opened, pair):
     page = opened(pair)
     page.wait_for_function("() => document.querySelectorAll('.chart svg').length === 4")

@@ -19,10 +19,12 @@ def naive_log_likelihood(model, tokenizer, context: str, answer: str) -> tuple[f
     offsets = encoded.pop("offset_mapping")[0].tolist()
     ids = encoded["input_ids"][0]
     with torch.inference_mode():
-        logits = model(input_ids=encoded["input_ids"].to(model.device), use_cache=False).logits[0].float().cpu()
-    log_p = torch.log_softmax(logits, dim=-1)
+        logits = model(input_ids=encoded["input_ids"].to(model.device), use_cache=False).logits[0]
     scored = [j for j in range(1, len(ids)) if offsets[j][1] > len(context) and offsets[j][0] < len(text)]
-    return sum(log_p[j - 1, ids[j]].item() for j in scored), len(scored)
+    log_p = torch.log_softmax(
+        logits[[j - 1 for j in scored]].float().cpu(), dim=-1
+    )
+    return sum(log_p[row, ids[j]].item() for row, j in enumerate(scored)), len(scored)
 
 
 def naive_chain(model, tokenizer, question: str, steps: list[str], answer: str) -> tuple[list[float], list[int]]:

@@ -1,4 +1,7 @@
-"""lm-eval reads its 14,000 task files for every run; tests that run its command line often read them once."""
+"""lm-eval reads its 14,000 task files for every run; tests that run its command line often read them once.
+
+The first time they come out of the cache folder, where `stepgauge lm-eval run` keeps them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from typing import Any
 
 import lm_eval.tasks
 from lm_eval.tasks._index import TaskIndex
+
+from stepgauge.adapters.lm_eval.kept_yaml import kept_yaml
 
 _SHIPPED = Path(lm_eval.tasks.__file__).parent
 _BUILT: dict[str, Any] = {}
@@ -21,7 +26,8 @@ def index_shipped_tasks_once(monkeypatch: Any) -> None:
         for path in paths:
             if path == _SHIPPED:
                 if not _BUILT:
-                    _BUILT.update(build([path], **options))
+                    with kept_yaml():
+                        _BUILT.update(build([path], **options))
                 index.update(_BUILT)
             else:
                 index.update(build([path], **options))

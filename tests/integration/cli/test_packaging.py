@@ -54,6 +54,7 @@ def run_clean(python: Path, code: str) -> str:
     return subprocess.run([python, "-c", code], env=env, cwd="/", check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.slow
 def test_no_top_level_name_but_stepgauge_appears(clean_environment):
     site = next((clean_environment.parent.parent / "lib").glob("python*/site-packages"))
     names = {path.name for path in site.iterdir()}
@@ -76,6 +77,7 @@ def test_every_module_and_data_file_of_the_repo_is_in_the_wheel(wheel):
     assert not missing
 
 
+@pytest.mark.slow
 def test_installed_wheel_scores_and_its_command_runs(clean_environment):
     code = (
         "import stepgauge.metrics as m; from stepgauge.metrics import Gauge, Trace\n"
@@ -120,6 +122,7 @@ def test_editable_install_is_a_folder_on_the_path_in_which_new_modules_appear(tm
     assert module_written_later(source, site) == f"stepgauge.tasks.written_later {link}"
 
 
+@pytest.mark.slow
 def test_editable_install_works_where_no_links_can_be_made(tmp_path):
     source = copy_of_source(tmp_path / "source")
     (source / ".editable").write_text("a file stands in the way")

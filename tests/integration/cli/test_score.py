@@ -37,6 +37,7 @@ def wait_for_windows(out: Path, count: int, process: subprocess.Popen[str]) -> N
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_run_that_was_killed_and_interrupted_goes_on_to_the_very_file_of_an_uninterrupted_one(tmp_path):
     source = write_jsonl(tmp_path / "in.jsonl", ROWS)
     assert score(source, "--out", tmp_path / "whole", *WINDOW) == 0

@@ -16,6 +16,7 @@ from lm_eval.api.registry import register_model
 from lm_eval.tasks import TaskManager
 from local_hub import add_dataset
 from scripted_lm import ScriptedLM
+from sweeps import sweep
 
 from stepgauge.adapters.cli.main import main
 from stepgauge.adapters.lm_eval import include_path
@@ -139,15 +140,21 @@ def scored(results, task):
 
 @pytest.mark.parametrize(
     ("asked", "tasks"),
-    [
-        (["--tasks", "own_a,own_b"], ["own_a", "own_b"]),
-        (["--tasks=own_a", "--limit", "1"], ["own_a"]),
-        (["--tasks", "own_a", "own_class"], ["own_a", "own_class"]),
-        (["--tasks", "own_tag"], ["own_a", "own_b"]),
-        (["--tasks", "own_[ab]"], ["own_a", "own_b"]),
-        (["--tasks", "tasks/own_untagged.yaml"], ["own_untagged"]),
-        (["--tasks", "own_group"], ["own_group", "own_b", "own_untagged"]),
-    ],
+    sweep(
+        [
+            (["--tasks", "own_a,own_b"], ["own_a", "own_b"]),
+            (["--tasks=own_a", "--limit", "1"], ["own_a"]),
+            (["--tasks", "own_a", "own_class"], ["own_a", "own_class"]),
+            (["--tasks", "own_tag"], ["own_a", "own_b"]),
+            (["--tasks", "own_[ab]"], ["own_a", "own_b"]),
+            (["--tasks", "tasks/own_untagged.yaml"], ["own_untagged"]),
+            (["--tasks", "own_group"], ["own_group", "own_b", "own_untagged"]),
+        ],
+        [
+            (["--tasks=own_a", "--limit", "1"], ["own_a"]),
+            (["--tasks", "own_group"], ["own_group", "own_b", "own_untagged"]),
+        ],
+    ),
     ids=lambda value: " ".join(value),
 )
 def test_generative_tasks_are_scored_however_they_are_named_and_keep_their_names(run, asked, tasks):

@@ -39,6 +39,7 @@ def score_clips(gauge: Gauge) -> ChainScore:
     return gauge.score([CHAIN])[0]
 
 
+@pytest.mark.slow
 def test_pickled_gauge_scores_alike_in_a_spawned_process(gauge):
     here = score_clips(gauge)  # its scoring LM is loaded now, and stays behind
     assert here.infogain_nats == here.infogain_nats, "a number, not nan"

@@ -196,6 +196,7 @@ def test_long_hostile_responses_are_read_in_bounded_time(hostile: str) -> None:
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.slow
 def test_real_chains_give_the_answers_their_publishers_read(shared_data: Path) -> None:
     """MMLU-Pro's health chains of four models, with the answer that MMLU-Pro's own script recorded.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from scoring import rows, score, traces, write_jsonl
+from sweeps import sweep
 
 MMLU_PRO = {
     "question_id": 70,
@@ -99,9 +100,16 @@ def _zip(path: Path, value: bytes) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [("in.json", _array), ("in.json.gz", _gz), ("in.zip", _zip), ("no_suffix", _gz)]
+    ("name", "write", "indent"),
+    sweep(
+        [
+            (name, write, indent)
+            for name, write in (("in.json", _array), ("in.json.gz", _gz), ("in.zip", _zip), ("no_suffix", _gz))
+            for indent in (None, 2)
+        ],
+        [("in.json", _array, 2), ("in.zip", _zip, None)],
+    ),
 )
-@pytest.mark.parametrize("indent", [None, 2])
 def test_array_is_read_plain_or_packed_across_the_chunks_it_is_read_in(tmp_path, name, write, indent):
     long = " ".join(["word"] * 70_000)  # longer than a chunk
     many = [{**MMLU_PRO, "question_id": i, "generated_text": long if i == 3 else "Ümläut.\nB."} for i in range(40)]

@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
+from sweeps import sweep
 
 pytest.importorskip("inspect_ai")
 
 from stepgauge.adapters.inspect.batching import MicroBatcher
 
-pytestmark = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+pytestmark = pytest.mark.parametrize("backend", sweep(["asyncio", "trio"], ["asyncio"]))
 
 
 def run(backend: str, main: Callable[[], Awaitable[None]]) -> None:

@@ -272,6 +272,7 @@ for _ in range(60):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_read_and_replace_one_file(tmp_path, shipped):
     own = index()
     path = kept_file(tmp_path)

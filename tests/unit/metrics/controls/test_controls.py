@@ -70,6 +70,7 @@ def steps_in_front(score) -> int:
     return next((i for i, step in enumerate(score.steps) if step.states_answer), len(score.steps))
 
 
+@pytest.mark.slow
 def test_gains_are_those_of_plain_forward_passes_over_the_texts_in_the_score(smollm2, smollm2_with):
     scores = smollm2_with(splitter="lines", controls=CONTROLS).score(CHAINS[:4])
     model = smollm2.backend.engine.model

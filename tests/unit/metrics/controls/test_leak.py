@@ -246,7 +246,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("length", sweep([25_000, 100_000], [25_000]))
-@pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.parametrize(
+    "piece", sweep(HOSTILE, ["(B) ", "$x+1=", "\\frac{", "the answer is ", "Crohn's disease gallstone "])
+)
 def test_a_long_hostile_step_takes_time_in_proportion_to_its_length(piece, length):
     golds = (("2x+1", None), ("Gallstones", CAUSES))
 

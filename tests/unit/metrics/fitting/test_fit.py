@@ -124,6 +124,7 @@ def test_a_fit_lowers_the_held_out_loss_and_the_card_says_what_a_pass_per_prefix
     )
 
 
+@pytest.mark.slow
 def test_even_one_update_changes_the_weights(base, tmp_path):
     card = fit_small(base, tmp_path / "out", chains(0, 4), epochs=1, batch=16)
     assert card["settings"]["steps"] == 1
@@ -258,6 +259,7 @@ def test_a_scorer_fitted_on_top_of_a_fitted_one_has_seen_the_questions_of_both(f
 # Going on
 
 
+@pytest.mark.slow
 def test_an_interrupted_fit_goes_on_from_its_checkpoint_to_the_weights_of_an_uninterrupted_one(base, fitted, tmp_path):
     out = tmp_path / "out"
     with interrupted(at=3):

@@ -311,6 +311,7 @@ def assert_same(found, expected):
         assert [p.score for p in passages] == pytest.approx([score for _, score in wanted], abs=2e-5)
 
 
+@pytest.mark.slow
 def test_dense_retrieval_equals_brute_force_cosines_of_mean_pooled_states(dense_corpus, minilm):
     passages, _ = token_vectors(minilm, [f"{row['title']}. {row['text']}" for row in PASSAGES])
     queries, _ = token_vectors(minilm, EXPLANATIONS)

@@ -128,6 +128,7 @@ def test_chain_that_kills_its_worker_is_unscored_and_takes_no_other_along(pool, 
     assert after != before
 
 
+@pytest.mark.slow
 def test_chain_that_does_not_fit_in_memory_is_unscored_and_none_that_fits_is_an_error(pool, alone):
     huge = [Trace(f"Huge {i} {OUT_OF_MEMORY}?", "One.", "7") for i in range(3)]
     scores = pool.score([*CHAINS, *huge])
