@@ -38,10 +38,12 @@ check: $(VENV)/.dev ## Lint, formatting, types, the documentation's site
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 	@$(BIN)/python docs/scripts/cli_reference.py --check
+	@STEPGAUGE_LOAD_PLUGINS= $(BIN)/stepgauge metrics --markdown | diff docs/metrics.md - || { echo 'docs/metrics.md is stale: run make docs'; exit 1; }
 	@$(SITE)
 
-docs: $(VENV)/.dev ## Write the command line's reference and build the site into site/
+docs: $(VENV)/.dev ## Write the pages that are written from code and build the site into site/
 	@$(BIN)/python docs/scripts/cli_reference.py
+	@STEPGAUGE_LOAD_PLUGINS= $(BIN)/stepgauge metrics --markdown > docs/metrics.md
 	@$(SITE)
 
 format: $(VENV)/.dev ## Format the code
