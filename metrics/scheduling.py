@@ -70,7 +70,7 @@ def measure(
                 requests = _requests(traces[i], steps, backend, asked, foreign)
                 if isinstance(requests, Unscored):
                     out[i] = requests
-                    _advance(bar, 1)
+                    bar.update(1)
                 else:
                     written[i] = requests
             results = backend.score([one.requests for one in written.values()], lambda n: _advance(bar, n))

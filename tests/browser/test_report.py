@@ -278,6 +278,7 @@ def test_the_address_keeps_filter_search_order_and_page(opened, pair):
     assert again.locator("#rows tr").all_text_contents() == rows
 
 
+@pytest.mark.slow
 def test_a_question_opens_with_both_runs_side_by_side_and_the_way_back_keeps_the_table(opened, pair):
     page = opened(pair)
     page.get_by_label("Show").select_option("contradicted")
@@ -445,6 +446,7 @@ def test_plots_keep_their_width_when_the_window_changed_behind_a_chain(opened, p
     page.wait_for_function("() => document.querySelector('.chart svg')?.getBoundingClientRect().width > 200")
 
 
+@pytest.mark.slow
 def test_without_javascript_the_headline_stands(browser, pair):
     context = browser.new_context(java_script_enabled=False, offline=True)
     page = context.new_page()

@@ -59,6 +59,7 @@ def test_every_module_that_a_page_names_exists(page):
     assert [name for name in named_in(page, MODULE) if not resolves(name)] == []
 
 
+@pytest.mark.slow
 def test_every_name_that_a_benchmark_imports_from_the_project_is_there():
     asked = [
         (module, node.module, alias.name)

@@ -196,6 +196,7 @@ def test_python_example_runs(run, code):
     assert re.search(r"-?\d+\.\d+", printed)
 
 
+@pytest.mark.slow
 def test_plugins_command_runs(run):
     assert "infogain_nats" in run(stepgauge("plugins"))
 
@@ -205,6 +206,7 @@ def test_tasks_command_lists_what_lm_eval_ships(run):
     assert re.search(r"^gsm8k\S* +\d+ ", run(stepgauge("tasks")), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_yaml_that_extends_a_shipped_task_finds_it(folder):
     """Its data is on the hub, so only the configuration is completed here."""
     import yaml

@@ -31,7 +31,7 @@ from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from stepgauge.metrics import ChainScore, Gauge, Trace
 
 HALVES = ("arithmetic", "medical")
-LIMIT = 1  # of each half: generating is what takes time
+LIMIT = 2
 
 
 @pytest.fixture(scope="module")

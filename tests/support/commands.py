@@ -23,6 +23,7 @@ def shell(folder: Path, command: str | list[str], **extra: str) -> subprocess.Co
     env = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(REPO / "tests" / "support" / "kept_index"),
         "COLUMNS": "160",
         "NO_COLOR": "1",
         **extra,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from itertools import pairwise
 
@@ -18,12 +19,14 @@ def naive_log_likelihood(model, tokenizer, context: str, answer: str) -> tuple[f
     encoded = tokenizer(text, return_offsets_mapping=True, return_tensors="pt")
     offsets = encoded.pop("offset_mapping")[0].tolist()
     ids = encoded["input_ids"][0]
-    with torch.inference_mode():
-        logits = model(input_ids=encoded["input_ids"].to(model.device), use_cache=False).logits[0]
     scored = [j for j in range(1, len(ids)) if offsets[j][1] > len(context) and offsets[j][0] < len(text)]
-    log_p = torch.log_softmax(
-        logits[[j - 1 for j in scored]].float().cpu(), dim=-1
-    )
+    before = torch.tensor([j - 1 for j in scored], dtype=torch.long, device=model.device)
+    # Over the vocabulary at those positions alone, where the model can: that is a fifth of a small model's work.
+    some = "logits_to_keep" in inspect.signature(model.forward).parameters
+    keep = {"logits_to_keep": before} if some else {}
+    with torch.inference_mode():
+        logits = model(input_ids=encoded["input_ids"].to(model.device), use_cache=False, **keep).logits[0]
+    log_p = torch.log_softmax((logits if some else logits[before]).float().cpu(), dim=-1)
     return sum(log_p[row, ids[j]].item() for row, j in enumerate(scored)), len(scored)
 
 

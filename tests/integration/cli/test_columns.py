@@ -85,12 +85,13 @@ def test_options_add_the_same_columns_in_lm_eval_inspect_score_show_and_report(t
     assert in_inspect({**OPTIONS, "backend": "cheap"}, tmp_path) == lm_eval
 
 
-def test_without_a_scoring_lm_no_door_shows_columns_that_need_one(tmp_path, capsys):
+def test_without_a_scoring_lm_columns_that_need_one_are_left_out_and_missing_in_inspect(tmp_path, capsys):
     source = write_jsonl(tmp_path / "in.jsonl", traces(2))
     assert score(source, "--out", tmp_path / "out", "--set", "scorer=null", "--set", "variant=reference") == 0
     assert "infogain" not in capsys.readouterr().out
     options = {**OPTIONS, "scorer": None}
-    assert in_lm_eval(options) == in_inspect(options, tmp_path) == {"ki", "ki_coverage", "n_steps"}
+    assert in_lm_eval(options) == {"ki", "ki_coverage", "n_steps"}
+    assert in_inspect(options, tmp_path) == {*REASONING, *ADDED}
 
 
 @pytest.mark.parametrize("width", [80, 160])

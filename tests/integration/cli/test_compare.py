@@ -104,6 +104,7 @@ def test_names_from_files_cannot_break_out_of_table_terminal_or_markdown(scored,
     assert "x](http" not in printed
 
 
+@pytest.mark.slow
 def test_three_runs_are_each_compared_with_the_base_that_was_named(scored, capsys):
     runs = (f"one={scored / 'trap'}", f"two={scored / 'base'}", f"three={scored / 'same'}")
     assert compare(*runs, "--base", "two") == 0

@@ -109,6 +109,7 @@ def module_written_later(source: Path, site: Path) -> str:
     return subprocess.run(command, cwd="/", check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_editable_install_is_a_folder_on_the_path_in_which_new_modules_appear(tmp_path):
     source = copy_of_source(tmp_path / "source")
     site = editable(source, tmp_path / "site")

@@ -123,6 +123,7 @@ def test_scores_equal_those_of_inspect_score(tmp_path):
     assert again == live
 
 
+@pytest.mark.slow
 def test_sample_that_ended_with_an_error_is_skipped_with_that_error(tmp_path):
     run(tmp_path / "logs", solver=failing_at("product"), fail_on_error=False)
     assert score(tmp_path / "logs", "--out", tmp_path / "out") == 0
@@ -131,6 +132,7 @@ def test_sample_that_ended_with_an_error_is_skipped_with_that_error(tmp_path):
     assert "the sandbox is gone" in reasons["the sample ended with an error"]
 
 
+@pytest.mark.slow
 def test_samples_that_an_interrupted_run_did_not_reach_are_counted(tmp_path, capsys):
     log = run(tmp_path / "logs", solver=failing_at("product"), max_samples=1)
     assert log.status == "error"

@@ -38,6 +38,7 @@ def test_the_demos_worked_examples_are_none_of_its_questions() -> None:
         assert len(asked) == len(set(asked)) >= 2
 
 
+@pytest.mark.slow
 def test_every_medical_question_lists_its_options_and_its_target_is_the_letter_of_one() -> None:
     for sample in demo(subset="medical").dataset:
         assert sample.choices

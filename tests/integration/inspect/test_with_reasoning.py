@@ -128,6 +128,7 @@ def counted(n: int = 1) -> Task:
     return Task(dataset=dataset, scorer=match(numeric=True))
 
 
+@pytest.mark.slow
 def test_a_task_function_is_called_with_its_arguments_and_the_log_names_it(tmp_path: Path) -> None:
     log = run(with_reasoning(counted, {"n": 3}, **NO_LM), tmp_path)
     assert (log.eval.task, log.eval.task_args) == ("counted", {"n": 3})
@@ -193,6 +194,7 @@ def test_a_wrong_option_is_refused_before_the_task_is_made() -> None:
         with_reasoning(never, **{"spliter": "lines"})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_in_an_eval_set_tasks_keep_their_names_and_a_second_run_finds_them_done(tmp_path: Path) -> None:
     def tasks() -> list[Task]:
         return [with_reasoning(counted, {"n": n}, **NO_LM) for n in (1, 2)]

@@ -198,6 +198,7 @@ def test_of_pubmedqas_thousand_the_published_test_set_is_asked(shared_data: Path
         official_test_ids(dict(sorted(decisions.items(), reverse=True)))
 
 
+@pytest.mark.slow
 def test_real_files_are_read_in_full(shared_data: Path) -> None:
     for name, count in (("medqa", 1273), ("medmcqa", 4183), ("mmlu_medical", 1089)):
         path = shared_data / "medxpertqa-inputs" / f"{name}_input.jsonl"
@@ -286,6 +287,7 @@ def chains(results: dict[str, Any], task: str) -> list[ChainScore]:
     return [ChainScore.from_dict(json.loads(sample["filtered_resps"][0])["chains"][0]) for sample in found]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shipped_tasks_once")
 def test_lm_eval_scores_local_files_of_all_four(tmp_path: Path, scorer: str) -> None:
     options = {"stepgauge": {"scorer": scorer}}
@@ -445,6 +447,7 @@ def run_inspect(task: Task, answers: dict[str, str], tmp_path: Path) -> Any:
     return log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mmlu_pro_health", "pubmedqa"])
 def test_inspect_scores_local_files_with_options_by_their_texts(name: str, tmp_path: Path, scorer: str) -> None:
     task = TASKS[name](path=write(tmp_path / "rows.jsonl", LOCAL[name]), scorer=scorer)
@@ -473,6 +476,7 @@ def test_inspect_scores_local_files_with_options_by_their_texts(name: str, tmp_p
         assert score.value["ki_coverage"] == 0
 
 
+@pytest.mark.slow
 def test_a_corpus_is_switched_on_by_one_argument_in_inspect(tmp_path: Path, corpus: str, scorer: str) -> None:
     task = medmcqa(path=write(tmp_path / "rows.jsonl", LOCAL["medmcqa"][:1]), scorer=scorer, corpus=corpus)
     log = run_inspect(task, {ORGAN: LETTER.format(cue="ANSWER: B")}, tmp_path)

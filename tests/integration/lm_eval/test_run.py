@@ -290,6 +290,7 @@ def test_lm_evals_own_mistakes_end_as_lm_eval_ends_them(capsys):
         main(["lm-eval", "run", "--model", "stepgauge-scripted", "--tasks", "no_such_task"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shipped_tasks_once")
 def test_our_own_groups_are_found_and_hold_tasks_that_lm_eval_ships():
     index = ScoringTaskManager().task_index

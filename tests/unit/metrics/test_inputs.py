@@ -159,6 +159,7 @@ def test_wrong_option_is_refused_when_the_gauge_is_made(options, message):
     assert message in str(raised.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", sweep([2_000, 16_000], [2_000]))
 def test_repeated_long_input_does_not_grow_quadratically(steps):
     """Four times the steps must cost far less than sixteen times as much in everything but the model."""

@@ -143,6 +143,7 @@ def register_chain_metrics(register):
 """
 
 
+@pytest.mark.slow
 def test_plugin_metric_without_a_number_is_missing_counted_and_named_and_the_others_stand(tmp_path):
     """Through the command, so that it is what files hold, too."""
     source = write_jsonl(tmp_path / "in.jsonl", traces(3))

@@ -332,6 +332,7 @@ def test_nothing_is_left_behind_when_the_event_loop_ends(backend: str) -> None:
     assert set(threading.enumerate()) <= before
 
 
+@pytest.mark.slow
 def test_a_batcher_no_one_holds_is_freed_while_its_event_loop_runs_on(backend: str) -> None:
     async def main() -> None:
         batcher = MicroBatcher(Recorder())

@@ -197,6 +197,7 @@ def test_a_sample_without_a_chain_is_unscored_and_counted_and_says_why(
     assert sum(len(call) for call in gauge.calls) == 1, "what cannot be scored never reaches the core"
 
 
+@pytest.mark.slow
 def test_a_chain_of_which_no_asked_metric_can_be_computed_is_unscored_with_the_reason(
     tmp_path: Path, fake: Callable[..., FakeGauge]
 ) -> None:
@@ -217,6 +218,7 @@ def test_the_metadata_restores_the_chain_score_with_steps_and_where_the_chain_wa
     assert score.answer == "7"
 
 
+@pytest.mark.slow
 def test_epochs_with_a_missing_number_are_reduced_over_the_others(
     tmp_path: Path, fake: Callable[..., FakeGauge]
 ) -> None:
@@ -227,6 +229,7 @@ def test_epochs_with_a_missing_number_are_reduced_over_the_others(
     assert mean_of(found["n_steps"]) == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 def test_concurrent_samples_are_scored_in_few_calls(tmp_path: Path, fake: Callable[..., FakeGauge]) -> None:
     gauge = fake()
     log = run(tmp_path, [RIGHT] * 20, [reasoning()], max_samples=20, max_connections=20)
@@ -235,6 +238,7 @@ def test_concurrent_samples_are_scored_in_few_calls(tmp_path: Path, fake: Callab
     assert len(gauge.calls) <= 4
 
 
+@pytest.mark.slow
 def test_one_process_can_run_eval_twice_with_the_same_scorer(tmp_path: Path, fake: Callable[..., FakeGauge]) -> None:
     gauge = fake()
     same = reasoning()
@@ -351,6 +355,7 @@ def test_scorers_with_equal_options_share_one_gauge_and_others_do_not() -> None:
     assert gauges.shared_gauge({"scorer": None, "splitter": "lines"}) is not plain
 
 
+@pytest.mark.slow
 def test_a_gauge_is_closed_when_the_last_scorer_that_uses_it_is_gone() -> None:
     gauge = FakeGauge()
     shared = gauges.SharedGauge(gauge, has_scorer=True)  # type: ignore[arg-type]
@@ -391,6 +396,7 @@ def test_a_hostile_response_ends_up_inside_one_code_block(tmp_path: Path, text: 
     assert not any(line.startswith(lines[-1]) for line in lines[1:-1])
 
 
+@pytest.mark.slow
 def test_a_chain_of_thousands_of_steps_is_cut_in_the_explanation_and_whole_in_the_metadata(
     tmp_path: Path, fake: Callable[..., FakeGauge]
 ) -> None:

@@ -108,6 +108,7 @@ def test_an_argument_called_answer_of_another_tool_is_no_submission(tmp_path: Pa
     assert "8" not in "".join(steps(score))
 
 
+@pytest.mark.slow
 def test_a_second_attempt_follows_the_first_in_the_chain_and_its_answer_is_the_answer(tmp_path: Path) -> None:
     outputs = [calls("2 * 3 = 6", "submit", answer="6"), calls("6 + 1 = 7", "submit", answer="7")]
     score = scored(tmp_path, basic_agent(max_attempts=2), outputs)

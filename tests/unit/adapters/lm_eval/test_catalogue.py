@@ -266,6 +266,7 @@ def test_a_shipped_tasks_gold_answer_is_read_from_its_data_sets_rows(
     assert (gold, sorted(choices) if choices else None) == (expected[0], sorted(expected[1]) if expected[1] else None)
 
 
+@pytest.mark.slow
 def test_every_family_in_the_list_has_a_row_in_the_table_above(listed):
     read = {family[0] for family in FAMILIES}
     lacking = [family.name for family in families(listed) if not read & {task.name for task in family.tasks}]
@@ -363,6 +364,7 @@ def test_siblings_are_generative_tasks_over_the_same_data_those_with_a_chain_fir
     assert generative_siblings(index, "no/such-data", {"None"}) is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shipped_tasks_once")
 def test_the_command_lists_families_as_a_table_and_tasks_as_json(capsys):
     assert main(["tasks", "mmlu_pro"]) == 0

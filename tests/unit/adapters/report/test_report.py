@@ -165,6 +165,7 @@ def test_words_of_every_script_stay_whole(tmp_path, text):
     assert rows_in(page)[0]["q"] == texts_in(page)[0]["q"] == texts_in(page)[0]["r"][0]["s"][0]["t"] == text
 
 
+@pytest.mark.slow
 def test_the_same_runs_make_the_same_bytes(tmp_path):
     for name in ("one.html", "two.html"):
         write_report([made(), made("tuned", seed=1)], [comparison(made(), made("tuned"))], tmp_path / name)
@@ -193,6 +194,7 @@ def test_a_missing_extra_names_the_command_that_installs_it(tmp_path, monkeypatc
             call()
 
 
+@pytest.mark.slow
 def test_a_thousand_real_chains_with_passages_stay_under_five_megabytes(tmp_path, shared_data):
     runs = recorded(shared_data, 500, passage=True)
     page = page_of(tmp_path, runs, [comparison(*runs)])
@@ -201,6 +203,7 @@ def test_a_thousand_real_chains_with_passages_stay_under_five_megabytes(tmp_path
     assert "The texts of" not in page.text
 
 
+@pytest.mark.slow
 def test_of_too_many_chains_the_page_holds_all_rows_and_the_texts_that_matter_most(tmp_path):
     letters = random.Random(1)
     n, worst = 700, 650
@@ -312,6 +315,7 @@ def test_only_questions_of_all_runs_enter_a_comparison_of_subjects():
     ]
 
 
+@pytest.mark.slow
 def test_figures_are_written_as_pictures_that_are_not_blank(tmp_path):
     image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
     runs = [made("a <b> & c"), made("tuned", seed=3)]

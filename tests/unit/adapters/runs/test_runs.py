@@ -220,6 +220,7 @@ def test_chain_that_lm_eval_could_not_score_stays_as_a_record_without_numbers(tm
     assert record.score.missing["ki"]
 
 
+@pytest.mark.slow
 def test_richest_of_our_scorers_is_taken_and_a_note_says_so(tmp_path, tiny_scorer):
     full = reasoning(scorer=tiny_scorer, device="cpu", dtype="float32")
     inspect_run(tmp_path / "logs", [knowledge(), full], epochs=2)
@@ -230,6 +231,7 @@ def test_richest_of_our_scorers_is_taken_and_a_note_says_so(tmp_path, tiny_score
     assert any("knowledge, reasoning; reasoning was taken" in note for note in run.notes)
 
 
+@pytest.mark.slow
 def test_newest_scored_inspect_log_is_taken(tmp_path, monkeypatch):
     log = inspect_run(tmp_path, [])
     with pytest.raises(OptionError, match="stepgauge score"):

@@ -313,6 +313,7 @@ def test_a_megabyte_of_hostile_text_is_read_in_linear_time(text: str, seconds: f
     assert time.perf_counter() - begin < seconds
 
 
+@pytest.mark.slow
 def test_the_official_gsm8k_solutions_state_their_own_answers_and_rarely_another_s(shared_data: Path) -> None:
     with (shared_data / "gsm8k" / "test.jsonl").open(encoding="utf-8") as file:
         answers = [json.loads(line)["answer"] for line in file]

@@ -146,6 +146,7 @@ def test_holm_corrects_over_the_outcomes_and_leaves_the_confounders_untested():
     assert all(math.isnan(row.p) and row.role == "confounder" for row in task.rows if row.measure in ("ppl_0",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", sweep([25, 100], [25]))
 def test_interval_covers_the_true_difference_about_as_often_as_it_says(times):
     rng = np.random.default_rng(6)
@@ -298,6 +299,7 @@ def test_one_measure_down_is_reasoning_down_even_if_another_is_up():
     assert "infogain_nats, no final up" in verdict.why
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", sweep([14, 40], [14]))
 def test_trap_is_rarely_raised_where_accuracy_rises_and_reasoning_is_only_noise(times):
     rng = np.random.default_rng(14)

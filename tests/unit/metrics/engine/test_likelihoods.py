@@ -185,6 +185,7 @@ class ScarceMemory:
         return self.inner(*args, **kwargs)
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_budget_and_keeps_the_numbers(tmp_path, tokenizers, arithmetic, caplog):
     folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
     traces = arithmetic_traces(arithmetic[:12])

@@ -91,6 +91,7 @@ def test_summary_is_one_line_with_ratio_padding_speed_and_memory():
     )
 
 
+@pytest.mark.slow
 def test_importing_the_core_still_leaves_torch_alone():
     code = "import sys, stepgauge.metrics; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
@@ -137,6 +138,7 @@ def test_lm_eval_logs_a_line_for_each_task_with_its_own_counts(folder, caplog):
     assert [line.partition(" groups")[0] for line in lines] == ["[first] engine: 1", "[second] engine: 2"]
 
 
+@pytest.mark.slow
 def test_inspect_keeps_the_line_in_its_log_and_off_the_terminal(tmp_path, folder, capfd):
     pytest.importorskip("inspect_ai")
     from inspect_ai import Task

@@ -99,8 +99,7 @@ def interrupted(at: int) -> Iterator[None]:
 
 
 # The loss
-
-
+@pytest.mark.slow
 def test_the_loss_is_the_mean_over_chains_and_prefixes_of_nats_per_answer_token(base, tmp_path):
     # Answers of several tokens, not the same number for each; 20 chains.
     traces = [replace(trace, answer=f"{trace.answer}{' balls' * (i % 3)}") for i, trace in enumerate(chains(0, 15))]
@@ -229,6 +228,7 @@ def test_which_questions_are_held_out_does_not_depend_on_what_else_is_there(base
     assert set(held) <= set(taken) or set(taken) <= set(held)
 
 
+@pytest.mark.slow
 def test_chains_that_cannot_be_used_are_counted_by_reason(base, tmp_path):
     traces = [
         *TRACES,

@@ -51,8 +51,7 @@ def forced(fitted) -> Gauge:
 
 
 # Questions that the scorer has seen
-
-
+@pytest.mark.slow
 def test_overlap_is_refused_with_how_many_of_how_many_and_the_first(gauge, fitted):
     with pytest.raises(OverlapError) as caught:
         gauge.score([FRESH[0], SEEN[0], SEEN[4], FRESH[1]])
@@ -139,6 +138,7 @@ def test_allow_overlap_is_true_or_false(value):
         Gauge(scorer=None, allow_overlap=value)
 
 
+@pytest.mark.slow
 def test_the_check_needs_neither_torch_nor_trainer(fitted):
     code = (
         "import sys\nfrom stepgauge.metrics import Gauge, Trace\n"
@@ -308,6 +308,7 @@ def inspect_run(fitted: Path, tmp_path: Path, **options):
     return log
 
 
+@pytest.mark.slow
 def test_inspect_ends_the_run_with_the_reason(fitted, tmp_path):
     log = inspect_run(fitted, tmp_path)
     assert log.status == "error"
@@ -316,6 +317,7 @@ def test_inspect_ends_the_run_with_the_reason(fitted, tmp_path):
     assert repr(SEEN[0].id) in log.error.message
 
 
+@pytest.mark.slow
 def test_inspect_goes_on_where_allowed_and_says_so(fitted, tmp_path):
     log = inspect_run(fitted, tmp_path, allow_overlap=True)
     assert log.status == "success"

@@ -393,6 +393,7 @@ def equations(draw) -> tuple[str, bool]:
     return f"({left}){SIGNS[style][sign]}({right}) = {written}", off == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("examples", sweep([100, 400], [100]))
 def test_verdicts_agree_with_values_computed_by_another_way(examples):
     @given(equations())
@@ -448,6 +449,7 @@ def test_a_megabyte_of_hostile_text_is_read_in_bounded_time(text, seconds):
 # --- real chains
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "least"), sweep([(6, 666), (1, 4000)], [(6, 666)]))
 def test_nearly_all_equations_of_gsm8k_solutions_are_supported(shared_data, every, least):
     labels: list[str | None] = []
@@ -461,6 +463,7 @@ def test_nearly_all_equations_of_gsm8k_solutions_are_supported(shared_data, ever
     assert labels.count("supported") >= 0.998 * len(labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("questions", sweep([80, 400], [80]))
 def test_wrong_gsm8k_chains_hold_more_false_equations_than_right_ones(shared_data, questions):
     chains = {True: 0, False: 0}
@@ -476,6 +479,7 @@ def test_wrong_gsm8k_chains_hold_more_false_equations_than_right_ones(shared_dat
     assert false_ones[False] / chains[False] > 3 * false_ones[True] / chains[True]
 
 
+@pytest.mark.slow
 def test_math500_solutions_hold_hardly_any_contradicted_equation(shared_data):
     verdicts = []
     with (shared_data / "math500" / "test.jsonl").open(encoding="utf-8") as lines:

@@ -109,6 +109,7 @@ def test_long_texts_are_read_in_bounded_time(text):
     assert time.process_time() - started < 5
 
 
+@pytest.mark.slow
 def test_real_medical_sentences_are_returned_as_they_are(shared_data):
     import csv
 

@@ -274,6 +274,7 @@ def test_smollm2_writes_json_that_keeps_to_the_schema_whatever_the_step_says(smo
         assert isinstance(one, ExtractionFailed) or (one.text and one.query and one.kind == "sentence")
 
 
+@pytest.mark.slow
 def test_generated_texts_do_not_depend_on_their_batch_and_what_does_not_fit_says_so(smollm2):
     prompts = [
         "Step: Aspirin is an acid.\nJSON:",

@@ -337,6 +337,7 @@ def test_probabilities_are_those_of_full_forward_passes(real, smollm2, samples, 
     assert verdict.probability == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prompt", "count"), sweep([("plain", 3), ("plain", 12), ("chat", 3)], [("plain", 3)]))
 def test_an_order_in_the_claim_moves_no_verdict(real, samples, prompt, count):
     samples = samples[:count]

@@ -289,6 +289,7 @@ def test_it_may_be_called_under_a_running_event_loop(judge_for):
     assert [first[0].label, second[0].label] == ["supported", "supported"]
 
 
+@pytest.mark.slow
 def test_retry_after_is_waited_for_and_retries_back_off(judge_for):
     busy = Answer(body=b"{}", status=429, headers={"Retry-After": "0.5"})
     with ChatServer({"a": [busy, OK], "b": [Answer(body=b"{}", status=500)]}) as server:
@@ -308,6 +309,7 @@ def test_a_strange_retry_after_is_ignored(judge_for, header):
         assert ask(judge_for(server), "a")[0].label == "supported"
 
 
+@pytest.mark.slow
 def test_a_dead_server_is_given_up_on_after_25_failures_in_a_row(judge_for):
     with ChatServer(lambda _: Answer(body=b"{}", status=500)) as server:
         judge = judge_for(server, max_retries=0, concurrency=1)
@@ -429,6 +431,7 @@ def test_orders_to_the_judge_are_not_sent(judge_for):
     assert (judge.totals.calls, judge.totals.failed, judge.totals.without_evidence) == (1, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_claim_of_a_megabyte_is_not_paid_for(judge_for):
     with ChatServer({}) as server:
         (found,) = ask(judge_for(server), "a" * 1_000_000)

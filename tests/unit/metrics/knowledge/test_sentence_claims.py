@@ -164,6 +164,7 @@ def test_hostile_text_costs_linear_time(unit, length):
     assert long < 8 * short * 4
 
 
+@pytest.mark.slow
 def test_real_medical_chains_yield_facts_and_no_boilerplate(shared_data):
     archive = shared_data / "mmlupro-outputs" / "model_outputs_Meta-Llama-3_1-8B-Instruct_5shots.zip"
     with zipfile.ZipFile(archive) as opened:

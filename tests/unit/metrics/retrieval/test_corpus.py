@@ -208,6 +208,7 @@ def test_the_store_gives_back_what_was_written(tmp_path):
         TextStore(tmp_path)[3]
 
 
+@pytest.mark.slow
 def test_opening_and_reading_a_corpus_makes_no_object_per_chunk(tmp_path):
     def blocks(n: int) -> int:
         rows = [{"id": str(i), "text": f"word{i} is here"} for i in range(n)]
@@ -404,6 +405,7 @@ def big(tmp_path_factory) -> Path:
     return jsonl(tmp_path_factory.mktemp("big") / "x.jsonl", rows)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 @pytest.mark.parametrize(
     ("where", "replacing"),
@@ -436,6 +438,7 @@ def test_a_killed_build_never_loads_and_the_next_one_equals_a_clean_one(tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "clean"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 @pytest.mark.parametrize("torn", sweep([0, 13], [13]))
 def test_a_killed_encoding_goes_on_where_it_stopped(tmp_path, big, torn):

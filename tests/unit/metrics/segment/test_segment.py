@@ -227,6 +227,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(response=st.lists(FRAGMENTS, max_size=25).map("".join), splitter=st.sampled_from(sorted(BUILTIN_SPLITTERS)))
 def test_steps_keep_their_order_and_lose_no_letter_but_those_of_tags(response: str, splitter: str) -> None:
@@ -279,6 +280,7 @@ def test_a_chain_of_three_thousand_steps_keeps_them_all() -> None:
     assert len(cut(THREE_THOUSAND).steps) == 3000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "total", "with_numbers", "least"),
     sweep([(10, 175, 127, 126), (1, 1746, 1181, 1170)], [(10, 175, 127, 126)]),
@@ -296,6 +298,7 @@ def test_auto_finds_the_steps_that_people_labelled_in_mrben(
     assert {cut("\n".join(chain)).splitter for chain in numbered} == {"auto:numbered"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separator", ["\n", "\n\n"])
 def test_auto_finds_the_steps_of_prmbench(shared_data: Path, separator: str) -> None:
     with (shared_data / "prmbench" / "prm800k_test_p1_4o_circular.jsonl").open(encoding="utf-8") as file:
@@ -305,6 +308,7 @@ def test_auto_finds_the_steps_of_prmbench(shared_data: Path, separator: str) -> 
     assert (sum(found), len(chains)) == (87, 90)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every", "total", "least"), sweep([(10, 528, 526), (1, 5276, 5261)], [(10, 528, 526)]))
 def test_gsm8k_chains_are_cut_into_lines_and_end_with_their_final_answer(
     shared_data: Path, every: int, total: int, least: int

@@ -70,6 +70,7 @@ def close_to(scores):
     return [pytest.approx(values, abs=1e-4) for values in likelihoods(scores)]
 
 
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives_in_the_same_order(pool, alone, monkeypatch):
     told = []
     monkeypatch.setattr("stepgauge.metrics.scheduling._advance", lambda _, n: told.append(n))
