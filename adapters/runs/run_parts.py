@@ -72,13 +72,11 @@ class Keep:
 
     Attributes:
         folder: stands for the model's name where a file has none.
-        fitting: how many records were wanted.
     """
 
     def __init__(self, pairs: Sequence[str], folder: str) -> None:
         """Raises OptionError for a text that is not FIELD=VALUE, and for another field than `FIELDS`."""
         self.folder = folder
-        self.fitting = 0
         self._pairs = list(pairs)
         self._wanted = Wanted.parse(pairs)
         self._seen: dict[str, dict[str, None]] = {}
@@ -95,9 +93,7 @@ class Keep:
             values = self._seen.setdefault(name, {})
             if row[name] is not None and len(values) <= _SHOWN:
                 values[row[name]] = None
-        fits = self._wanted.fits(row)
-        self.fitting += fits
-        return fits
+        return self._wanted.fits(row)
 
     def nothing_fits(self) -> str:
         """Says that all was left out, and what there is."""

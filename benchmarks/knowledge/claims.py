@@ -53,7 +53,6 @@ SEED = 0
 PER_SOURCE = 120
 RESAMPLES = 2000
 LABELS = Path(__file__).with_name("claim_labels.tsv")
-COLUMNS = ("hash", "label", "half", "source", "row")
 BOILERPLATE = "We refer to Wikipedia"
 # The end of a question, where it says what is asked.
 QUESTION_CHARACTERS = 300

@@ -29,7 +29,7 @@ from .figures import Figure, Items, area, figure
 NAMES, RESULTS = "abcde", "ABCDE"
 MODULUS = 50
 FAULT = 0.5  # share of chains with one fault
-TRAINED, TESTED = 8_000, 400
+TRAINED = 8_000
 SETTINGS = FitSettings(
     epochs=4,
     lr=3e-3,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from typing import Any
 from ..errors import FitError
 from ..models.hub import hub_file
 from ..trace import Trace
-
-log = logging.getLogger(__name__)
 
 CARD = "stepgauge_fit.json"
 _FORMAT = 1

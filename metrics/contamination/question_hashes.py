@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from ..trace import Trace
 
@@ -37,8 +37,3 @@ def split_questions(hashes: Iterable[str], share: float, seed: int) -> set[str]:
     """The questions to hold out, by a hash of their own: the same whatever else is in the data, at least one."""
     ordered = sorted(set(hashes), key=lambda one: hashlib.sha256(f"{seed} {one}".encode()).hexdigest())
     return set(ordered[: max(1, round(share * len(ordered)))])
-
-
-def seen(traces: Sequence[Trace], hashes: set[str]) -> list[int]:
-    """Indices of traces whose question is among `hashes`."""
-    return [i for i, trace in enumerate(traces) if not hashes.isdisjoint(question_hashes(trace))]

@@ -9,7 +9,6 @@ A branch that is itself too big for a tile is a trunk of its own, with branches 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -19,8 +18,6 @@ from .forward import Found, branches_pass, cropped, path_pass
 from .memory import unless_out_of_memory
 from .runner import Engine
 from .trie import Trie, heavy_path, roots
-
-log = logging.getLogger(__name__)
 
 
 class TooBig(Exception):
