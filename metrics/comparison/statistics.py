@@ -42,7 +42,7 @@ class Clustered:
 
     @property
     def sd(self) -> float:
-        """Standard deviation of a cluster's influence on the mean, in units of a question's difference; nan for G < 2."""
+        """Standard deviation of clusters' influence on the mean, in units of a question's difference; nan for G < 2."""
         if len(self.sums) < 2:
             return math.nan
         pulls = (self.sums - self.counts * self.mean) / self.counts.mean()
