@@ -1,4 +1,4 @@
-"""Summarises the controls of a scored file: mean gain over each with a paired interval, beside the copy model's gain."""
+"""Summarises the controls of a scored file: mean gain over each, with a paired interval, and the copy model's gain."""
 
 from __future__ import annotations
 
