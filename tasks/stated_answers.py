@@ -123,7 +123,7 @@ def _spelled(text: str, options: Sequence[str]) -> str | None:
 
 
 def _is_article(match: re.Match[str]) -> bool:
-    """Whether "A" or "I" is a word and not a letter: it comes first, without brackets or "option" ("A is the most …")."""
+    """Whether "A" or "I" is a word, not a letter: it comes first, without brackets or "option" ("A is the …")."""
     return match["letter"] in "AI" and not match["open"] and match.group()[0] in "AI" and "." not in match.group()[:3]
 
 
