@@ -1,4 +1,4 @@
-"""Between the metric core and everything around it: both frameworks, finished runs, the report, the command line.
+"""Connects the metric core to its surroundings: both frameworks, finished runs, the report, the command line.
 
-May import `stepgauge.metrics`, which imports nothing from here.
+Imports `stepgauge.metrics`, which imports nothing from here.
 """

@@ -1,6 +1,6 @@
-"""Our own scores where others keep them: rows of `stepgauge score`, lm-eval's samples, Inspect's. Recognises, restores.
+"""Recognises and restores our scores in rows of `stepgauge score`, lm-eval samples files and Inspect logs.
 
-Every reader of scored runs (`show`, `compare`, `report`, `steps_df`) goes through this module.
+Every reader of scored runs (`show`, `compare`, `report`, `steps_df`) uses this module.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class FieldError(StepgaugeError, ValueError):
-    """A field that is not what stepgauge writes; the message names it."""
+    """A field does not hold what stepgauge writes; the message names it."""
 
 
 def is_row(row: Mapping[str, Any]) -> bool:
@@ -25,19 +25,19 @@ def is_row(row: Mapping[str, Any]) -> bool:
 
 
 def is_chain(data: Any) -> bool:
-    """Whether this is one `ChainScore` as a dict."""
+    """Whether `data` is a `ChainScore` as a dict."""
     return isinstance(data, Mapping) and {"trace_hash", "steps"} <= set(data)
 
 
 def of_row(row: Mapping[str, Any]) -> ChainScore:
-    """The score in a row of `stepgauge score`, whose format was checked. Raises FieldError."""
+    """The score in a row of `stepgauge score` whose format was already checked. Raises FieldError."""
     if "score" not in row:
         raise FieldError(absent(row, "score"))
     return restore(row["score"], "score")
 
 
 def of_lm_eval(row: Mapping[str, Any]) -> list[ChainScore]:
-    """The scores of all responses to one document, from the row of our filter. Raises FieldError."""
+    """The scores of all responses to one document, from the row of the filter `reasoning`. Raises FieldError."""
     records = row.get("filtered_resps")
     if not isinstance(records, list):
         raise FieldError(f"field 'filtered_resps': expected a list, got {records!r:.80}")
@@ -58,10 +58,10 @@ def of_lm_eval(row: Mapping[str, Any]) -> list[ChainScore]:
 
 
 def of_sample(log: EvalLog, sample: EvalSample) -> Iterator[tuple[str, ChainScore]]:
-    """Our scores of one sample of Inspect, by the names they have in the log.
+    """Our scores of one Inspect sample, with their names in the log.
 
     Raises:
-        FieldError: one that claims to be ours and cannot be read; names log, sample, epoch and score.
+        FieldError: a score marked as ours cannot be read; names log, sample, epoch and score.
     """
     for name, score in (sample.scores or {}).items():
         if is_chain(score.metadata):
@@ -73,7 +73,7 @@ def of_sample(log: EvalLog, sample: EvalSample) -> Iterator[tuple[str, ChainScor
 
 
 def restore(data: Any, field: str) -> ChainScore:
-    """A score from its dict. Raises FieldError, which names `field`, where it is none or in a later format."""
+    """A score from its dict. Raises FieldError naming `field` if it is not a score or has a later format."""
     if not isinstance(data, Mapping):
         raise FieldError(f"field {field!r}: expected an object, got {data!r:.80}")
     try:
@@ -91,5 +91,5 @@ def restore(data: Any, field: str) -> ChainScore:
 
 
 def absent(row: Mapping[str, Any], name: str) -> str:
-    """Says that a row lacks a field, and which it has."""
+    """A message that the row lacks a field, listing the fields it has."""
     return f"no field {name!r}; the row has {', '.join(map(str, row))[:200]}"

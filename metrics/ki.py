@@ -8,17 +8,10 @@ chain's policy (knowledge/policy.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from .chain import Chain, ChainMetric
 from .errors import Missing
-from .knowledge.policy import DEFAULT, Outcome, Policy
-from .knowledge.types import Verdict
-
-
-def step_outcome(verdicts: Sequence[Verdict], policy: Policy = DEFAULT) -> Outcome:
-    """What the verdicts on a step's claims say of the step; see `Policy.step`."""
-    return policy.step(verdicts)
+from .knowledge.policy import Outcome
 
 
 def ki(chain: Chain) -> float:

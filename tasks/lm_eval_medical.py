@@ -1,4 +1,4 @@
-"""What the YAMLs in `lm_eval/medical` call: readers of documents (`process_docs`) and filters that extract answers."""
+"""Functions for the YAMLs in `lm_eval/medical`: document readers (`process_docs`) and filters that extract answers."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def multiple_choice(rows: Iterable[Mapping[str, Any]]) -> Dataset:
 
 
 def mmlu_pro_health(rows: Iterable[Mapping[str, Any]]) -> Dataset:
-    """MMLU-Pro's documents of the category health, with the fields that lm-eval's `mmlu_pro` reads, and `gold`.
+    """MMLU-Pro's documents in the category health, with the fields that lm-eval's `mmlu_pro` reads, and `gold`.
 
-    Rows without a category are taken to be of the right one.
+    Rows without a category are assumed to be in it.
 
     Raises:
-        ValueError: no row is left; or names the row and the field.
+        ValueError: no row is left, or a row is malformed; names the row and the field.
     """
     documents = []
     for number, row in enumerate(rows, 1):
@@ -64,8 +64,8 @@ def mmlu_pro_health(rows: Iterable[Mapping[str, Any]]) -> Dataset:
 
 
 def pubmedqa(rows: Iterable[Mapping[str, Any]]) -> Dataset:
-    """Documents `id, question, abstract, passages, answer`: of PubMedQA's 1,000 labelled questions the official test
-    set (500), of any other rows all.
+    """Documents `id, question, abstract, passages, answer`: for PubMedQA's 1,000 labelled questions the official test
+    set (500), for any other rows all of them.
 
     Raises ValueError naming the row and the field.
     """
@@ -101,7 +101,7 @@ class LetterFilter(Filter):
 
 
 class DecisionFilter(Filter):
-    """Yes, no or maybe, as a response announces it (`stated_answers.stated_decision`), else "[invalid]"."""
+    """The "yes", "no" or "maybe" that a response announces (`stated_answers.stated_decision`), else "[invalid]"."""
 
     def apply(self, resps: Iterable[Sequence[Any]], docs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         del docs

@@ -1,4 +1,4 @@
-"""One form for medical questions, whichever file or hub data set they come from; both frameworks' tasks read it."""
+"""A common form for medical questions from various files and hub data sets, used by both frameworks' tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..metrics.answers.extraction import resolve_choice
 LETTERS = "ABCDEFGHIJ"  # MMLU-Pro has up to ten options
 DECISIONS = ("yes", "no", "maybe")
 
-# The fields that say which option is right, those with one meaning first: MMLU-Pro has `answer` and `answer_index`,
+# The fields that say which option is right, unambiguous ones first: MMLU-Pro has `answer` and `answer_index`,
 # MedQA's own files have the text in `answer` and the letter in `answer_idx`.
 _ANSWER_FIELDS = ("answer_index", "answer_idx", "label", "cop", "answer")
 _INLINE = re.compile(r"\n\s{0,8}(?:Answer Choices|Options)\s?:\s{0,8}", re.IGNORECASE)
@@ -26,11 +26,11 @@ class Question:
     """A question with lettered options.
 
     Attributes:
-        id: the row's id, else its number.
+        id: the row's id, or else its number.
         text: the question without its options.
         options: two to ten texts.
         answer: the right option's letter.
-        category: the row's subject ("health"), "" where it names none.
+        category: the row's subject ("health"); "" if it has none.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Question:
 
 @dataclass(frozen=True)
 class AbstractQuestion:
-    """A question on an abstract, to be answered by yes, no or maybe.
+    """A question about an abstract, to be answered with yes, no or maybe.
 
     Attributes:
         passages: the abstract's sections, each `{id, title, text}`; the title is the section's label.
@@ -61,12 +61,12 @@ class AbstractQuestion:
 
     @property
     def abstract(self) -> str:
-        """The sections' texts, one a line."""
+        """The texts of the sections, one per line."""
         return "\n".join(passage["text"] for passage in self.passages)
 
 
 def read_question(row: Mapping[str, Any], where: str) -> Question:
-    """A multiple-choice row.
+    """Read a multiple-choice row.
 
     Question: `question`, or MedQA's `sent1`. Options: `options` or `choices` (a list, or a mapping by letter), MedQA's
     `ending0` …, MedMCQA's `opa` …, or inside the question after "Answer Choices:", as "(A) … (B) …". Answer:
@@ -92,8 +92,8 @@ def read_question(row: Mapping[str, Any], where: str) -> Question:
 
 
 def read_abstract_question(row: Mapping[str, Any], where: str) -> AbstractQuestion:
-    """A PubMedQA row: the hub's (`context: {contexts, labels}`), the published file's (`CONTEXTS`, `LABELS`), or a
-    plain one with `passages` or `context` (a text, or a list of texts or of `{id, title, text}`).
+    """Read a PubMedQA row: from the hub (`context: {contexts, labels}`), from the published file (`CONTEXTS`,
+    `LABELS`), or a plain one with `passages` or `context` (a text, or a list of texts or of `{id, title, text}`).
 
     Raises:
         ValueError: names the row and the field.
@@ -120,7 +120,7 @@ def read_abstract_question(row: Mapping[str, Any], where: str) -> AbstractQuesti
 
 
 def unfolded(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """The rows; one that holds whole rows by id, as PubMedQA's file does, as those rows with their `id`."""
+    """The rows; a mapping that holds whole rows by id, as in PubMedQA's file, becomes those rows with their `id`."""
     for row in rows:
         inner = {key: value for key, value in row.items() if isinstance(value, Mapping) and _is_row(value)}
         if inner and len(inner) == len(row):
@@ -133,7 +133,7 @@ def _is_row(value: Mapping[str, Any]) -> bool:
     return "question" in value or "QUESTION" in value
 
 
-# PQA-L, the labelled part of PubMedQA: how many of each decision, and its published test ids, sorted and hashed.
+# PQA-L, the labelled part of PubMedQA: the counts of each decision, and a hash of its sorted official test ids.
 _PQA_L = {"yes": 552, "no": 338, "maybe": 110}
 _TEST_IDS = "406e3b89eff577ed38571eca5a5819734a6f49ac0437d171b6c64e5c3cd195f8"
 
@@ -141,14 +141,14 @@ _TEST_IDS = "406e3b89eff577ed38571eca5a5819734a6f49ac0437d171b6c64e5c3cd195f8"
 def official_test_ids(decisions: Mapping[str, str]) -> set[str]:
     """The ids of PubMedQA's official test set (500), out of all 1,000 labelled questions in their published order.
 
-    The hub's rows do not say which they are; the authors' `split_dataset.py` draws them with a fixed seed. Of any other
-    collection all ids: then the user has chosen.
+    The hub's rows do not mark them; the authors' `split_dataset.py` draws them with a fixed seed. For any other
+    collection all ids are returned: then the user has made a selection.
 
     Args:
         decisions: yes, no or maybe by id.
 
     Raises:
-        ValueError: the 1,000 questions are there in another order.
+        ValueError: these are the 1,000 questions, but in another order.
     """
     if Counter(decisions.values()) != _PQA_L:
         return set(decisions)
@@ -196,7 +196,7 @@ def _options(row: Mapping[str, Any], where: str) -> list[str] | None:
         if isinstance(value, Mapping) and "text" in value:  # ARC's form: {"text": […], "label": […]}
             value = value["text"]
         if isinstance(value, Mapping):
-            # Arrow gives every row of a file all keys of any row, without a value.
+            # Arrow gives every row all keys that occur in the file, with None for missing values.
             value = [value[key] for key in sorted(value) if value[key] is not None]
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise ValueError(f"{where}, field {name!r}: expected a list or a mapping by letter, got {value!r:.80}")
@@ -215,7 +215,7 @@ def _option(value: Any, name: str, where: str) -> str:
 
 
 def _inline_options(text: str, where: str) -> tuple[str, list[str]]:
-    """Question and options of "… Answer Choices: (A) … (B) …"; each letter is looked for after the one before it."""
+    """Question and options of "… Answer Choices: (A) … (B) …"; each letter is searched for after the previous one."""
     head = next(iter(_INLINE.finditer(text)), None)
     if head is None:
         raise ValueError(

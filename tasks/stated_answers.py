@@ -1,9 +1,9 @@
-r"""Which option, or which of yes, no and maybe, a chain of thought ends up with: what `flexible-extract` extracts.
+r"""Finds the option, or yes, no or maybe, with which a chain of thought ends, for `flexible-extract`.
 
-What announces an answer ("Answer: B", "the answer is (B)", "\boxed{B}", "#### B", "<answer>B</answer>", "option B is
-correct") counts, the last one if there are several, else a last line that is nothing but an answer. A letter that only
-occurs somewhere is none, so neither the article "A" nor an option that the chain rules out is ever taken. An
-announcement of two options is no answer.
+The last announcement of an answer counts ("Answer: B", "the answer is (B)", "\boxed{B}", "#### B",
+"<answer>B</answer>", "option B is correct"), or else a last line that is only an answer. A letter that merely occurs
+somewhere does not count, so neither the article "A" nor an option that the chain rules out is taken for an answer. An
+announcement of two options is not an answer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_TAIL = 20_000  # characters from the end that are read
+_TAIL = 20_000  # number of characters read from the end
 _MARKUP = re.compile(r"\*\*|__|`|\$|\\[()\[\],;! ]|\\(?:text|textbf|mathrm|mathbf|bf|rm)\b")
 _CUE = re.compile(
     r"\b(?:answer|option|choice)(?:\s(?:to|for|of)\s[^.:\n]{1,80}?)?"
@@ -19,7 +19,7 @@ _CUE = re.compile(
     r"|\\boxed(?=\{)|^[ \t]{0,8}####|<answer>",
     re.IGNORECASE | re.MULTILINE,
 )
-# What may stand between a cue and the answer: "most likely", "the", "option", brackets, quotes, a line break.
+# Text allowed between a cue and the answer: "most likely", "the", "option", brackets, quotes, a line break.
 _LEAD = re.compile(
     r"[\s*\"'“{:]{0,8}"
     r"(?:(?:therefore|thus|clearly|likely|probably|most likely|indeed|the|option|choice|letter)\b\s{0,3}){0,3}"
@@ -27,7 +27,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"(?P<open>[(\[{])?\s?(?P<letter>[A-Za-z])(?![\w'’])(?:\s?(?P<close>[)\]}]))?")
-# "B and C", "A or B.": two options, where no sentence goes on about the second one.
+# "B and C", "A or B.": two options, unless a sentence about the second one follows.
 _ANOTHER = re.compile(r"\s{0,2}(?:and|or|&|/|,)\s{0,2}(?:option |choice )?[(\[]?[A-J][)\]]?\s{0,3}(?:[.;\n]|$)")
 _ENDS = re.compile(r"[\s*\"'”]{0,4}(?:$|[\n.,:;!?)\]}<–—]|-\s)")
 _GOES_ON = re.compile(r"\s{1,2}(?:because|since|as|which|based|due|given|and not|not|rather|with|for|from|\()(?!\w)")
@@ -44,7 +44,7 @@ _FIRST_DECISION = re.compile(r"[\W_]{0,6}(?P<decision>yes|no|maybe)[.,:;!\n–�
 
 
 def stated_letter(response: str, options: Sequence[str]) -> str | None:
-    """The letter of the option that a response announces, by letter or by the option's text; None where it does not.
+    """The letter of the option that a response announces, by letter or by the option's text; None if it announces none.
 
     Args:
         options: the options' texts, in the order of their letters.
@@ -62,7 +62,7 @@ def stated_letter(response: str, options: Sequence[str]) -> str | None:
 
 
 def stated_decision(response: str) -> str | None:
-    """Yes, no or maybe, as a response announces it, ends with it or begins with it; None where it does none of it."""
+    """The decision (yes, no or maybe) that a response announces, ends with or begins with; None if there is none."""
     text = _visible(response)
     for position in _cues(text):
         match = _DECISION.match(text, _LEAD.match(text, position).end())  # type: ignore[union-attr]
@@ -74,7 +74,7 @@ def stated_decision(response: str) -> str | None:
 
 
 def _visible(response: str) -> str:
-    """The end of the response without Markdown and without what stands in thinking tags."""
+    """The end of the response without Markdown and without text in thinking tags."""
     text = response[-_TAIL:]
     thought, tag, after = text.rpartition("</think>")
     text = after if tag and after.strip() else thought or text
@@ -82,16 +82,16 @@ def _visible(response: str) -> str:
 
 
 def _cues(text: str) -> list[int]:
-    """Where announcements end, the last one first."""
+    """The positions where announcement cues end, last one first."""
     return [match.end() for match in _CUE.finditer(text)][::-1]
 
 
 def _option_at(text: str, position: int, options: Sequence[str]) -> str | None:
-    """The option announced there; "" for two at once; None if no option is meant."""
+    """The option announced at this position; "" for two at once; None if no option is meant."""
     position = _LEAD.match(text, position).end()  # type: ignore[union-attr]  # matches everywhere
     allowed = _letters(options)
     rest = text[position : position + 600]
-    spelled = _spelled(rest, options)  # first: "E. coli" is not option E
+    spelled = _spelled(rest, options)  # before letters: "E. coli" is not option E
     if spelled is not None:
         return spelled
     match = _LETTER.match(rest)
@@ -112,7 +112,7 @@ def _letters(options: Sequence[str]) -> str:
 
 
 def _spelled(text: str, options: Sequence[str]) -> str | None:
-    """The letter of the longest option that the text begins with, if that is more than a letter long."""
+    """The letter of the longest option that the text begins with, if that option is longer than one letter."""
     folded = text.casefold()
     best: tuple[int, str] | None = None
     for letter, option in zip("ABCDEFGHIJ", options, strict=False):
@@ -123,7 +123,7 @@ def _spelled(text: str, options: Sequence[str]) -> str | None:
 
 
 def _is_article(match: re.Match[str]) -> bool:
-    """ "A" or "I" without brackets or "option" in front of "is the most likely …" is no letter."""
+    """Whether "A" or "I" is a word, not a letter: it comes first, without brackets or "option" ("A is the …")."""
     return match["letter"] in "AI" and not match["open"] and match.group()[0] in "AI" and "." not in match.group()[:3]
 
 

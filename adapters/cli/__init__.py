@@ -1,4 +1,4 @@
-"""The `stepgauge` command: a module for each of its subcommands."""
+"""The `stepgauge` command: one module per subcommand."""
 
 from .main import main
 

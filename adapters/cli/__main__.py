@@ -1,4 +1,4 @@
-"""The `stepgauge` command for launchers that want a module: `accelerate launch -m stepgauge.adapters.cli …`."""
+"""The `stepgauge` command for launchers that need a module: `accelerate launch -m stepgauge.adapters.cli …`."""
 
 from __future__ import annotations
 

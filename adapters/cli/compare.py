@@ -18,7 +18,7 @@ from ...metrics.names import unknown_name
 from . import comparison_options
 from .errors import UserError
 
-FAILED = 3  # the exit code of --fail-on
+FAILED = 3  # exit code if --fail-on names a verdict that occurred
 _VERDICTS = get_args(VerdictName)
 _WIDE = 140
 
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     unwanted = _verdicts(args.fail_on)
-    chosen = comparison_options.settings(args)  # says what is wrong before files are read
+    chosen = comparison_options.settings(args)  # before reading files, so that a mistake is reported at once
     runs = comparison_options.read_runs(args)
     if len(runs) < 2:
         raise UserError(f"two or more runs are needed, {args.runs[0]} holds one ({runs[0].name if runs else 'none'})")
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.format == "markdown":
         print(markdown(comparisons))
     else:
-        # Off a terminal a table is as wide as it needs to be readable.
+        # Not on a terminal: make the table as wide as it needs to be.
         width = args.width or (None if sys.stdout.isatty() else _WIDE)
         console = Console(width=width, highlight=False)
         for note in dict.fromkeys(f"{one.name}: {note}" for one in runs for note in one.notes):

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def settings(args: argparse.Namespace) -> Settings:
-    """Raises UserError for a number out of range."""
+    """The comparison settings from the arguments. Raises UserError for a number out of range."""
     for name, low, high in (
         ("alpha", 0, 1),
         ("power", 0, 1),
@@ -55,7 +55,7 @@ def settings(args: argparse.Namespace) -> Settings:
         value = getattr(args, name)
         if not low < value < high:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected a number between {low} and {high}")
-    if args.resamples < 999:  # with fewer no p is small enough to stay below alpha after Holm's correction
+    if args.resamples < 999:  # with fewer, no p can stay below alpha after Holm's correction
         raise UserError(f"--resamples {args.resamples}: expected 999 or more")
     return Settings(
         by=args.by,

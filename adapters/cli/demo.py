@@ -59,7 +59,7 @@ def _section(title: str) -> None:
 
 
 def _print_engine_lines(log: Path, *, last: bool = False) -> None:
-    """What the likelihood engine did: a line a task from lm-eval, from Inspect a line a batch, the last one the sum."""
+    """Print the engine's statistics from a log: lm-eval has one line per task, Inspect a running sum per batch."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     found = [line[line.index(ENGINE_LINE) :] for line in lines if ENGINE_LINE in line]
     print("\n".join(found[-1:] if last else found), flush=True)
@@ -71,7 +71,7 @@ def _run(log: Path, command: Sequence[str], **environment: str) -> None:
     if not program.exists():
         raise UserError(f"{command[0]} is not installed beside {sys.executable}; {_INSTALL}")
     print(f"$ {shlex.join(command)}\n(about a minute; progress and log: {log})", flush=True)
-    # The model and the questions are on this machine: nothing needs to be looked up on the hub.
+    # Model and questions are local: no hub lookups are needed.
     env = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", **environment}
     with log.open("w", encoding="utf-8") as stderr:
         result = subprocess.run([str(program), *command[1:]], stderr=stderr, env=env, check=False)

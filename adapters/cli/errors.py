@@ -1,4 +1,4 @@
-"""What is wrong with a command line."""
+"""The error for a wrong command line."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from ...metrics.errors import StepgaugeError
 
 
 class UserError(StepgaugeError):
-    """One line that says what was given, what was expected and what to do."""
+    """A wrong command line; the message says in one line what was given, what was expected and what to do."""

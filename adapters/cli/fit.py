@@ -24,7 +24,7 @@ from ..formats.fitting_data import FittingData, asked_in, digests, read_chains
 from ..formats.options import LM_EVAL_ONLY, Settings, Wanted, read_settings
 from .errors import UserError
 
-_INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C
+_INTERRUPTED = 130  # a shell's exit code for a process ended by Ctrl-C
 _DEFAULT = FitSettings()
 
 
@@ -89,11 +89,11 @@ def run(args: argparse.Namespace) -> int:
     data = read_chains(sources, args.limit)
     exclude = _excluded(args)
 
-    import transformers  # takes seconds, as does the next
+    import transformers  # takes seconds, as does the next import
 
     from ...metrics.fitting.training import fit
 
-    transformers.logging.set_verbosity_error()  # what Trainer warns of there (tied weights, times of files) is in order
+    transformers.logging.set_verbosity_error()  # Trainer's warnings (tied weights, file times) do not apply here
     try:
         card = fit(
             data.chains,
@@ -113,12 +113,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _is_main() -> bool:
-    """Under `torchrun` and `accelerate launch` each process runs the command; one of them speaks."""
+    """Whether this process prints: `torchrun` and `accelerate launch` run the command in every process."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
-    """What flags say of the fields of `FitSettings`, which have the same names; not all of them have a flag."""
+    """The fields of `FitSettings` given as flags, which have the same names; not every field has a flag."""
     given = {field.name: getattr(args, field.name, None) for field in fields(FitSettings)}
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
 
@@ -147,7 +147,7 @@ def _check_installed(*packages: str) -> None:
 
 def _print(card: Mapping[str, Any], data: FittingData, out: Path) -> None:
     found, before, after = card["data"], card["metrics"]["before"], card["metrics"]["after"]
-    width = None if sys.stdout.isatty() else 130  # in a file or a log nobody has a narrow terminal
+    width = None if sys.stdout.isatty() else 130  # a file or log is not limited by a terminal's width
     console = Console(width=width, highlight=False)
     table = Table(box=None, pad_edge=False)
     for title in ("held-out questions", "before", "after"):

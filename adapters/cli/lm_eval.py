@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
-    """What is lm-eval's, in its order, and our options.
+    """Split the arguments into lm-eval's, in order, and our options.
 
     Raises:
         UserError: a value of `--stepgauge` that is neither `key=value` nor a JSON object.
@@ -63,7 +63,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]
 
 
 def check_options(options: dict[str, Any]) -> None:
-    """Names and values, before lm-eval reads a task or loads a model. Raises UserError."""
+    """Check option names and values before lm-eval reads a task or loads a model. Raises UserError."""
     from ..lm_eval.options import KEY, read_options
     from ..lm_eval.scorer import ChainScorer
 
@@ -74,7 +74,7 @@ def check_options(options: dict[str, Any]) -> None:
 
 
 def _without_task(message: str) -> str:
-    """A message about one task's options, said of the command line's."""
+    """Reword a message about a task's options so that it refers to the command line."""
     text = message.removeprefix(f"task {_FLAG!r}").lstrip(",: ")
     if text.startswith("environment"):
         return text
@@ -99,7 +99,7 @@ def _option(given: str) -> dict[str, Any]:
 
 
 def _lm_eval_command() -> Any:
-    """The function behind the installed `lm-eval` command, in a version whose task manager we know how to extend."""
+    """The function behind the installed `lm-eval` command, after checking that its task manager can be extended."""
     try:
         version = importlib.metadata.version("lm_eval")
     except importlib.metadata.PackageNotFoundError as error:

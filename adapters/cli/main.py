@@ -1,4 +1,4 @@
-"""Parses the command line and hands over to one module per command."""
+"""Parses the command line and calls the module of the subcommand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMMANDS = (demo, score, fit, compare, report, metrics, plugins, show, model, i
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; docs/cli.md is written from it."""
+    """The parser of the whole command line; docs/cli.md is generated from it."""
     parser = argparse.ArgumentParser(prog="stepgauge", description="Reasoning scores beside accuracy.")
     parser.add_argument("--version", action="version", version=f"stepgauge {package_version('stepgauge')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point. Errors a user can mend are one line on stderr and exit code 2."""
+    """Entry point. An error that the user can fix is one line on stderr and exit code 2."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
     args = build_parser().parse_args(argv)
     try:

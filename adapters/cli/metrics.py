@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sections() -> Iterator[tuple[str, list[_Entry]]]:
-    """Headings with the numbers under them."""
+    """The headings, each with its numbers."""
     usual = default_order()
     yield "Shown by default", [_of_chain(METRICS[name]) for name in usual]
     yield (
@@ -80,7 +80,7 @@ def _in_compare(name: str) -> list[str]:
 
 
 def _listing(width: int) -> Iterator[str]:
-    """For a terminal: a number takes as many lines as it needs, and its name is never cut."""
+    """The list as lines for a terminal: an entry wraps over as many lines as it needs, and names are never cut."""
     yield from _wrapped(_ABOUT, width, "")
     for heading, entries in _sections():
         yield f"\n{heading}"

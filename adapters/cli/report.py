@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     check_packages()
-    chosen = comparison_options.settings(args)  # says what is wrong before files are read
+    chosen = comparison_options.settings(args)  # before reading files, so that a mistake is reported at once
     runs = comparison_options.read_runs(args)
     comparisons = comparison_options.compare_all(runs, chosen)
     try:

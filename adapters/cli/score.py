@@ -30,7 +30,7 @@ from ..offline.run import WINDOW, Stopped, check_overlap, score_all
 from ..offline.summary import print_counts, print_summary, summarise, write_statistics, write_summary
 from .errors import UserError
 
-_INTERRUPTED = 130  # what a shell gives for a process ended by Ctrl-C
+_INTERRUPTED = 130  # a shell's exit code for a process ended by Ctrl-C
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +92,7 @@ def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
 
 def _dry_run(args: argparse.Namespace) -> int:
     sources, settings = _sources(args)
-    _gauge(settings)  # says what is wrong with an option
+    _gauge(settings)  # reports a wrong option at once
     found, passed = look(sources, settings.gauge.get("splitter", "auto"), args.limit)
     console = _console()
     console.print(found_table(found))
@@ -120,7 +120,7 @@ def _score(args: argparse.Namespace) -> int:
             try:
                 with _terminated_as_interrupted():
                     if settings.gauge.get("scorer", "") is not None and not out.complete:
-                        # Now, since every row's provenance names it, whether or not its window needed it.
+                        # Load now: every row's provenance names it, whether or not its window needed it.
                         _ = gauge.backend
                     score_all(sources, gauge, out, window=args.window, limit=args.limit, strict=args.strict)
             except KeyboardInterrupt:
@@ -153,7 +153,7 @@ def _finish(
             print(f"{copy}: a copy of the log, with scores")
     console = _console()
     shown = _columns(settings, gauge, SUMMARY_COLUMNS)
-    if not settings.metrics:  # gains over controls stand in blocks of their own, with intervals
+    if not settings.metrics:  # gains over controls are printed in separate blocks, with intervals
         shown = [name for name in shown if not name.startswith(GAIN_OVER)]
     print_summary(console, groups, shown)
     print_controls(console, controls)
@@ -162,7 +162,7 @@ def _finish(
 
 
 def _gauge(settings: Settings) -> Gauge:
-    """The gauge for these options; no weights are loaded yet. Raises UserError for an option's value."""
+    """The gauge for these options; no weights are loaded yet. Raises UserError for an invalid option."""
     try:
         gauge = Gauge(**settings.gauge, progress=False)
     except (TypeError, ValueError) as error:
@@ -175,13 +175,13 @@ def _gauge(settings: Settings) -> Gauge:
 
 
 def _columns(settings: Settings, gauge: Gauge, usual: Sequence[str]) -> list[str]:
-    """The metrics to show: those asked for, or the usual ones that this run can have."""
+    """The metrics to show: those requested, or the default ones that this run can have."""
     has_scorer = settings.gauge.get("scorer", "") is not None
     return table_columns(gauge.metric_info(), usual, chosen=settings.metrics, has_scorer=has_scorer)
 
 
 def _description(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> dict[str, Any]:
-    """What decides the rows, and so what a run that goes on must have in common with the one before."""
+    """Everything that determines the rows: a resumed run must match the earlier one in all of it."""
     return {
         "inputs": [_input(source) for source in sources],
         "options": {name: value for name, value in settings.to_dict().items() if name != "metrics"},
@@ -195,26 +195,26 @@ def _description(args: argparse.Namespace, sources: Sequence[Source], settings: 
 
 def _input(source: Source) -> dict[str, Any]:
     told = {"path": source.name, "format": source.format, **fingerprint(source.path)}
-    if source.format == "lm-eval":  # how its documents are read stands in another file
+    if source.format == "lm-eval":  # its results file, a separate file, says how to read the documents
         told["results"] = [fingerprint(path) for path in results_beside(source.path)]
     return told
 
 
 def _console() -> Console:
-    width = None if sys.stdout.isatty() else 130  # in a file or a log nobody has a narrow terminal
+    width = None if sys.stdout.isatty() else 130  # a file or log is not limited by a terminal's width
     return Console(width=width, highlight=False)
 
 
 @contextlib.contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """A scheduler's SIGTERM ends a run as cleanly as Ctrl-C does."""
+    """Treat SIGTERM, as sent by schedulers, like Ctrl-C, so that the run ends cleanly."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     try:
         before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread: whoever runs it there handles signals
+    except ValueError:  # not in the main thread: the caller handles signals
         yield
         return
     try:

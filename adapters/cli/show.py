@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, width: int | None = None) -> None:
-    """Print up to `limit` chains of a file. Raises UserError when there is none."""
+    """Print up to `limit` chains of a file. Raises UserError if there are none."""
     path = _newest_in(path) if path.is_dir() else path
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -48,7 +48,7 @@ def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, widt
 
 
 def _newest_in(folder: Path) -> Path:
-    """The newest scored file, samples file or Inspect log below a folder."""
+    """The newest scored file, samples file or Inspect log in a folder or its subfolders."""
     found = [path for pattern in ("scores.jsonl", "samples_*.jsonl", "*.eval") for path in folder.rglob(pattern)]
     if not found:
         raise UserError(

@@ -80,7 +80,7 @@ def _show(rows: Sequence[dict[str, Any]], every_task: bool) -> None:
     for row in rows:
         groups = _first(row["groups"], _SHOWN_GROUPS)
         table.add_row(*(str(row[name]) for name in headings), groups, _short(row["gold"]), _short(row["chain"]))
-    # A row stays one line: names are there to be copied, and `grep` is there to be used.
+    # Keep each row on one line, so that names can be copied and the output works with `grep`.
     Console(highlight=False, markup=False, soft_wrap=True, width=_WIDEST).print(table)
 
 

@@ -1,6 +1,6 @@
 """lm-evaluation-harness: `class: !function stepgauge.adapters.lm_eval.StepTask` in a task's YAML adds reasoning scores.
 
-Names are looked up lazily, so that `include_path()` answers without importing lm-eval.
+Names are looked up lazily, so that `include_path()` works without importing lm-eval.
 """
 
 from __future__ import annotations

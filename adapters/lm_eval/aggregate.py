@@ -1,7 +1,7 @@
-"""How per-document numbers become a row of lm-eval's table, with missing numbers left out instead of counted as 0.
+"""Aggregates per-document numbers for lm-eval's table, leaving missing numbers out instead of counting them as 0.
 
-lm-eval's own `mean` turns one missing number into nan for the whole task, and its standard error is closed-form for
-that `mean` alone, so both are computed here.
+With lm-eval's own `mean` one missing number makes the whole task nan, and lm-eval has a closed-form standard error only
+for that `mean`. So both are computed here.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def _present(values: Sequence[float | None]) -> list[float]:
 
 
 class Mean(float):
-    """A mean that remembers how many numbers it is of, so that the means of a group's tasks can be pooled.
+    """A mean that remembers how many numbers it covers, so that the means of a group's tasks can be pooled.
 
     Attributes:
-        count: numbers that were there; 0 where the mean is nan.
+        count: numbers that were not missing; 0 if the mean is nan.
     """
 
     count: int
@@ -37,23 +37,23 @@ class Mean(float):
 
 @register_aggregation(NAN_MEAN)
 def nan_mean(values: Sequence[float | None]) -> Mean:
-    """Mean of the numbers that are there; nan when none is."""
+    """Mean of the numbers that are not missing; nan if all are."""
     present = _present(values)
     return Mean(math.fsum(present) / len(present), len(present)) if present else Mean(math.nan)
 
 
 def nan_stderr(values: Sequence[float | None]) -> float | Literal["N/A"]:
-    """Standard error of `nan_mean`, with the sample standard deviation; "N/A", as lm-eval writes it, below two."""
+    """Standard error of `nan_mean`, from the sample standard deviation; lm-eval's "N/A" for fewer than two numbers."""
     present = _present(values)
     return statistics.stdev(present) / math.sqrt(len(present)) if len(present) > 1 else "N/A"
 
 
 def nan_spread(values: Sequence[float | None]) -> float:
-    """Sample standard deviation of the numbers that are there; nan below two."""
+    """Sample standard deviation of the numbers that are not missing; nan for fewer than two."""
     present = _present(values)
     return statistics.stdev(present) if len(present) > 1 else math.nan
 
 
 def total(values: Sequence[int]) -> int:
-    """Sum of counts."""
+    """The sum of counts."""
     return int(sum(values))

@@ -1,6 +1,7 @@
-"""Finds the tasks in lm-eval's index that have a usable chain of thought; no list of them is kept here.
+"""Finds the tasks in lm-eval's index that have a usable chain of thought, by rules instead of a hand-written list.
 
-`cot_detection.py` holds the rules. Only YAML and the source text of `!function`s are read: no data set, no import.
+`cot_detection.py` holds the rules. Reads only YAML and the source text of `!function`s: loads no data set and imports
+no task code.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ class ChainTask:
     """One task with a usable chain.
 
     Attributes:
-        name: as lm-eval's `--tasks` takes it.
-        groups: groups and tags it stands in, directly.
-        gold: what its gold answer is read from.
-        sign: why a chain is to be expected.
-        folder: lm-eval's task folder, or the folder of a YAML from elsewhere.
+        name: as in lm-eval's `--tasks`.
+        groups: groups and tags it belongs to directly.
+        gold: where its gold answer comes from.
+        sign: why a chain of thought is expected.
+        folder: its folder in lm-eval's task folder, or the folder of a YAML from elsewhere.
         data: path of its data set.
     """
 
@@ -41,13 +42,13 @@ class ChainTask:
 
 @dataclass(frozen=True)
 class Family:
-    """Tasks of one folder over one data set: variants of prompt, subject or language."""
+    """Tasks in one folder over one data set: variants of prompt, subject or language."""
 
     tasks: tuple[ChainTask, ...]
 
     @property
     def name(self) -> str:
-        """The task's name, or what the tasks' names have in common, followed by `*`."""
+        """The task's name, or the common prefix of the tasks' names followed by `*`."""
         names = [task.name for task in self.tasks]
         shared = _common_prefix(names)
         if len(names) == 1:
@@ -58,7 +59,7 @@ class Family:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Groups and tags of its tasks, those that hold most of them first."""
+        """Groups and tags of its tasks, those with the most tasks first."""
         counts: dict[str, int] = {}
         for task in self.tasks:
             for group in task.groups:
@@ -67,12 +68,12 @@ class Family:
 
     @property
     def gold(self) -> tuple[str, ...]:
-        """What the tasks' gold answers are read from, the most frequent first."""
+        """Where the tasks' gold answers come from, most frequent first."""
         return _most_frequent(task.gold for task in self.tasks)
 
     @property
     def signs(self) -> tuple[str, ...]:
-        """Why chains are to be expected, the most frequent first."""
+        """Why chains are expected, most frequent first."""
         return _most_frequent(task.sign for task in self.tasks)
 
 
@@ -97,7 +98,7 @@ def chain_tasks(index: Mapping[str, Any]) -> list[ChainTask]:
 
 
 def families(tasks: Iterable[ChainTask]) -> list[Family]:
-    """Tasks by folder and data set, in the order of the families' names."""
+    """Group tasks by folder and data set, sorted by family name."""
     found: dict[tuple[str, str], list[ChainTask]] = {}
     for task in tasks:
         found.setdefault((task.folder, task.data), []).append(task)
@@ -105,7 +106,7 @@ def families(tasks: Iterable[ChainTask]) -> list[Family]:
 
 
 def matching(tasks: Sequence[ChainTask], pattern: str | None) -> list[ChainTask]:
-    """Tasks whose name, group, tag or folder matches a wildcard pattern; without wildcards, holds the text."""
+    """Tasks whose name, group, tag or folder matches a wildcard pattern; without wildcards, contains the text."""
     if not pattern:
         return list(tasks)
     wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
@@ -113,7 +114,7 @@ def matching(tasks: Sequence[ChainTask], pattern: str | None) -> list[ChainTask]
 
 
 def _containers(index: Mapping[str, Any]) -> dict[str, set[str]]:
-    """The groups that name a task (or a group, or a tag) among their members."""
+    """For each task, group or tag the groups that list it as a member."""
     out: dict[str, set[str]] = {}
     for name, entry in index.items():
         if entry.kind.name == "GROUP":
@@ -124,7 +125,7 @@ def _containers(index: Mapping[str, Any]) -> dict[str, set[str]]:
 def _add_members(group: str, members: Any, out: dict[str, set[str]]) -> None:
     for member in [members] if isinstance(members, str) else members or []:
         if isinstance(member, Mapping):
-            if isinstance(member.get("task"), list):  # a group written inside a group
+            if isinstance(member.get("task"), list):  # a group defined inline in a group
                 _add_members(str(member.get("group", group)), member["task"], out)
             member = member.get("group") or member.get("task")
         if isinstance(member, str):

@@ -1,8 +1,8 @@
-"""Decides from a task's YAML whether it asks for a chain of thought: by rules, not by a list of tasks.
+"""Decides from a task's YAML whether it asks for a chain of thought, by rules instead of a list of tasks.
 
-A chain is usable when the model writes text (`output_type: generate_until`), nothing cuts the text short, there is a
-gold answer to measure, and at least one sign says that reasoning comes before the answer. Prompts and extraction that
-are Python functions are read as source text; nothing is imported or run.
+A chain is usable if the model writes text (`output_type: generate_until`), nothing cuts the text short, there is a gold
+answer to measure, and at least one sign suggests that reasoning precedes the answer. Prompts and extraction that are
+Python functions are read as source text; nothing is imported or run.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-# Shorter answers than this hold no reasoning.
+# A limit below this leaves no room for reasoning.
 _LEAST_TOKENS = 64
-# With so much room, and an extraction step after it, the answer is expected to stand at the end of something.
+# With this much room and an extraction step, the answer probably comes at the end of a chain.
 _ROOM = 1000
-# A worked example's answer has at least so many words.
+# Minimum number of words in the answer of a worked example.
 _WORKED = 12
 _ENDS_EARLY = ("\n", ".", ",", ";")
 
@@ -34,12 +34,12 @@ _DEPTH = 3
 
 
 def output_type(config: Mapping[str, Any]) -> str:
-    """lm-eval's default stands where the YAML says nothing."""
+    """The task's output type; lm-eval's default if the YAML names none."""
     return config.get("output_type") or "generate_until"
 
 
 def obstacle(config: Mapping[str, Any]) -> str | None:
-    """Why no chain of this task could be scored; None when nothing stands in the way."""
+    """Why chains of this task cannot be scored; None if they can."""
     if output_type(config) != "generate_until":
         return f"output type {output_type(config)}"
     if "class" in config and not config.get("dataset_path"):
@@ -61,7 +61,7 @@ def obstacle(config: Mapping[str, Any]) -> str | None:
 
 
 def gold_source(config: Mapping[str, Any]) -> str | None:
-    """What `doc_to_target` reads: a field, a template, or `module.function()`; None when it reads no document."""
+    """What `doc_to_target` reads: a field, a template, or `module.function()`; None if it reads no document."""
     target = config.get("doc_to_target")
     if not isinstance(target, str) or not target.strip() or target.strip().isdigit():
         return None
@@ -70,7 +70,7 @@ def gold_source(config: Mapping[str, Any]) -> str | None:
 
 
 def sign(config: Mapping[str, Any]) -> str | None:
-    """Why a chain of thought is to be expected; None when nothing says so."""
+    """Why a chain of thought is expected; None if nothing suggests one."""
     if _NAMED.search(str(config.get("task", ""))) or "chain_of_thought" in _as_list(config.get("tag")):
         return "its name or tag"
     prompts = (config.get("doc_to_text"), config.get("description"), config.get("gen_prefix"))
@@ -104,7 +104,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _text(part: Any) -> str:
-    """A template as it stands; of an unresolved `!function` its source, with what it uses of its own module."""
+    """A template unchanged; for an unresolved `!function` its source, with what it uses from its own module."""
     if not isinstance(part, str):
         return ""
     found = _function(part)
@@ -112,7 +112,7 @@ def _text(part: Any) -> str:
 
 
 def _function(part: str) -> tuple[Path, str] | None:
-    """lm-eval's index leaves `!function utils.f` as "<folder>/utils.f"."""
+    """File and name of a function: lm-eval's index leaves `!function utils.f` as "<folder>/utils.f"."""
     if not part.startswith("/") or "\n" in part:
         return None
     module, _, name = part.rpartition(".")
@@ -122,7 +122,7 @@ def _function(part: str) -> tuple[Path, str] | None:
 
 @functools.cache
 def _definitions(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
-    """Each top-level name of a module: its source, and the names it uses."""
+    """For each top-level name of a module its source and the names it uses."""
     try:
         source = path.read_text(encoding="utf-8")
         tree = ast.parse(source)

@@ -1,4 +1,4 @@
-"""Reads question, gold answer and options out of a document the way its lm-eval task does."""
+"""Reads question, gold answer and options from a document as its lm-eval task does."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lm_eval.utils import apply_template
 from ...metrics.answers.extraction import announced, gold_from_suffix, last_boxed, resolve_choice
 from ...metrics.errors import Missing
 
-# A prompt's last line that only asks for the answer to begin: "A:", "Answer:", "Step-by-Step Answer:", "解答:",
+# The last line of a prompt if it is only a cue for the answer: "A:", "Answer:", "Step-by-Step Answer:", "解答:",
 # "Let's think step by step.", or a cue followed by that sentence. Applied to one short line, never to the whole text.
 _CUE = re.compile(
     r"(?:[^\s:：]+(?: [^\s:：]+){0,2} ?[:：])?\s*(?:let['’]?s think step[ -]by[ -]step[.:…]*)?", re.IGNORECASE
 )
 _LONGEST_CUE = 80
 
-# Where documents of multiple-choice data sets keep their options, when the task does not say.
+# Fields that hold the options in multiple-choice data sets, tried if the task does not name one.
 _CHOICE_FIELDS = ("choices", "options", "endings")
 # Others give each option a field of its own: "A", "B", …; "option_0", "option_1", …; "choice1", "choice2", …
 _ONE_FIELD_EACH = (
@@ -40,7 +40,7 @@ def render(template: str, doc: Mapping[str, Any]) -> Any:
     """The document's field of that name, or the Jinja template rendered over the document.
 
     Raises:
-        ValueError: the template is malformed, or asks for something the document does not have; names its fields.
+        ValueError: the template is malformed or refers to a field the document lacks; lists the document's fields.
     """
     if template in doc:
         return doc[template]
@@ -51,7 +51,7 @@ def render(template: str, doc: Mapping[str, Any]) -> Any:
 
 
 def without_cue(prompt: str) -> str:
-    """A prompt without the lines at its end that only ask for the answer to begin; never less than one line."""
+    """A prompt without trailing cue lines ("Answer:"); keeps at least one line."""
     text = prompt.rstrip()
     while True:
         head, newline, last = text.rpartition("\n")
@@ -61,7 +61,7 @@ def without_cue(prompt: str) -> str:
 
 
 def question_text(task: Task | None, doc: Mapping[str, Any], template: str | None) -> str:
-    """What the model was asked: the `question` option, or `doc_to_text` without few-shot examples and trailing cue."""
+    """The question put to the model: the `question` option, or `doc_to_text` without few-shot examples and cue."""
     if template is not None or task is None:
         return str(render(template or "", doc)).strip()
     text = task.doc_to_text(doc)
@@ -73,9 +73,9 @@ def question_text(task: Task | None, doc: Mapping[str, Any], template: str | Non
 def gold_and_choices(
     task: Task | None, doc: Mapping[str, Any], gold: str | None, choices: str | None
 ) -> tuple[list[str], list[str] | None]:
-    """Accepted answers, the one to measure first, and the options of a multiple-choice question.
+    """Accepted answers, with the one to measure first, and the options of a multiple-choice question.
 
-    The gold answer is the `gold` option, or `doc_to_target`: a text (of a worked solution the answer at its end), an
+    The gold answer is the `gold` option, or `doc_to_target`: a text (for a worked solution the answer at its end), an
     index or letter into the options (then the option's text), or a list of these. The options are the `choices` option,
     `doc_to_choice`, or a field `choices`, `options` or `endings`, or fields "A", "B", …, "option_0", …, "choice1", …,
     "solution0", …; fields count only if the gold answer is one of them.
@@ -107,7 +107,7 @@ def given_passages(doc: Mapping[str, Any], template: str) -> list[Any]:
     """The passages that come with the question, for the retriever `given`: texts, or mappings `{id, title, text}`.
 
     Raises:
-        ValueError: what the `passages` option names or renders to is no list of these.
+        ValueError: the `passages` option does not give a list of these.
     """
     value = render(template, doc)
     if isinstance(value, str):
@@ -118,7 +118,7 @@ def given_passages(doc: Mapping[str, Any], template: str) -> list[Any]:
 
 
 def answer_in(target: str) -> str:
-    r"""The answer alone, of a target that may be a worked solution.
+    r"""The final answer in a target that may be a worked solution.
 
     "… #### 72", "… \boxed{72}" and "The answer is 72." (all of the target, or its last line) give "72"; any other text
     is the answer itself.
@@ -132,7 +132,7 @@ def answer_in(target: str) -> str:
 def _options(
     task: Task | None, doc: Mapping[str, Any], template: str | None
 ) -> tuple[list[str] | None, list[str] | None, bool]:
-    """The options' texts, their labels where the data set has some, and whether task or user declared the options."""
+    """The options' texts, their labels if the data set has any, and whether task or user declared the options."""
     texts, labels = _field_options(doc)
     if template is not None:
         value = render(template, doc)
@@ -174,7 +174,7 @@ def _option(target: Any, options: Sequence[str], labels: Sequence[str] | None) -
 
 
 def _literal(option: str, text: str) -> list[Any]:
-    """The list that a template rendered to."""
+    """Parse the list that a template rendered to."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:

@@ -1,8 +1,8 @@
 """The plain filter route: `reasoning` scores through `filter_list` and `metric_list`, without `StepTask`.
 
-With `!function` for every version of lm-eval; by name (entry points `lm_eval.filters` and `lm_eval.metrics`) for one
-that finds plugins, which no released one does (docs/lm-eval.md). A filter sees responses and documents but neither task
-nor prompt, so question and gold answer must be given as templates:
+`!function` works with every version of lm-eval. Names (entry points `lm_eval.filters` and `lm_eval.metrics`) need a
+version that finds plugins, which no release does yet (docs/lm-eval.md). A filter sees responses and documents but
+neither task nor prompt, so question and gold answer must be given as templates:
 
     filter_list:
       - name: reasoning
@@ -37,7 +37,7 @@ NAME = "stepgauge"
 
 @register_filter(NAME)
 class ReasoningFilter(Filter):
-    """Replaces each request's responses by a `ReasoningRecord`.
+    """Replaces the responses of each request with a `ReasoningRecord`.
 
     Args:
         options: as under `stepgauge:` (see `options.py`); `question` and `gold` are required.
@@ -57,7 +57,7 @@ class ReasoningFilter(Filter):
         self._scorer = ChainScorer(given)
 
     def apply(self, resps: list[Any] | Iterable[Any], docs: Sequence[Mapping[str, Any]]) -> list[ReasoningRecord]:
-        """Score all chains of the task in one call; `resps[i]` are the responses to the request made of `docs[i]`."""
+        """Score all chains of the task in one call; `resps[i]` are the responses to the request for `docs[i]`."""
         requests = [
             Request(f"{NAME}/{i}", doc, [responses] if isinstance(responses, str) else list(responses))
             for i, (responses, doc) in enumerate(zip(resps, docs, strict=True))
@@ -69,10 +69,10 @@ class ReasoningFilter(Filter):
 def stepgauge(
     references: Sequence[Any], predictions: Sequence[Any], metrics: Sequence[str] | None = None, **_: Any
 ) -> dict[str, float]:
-    """The numbers of one document scored by `ReasoningFilter`; nothing for another pipeline's response.
+    """The numbers of one document scored by `ReasoningFilter`; empty for responses of other pipelines.
 
     Args:
-        metrics: their names; None: the usual ones, and those that the filter's options and plugins add.
+        metrics: their names; None: the default columns, and those that the filter's options and plugins add.
     """
     del references  # the record was scored against the filter's own `gold`
     if predictions and isinstance(predictions[0], ReasoningRecord):

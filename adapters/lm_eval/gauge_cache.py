@@ -12,10 +12,10 @@ _GAUGES: dict[str, Gauge] = {}
 
 
 def gauge_for(options: Mapping[str, Any]) -> Gauge:
-    """The process's `Gauge` with these options; its scoring LM is loaded when the first chain is scored.
+    """The process's `Gauge` with these options; it loads its scoring LM when the first chain is scored.
 
     Raises:
-        ValueError: an option's value is not valid; the message is `Gauge`'s own.
+        ValueError: an option's value is invalid; the message comes from `Gauge`.
     """
     key = json.dumps(options, sort_keys=True, default=repr)
     if key not in _GAUGES:
@@ -24,9 +24,9 @@ def gauge_for(options: Mapping[str, Any]) -> Gauge:
 
 
 def close_gauges(keep: Gauge | None = None) -> None:
-    """Free the scoring LMs that this process holds, but for `keep`'s.
+    """Free the scoring LMs that this process holds, except that of `keep`.
 
-    The model under test stays in memory while lm-eval scores, so no more than one scoring LM should join it.
+    The model under test stays in memory while lm-eval scores, so at most one scoring LM should be loaded beside it.
     """
     for gauge in _GAUGES.values():
         if gauge is not keep:

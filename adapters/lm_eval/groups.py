@@ -2,7 +2,7 @@
 
 lm-eval weights each task by all of its documents. That is wrong for numbers that some documents lack (KI counts only
 chains with a checkable step), and one task without the number makes the group's mean nan. `Mean.count` says how
-many documents each task's mean is of.
+many documents each task's mean covers.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ NOT_AVAILABLE = "N/A"  # as lm-eval writes it
 
 
 class ReasoningGroup(Group):
-    """A group whose row shows reasoning scores beside what the group itself aggregates."""
+    """A group whose row shows reasoning scores beside the metrics that the group itself aggregates."""
 
     @property
     def has_aggregation(self) -> bool:
         return super().has_aggregation or bool(self._scored())
 
     def aggregate(self, task_metrics: dict[str, Any]) -> Any:
-        """lm-eval's row, with reasoning scores added; where the group itself lists them, pooled ones in their place."""
+        """lm-eval's row plus pooled reasoning scores, which replace those that the group itself lists."""
         row: dict[str, Any] = dict(super().aggregate(task_metrics))
         scored = self._scored()
         rows = [task_metrics[task.task_name] for task in scored if task.task_name in task_metrics]
@@ -43,13 +43,13 @@ class ReasoningGroup(Group):
         return [task for task in self.get_all_tasks() if scorer_of(task) is not None]
 
     def _weights_by_size(self) -> bool:
-        """As the group weights its own metrics; lm-eval's default where it has none."""
+        """The weighting of the group's own metrics; lm-eval's default if it has none."""
         own = self.aggregate_metric_list or []
         return not own or any(entry.weight_by_size for entry in own)
 
 
 def show_reasoning(group: Group) -> None:
-    """Make a group that lm-eval has built roll up its tasks' reasoning scores, if any of them has some."""
+    """Make a finished group pool its tasks' reasoning scores, if any of its tasks has some."""
     tasks = group.get_all_tasks()
     scored = [task for task in tasks if scorer_of(task) is not None]
     if not scored or type(group) is not Group:
@@ -67,7 +67,7 @@ def roll_up(
     Args:
         rows: the tasks' metrics, keyed `<metric>,<pipeline>`, means as `Mean`.
         columns: names of the metrics to pool.
-        weight_by_size: weight each task's mean by the documents it is of; else tasks count alike.
+        weight_by_size: weight each task's mean by the number of documents it covers; otherwise weight tasks equally.
 
     Returns:
         `{"<metric>,reasoning": mean, "<metric>_stderr,reasoning": standard error or "N/A", …}` and the sum of
@@ -92,7 +92,7 @@ def roll_up(
 
 
 def _stderr(stderrs: Sequence[Any], counts: Sequence[int], weight_by_size: bool) -> Any:
-    """lm-eval's own formulas: of the pooled variance, or of the mean of independent means."""
+    """Standard error by lm-eval's formulas: from the pooled variance, or for the mean of independent means."""
     if not stderrs or NOT_AVAILABLE in stderrs:
         return NOT_AVAILABLE
     if not weight_by_size:

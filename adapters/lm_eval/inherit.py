@@ -1,8 +1,8 @@
 """Fills a task's configuration from a task that lm-eval knows by name.
 
-`simple_evaluate(tasks=[{"task": "gsm8k_cot", "class": StepTask}])` hands the class those two keys and nothing else
-(lm-eval 0.4.13 does not merge an inline dict with the registered task), and a YAML of ours cannot `include` one of
-lm-eval's, whose folder it does not know.
+`simple_evaluate(tasks=[{"task": "gsm8k_cot", "class": StepTask}])` passes only those two keys to the class (lm-eval
+0.4.13 does not merge an inline dict with the registered task), and our YAMLs cannot `include` lm-eval's, because they
+do not know its folder.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .kept_yaml import kept_yaml
 from .options import KEY
 from .paths import include_path
 
-# Keys that place a task in lm-eval's index; they belong to the task inherited from, not to the one that inherits.
+# Keys that place a task in lm-eval's index; a task does not inherit them.
 _PLACEMENT = ("tag", "group", "task_list", "task_alias", "include", "class")
 
 
@@ -30,7 +30,7 @@ def _index() -> dict[str, Any]:
 
 
 def is_complete(config: dict[str, Any]) -> bool:
-    """Whether a configuration says where its documents are and how to ask and judge them."""
+    """Whether a configuration defines its documents, its prompt and its metrics."""
     has_documents = bool(config.get("dataset_path") or config.get("custom_dataset"))
     asks = bool(config.get("use_prompt")) or config.get("doc_to_text") is not None
     judges = bool(config.get("use_prompt") or config.get("process_results")) or config.get("doc_to_target") is not None
@@ -38,16 +38,16 @@ def is_complete(config: dict[str, Any]) -> bool:
 
 
 def complete(config: dict[str, Any]) -> dict[str, Any]:
-    """Fill `config` from `stepgauge: {base: <task>}`, or, when it is incomplete, from the registered task it names.
+    """Fill `config` from `stepgauge: {base: <task>}` or, if it is incomplete, from the registered task it names.
 
-    Keys of `config` win; `metadata` and our options are merged key by key. `base` is taken out.
+    Keys in `config` take precedence; `metadata` and our options are merged key by key. `base` is removed.
 
     Raises:
-        ValueError: lm-eval knows no task of that name, or it is a group, or a Python class of its own.
+        ValueError: lm-eval knows no task of that name, or it is a group or a Python class.
     """
     options = config.get(KEY) or {}
     if not isinstance(options, dict):
-        return config  # `read_options` says what is wrong with it
+        return config  # `read_options` reports the mistake
     options = dict(options)
     base = options.pop("base", None)
     merged = {**config, KEY: options}
@@ -61,7 +61,7 @@ def complete(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inherit(config: dict[str, Any], base: str) -> tuple[dict[str, Any], str | None]:
-    """`config` over the registered task `base`, and the name of what that one inherits from, if it does."""
+    """`config` merged over the registered task `base`, and the name of the task that `base` inherits from, if any."""
     name = config.get("task")
     entry = _index().get(base)
     if entry is None or entry.yaml_path is None:

@@ -1,8 +1,8 @@
-"""Keeps what lm-eval reads out of its own 14,000 task YAMLs, so that the next command need not read them again.
+"""Caches what lm-eval reads from its own 14,000 task YAMLs, so that the next command need not read them again.
 
-lm-eval's index is built by lm-eval: only its function that reads one YAML stands aside, and only for YAMLs in its own
-folder. What is kept is JSON and holds what the index shows, with functions as names: tasks are built from the YAML
-itself, so a file that somebody tampered with cannot run code.
+lm-eval still builds the index itself: only its function that reads one YAML is replaced, and only for YAMLs in its own
+folder. The cache is JSON and holds what the index shows, with functions as names. Tasks are built from the YAML itself,
+so a tampered cache file cannot run code.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ log = logging.getLogger(__name__)
 
 _FORMAT = 1
 _HOME = "lm_eval.tasks._index"
-# How lm-eval 0.4.12 and 0.4.13 read a YAML for the index. A call of any other form is left to lm-eval.
+# How lm-eval 0.4.12 and 0.4.13 read a YAML for the index. Calls of any other form go to lm-eval.
 _FOR_INDEX = {"resolve_func": False, "recursive": True}
 _NOT_TASKS = ("__pycache__", ".ipynb_checkpoints")
 
 
 @contextmanager
 def kept_yaml() -> Iterator[None]:
-    """While this lasts, a `TaskManager` that is made takes lm-eval's own YAMLs from the cache folder.
+    """A context in which a new `TaskManager` takes lm-eval's own YAMLs from the cache folder.
 
-    Where the files have changed since, or what is kept is damaged, or this lm-eval reads YAMLs in another way, they are
-    read as ever, and kept. Other folders are always read. A cache folder that cannot be written to changes nothing.
+    If the files have changed, the cache is damaged, or this lm-eval reads YAMLs in another way, they are read as usual
+    and cached. Other folders are always read. If the cache folder cannot be written to, nothing is cached.
     """
     try:
         home: Any = importlib.import_module(_HOME)
@@ -50,7 +50,7 @@ def kept_yaml() -> Iterator[None]:
     folder = Path(lm_eval.tasks.__file__).parent
     new: dict[str, Any] = {}
 
-    @functools.cache  # nothing is looked up before lm-eval asks for a file of its own
+    @functools.cache  # nothing is read before lm-eval asks for one of its own files
     def kept() -> tuple[str | None, dict[str, Any]]:
         state = _state(folder)
         return state, _load(folder, state)
@@ -74,9 +74,9 @@ def kept_yaml() -> Iterator[None]:
 
 
 def _state(folder: Path) -> str | None:
-    """A hash of versions and of every file's name, size and time of change; None where they cannot be told.
+    """A hash of versions and of every file's name, size and modification time; None if these cannot be read.
 
-    Every file, since a YAML may include one of any name; included files elsewhere are not looked at.
+    It covers every file, since a YAML may include a file of any name; included files in other folders are not covered.
     """
     try:
         files = sorted(_files(str(folder)))
@@ -106,7 +106,7 @@ def _first_line(state: str, text: bytes) -> bytes:
 
 
 def _load(folder: Path, state: str | None) -> dict[str, Any]:
-    """Configurations by the YAML's name; none where the file is missing, damaged, or of another state."""
+    """Cached configurations by YAML name; empty if the cache file is missing, damaged or outdated."""
     if state is None:
         return {}
     try:
@@ -114,7 +114,7 @@ def _load(folder: Path, state: str | None) -> dict[str, Any]:
         if first != _first_line(state, text):
             return {}
         collecting = gc.isenabled()
-        gc.disable()  # a million small objects, none of them garbage: half the time goes into looking for some
+        gc.disable()  # loading makes a million small objects; garbage collection would double the time
         try:
             found = json.loads(text)
         finally:
@@ -126,7 +126,7 @@ def _load(folder: Path, state: str | None) -> dict[str, Any]:
 
 
 def _save(folder: Path, state: str | None, known: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Replace the file in one move, where there is something new that JSON can hold (no dates, no numbers as keys)."""
+    """Replace the file atomically if there is something new that JSON can hold (no dates, no numeric keys)."""
     if state is None or not any(_is_json(config) for config in new.values()):
         return
     text = json.dumps({name: config for name, config in known.items() if _is_json(config)}).encode()

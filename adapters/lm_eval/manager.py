@@ -1,7 +1,7 @@
 """`ScoringTaskManager`: a task manager for lm-eval whose tasks score their chains and whose groups pool the scores.
 
-lm-eval builds the tasks as always: it resolves names, tags, groups, wildcards, YAML files, folders, overrides and tasks
-with a Python class of their own. The scoring is added to the finished tasks.
+lm-eval builds the tasks as usual: it resolves names, tags, groups, wildcards, YAML files, folders, overrides and tasks
+that have a Python class. Scoring is then added to the finished tasks.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .unscored_tasks import note_tasks_without_chain
 
 
 class ScoringTaskManager(TaskManager):
-    """A `TaskManager` that finds our own tasks, too, and passes `options` to every task.
+    """A `TaskManager` that also finds our own tasks, and passes `options` to every task.
 
     Attributes:
-        options: for every task of the run; stronger than a task's own and than `metadata.stepgauge`.
+        options: for every task of the run; they override a task's own options and `metadata.stepgauge`.
     """
 
     options: Mapping[str, Any] = {}
@@ -55,11 +55,11 @@ class ScoringTaskManager(TaskManager):
 
 @contextmanager
 def scoring_tasks(options: Mapping[str, Any]) -> Iterator[None]:
-    """While this lasts, whatever lm-eval runs in this process scores its chains with `options`."""
+    """A context in which everything lm-eval runs in this process scores its chains with `options`."""
     home: Any = importlib.import_module("lm_eval.tasks")
     ours = type(TaskManager.__name__, (ScoringTaskManager,), {"options": dict(options)})
     original = home.TaskManager
-    home.TaskManager = ours  # lm-eval's command line looks the name up there, when it has parsed its arguments
+    home.TaskManager = ours  # lm-eval's command line looks the name up there after parsing its arguments
     try:
         yield
     finally:
@@ -67,13 +67,13 @@ def scoring_tasks(options: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _with_ours(include_path: Any) -> list[Any]:
-    """Our tasks before the user's: of two tasks of one name lm-eval takes the one found last."""
+    """The include paths with our tasks before the user's: if names clash, lm-eval uses the task found last."""
     theirs = list(include_path) if isinstance(include_path, list | tuple) else [include_path] if include_path else []
     ours = Path(our_tasks()).resolve()
     return theirs if any(Path(path).resolve() == ours for path in theirs) else [ours, *theirs]
 
 
 def _own_metadata(task: Any) -> dict[str, Any]:
-    """A task's metadata: what its YAML says, with the run's on top."""
+    """A task's metadata: that of its YAML, overridden by the run's."""
     found = getattr(getattr(task, "config", None), "metadata", None)
     return dict(found) if isinstance(found, Mapping) else {}

@@ -1,4 +1,4 @@
-"""The options a user gives under `stepgauge:` in a task's YAML, and where else they may come from.
+"""The options under `stepgauge:` in a task's YAML, and the other places they may come from.
 
 From weakest to strongest: the core's defaults; the environment variable STEPGAUGE_OPTIONS (a JSON object), for every
 task of every run; the task's own `stepgauge:` key; `--metadata '{"stepgauge": {…}}'` of one run.
@@ -19,7 +19,7 @@ from ...metrics.names import unknown_name
 ENVIRONMENT = "STEPGAUGE_OPTIONS"
 KEY = "stepgauge"
 
-# What this adapter itself reads; every other option is an argument of `Gauge`, checked there.
+# Options that this adapter itself reads; every other option is an argument of `Gauge`, which checks it.
 _TEMPLATES = ("question", "gold", "choices", "passages")
 _OWN = ("metrics", *_TEMPLATES)
 
@@ -45,13 +45,13 @@ class Options:
     passages: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The options that were given, for the results file."""
+        """The given options, for the results file."""
         metrics = {"metrics": list(self.metrics)} if self.metrics else {}
         return {**self.gauge, **metrics, **self.templates}
 
     @property
     def templates(self) -> dict[str, str]:
-        """The templates that were given, by option name."""
+        """The given templates, by option name."""
         return {name: value for name in _TEMPLATES if (value := getattr(self, name)) is not None}
 
 
@@ -60,12 +60,12 @@ def read_options(task: str, config: Mapping[str, Any]) -> Options:
 
     Args:
         task: the task's name.
-        config: the task's configuration, after `inherit.complete` took `base` out; its `stepgauge` key and
+        config: the task's configuration after `inherit.complete` removed `base`; its `stepgauge` key and
             `metadata.stepgauge` are read.
 
     Raises:
         ValueError, TypeError: an unknown option or a value of the wrong type; names the task, the option, where it
-            was given, and the nearest valid one.
+            was given, and the nearest valid name.
     """
     metadata = config.get("metadata")
     sources = {

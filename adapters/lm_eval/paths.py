@@ -8,7 +8,7 @@ from ... import tasks
 
 _TASKS = Path(tasks.__path__[0])
 
-# Task YAMLs name these with `!function`: lm-eval runs in any working directory, so a relative path would not be found.
+# Task YAMLs refer to these with `!function`, since lm-eval may run in any working directory.
 ARITHMETIC = str(_TASKS / "samples" / "arithmetic.jsonl")
 MEDICAL = str(_TASKS / "samples" / "medical.jsonl")
 MEDICAL_CORPUS = str(_TASKS / "samples" / "corpus" / "medical.jsonl")

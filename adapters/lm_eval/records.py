@@ -1,7 +1,7 @@
-"""`ReasoningRecord`: the scores of one lm-eval request's chains, as the text that its `reasoning` pipeline holds.
+"""`ReasoningRecord`: the scores of one lm-eval request's chains, as the text stored under the pipeline `reasoning`.
 
-lm-eval passes filtered responses through `str()` on their way to the samples file, pickles them under data
-parallelism, and hands them to `process_results`; JSON that is a `str` survives all three.
+lm-eval passes filtered responses through `str()` for the samples file, pickles them under data parallelism, and gives
+them to `process_results`. A `str` that holds JSON survives all three.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .aggregate import nan_mean, nan_spread
 class ReasoningRecord(str):
     """JSON text: `{"chains": [ChainScore.to_dict(), …], "metrics": {…}, "spread": {…}}`, one chain per repeat.
 
-    `metrics` are means over the repeats that have the number, `spread` their sample standard deviations (only with
+    `metrics` holds means over the repeats that have the number, `spread` their sample standard deviations (only for
     two or more repeats). Missing numbers are null.
     """
 
@@ -32,17 +32,17 @@ class ReasoningRecord(str):
 
     @property
     def columns(self) -> list[str]:
-        """Names of the usual metrics, and of those that options and plugins add."""
+        """Names of the default metrics, and of those that options and plugins add."""
         return table_columns(json.loads(self)["metrics"])
 
     def numbers(self, names: Iterable[str]) -> dict[str, float]:
-        """The document's value of each named metric; nan when missing."""
+        """The document's value of each named metric; nan if missing."""
         metrics = json.loads(self)["metrics"]
         return {name: math.nan if metrics.get(name) is None else metrics[name] for name in names}
 
 
 def record(scores: Sequence[ChainScore]) -> ReasoningRecord:
-    """Write the scores of one request's repeats down; of none, for a request that holds no chain."""
+    """A record of the scores of one request's repeats; `scores` is empty for a request without a chain."""
     names = list(dict.fromkeys(name for score in scores for name in score.metrics))
     values = {name: [score.metrics.get(name) for score in scores] for name in names}
     content: dict[str, Any] = {
@@ -55,7 +55,7 @@ def record(scores: Sequence[ChainScore]) -> ReasoningRecord:
 
 
 def unscored(names: Iterable[str], reason: str, chain_id: str | None) -> ChainScore:
-    """A chain that the core was never given, or that it failed on: every metric missing, for that reason."""
+    """The score of a chain that never reached the core or failed there: every metric is missing for that reason."""
     names = list(names)
     return ChainScore(
         id=chain_id,

@@ -1,4 +1,4 @@
-"""Connects one lm-eval task to one `Gauge`: responses become traces; scores become records, columns and a log line."""
+"""Connects an lm-eval task to a `Gauge`: turns responses into traces, and scores into records, columns and a log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .records import ReasoningRecord, record, unscored
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
 
-# A child of lm-eval's logger, so that what we say stands in lm-eval's own output and obeys its level.
+# A child of lm-eval's logger, so that our messages appear in lm-eval's output and follow its level.
 log = logging.getLogger("lm_eval.stepgauge")
 
 UNSCORED = "n_unscored"
@@ -33,7 +33,7 @@ _NO_GOLD = "no_gold"
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt's responses, one per repeat, with the document it was made from and a name for messages."""
+    """The responses to one prompt, one per repeat, with its document and a name for messages."""
 
     id: str
     doc: Mapping[str, Any]
@@ -48,7 +48,7 @@ class ChainScorer:
     """
 
     def __init__(self, options: Options) -> None:
-        """Raises ValueError for a value that `Gauge` refuses and for an unknown metric; no weights are loaded."""
+        """Raises ValueError for a value that `Gauge` refuses and for an unknown metric; loads no weights."""
         self.options = options
         try:
             self._gauge = gauge_for(options.gauge)
@@ -57,7 +57,7 @@ class ChainScorer:
         self._info = self._gauge.metric_info()
         self._has_scorer = options.gauge.get("scorer", "") is not None
         self.columns = self._columns()
-        # The number that says whether a document was scored at all: InfoGain, or KI when no scoring LM is wanted.
+        # This number decides whether a document counts as scored: InfoGain, or KI if there is no scoring LM.
         self._main = "infogain" if self._has_scorer else "ki"
 
     def _columns(self) -> list[str]:
@@ -71,14 +71,14 @@ class ChainScorer:
         return type(error)(f"task {self.options.task!r}, stepgauge options: {error}")
 
     def preflight(self) -> None:
-        """Raises ScorerError where the scoring LM cannot be found: before hours of generation, not after them."""
+        """Raises ScorerError if the scoring LM cannot be found; called before hours of generation, not after."""
         try:
             self._gauge.preflight()
         except ScorerError as error:
             raise self._named(error) from error
 
     def check_overlap(self, requests: Iterable[Request], task: Task | None) -> None:
-        """Raises OverlapError where the scoring LM was fitted on some of the questions; responses are not needed."""
+        """Raises OverlapError if the scoring LM was trained on some of the questions; needs no responses."""
         try:
             self._gauge.check_overlap(self._questions(requests, task))
         except ScorerError as error:
@@ -90,7 +90,7 @@ class ChainScorer:
                 yield self._trace(request.doc, task, "", request.id)
 
     def check_templates(self, doc: Mapping[str, Any]) -> None:
-        """Render the user's templates over one document, so that a mistake shows before anything is generated."""
+        """Render the user's templates over one document, so that mistakes are reported before anything is generated."""
         for name, template in self.options.templates.items():
             try:
                 render(template, doc)
@@ -101,7 +101,7 @@ class ChainScorer:
         """One record per request, all chains scored in one call of the core.
 
         Args:
-            task: reads the documents where the options hold no template; None: templates alone do.
+            task: reads the documents for options without a template; None: there are only templates.
         """
         before = self._gauge.statistics()
         prepared = [self._prepare(request, task) for request in requests]
@@ -113,10 +113,10 @@ class ChainScorer:
         return [record(of_one) for of_one in scores]
 
     def numbers(self, records: Iterable[ReasoningRecord]) -> dict[str, float]:
-        """What one document contributes: every key, always, since lm-eval drops or chokes on a key that is not there.
+        """What one document contributes. Always has every key, since lm-eval drops or fails on missing keys.
 
-        `<metric>_stderr` carries the same number to the aggregation that computes the standard error: lm-eval computes
-        none for aggregations that are not its own, and shows what stands under that name.
+        `<metric>_stderr` passes the same number to the aggregation that computes the standard error: lm-eval computes
+        none for aggregations other than its own, and displays what it finds under that name.
         """
         found = [one.numbers({*self.columns, self._main}) for one in records if one.chains]
         values = {name: nan_mean([numbers[name] for numbers in found]) for name in {*self.columns, self._main}}
@@ -136,7 +136,7 @@ class ChainScorer:
         return out
 
     def higher_is_better(self) -> dict[str, bool | None]:
-        """Arrows for lm-eval's table."""
+        """The direction of each metric, shown as arrows in lm-eval's table."""
         return {name: self._info[name].higher_is_better for name in self.columns} | {UNSCORED: False}
 
     def _prepare(self, request: Request, task: Task | None) -> list[Trace | ChainScore]:
@@ -173,8 +173,8 @@ class ChainScorer:
         close_gauges(keep=self._gauge)
         try:
             scores = self._gauge.score(traces)
-        # The model's answers may have taken hours: whatever goes wrong here must not take accuracy down with it. It
-        # ends as the reason of every chain, in the `n_unscored` row and in the log.
+        # Generation may have taken hours: a failure here must not lose the accuracy. It becomes the reason of every
+        # chain, and shows in the `n_unscored` row and in the log.
         except Exception as error:
             log.exception("[%s] no chain could be scored", self.options.task)
             reason = f"scoring failed: {type(error).__name__}: {error}"
@@ -182,7 +182,7 @@ class ChainScorer:
         return [_with_own_reason(score, trace) for score, trace in zip(scores, traces, strict=True)]
 
     def _summarise(self, chains: Sequence[ChainScore]) -> None:
-        """One log line: how many chains were scored, and what is missing how often and why."""
+        """Log one line: how many chains were scored, and how often which number is missing and why."""
         found = sum(not math.isnan(score.metrics.get(self._main, math.nan)) for score in chains)
         parts = [f"{self._main} of {found} of {len(chains)} chains"]
         alike: dict[str, list[str]] = {}
@@ -203,7 +203,7 @@ def _in_words(reasons: Counter[str]) -> str:
 
 
 def _with_own_reason(score: ChainScore, trace: Trace) -> ChainScore:
-    """The core knows that there is no gold answer; only the adapter knows why."""
+    """Replace the core's reason for a missing gold answer with the adapter's, which knows why it is missing."""
     why = trace.meta.get(_NO_GOLD)
     if why is None:
         return score

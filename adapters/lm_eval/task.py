@@ -1,8 +1,8 @@
 """`StepTask`: an lm-eval task that scores its chains of thought after its own filters and metrics.
 
-It overrides public methods only. `apply_filters` scores every response of the task in one call and puts the results
-under a pipeline of its own, `reasoning`; `process_results` reports them there and leaves every other pipeline to the
-task, so accuracy stays what it was. In a YAML of output type `generate_until`:
+It overrides only public methods. `apply_filters` scores every response of the task in one call and stores the results
+under a separate pipeline, `reasoning`; `process_results` reports them there and leaves every other pipeline to the
+task, so accuracy does not change. In a YAML of output type `generate_until`:
 
     class: !function stepgauge.adapters.lm_eval.StepTask
     stepgauge: {scorer: Qwen/Qwen2.5-7B}
@@ -30,10 +30,10 @@ AnyTask = TypeVar("AnyTask", bound=Task)
 
 @functools.cache
 def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
-    """A subclass of a task class that scores chains as `StepTask` does; for tasks that have a class of their own.
+    """A subclass of a task class that scores chains as `StepTask` does, for tasks that have their own class.
 
-    Assign the result to a name in a module, so that a YAML's `class: !function` finds it. The same class gives the
-    same subclass.
+    Assign the result to a module-level name, so that a YAML's `class: !function` finds it. Calling this again with the
+    same class returns the same subclass.
     """
 
     base: Any = cls  # a type checker cannot follow a base class that is a parameter
@@ -54,7 +54,7 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
             self._begin_scoring(scorer)
 
         def _begin_scoring(self, scorer: ChainScorer) -> None:
-            """What is left to do once the task is built, by the constructor or by lm-eval (see `score_chains`)."""
+            """Finish the setup once the task is built, by the constructor or by lm-eval (see `score_chains`)."""
             name = scorer.options.task
             self._reasoning: ChainScorer | None = scorer
             self._reasoning_options = {KEY: scorer.options.to_dict()}
@@ -73,7 +73,7 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
             warn_of_stripped_thinking(getattr(self.config, "metadata", None))
 
         def override_metric(self, metric_name: str) -> None:
-            if metric_name == "bypass":  # --predict_only: the user wants responses, no numbers
+            if metric_name == "bypass":  # --predict_only: the user wants responses but no numbers
                 self._reasoning = None
             super().override_metric(metric_name)
 
@@ -107,7 +107,7 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
             return {**super().higher_is_better(), **(self._reasoning.higher_is_better() if self._reasoning else {})}
 
         def dump_config(self) -> dict[str, Any]:
-            return {**super().dump_config(), **self._reasoning_options}  # stands in the results file
+            return {**super().dump_config(), **self._reasoning_options}  # written to the results file
 
     Reasoning.__name__ = Reasoning.__qualname__ = f"Reasoning{cls.__name__}"
     Reasoning.__module__ = cls.__module__
@@ -115,12 +115,12 @@ def reasoning(cls: type[AnyTask]) -> type[AnyTask]:
 
 
 def score_chains(task: Task, metadata: Mapping[str, Any]) -> None:
-    """Make a `generate_until` task that lm-eval has built score its chains, as if its class had been `reasoning(…)`.
+    """Make a finished `generate_until` task score its chains, as if its class had been `reasoning(…)`.
 
-    Tasks of another output type and tasks that score already are left as they are.
+    Tasks of other output types and tasks that already score are not changed.
 
     Args:
-        metadata: of the run; its `stepgauge` key holds the options.
+        metadata: the run's metadata; its `stepgauge` key holds the options.
 
     Raises:
         ValueError, TypeError: a wrong option; see `options.read_options`.
@@ -133,18 +133,18 @@ def score_chains(task: Task, metadata: Mapping[str, Any]) -> None:
 
 
 def scorer_of(task: Task) -> ChainScorer | None:
-    """What scores a task's chains; None for a task without reasoning scores."""
+    """The object that scores a task's chains; None for a task without reasoning scores."""
     return getattr(task, "_reasoning", None)
 
 
 def _passes_config_on(cls: type) -> bool:
-    """Whether the class is configured from outside; a class with its own `__init__` brings its configuration along."""
+    """Whether the class takes its configuration from outside; a class with its own `__init__` has it built in."""
     return cls.__init__ is ConfigurableTask.__init__
 
 
 def _request(instance: Instance, task: str) -> Request:
-    # Data parallelism pads a rank by answering its last request again: only `repeats` responses count. A request of
-    # another type (squadv2 asks a log-likelihood beside its generation) holds no chain.
+    # Under data parallelism a rank is padded by repeating its last request: only `repeats` responses count. A request
+    # of another type (squadv2 also asks for a log-likelihood) has no chain.
     responses = instance.resps[: instance.repeats or 1] if instance.request_type == "generate_until" else []
     return Request(f"{task}/{instance.doc_id}", instance.doc, responses)
 

@@ -1,6 +1,6 @@
-"""Warns when lm-eval removes the chain of thought before any task sees it.
+"""Warns if lm-eval removes the chain of thought before tasks see it.
 
-With the model argument `think_end_token`, lm-eval keeps only what follows that token: task filters, samples file,
+With the model argument `think_end_token`, lm-eval keeps only the text after that token, so task filters, samples file,
 response cache and our scores get the final answer without its chain.
 """
 
@@ -16,7 +16,7 @@ _ARGUMENT = "think_end_token"
 
 
 def warn_of_stripped_thinking(metadata: Mapping[str, Any] | None) -> None:
-    """Warn, once per process, when the model's arguments (which lm-eval merges into metadata) hold the token."""
+    """Warn, once per process, if the model's arguments (which lm-eval merges into metadata) contain the token."""
     token = (metadata or {}).get(_ARGUMENT)
     if token is not None:
         _warn(str(token))

@@ -1,4 +1,4 @@
-"""Says why a task of a run gets no reasoning scores, and which generative task over the same data lm-eval ships."""
+"""Reports why a task gets no reasoning scores, and which generative tasks over the same data lm-eval ships."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _READERS = ("json", "csv", "parquet", "text", "arrow")
 
 
 def note_tasks_without_chain(tasks: Mapping[str, Task], groups: Mapping[str, Group], index: Mapping[str, Any]) -> None:
-    """One log line per data set and output type, by the first process alone.
+    """Log one line per data set and output type, in the first process only.
 
     Args:
-        tasks, groups: what lm-eval has loaded for the run.
+        tasks, groups: the tasks and groups lm-eval loaded for the run.
         index: `TaskManager.task_index`, in which siblings are looked up.
     """
     if os.environ.get("RANK", "0") != "0":
@@ -38,11 +38,11 @@ def note_tasks_without_chain(tasks: Mapping[str, Task], groups: Mapping[str, Gro
 
 
 def generative_siblings(index: Mapping[str, Any], data: str, sets: set[str]) -> str | None:
-    """Names of the generative tasks over a data set, best first: with a chain, then over the same parts.
+    """Names of the generative tasks over a data set, best first: those with a chain, then those over the same subsets.
 
     Args:
-        data: the data set, as `data_of` names it.
-        sets: names of its parts (`dataset_name`) that are asked about.
+        data: the data set, as named by `data_of`.
+        sets: its subsets (`dataset_name`) that the task uses.
     """
     ranked: list[tuple[bool, bool, str]] = []
     for name, entry in index.items():
@@ -60,7 +60,7 @@ def generative_siblings(index: Mapping[str, Any], data: str, sets: set[str]) -> 
 
 
 def data_of(config: Mapping[str, Any]) -> str:
-    """Which data set a task reads: its path on the hub, or the files that one of `datasets`' readers is given."""
+    """The data set a task reads: its path on the hub, or the files passed to one of the `datasets` readers."""
     path = str(config.get("dataset_path"))
     if path in _READERS:
         path += f" {(config.get('dataset_kwargs') or {}).get('data_files')}"
@@ -74,7 +74,7 @@ def _config(task: Task) -> dict[str, Any]:
 
 
 def _label(members: Sequence[Task], groups: Mapping[str, Group]) -> str:
-    """The smallest group that holds all of them, or their names."""
+    """The smallest group that contains all members, or else their names."""
     names = {task.task_name for task in members}
     holding = [group for group in groups.values() if names <= {task.task_name for task in group.get_all_tasks()}]
     if len(names) > 1 and holding:

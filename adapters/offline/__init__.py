@@ -1,1 +1,1 @@
-"""Scoring finished runs: what `formats` reads goes through a `Gauge`, window by window, into an output folder."""
+"""Scores finished runs: passes what `formats` reads through a `Gauge`, window by window, into an output folder."""

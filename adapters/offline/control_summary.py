@@ -1,4 +1,4 @@
-"""Summarises the controls of a scored file: mean gains over each with paired intervals, beside a copy model's gain."""
+"""Summarises the controls of a scored file: mean gain over each, with a paired interval, and the copy model's gain."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN_REASONS = 2
 
 @dataclass
 class PairedMean(Mean):
-    """A mean of differences that each belong to one chain; chains of one question are resampled together."""
+    """A mean of per-chain differences; chains of the same question are resampled together."""
 
     values: list[float] = field(default_factory=list)
     clusters: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class PairedMean(Mean):
         """95 % bootstrap interval of the mean; None for fewer than two questions."""
         if len(set(self.clusters)) < 2:
             return None
-        usual = Settings()  # resampled as `compare` does
+        usual = Settings()  # the same resampling as in `compare`
         return interval(clustered(self.values, self.clusters), resamples=usual.resamples, seed=usual.seed)
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class PairedMean(Mean):
 
 @dataclass
 class ControlSummary:
-    """The gains of one file, task and model. `numbers` holds whole-chain and before-answer metrics by name."""
+    """The gains for one file, task and model. `numbers` holds whole-chain and before-answer metrics by name."""
 
     file: str
     task: str | None
@@ -71,7 +71,7 @@ class ControlSummary:
 
 
 def summarise_controls(folder: Path, controls: Sequence[str]) -> list[ControlSummary]:
-    """Per file, task and model of a scored folder, in the order of their first rows; none where no control is on."""
+    """One summary per file, task and model of a scored folder, in order of first rows; none without controls."""
     if not controls:
         return []
     names = [*CONTROL_COLUMNS, *(metric.name for metric in control_metrics(controls))]
@@ -83,7 +83,8 @@ def summarise_controls(folder: Path, controls: Sequence[str]) -> list[ControlSum
 
 
 def print_controls(console: Console, groups: Sequence[ControlSummary]) -> None:
-    """A block per group: each gain with its interval, over the whole chain and before the answer; what is missing."""
+    """Print a block per group: each gain with its interval, for the whole chain and before the answer; then what is
+    missing."""
     for group in groups:
         named = [printable(text) for text in (Path(group.file).name, group.task, group.model) if text]
         console.print()
@@ -108,7 +109,7 @@ def _cell(mean: PairedMean) -> str:
 
 
 def _missing(group: ControlSummary) -> Iterator[str]:
-    """Why numbers are missing, those that are for the same reasons on one line."""
+    """Why numbers are missing; numbers missing for the same reasons share a line."""
     alike: dict[str, list[str]] = {}
     for name, mean in group.numbers.items():
         if mean.missing:

@@ -1,4 +1,4 @@
-"""`--dry-run`: shows what the inputs hold and how it would be cut into steps; scores and writes nothing."""
+"""`--dry-run`: shows what the inputs contain and how chains would be split into steps; scores and writes nothing."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _SHOWN_REASONS = 30
 
 @dataclass
 class Found:
-    """What one input holds.
+    """What one input contains.
 
     Attributes:
-        without: chains that will lack numbers, by reason; they are counted in `chains`, too.
+        without: chains that will lack numbers, by reason; `chains` counts them, too.
     """
 
     source: Source
@@ -40,7 +40,7 @@ class Found:
 def look(
     sources: Sequence[Source], splitter: str = "auto", limit: int | None = None, progress: Progress | None = None
 ) -> tuple[list[Found], Counter[str]]:
-    """Read everything and cut it into steps; returns what each input holds and what was passed over, by reason."""
+    """Read everything and split it into steps; returns what each input contains, and skipped rows by reason."""
     found = {source.name: Found(source) for source in sources}
     passed: Counter[str] = Counter()
     cut = lookup("splitter", registry().splitters, splitter)
@@ -72,7 +72,7 @@ def _count(found: Found, entry: Entry, splitter) -> None:
 
 
 def found_table(found: Sequence[Found]) -> Table:
-    """One row an input, one more for each reason."""
+    """A table with one row per input and one for each reason."""
     table = Table(box=None, pad_edge=False)
     for title in ("input", "format", "chains", "steps", "steps a chain", "skipped"):
         table.add_column(title, justify="left" if title in ("input", "format") else "right", overflow="fold")

@@ -1,7 +1,7 @@
-"""Copies of Inspect logs with the scores of a finished `stepgauge score` in them, so that `inspect view` shows them.
+"""Copies Inspect logs and adds the scores of a finished `stepgauge score`, so that `inspect view` shows them.
 
-Inspect's own `score` does the writing: its scorer here looks each sample's score up instead of computing it, so scores,
-events and the results' metrics come out as they would from `inspect score`.
+Inspect's own `score` writes them, with a scorer that looks each sample's score up instead of computing it. So scores,
+events and result metrics look as they would from `inspect score`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ..inspect.scorers import as_score
 from .out_folder import SCORES
 
 FOLDER = "logs"
-# Nothing is generated while scores are looked up, but Inspect wants a model; the log's own may need a key or a GPU.
+# Looking scores up generates nothing, but Inspect requires a model; the log's own may need an API key or a GPU.
 _MODEL = "mockllm/model"
 _NO_CHAIN = "no chain was read from this sample; skipped.jsonl says why"
 
 
 def write_copies(folder: Path, sources: Sequence[Source], metrics: Sequence[str]) -> Iterator[Path]:
-    """Write a copy of each Inspect log among `sources` under `folder`/logs; yields the copies' paths.
+    """Write a copy of each Inspect log among `sources` to `folder`/logs; yields the copies' paths.
 
-    One log at a time is held in memory whole.
+    Holds one whole log in memory at a time.
     """
     target = folder / FOLDER
     target.mkdir(exist_ok=True)
@@ -39,7 +39,7 @@ def write_copies(folder: Path, sources: Sequence[Source], metrics: Sequence[str]
         if source.format != "inspect":
             continue
         log = read_eval_log(source.name)
-        roles, log.eval.model_roles = log.eval.model_roles, None  # graders, too, may need a key
+        roles, log.eval.model_roles = log.eval.model_roles, None  # graders may need an API key, too
         looked_up = stepgauge(str(folder / SCORES), source.name, list(metrics))
         log = score(log, looked_up, model=_MODEL, action="append", display="none", copy=False)
         log.eval.model_roles = roles
@@ -50,10 +50,10 @@ def write_copies(folder: Path, sources: Sequence[Source], metrics: Sequence[str]
 
 @scorer(name="stepgauge", metrics={"*": [mean(), stderr()]})
 def stepgauge(scores: str, log: str, metrics: Sequence[str]) -> Scorer:
-    """Looks a sample's score up in the file that `stepgauge score` wrote.
+    """A scorer that looks a sample's score up in the file that `stepgauge score` wrote.
 
     Args:
-        scores: the file.
+        scores: the path of that file.
         log: the log's name in it.
         metrics: names of the metrics to report.
     """
@@ -77,7 +77,7 @@ def _row(path: Path, offset: int) -> dict[str, Any]:
 
 
 def _offsets(path: Path, log: str) -> dict[tuple[str, int], int]:
-    """Where each (sample id, epoch)'s row starts."""
+    """The byte offset of the row of each (sample id, epoch)."""
     found: dict[tuple[str, int], int] = {}
     at = 0
     with path.open("rb") as lines:
@@ -90,7 +90,7 @@ def _offsets(path: Path, log: str) -> dict[tuple[str, int], int]:
 
 
 def _free_name(path: Path, taken: set[str]) -> str:
-    """The log's own name, numbered where logs of several folders share it."""
+    """The log's own file name, with a number if logs in several folders share it."""
     name, number = path.name, 2
     while name in taken:
         name, number = f"{path.stem}-{number}{path.suffix}", number + 1

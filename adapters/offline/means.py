@@ -1,4 +1,4 @@
-"""Means over the rows of a scored file, missing values counted by reason."""
+"""Means over the rows of a scored file, with missing values counted by reason."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 from .out_folder import SCORES
 
-_REASONS = 20  # different reasons kept per metric; the rest are counted together
+_REASONS = 20  # distinct reasons kept per metric; the rest are counted together
 
 
 @dataclass
 class Mean:
-    """A mean over the values that are there, how many those are, and why the others are not."""
+    """A mean over the values that exist, their number, and why the others are missing."""
 
     n: int = 0
     total: float = 0.0

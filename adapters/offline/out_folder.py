@@ -1,8 +1,8 @@
-"""The folder that a scoring run writes, in whole windows of rows, so that a killed run resumes where it stopped.
+"""The output folder of a scoring run, written in whole windows of rows, so that a killed run resumes where it stopped.
 
-`scores.jsonl` and `skipped.jsonl` grow by a window at a time. Once both are on disk, a line in `windows.jsonl` says how
-long they are and what has been counted; at the next start both are cut back to the last such line. `run.json` holds
-what the run was asked to do: a run that was asked for something else is refused.
+`scores.jsonl` and `skipped.jsonl` grow by one window at a time. Once both are on disk, a line in `windows.jsonl`
+records their lengths and the counts; the next start truncates both files to the last such line. `run.json` records what
+the run was asked to do; a run with another request is refused.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ ENGINE = "engine.jsonl"
 _WINDOWS = "windows.jsonl"
 _RUN = "run.json"
 _LOCK = ".lock"
-_HASHED = 2**20  # bytes at a file's start, and as many at its end
+_HASHED = 2**20  # number of bytes hashed at a file's start, and at its end
 
 
 @dataclass
 class Counts:
-    """How many chains were scored or failed, and how many rows were skipped or passed over, by reason."""
+    """How many chains were scored or failed, and how many rows were skipped or left out, by reason."""
 
     scored: int = 0
     failed: int = 0
@@ -54,7 +54,7 @@ class Counts:
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """Enough of a file to notice that it is another one: its size, and a hash of its start and end."""
+    """A cheap fingerprint that detects a changed file: its size, and a hash of its start and end."""
     size = path.stat().st_size
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -66,19 +66,19 @@ def fingerprint(path: Path) -> dict[str, Any]:
 
 
 class OutFolder:
-    """Where one run writes; a context manager that holds the folder's lock.
+    """The folder one run writes to; a context manager that holds the folder's lock.
 
     Attributes:
         path: the folder.
-        counts: what has been counted up to the last window on disk.
-        windows: how many windows are on disk.
+        counts: the counts up to the last window on disk.
+        windows: number of windows on disk.
         complete: whether the run is finished.
     """
 
     def __init__(self, path: Path, run: Mapping[str, Any], *, restart: bool = False) -> None:
         """Args:
-        run: JSON that says what the run is asked to do.
-        restart: begin anew, whatever is there.
+        run: JSON that describes what the run is asked to do.
+        restart: start over, whatever the folder holds.
         """
         self.path = path
         self.counts = Counts()
@@ -90,7 +90,7 @@ class OutFolder:
         self._files: dict[str, IO[bytes]] = {}
 
     def __enter__(self) -> OutFolder:
-        """Raises OptionError where the folder holds another run, or another process writes to it."""
+        """Raises OptionError if the folder holds a different run or another process is writing to it."""
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.path)
         try:
@@ -108,7 +108,7 @@ class OutFolder:
     def write_window(
         self, rows: Iterable[Mapping[str, Any]], skipped: Iterable[Mapping[str, Any]], *, last: bool
     ) -> None:
-        """Append a window and make sure that it is on disk; `counts` must hold its rows already."""
+        """Append a window and sync it to disk; `counts` must already include its rows."""
         for name, lines in ((SCORES, rows), (SKIPPED, skipped)):
             for line in lines:
                 self._files[name].write(json.dumps(line, allow_nan=False).encode() + b"\n")
@@ -156,7 +156,7 @@ class OutFolder:
         except ValueError as error:
             raise OptionError(f"{run_file}: not JSON ({error}); --restart overwrites the run") from error
         format = check_folder(self.path)
-        if format != FORMAT:  # its rows and new ones would be of two kinds
+        if format != FORMAT:  # the file would mix rows of two formats
             raise OptionError(
                 f"{self.path}: holds scores of format {format}, this stepgauge writes format {FORMAT}. Go on with the "
                 "stepgauge that began the run, give another --out, or --restart to overwrite it"
@@ -171,17 +171,17 @@ class OutFolder:
 
 
 def check_folder(folder: Path) -> int:
-    """The format of a scored folder, by its `run.json`; 0 where that says none. Raises OptionError on a later one."""
+    """The format of a scored folder, from its `run.json`; 0 if that names none. Raises OptionError for a later one."""
     try:
         return check_format(json.loads((folder / _RUN).read_text(encoding="utf-8")))
     except FormatError as error:
         raise OptionError(f"{folder / _RUN}: {error}") from error
-    except (OSError, ValueError, AttributeError):  # a folder of somebody else's making: its rows say what they are
+    except (OSError, ValueError, AttributeError):  # not written by `stepgauge score`: its rows name their format
         return 0
 
 
 def last_window(folder: Path) -> tuple[dict[str, Any] | None, int]:
-    """The last window whose rows are all on disk, and where its line ends in `windows.jsonl`."""
+    """The last window whose rows are all on disk, and the offset in `windows.jsonl` at which its line ends."""
     there = {name: _size(folder / name) for name in (SCORES, SKIPPED)}
     found, end, at = None, 0, 0
     if not (folder / _WINDOWS).exists():
@@ -204,7 +204,7 @@ def _size(path: Path) -> int:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """All of it or nothing."""
+    """Write the file atomically."""
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -214,7 +214,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Iterable[str]:
-    """What differs between two JSON values, one text a place."""
+    """The differences between two JSON values, one text per difference."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in dict.fromkeys([*before, *now]):
             yield from _differences(before.get(key), now.get(key), f"{name}.{key}" if name else key)
@@ -226,7 +226,7 @@ def _differences(before: Any, now: Any, name: str = "") -> Iterable[str]:
 
 
 def _locked(folder: Path) -> IO[bytes]:
-    """The folder's lock file, locked for as long as it is open, also if the process is killed."""
+    """The folder's lock file; it is locked while open, and the lock is released even if the process is killed."""
     file = (folder / _LOCK).open("ab")
     try:
         try:

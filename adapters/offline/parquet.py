@@ -1,4 +1,4 @@
-"""Writes a scored folder as one Parquet file: a row per chain, a column per number, the steps as a list of structs."""
+"""Writes a scored folder as one Parquet file: a row per chain, a column per number, steps as a list of structs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entr
 
 
 def check_pyarrow() -> None:
-    """Raises OptionError where the package that writes Parquet is not installed."""
+    """Raises OptionError if the package that writes Parquet is not installed."""
     if importlib.util.find_spec("pyarrow") is None:
         raise OptionError("--parquet needs pyarrow: pip install pyarrow")
 
@@ -92,5 +92,5 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _text(value: str | None) -> str | None:
-    """Without lone surrogates, which Parquet's UTF-8 cannot hold."""
+    """The text without lone surrogates, which UTF-8, and so Parquet, cannot represent."""
     return None if value is None else value.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Shows how far a run is: on a terminal a bar with the time left, elsewhere a line now and then."""
+"""Shows the progress of a run: on a terminal a bar with the time left, elsewhere an occasional line."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _EVERY = 30.0  # seconds between lines
 
 
 class Progress:
-    """Counts in bytes of input, or in chains where `--limit` says how many there will be.
+    """Measures progress in bytes of input, or in chains if `--limit` sets their number.
 
-    A file's bytes are a better guide than its rows, whose number is not known before it has been read.
+    Bytes are used because the number of rows in a file is unknown before it has been read.
     """
 
     def __init__(self, sources: Sequence[Source], limit: int | None = None, *, bar: bool | None = None) -> None:
@@ -40,13 +40,13 @@ class Progress:
             self._bar.close()
 
     def passed_over(self, chains: int) -> None:
-        """These chains were scored by an earlier run; they do not count towards the speed."""
+        """Note that an earlier run scored these chains; they do not count towards the speed."""
         self._chains += chains
         self._resumed_at = self._done()
         self._started = time.monotonic()
 
     def show(self) -> None:
-        """Put the bar up; what was passed over by now is where it starts."""
+        """Show the bar, starting after the chains that were passed over so far."""
         if self._shows and self._bar is None:
             self._bar = tqdm(
                 total=self._total,
@@ -58,7 +58,7 @@ class Progress:
             )
 
     def scored(self, chains: int) -> None:
-        """These chains are on disk."""
+        """Note that these chains are on disk."""
         self._chains += chains
         self.show()
         if self._bar is not None:

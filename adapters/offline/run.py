@@ -1,8 +1,8 @@
-"""Feeds the entries of all inputs to a `Gauge`, a window at a time, and writes what comes back.
+"""Feeds the entries of all inputs to a `Gauge`, one window at a time, and writes the scores.
 
-Windows are counted from the start of the input, so that a resumed run forms the very batches that an uninterrupted one
-would have formed, and its rows are the same. The control `foreign` draws on the chains of
-the window and of the one before it, so this holds for it, too.
+Windows are counted from the start of the input, so that a resumed run forms the same batches, and writes the same rows,
+as an uninterrupted one. The control `foreign` draws only on the chains of the current and the previous window, so this
+holds for it, too.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .progress import Progress
 
 log = logging.getLogger(__name__)
 
-_WARNED = 3  # times that rows skipped for one reason are shown one by one
-# From this many chains on, a window that failed altogether is taken for a fault of the machine, not of its chains.
+_WARNED = 3  # number of skipped rows per reason that are reported individually
+# If all chains of a window fail and there are at least this many, blame the machine, not the chains.
 _ALL_FAILED = 8
 
 
 class Stopped(OptionError):
-    """The run ended before its end; what was written stays."""
+    """The run stopped early; what was written so far stays."""
 
 
 def score_all(
@@ -44,10 +44,10 @@ def score_all(
     strict: bool = False,
     progress: Progress | None = None,
 ) -> None:
-    """Score what `out` does not hold yet.
+    """Score the chains that are not in `out` yet.
 
     Raises:
-        Stopped: a row that cannot be read (with `strict`), or a whole window that cannot be scored.
+        Stopped: a row cannot be read (with `strict`), or a whole window cannot be scored.
     """
     if out.complete:
         return
@@ -75,10 +75,10 @@ def score_all(
 
 
 def check_overlap(sources: Sequence[Source], gauge: Gauge, limit: int | None = None) -> None:
-    """Read the whole input once if the scorer is a fitted one, and compare its questions with those of the fit.
+    """If the scorer is a fitted one, read the whole input once and compare its questions with those of the fit.
 
     Raises:
-        OverlapError: some are the same, and the gauge does not allow it.
+        OverlapError: some questions occur in both, and the gauge does not allow that.
     """
     gauge.check_overlap(entry.trace for one in windows(sources, WINDOW, limit) for entry in one.entries)
     for source in sources:
@@ -101,10 +101,10 @@ def _skipped(item: Skipped) -> dict[str, Any]:
 
 
 def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> list[tuple[ChainScore, str | None]]:
-    """A score per entry, and why it failed. Where the window raises, its chains are tried one by one.
+    """A score per entry, and why it failed. If scoring the window raises, its chains are tried one by one.
 
     Args:
-        before: those of the window before, whose chains the control `foreign` may draw on, too.
+        before: the entries of the previous window, whose chains the control `foreign` may also use.
     """
     if not entries:
         return []
@@ -112,9 +112,9 @@ def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> l
     foreign = [entry.trace for entry in before]
     try:
         scores = gauge.score(traces, foreign_from=foreign)
-    except OverlapError:  # no fault of a chain: what is asked for is refused
+    except OverlapError:  # not the failure of a chain: the whole request is refused
         raise
-    # Hours of scores must not be lost to one chain: whatever was raised becomes the reason of the chain it belongs to.
+    # One chain must not cost hours of scores: any exception becomes the reason of the chain that raised it.
     except Exception as error:
         log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(error))
     else:
@@ -142,7 +142,7 @@ def _named(error: Exception) -> tuple[str, str]:
 
 
 def _told(score: ChainScore, entry: Entry) -> ChainScore:
-    """The score with what only the reader of the file knows."""
+    """The score, completed with what only the reader of the file knows."""
     missing = score.missing
     if entry.no_gold is not None:
         missing = {name: entry.no_gold if why == "no gold answer" else why for name, why in missing.items()}
@@ -167,7 +167,7 @@ def _failed(gauge: Gauge, entry: Entry, reason: str) -> ChainScore:
 
 
 def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:
-    """One line of `scores.jsonl`. The response is in the steps' texts; where there are none, it stands by itself."""
+    """One line of `scores.jsonl`. The steps' texts contain the response; without steps it gets a field of its own."""
     trace = entry.trace
     return {
         "format": FORMAT,

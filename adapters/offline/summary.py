@@ -1,4 +1,4 @@
-"""Means over a scored file, per input file, task and model: a table for people and `summary.json`."""
+"""Means over a scored file, per input file, task and model, as a printed table and as `summary.json`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .control_summary import ControlSummary
 from .means import Mean, read_rows
 from .out_folder import ENGINE, Counts
 
-_NAMES = 20  # least width of the column of names
+_NAMES = 20  # minimum width of the column of names
 _GAP = 2  # between two columns
 
 
@@ -69,10 +69,10 @@ def summarise(folder: Path) -> list[Group]:
 def write_summary(
     folder: Path, groups: Sequence[Group], counts: Counts, controls: Sequence[ControlSummary] = ()
 ) -> None:
-    """`summary.json`: counts, and per group each number's mean, how many chains have it, and why others have not.
+    """Write `summary.json`: counts, and per group each number's mean, how many chains have it, and why others lack it.
 
     Args:
-        controls: gains over controls, with intervals; written where there are any.
+        controls: gains over controls, with intervals; written if there are any.
     """
     content = {
         "scored": counts.scored,
@@ -86,15 +86,15 @@ def write_summary(
 
 
 def write_statistics(folder: Path, statistics: EngineStatistics) -> None:
-    """A line in `engine.jsonl`: what the likelihood engine did in this start of the run."""
+    """Append a line to `engine.jsonl`: the likelihood engine's statistics since this start of the run."""
     with (folder / ENGINE).open("a", encoding="utf-8") as file:
         file.write(json.dumps(statistics.to_dict(), allow_nan=False) + "\n")
 
 
 def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[str]) -> None:
-    """One row a group. Below a mean stands over how many chains it is, where that is not all of them.
+    """Print one row per group. If a mean does not cover all chains, the number it covers is shown below it.
 
-    No number is cut: where the columns need more room than the console has, lines are longer than it is wide.
+    No number is cut off: if the columns need more room than the console has, lines exceed its width.
     """
     rows = [_cells(group, metrics) for group in groups]
     titles = ["chains", "accuracy", *(name.replace(BEFORE, "\nbefore answer") for name in metrics)]
@@ -124,7 +124,7 @@ def _cell(mean: Mean | None, chains: int) -> str:
 
 
 def print_counts(console: Console, counts: Counts) -> None:
-    """The last lines of a run: how many of what, and why rows were skipped or passed over."""
+    """Print the last lines of a run: the counts, and why rows were skipped or left out."""
     for reasons, said in ((counts.passed, "passed over"), (counts.skipped, "skipped")):
         for reason, count in reasons.most_common():
             console.print(f"{count:,} rows {said}: {printable(reason)}", markup=False)

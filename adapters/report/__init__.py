@@ -24,11 +24,11 @@ def write_report(
     Args:
         runs: one or more, the base first.
         comparisons: each tuned run against the first run; may be empty.
-        out: the file to write; replaced once the new page is whole.
+        out: the file to write; an existing one is replaced once the new page is complete.
         title: the page's title (default: the runs' names).
 
     Raises:
-        ReportError: the extra `report` is not installed, there is no run, a run is empty, or a comparison names an
+        ReportError: the extra `report` is not installed, no run is given, a run is empty, or a comparison names an
             unknown run.
     """
     check_packages()
@@ -40,7 +40,7 @@ def write_report(
 def figures(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> dict[str, altair.LayerChart]:
     """The page's plots as Altair charts by name: `likelihood`, `step_gains`, `accuracy_infogain`, `ki`.
 
-    A plot without data is left out. Raises ReportError as `write_report`.
+    A plot without data is left out. Raises ReportError like `write_report`.
     """
     check_packages()
     from .figures import figures as make
@@ -53,7 +53,7 @@ def write_figures(
 ) -> list[Path]:
     """Write the page's plots into `folder` as files (png, svg, pdf, json); returns their paths. Uses no network.
 
-    Raises ReportError as `write_report`, and for an unknown format.
+    Raises ReportError like `write_report`, and for an unknown format.
     """
     check_packages()
     from .figures import write_figures as write

@@ -18,7 +18,7 @@ from .sanitize import one_line
 Array = NDArray[np.float64]
 
 GRID = np.linspace(0, 1, 21)  # relative positions in a chain
-_NAME = 60  # characters of a run's, task's or subject's name
+_NAME = 60  # maximum characters of the name of a run, task or subject
 _Z = 1.959964
 
 
@@ -41,7 +41,7 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 
 def names(runs: Sequence[Run]) -> list[str]:
-    """The runs' names fit for a legend, made unique where cleaning made them alike."""
+    """The runs' names cleaned for a legend, made unique again if cleaning made them equal."""
     out: list[str] = []
     for run in runs:
         name = one_line(run.name, _NAME) or "(no name)"
@@ -50,17 +50,17 @@ def names(runs: Sequence[Run]) -> list[str]:
 
 
 def added(runs: Sequence[Run]) -> list[str]:
-    """The numbers that options and plugins added to the runs' chains."""
+    """The names of numbers that options and plugins added to the runs' chains."""
     return added_columns(dict.fromkeys(name for run in runs for record in run.records for name in record.score.metrics))
 
 
 def group_name(runs: Sequence[Run]) -> str:
-    """What the plots by group call a group: subject where chains have one, else task."""
+    """The noun for a group in the plots: "subject" if chains have one, else "task"."""
     return "subject" if any(record.subject for run in runs for record in run.records) else "task"
 
 
 def grouped(runs: Sequence[Run]) -> Callable[[Record], str]:
-    """A record's group for the plots: its subject, with the task in front where there are several tasks."""
+    """The key function for groups in plots: a record's subject, prefixed with its task if there are several tasks."""
     tasks = {record.task for run in runs for record in run.records}
     by_subject = group_name(runs) == "subject"
 
@@ -74,7 +74,7 @@ def grouped(runs: Sequence[Run]) -> Callable[[Record], str]:
 
 
 def by_question(run: Run, number: Callable[[Record], float], key_of: KeyOf) -> dict[Key, tuple[Record, float]]:
-    """Each question's number, averaged over its repeats, with one of its records; without one it is left out."""
+    """Each question's number, averaged over its repeats, with one of its records; without a number it is left out."""
     values: dict[Key, list[float]] = defaultdict(list)
     records: dict[Key, Record] = {}
     for record in run.records:
@@ -86,7 +86,7 @@ def by_question(run: Run, number: Callable[[Record], float], key_of: KeyOf) -> d
 
 
 def shared(found: Sequence[set[Key]]) -> tuple[set[Key], bool]:
-    """The questions that all runs have a number for, and True; all questions and False where there is none."""
+    """The questions for which all runs have a number, and True; all questions and False if there are none."""
     common = set.intersection(*found) if found else set()
     if common and len(found) > 1:
         return common, True
@@ -96,10 +96,10 @@ def shared(found: Sequence[set[Key]]) -> tuple[set[Key], bool]:
 def by_group(
     runs: Sequence[Run], number: Callable[[Record], float], key_of: KeyOf
 ) -> tuple[list[dict[str, Mean]], bool]:
-    """Per run {group: mean}, over the questions that all runs have the number for where there are any.
+    """For each run {group: mean}, over the questions for which all runs have the number, if there are any.
 
     Returns:
-        The means, and whether only such shared questions entered.
+        The means, and whether they are restricted to such shared questions.
     """
     group = grouped(runs)
     found = [by_question(run, number, key_of) for run in runs]
@@ -115,7 +115,7 @@ def by_group(
 
 
 def largest_groups(means: Sequence[dict[str, Mean]], limit: int) -> tuple[list[str], int]:
-    """The `limit` groups with most questions, in alphabetical order, and how many were left out."""
+    """The `limit` groups with the most questions, in alphabetical order, and how many groups were left out."""
     sizes: dict[str, int] = defaultdict(int)
     for one in means:
         for name, mean in one.items():
@@ -125,7 +125,7 @@ def largest_groups(means: Sequence[dict[str, Mean]], limit: int) -> tuple[list[s
 
 
 def curves(run: Run, key_of: KeyOf) -> dict[Key, Array]:
-    """Each question's log-probability of the gold answer per answer token over `GRID`, averaged over repeats."""
+    """For each question the gold answer's log-probability per answer token along `GRID`, averaged over repeats."""
     found: dict[Key, list[Array]] = defaultdict(list)
     for record in run.records:
         score = record.score
@@ -137,6 +137,6 @@ def curves(run: Run, key_of: KeyOf) -> dict[Key, Array]:
 
 
 def gains(run: Run) -> Array:
-    """The gains of all steps, nats."""
+    """The gains of all steps, in nats."""
     values = np.array([step.gain for record in run.records for step in record.score.steps], dtype=float)
     return values[np.isfinite(values)]

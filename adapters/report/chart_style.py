@@ -1,4 +1,4 @@
-"""How a report's plots look (colour, dash and shape per run; legends; sizes), and `Plot`, a chart with its texts."""
+"""The look of a report's plots (colour, dash and shape per run; legends; sizes), and `Plot`, a chart with its texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import altair as alt
 from ...metrics.comparison.record import Run
 from .aggregates import names
 
-# Each has a contrast of 3 or more against white and against the page's dark background.
+# Each colour has a contrast ratio of at least 3 against white and against the page's dark background.
 COLORS = ("#2f7fd1", "#d1651f", "#2f9460", "#a45fc0", "#9c7a1f", "#cc4f7c")
 _DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 4])
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
@@ -20,14 +20,14 @@ _WIDTH, _HEIGHT = 640, 280
 
 @dataclass(frozen=True)
 class Plot:
-    """One plot with what a reader needs who does not see it.
+    """One plot, with a text and a table for readers who cannot see it.
 
     Attributes:
         key: its name in files and in `figures`.
         title, caption: what it shows, how it was made, what was left out.
-        chart: None where there are no data; then `why` says so.
-        summary: one sentence with the numbers that matter: the text alternative.
-        columns, cells: the same as a table.
+        chart: None if there are no data; then `why` gives the reason.
+        summary: the text alternative: one sentence with the main numbers.
+        columns, cells: the plotted numbers as a table.
     """
 
     key: str
@@ -41,33 +41,33 @@ class Plot:
 
 
 def scale(runs: Sequence[Run], values: Sequence[Any]) -> alt.Scale:
-    """One of `values` per run, in the runs' order."""
+    """A scale that assigns `values` to the runs in order."""
     return alt.Scale(domain=names(runs), range=[values[i % len(values)] for i in range(len(runs))])
 
 
 def legend(*, line: bool) -> alt.Legend:
-    """One entry a line, so that long names have room on a phone."""
+    """A legend with one entry per line, so that long names fit on a phone."""
     symbol: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 400, "symbolStrokeWidth": 2.5} if line else {}
     return alt.Legend(orient="top", title=None, direction="vertical", labelLimit=280, symbolOpacity=1, **symbol)
 
 
 def color(runs: Sequence[Run], *, line: bool = False) -> alt.Color:
-    """The run by colour; `line`: its legend shows lines."""
+    """Encode the run by colour; `line`: the legend shows lines."""
     return alt.Color("model:N", scale=scale(runs, COLORS), legend=legend(line=line))
 
 
 def shape(runs: Sequence[Run]) -> alt.Shape:
-    """The run by shape, for who does not tell the colours apart."""
+    """Encode the run by shape, for readers who cannot tell the colours apart."""
     return alt.Shape("model:N", scale=scale(runs, _SHAPES), legend=legend(line=False))
 
 
 def dash(runs: Sequence[Run]) -> alt.StrokeDash:
-    """The run by dashes, for who does not tell the colours apart."""
+    """Encode the run by dash pattern, for readers who cannot tell the colours apart."""
     return alt.StrokeDash("model:N", scale=scale(runs, _DASHES), legend=legend(line=True))
 
 
 def finish(layers: Sequence[alt.Chart], height: int = _HEIGHT) -> alt.LayerChart:
-    """The layers as one chart of the report's look."""
+    """Combine the layers into one chart in the report's style."""
     style: Mapping[str, Any] = {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
     return (
         alt.LayerChart(layer=list(layers))

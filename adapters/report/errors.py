@@ -1,4 +1,4 @@
-"""Why a report cannot be written."""
+"""The error for a report that cannot be written, and the check for its packages."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ class ReportError(StepgaugeError, ValueError):
 
 
 def check_packages() -> None:
-    """Raises ReportError that names the packages that are not installed."""
+    """Raises ReportError naming the packages that are not installed."""
     if lacking := [package for module, package in _PACKAGES.items() if not is_installed(module)]:
         raise ReportError(needs("a report", ", ".join(lacking), "report"))

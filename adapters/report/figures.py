@@ -1,4 +1,4 @@
-"""The report's plots from Python, for notebooks and papers."""
+"""The report's plots as a Python API, for notebooks and papers."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def figures(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> dict
 
     Args:
         runs: one or more, the base first.
-        comparisons: say which metric is the accuracy; without them it is the one that most chains have.
+        comparisons: determine which metric counts as accuracy; without them it is the one that most chains have.
 
     Returns:
-        Of `likelihood`, `step_gains`, `accuracy_infogain` and `ki` those that have data.
+        Those of `likelihood`, `step_gains`, `accuracy_infogain` and `ki` that have data.
     """
     if not runs:
         raise ReportError("figures need at least one run")
@@ -42,7 +42,7 @@ def write_figures(
     """Write each plot into `folder` once per format (png, svg, pdf, json); returns the files. No network is used.
 
     Raises:
-        ReportError: for an unknown format, or without runs.
+        ReportError: an unknown format, or no runs.
     """
     for name in formats:
         if name not in FORMATS:

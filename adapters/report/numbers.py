@@ -1,4 +1,4 @@
-"""Numbers as the page prints them: by unit, with a true minus sign, and a dash for what is missing."""
+"""Formats numbers for the page: by unit, with a true minus sign, and a dash for a missing value."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def places(*values: float) -> int:
-    """Decimals that suit the largest of the values, so that numbers of one row line up."""
+    """The number of decimals that suits the largest value, so that the numbers of a row line up."""
     size = max((abs(value) for value in values if not _missing(value)), default=0.0)
     return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
 
 
 def value(number: float, unit: str = "", decimals: int | None = None) -> str:
-    """A measure's value: shares in per cent, the rest with `decimals` (default: what suits the number)."""
+    """A measure's value: shares in per cent, others with `decimals` (default: chosen from the number)."""
     if _missing(number):
         return DASH
     return f"{_minus(f'{100 * number:.1f}')}\u00a0%" if unit == "share" else _plain(number, decimals)
@@ -30,7 +30,7 @@ def difference(number: float, unit: str = "", decimals: int | None = None) -> st
 
 
 def interval(low: float, high: float, unit: str = "", decimals: int | None = None) -> str:
-    """Both ends of an interval of a difference."""
+    """Both ends of a difference's interval."""
     if _missing(low) or _missing(high):
         return DASH
     ends = [difference(end, unit, decimals).removesuffix("\u00a0pp") for end in (low, high)]
@@ -63,7 +63,7 @@ def _plain(number: float, decimals: int | None = None) -> str:
 
 
 def _signed(text: str, number: float) -> str:
-    """With a plus for a gain; what rounds to nothing gets no sign, which would claim a direction."""
+    """Add a plus to a gain. A value that rounds to zero gets no sign, since a sign would claim a direction."""
     if not text.strip("−0.,"):
         return text.lstrip("−")
     return f"+{text}" if number > 0 else text

@@ -1,4 +1,4 @@
-"""The upper part of the page as plain values for the template: the runs, and comparisons with their verdicts."""
+"""The upper part of the page (runs, comparisons, verdicts) as plain values for the template."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .question_rows import KeyOf, accuracy, contradicted, leaks, metric, unscore
 from .sanitize import clip, one_line
 
 _NAME, _TEXT = 120, 1000
-_OPEN = 4  # tasks shown unfolded
-_DECIMALS = 2  # of means in the table of runs
+_OPEN = 4  # number of tasks shown unfolded
+_DECIMALS = 2  # for means in the table of runs
 _SYMBOLS = {"trap": "⚠", "gain": "▲", "regression": "▼", "no change": "=", "underpowered": "?"}
 _ARROWS = {
     "up": "↑ up",
@@ -78,7 +78,7 @@ def comparison_view(comparison: Comparison, number: int) -> dict[str, Any]:
 
 
 def headings(names: Sequence[str]) -> list[tuple[str, str]]:
-    """(heading, small print) of the columns that hold these numbers."""
+    """(heading, small print) for the columns of these numbers."""
     return [_HEADINGS.get(name, (one_line(name, _NAME), unit_of(name))) for name in names]
 
 
@@ -86,7 +86,7 @@ def run_view(run: Run, name: str, accuracy_name: str | None, columns: Sequence[s
     """One run's means over questions, counts and provenance for the template.
 
     Args:
-        columns: names of the numbers whose means stand beside accuracy.
+        columns: names of the numbers whose means are shown beside accuracy.
     """
     records = run.records
     questions = {key_of(record) for record in records}
@@ -175,7 +175,7 @@ def _is_share(records: Sequence[Record], name: str | None) -> bool:
 
 
 def _missing(records: Sequence[Record], columns: Sequence[str]) -> list[tuple[str, str, str]]:
-    """(metric, reason, chains) of the numbers in the table, the most frequent first."""
+    """(metric, reason, chains) for missing numbers in the table, most frequent first."""
     reasons: Counter[tuple[str, str]] = Counter()
     for record in records:
         for name in columns:
@@ -185,7 +185,7 @@ def _missing(records: Sequence[Record], columns: Sequence[str]) -> list[tuple[st
 
 
 def _provenance(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """What made the scores; several values of one entry stand beside each other with their counts."""
+    """The provenance of the scores; if an entry has several values, all are listed with their counts."""
     out = []
     for name in _PROVENANCE:
         values = Counter(_plain(record.score.provenance.get(name)) for record in records)
@@ -199,7 +199,7 @@ def _provenance(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 
 def _plain(given: Any) -> str:
-    """A setting for people."""
+    """A setting formatted for display."""
     if given is None:
         return ""
     if isinstance(given, list | tuple):

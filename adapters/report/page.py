@@ -1,4 +1,4 @@
-"""Writes the report: one HTML file that holds its data, styles and scripts and loads nothing from a network."""
+"""Writes the report: one HTML file that contains its data, styles and scripts and loads nothing from a network."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from .plots import plots
 from .question_rows import accuracy_name, keys_of, rows_of
 from .sanitize import csp_hash, json_block, one_line, with_code
 
-MAX_BYTES = 5_000_000  # of the page; the rows of very large runs may go beyond it
-_LEAST = 500_000  # characters for chains' texts, however large the rest is
+MAX_BYTES = 5_000_000  # maximum page size; the rows of very large runs may exceed it
+_LEAST = 500_000  # characters always reserved for chains' texts, however large the rest is
 _EXPORT = "window.vegaEmbed = vegaEmbed;"
 _SCRIPTS = ("data.js", "charts.js", "table.js", "chain.js", "page.js")
 
@@ -36,7 +36,7 @@ _SCRIPTS = ("data.js", "charts.js", "table.js", "chain.js", "page.js")
 def write_report(
     runs: Sequence[Run], comparisons: Sequence[Comparison], out: Path, *, title: str | None = None
 ) -> None:
-    """Write the page to `out`; its folder is made, and a file that is there is replaced once the new one is whole."""
+    """Write the page to `out`. Creates its folder, and replaces an existing file once the new one is complete."""
     out = Path(out)
     page = render(runs, comparisons, title=title)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def write_report(
 
 
 def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str | None = None) -> str:
-    """The page as text; the same for the same input and versions."""
+    """The page as text; deterministic for the same input and versions."""
     _check(runs, comparisons)
     name = accuracy_name(runs, comparisons)
     shown = names(runs)
@@ -111,7 +111,7 @@ def _title(shown: Sequence[str]) -> str:
 
 
 def _policy(scripts: Sequence[str], style: str) -> str:
-    """No network, no frames, no forms; only the scripts and the style that this program wrote."""
+    """The Content-Security-Policy: no network, frames or forms; only the scripts and the style of this page."""
     allowed = " ".join(csp_hash(script) for script in scripts)
     return (
         f"default-src 'none'; script-src {allowed}; style-src {csp_hash(style)}; img-src data:; connect-src 'none'; "
@@ -120,7 +120,7 @@ def _policy(scripts: Sequence[str], style: str) -> str:
 
 
 def _spec(plot: Plot) -> dict[str, Any]:
-    """The chart as Vega-Lite that is as wide as its place, its ground that of the page."""
+    """The chart as Vega-Lite, as wide as its container and with the page's background."""
     spec = plot.chart.to_dict() if plot.chart is not None else {}
     spec.pop("$schema", None)
     spec |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
@@ -130,7 +130,7 @@ def _spec(plot: Plot) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _library() -> str:
-    """Vega, Vega-Lite, Vega-Embed; in a function, so that its thousands of names stay out of the page's scope."""
+    """Vega, Vega-Lite and Vega-Embed, wrapped in a function to keep their many names out of the global scope."""
     return f"(() => {{\n{vl_convert.javascript_bundle(_EXPORT)}\n}})();"
 
 

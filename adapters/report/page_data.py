@@ -1,4 +1,4 @@
-"""The data inside the page: a row of numbers for every question, and the texts of as many questions as fit."""
+"""The data embedded in the page: a row of numbers for every question, and the texts of as many questions as fit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUESTION, ANSWER, STEP, CLAIM, REASON, PASSAGE = 8000, 1000, 4000, 1000, 600, 20
 STEPS, CLAIMS, PASSAGES = 300, 20, 5  # of a chain, of a step, of a claim
 _LEVEL = 9
 
-# What a row says of one chain, by position; table.js has the same list.
+# The fields of a chain in a row, by position; table.js has the same list.
 _NUMBERS = ("infogain_nats", "infogain_nats_before_answer", "ki", "ki_coverage")
 
 
@@ -35,8 +35,8 @@ class Details:
 
     Attributes:
         packed: base64 of gzipped JSON Lines, one per question.
-        n: questions whose texts are in it.
-        of: all questions.
+        n: number of questions whose texts are included.
+        of: number of all questions.
     """
 
     packed: str
@@ -45,7 +45,7 @@ class Details:
 
 
 def pack(data: bytes) -> str:
-    """Base64 of gzipped bytes; the same for the same bytes."""
+    """Base64 of the gzipped bytes; deterministic."""
     return base64.b64encode(gzip.compress(data, _LEVEL, mtime=0)).decode()
 
 
@@ -55,7 +55,7 @@ def table(
     """The table's numbers as JSON: names once, then a row per question.
 
     Args:
-        added: names of the numbers that options and plugins added; the page is told their units.
+        added: names of the numbers that options and plugins added; their units are included.
 
     A row is {"t": task, "s": subject (indices into the names; -1 for none), "q": excerpt, "r": a list per run of
     [accuracy, infogain_nats, infogain_nats_before_answer, ki, ki_coverage, steps, flags], or null}.
@@ -86,9 +86,9 @@ def table(
 
 
 def details(rows: Sequence[Row], accuracy_name: str | None, added: Sequence[str], budget: int) -> Details:
-    """The texts of the questions that matter most (see `by_weight`), as many as fit in `budget` characters."""
+    """The texts of as many questions as fit in `budget` characters, most relevant first (see `by_weight`)."""
     shown = (*REPORT_CHAIN_COLUMNS, *added)
-    packer = zlib.compressobj(_LEVEL, wbits=31)  # 31: gzip's frame, with no time in it
+    packer = zlib.compressobj(_LEVEL, wbits=31)  # 31: gzip format, without a time stamp
     packed = bytearray()
     n = 0
     for index in by_weight(rows, accuracy_name):
@@ -96,7 +96,8 @@ def details(rows: Sequence[Row], accuracy_name: str | None, added: Sequence[str]
             _question(index, rows[index], shown), ensure_ascii=False, allow_nan=False, separators=(",", ":")
         )
         data = (line + "\n").encode()
-        # What the packer holds back is not counted, so the next line counts unpacked: at worst a little is left free.
+        # The compressor buffers output that is not counted yet, so count the next line uncompressed: at worst a little
+        # space stays unused.
         if (len(packed) + min(len(data), 100_000)) * 4 / 3 > budget:
             break
         packed += packer.compress(data)
@@ -108,10 +109,10 @@ def details(rows: Sequence[Row], accuracy_name: str | None, added: Sequence[str]
 
 
 def by_weight(rows: Sequence[Row], accuracy_name: str | None) -> list[int]:
-    """Indices of all rows, those that a reader looks for first in front.
+    """Indices of all rows, those that a reader will look for first at the front.
 
-    In turn one of: biggest loss of infogain_nats against the first run, right answers without gain, contradicted
-    steps, steps that leak the answer, missing scores; then the rest as they come.
+    Takes turns between: largest loss of infogain_nats against the first run, right answers without gain, contradicted
+    steps, steps that leak the answer, missing scores; then the rest in order.
     """
     nats, before, right = metric("infogain_nats"), metric("infogain_nats_before_answer"), accuracy(accuracy_name)
     losses: list[tuple[float, int]] = []

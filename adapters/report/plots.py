@@ -1,4 +1,4 @@
-"""The four plots of a report, made with Vega-Altair; each holds its own data, so that it needs no network."""
+"""The four plots of a report, made with Vega-Altair; each embeds its data and needs no network."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .chart_style import Plot, color, dash, finish, shape
 from .question_rows import KeyOf, accuracy, accuracy_name, keys_of, metric
 from .sanitize import one_line
 
-_GROUPS = 60  # subjects in a plot
+_GROUPS = 60  # maximum number of subjects in a plot
 _BINS = 41
-_ENOUGH = 10  # questions for an interval by subject
+_ENOUGH = 10  # questions that a subject needs for an interval
 
 
 def plots(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> list[Plot]:
-    """All plots in the order of the page, those without data too."""
+    """All plots in the order of the page, including those without data."""
     name, key_of = accuracy_name(runs, comparisons), keys_of(runs, comparisons)
     return [likelihood(runs, key_of), step_gains(runs), accuracy_infogain(runs, key_of, name), knowledge(runs, key_of)]
 
@@ -77,7 +77,7 @@ def likelihood(runs: Sequence[Run], key_of: KeyOf) -> Plot:
 
 
 def step_gains(runs: Sequence[Run]) -> Plot:
-    """Distribution of the steps' gains, by run; the outermost bins hold what lies beyond them."""
+    """Distribution of the steps' gains, by run; values beyond the axis are counted in the outermost bins."""
     title = "What single steps gain"
     found = [gains(run) for run in runs]
     together = np.concatenate(found) if found else np.array([])
@@ -137,7 +137,7 @@ def step_gains(runs: Sequence[Run]) -> Plot:
 
 
 def accuracy_infogain(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> Plot:
-    """Accuracy against total gain by subject (by task where there are none); a line joins a subject's runs."""
+    """Accuracy against total gain by subject (by task if there are no subjects); a line joins a subject's runs."""
     group = group_name(runs)
     title = f"Accuracy against InfoGain by {group}"
     if name is None:
@@ -217,7 +217,7 @@ def accuracy_infogain(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> P
 
 
 def knowledge(runs: Sequence[Run], key_of: KeyOf) -> Plot:
-    """Knowledge Index by subject (by task where there are none), with 95\u00a0% intervals where questions suffice."""
+    """Knowledge Index by subject (by task if there are none), with 95\u00a0% intervals if questions suffice."""
     group = group_name(runs)
     title = f"Knowledge Index by {group}"
     means, common = by_group(runs, metric("ki"), key_of)

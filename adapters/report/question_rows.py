@@ -11,7 +11,7 @@ from ...metrics.comparison.pairs import By, pair_runs
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison
 
-RIGHT = 0.5  # an accuracy from here on counts as a right answer
+RIGHT = 0.5  # an accuracy of at least this counts as a right answer
 
 Key = tuple[str, str, str]
 KeyOf = Callable[[Record], Key]
@@ -19,7 +19,7 @@ KeyOf = Callable[[Record], Key]
 
 @dataclass(frozen=True)
 class Row:
-    """One question (and repeat) with its chain in each run, or None where a run lacks it."""
+    """One question (and repeat) with its chain in each run; None for a run that lacks it."""
 
     key: Key
     chains: Sequence[Record | None]
@@ -30,10 +30,10 @@ class Row:
 
 
 def keys_of(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> KeyOf:
-    """What tells which records of the runs are about one question.
+    """The key function that identifies records of different runs with the same question.
 
-    The runs are paired with the first one as a comparison pairs them (by the comparisons' setting, if there are any);
-    a question that the first run lacks goes by its own task, document id and text.
+    Each run is paired with the first one as in a comparison (with the comparisons' setting, if there are any). A
+    question that the first run lacks is identified by its own task, document id and text.
     """
     pair_by: By = next((one.settings["pair_by"] for one in comparisons if "pair_by" in one.settings), "auto")
     paired: dict[int, Key] = {}
@@ -45,7 +45,7 @@ def keys_of(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> KeyO
 
 
 def rows_of(runs: Sequence[Run], key_of: KeyOf) -> list[Row]:
-    """A row per question and repeat: the n-th repeat of a question stands beside the other run's n-th."""
+    """A row per question and repeat: the n-th repeat of a question is shown beside the n-th of the other runs."""
     found: dict[tuple[Key, int], list[Record | None]] = {}
     for column, run in enumerate(runs):
         repeats: Counter[Key] = Counter()
@@ -61,7 +61,7 @@ def _own_key(record: Record) -> Key:
 
 
 def accuracy_name(runs: Iterable[Run], comparisons: Sequence[Comparison]) -> str | None:
-    """The metric that counts as accuracy: the comparisons', else the one that most chains have."""
+    """The metric that counts as accuracy: that of the comparisons, else the one that most chains have."""
     for comparison in comparisons:
         if comparison.accuracy_name:
             return comparison.accuracy_name
@@ -70,14 +70,14 @@ def accuracy_name(runs: Iterable[Run], comparisons: Sequence[Comparison]) -> str
 
 
 def metric(name: str) -> Callable[[Record], float]:
-    """A chain metric of a record; nan where it is missing."""
-    if name == "n_steps":  # counted, so that a chain that could not be scored has it, too
+    """A function that returns a record's chain metric; nan if it is missing."""
+    if name == "n_steps":  # count steps directly, so that chains that could not be scored have the number, too
         return lambda record: float(record.score.n_steps)
     return lambda record: record.score.metrics.get(name, math.nan)
 
 
 def accuracy(name: str | None) -> Callable[[Record], float]:
-    """The run's own metric `name` of a record; nan where it is missing."""
+    """A function that returns the run's own metric `name` of a record; nan if it is missing."""
     return lambda record: math.nan if name is None else record.accuracy.get(name, math.nan)
 
 
@@ -87,7 +87,7 @@ def contradicted(record: Record) -> bool:
 
 
 def leaks(record: Record) -> bool:
-    """Whether a step before the final answer writes the gold answer down."""
+    """Whether a step before the final answer states the gold answer."""
     return any(step.states_answer and step.kind != "final_answer" for step in record.score.steps)
 
 

@@ -1,4 +1,4 @@
-"""Makes text from models fit for the page: long texts cut, markup escaped, JSON that cannot close its script."""
+"""Makes text from models safe for the page: cuts long texts, escapes markup, keeps JSON inside its script element."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 
 
 def clip(text: object, limit: int) -> str:
-    """Cleaned text of at most `limit` characters; what is left out is counted at its end."""
+    """Cleaned text cut to `limit` characters; a note at its end counts the characters left out."""
     whole = str(text)
     if len(whole) <= limit:
         return clean(whole)
@@ -24,7 +24,7 @@ def clip(text: object, limit: int) -> str:
 
 
 def one_line(text: object, limit: int) -> str:
-    """Cleaned text on one line, for a table's cell; an ellipsis stands for what is left out."""
+    """Cleaned text on one line, for a table cell; an ellipsis marks a cut."""
     whole = str(text)
     short = " ".join(clean(whole[: 4 * limit]).split())
     return short if len(short) <= limit and len(whole) <= 4 * limit else short[: limit - 1] + "…"
@@ -38,15 +38,15 @@ def finite(value: Any, digits: int = 6) -> float | None:
 
 
 def json_block(value: Any) -> Markup:
-    """Strict JSON for a `<script type="application/json">`, whatever the strings in it hold."""
+    """Strict JSON that is safe inside `<script type="application/json">`, whatever strings it contains."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup("".join(_ESCAPES.get(char, char) for char in text))
 
 
 def with_code(text: str) -> Markup:
-    """Escaped text in which `names` between backticks are set as code."""
+    """Escaped text in which `names` between backticks are marked up as code."""
     parts = text.split("`")
-    if len(parts) % 2 == 0:  # a backtick without its fellow
+    if len(parts) % 2 == 0:  # an unpaired backtick
         return escape(text)
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)

@@ -1,4 +1,4 @@
-"""Reads scored runs of all kinds into `Run`s for a comparison or a report."""
+"""Reads scored runs of every kind into `Run`s for a comparison or a report."""
 
 from .load import load_runs
 

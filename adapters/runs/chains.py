@@ -1,4 +1,4 @@
-"""The scored chains in one file, in its order and one at a time: what `stepgauge show` prints."""
+"""Reads the scored chains in a file, in order and one at a time, for `stepgauge show`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def scored_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:
     """(question or "", score) of each scored chain.
 
     Raises:
-        OptionError: what cannot be read; names file and row, or log and sample.
+        OptionError: something cannot be read; names file and row, or log and sample.
     """
     if path.suffix == ".eval" or is_inspect_log(path):
         yield from _in_log(path)

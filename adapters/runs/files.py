@@ -1,4 +1,4 @@
-"""Finds the files at a path and tells by content what each holds: our scores, lm-eval's samples, an Inspect log."""
+"""Finds the files at a path and recognises by content what each is: our scores, lm-eval's samples, an Inspect log."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SHOWN = 3
 
 
 def files_of(path: Path) -> dict[Path, Kind]:
-    """The files behind a file or folder, sorted; `chains` are files of chains in formats that hold no scores of ours.
+    """The files at a path, sorted, with their kinds; the kind `chains` is a file of chains without scores of ours.
 
-    Below a folder that `stepgauge score` wrote, `scores.jsonl` alone counts: what else is there repeats it.
+    In a folder that `stepgauge score` wrote only `scores.jsonl` counts: the other files repeat it.
 
     Raises:
-        OptionError: a file that is none of these, a folder without one, or a damaged log.
+        OptionError: a file of no known kind, a folder without any, or a damaged log.
     """
     if path.is_file():
         try:
@@ -41,7 +41,7 @@ def files_of(path: Path) -> dict[Path, Kind]:
         try:
             found[file] = _kind(file)
         except (ValueError, OSError) as error:
-            if file.name == SCORES or file.suffix == ".eval":  # what it is shows in its name: a part of the run
+            if file.name == SCORES or file.suffix == ".eval":  # its name says that it is part of a run
                 raise OptionError(f"{file}: {error}") from error
             log.info("%s: left out (%s)", file, error)
             others.append(f"{file.relative_to(path)}: {error}")
@@ -63,7 +63,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _kind(path: Path) -> Kind:
-    """Raises ValueError with the reason where a file is none of what is known."""
+    """The kind of a file. Raises ValueError with the reason if it is of no known kind."""
     if path.name == SCORES:
         if not path.stat().st_size:
             raise ValueError("no chain has been scored yet")

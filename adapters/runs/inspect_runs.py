@@ -1,6 +1,6 @@
-"""Reads Inspect logs whose samples carry scores of ours, sample by sample.
+"""Reads Inspect logs whose samples hold scores of ours, sample by sample.
 
-Question, answers and accuracy are read as `stepgauge score` reads them, so that runs of both ways pair.
+Question, answers and accuracy are read as in `stepgauge score`, so that live runs pair with runs scored later.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def read_logs(files: Iterable[Path], keep: Keep) -> Found:
-    """The newest scored log of each task (with its arguments) and model, a part per log.
+    """The newest scored log of each task (with its arguments) and model, one part per log.
 
     Raises:
-        OptionError: a log, a sample or a score that cannot be read; names the log and the sample.
+        OptionError: a log, sample or score cannot be read; names the log and the sample.
     """
     runs: dict[tuple[str, str, str], list[tuple[EvalLog, Path]]] = {}
     for path in files:
@@ -46,7 +46,7 @@ def read_logs(files: Iterable[Path], keep: Keep) -> Found:
 
 @dataclass
 class _Scores:
-    """The chains that one of our scorers scored: by their place among the wanted samples."""
+    """The chains that one of our scorers scored, by index among the wanted samples."""
 
     chains: dict[int, ChainScore] = field(default_factory=dict)
     numbers: Counter[str] = field(default_factory=Counter)
@@ -57,7 +57,7 @@ class _Scores:
 
 
 def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
-    """The wanted records of one log; None where no sample in it has a score of ours."""
+    """The wanted records of one log; None if no sample in it has a score of ours."""
     part = Part(path, keep.model(header.eval.model))
     entries: list[tuple[str, Entry]] = []
     by_scorer: dict[str, _Scores] = {}
@@ -91,7 +91,7 @@ def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
     if header.status != "success":
         part.notes.append(f"{path.name}: the run ended with status {header.status}")
     if by_scorer:
-        # One scorer for the whole log: chains of different scoring LMs must not be mixed.
+        # Use one scorer for the whole log: chains scored with different scoring LMs must not be mixed.
         richest = max(by_scorer, key=lambda name: (len(by_scorer[name].numbers), by_scorer[name].numbers.total()))
         part.notes += _about_choice(path, richest, by_scorer, len(entries))
         part.records += [

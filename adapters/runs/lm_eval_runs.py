@@ -1,7 +1,7 @@
-"""Reads lm-eval's samples whose chains were scored during the run: a filter of its own, `reasoning`, holds the scores.
+"""Reads lm-eval's samples files whose chains were scored during the run.
 
-Its rows hold them as JSON; the rows of the same document's other filters hold accuracy. Questions are read as
-`stepgauge score` reads them, so that runs of both ways pair.
+The rows of our filter `reasoning` hold the scores as JSON; the rows of the document's other filters hold accuracy.
+Questions are read as in `stepgauge score`, so that live runs pair with runs scored later.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .run_parts import Found, Keep, Part, plural, take_newest
 
 
 def read_samples(files: Iterable[Path], keep: Keep) -> Found:
-    """The newest scored file of each task and model in each folder, a part per file.
+    """The newest scored file of each task and model in each folder, one part per file.
 
     Raises:
-        OptionError: a row that cannot be read; names file, row and field.
+        OptionError: a row cannot be read; names file, row and field.
     """
     runs: dict[tuple[Path, str, str | None], list[tuple[Identity, Path]]] = {}
     for path in files:
@@ -42,15 +42,15 @@ def read_samples(files: Iterable[Path], keep: Keep) -> Found:
 
 @dataclass
 class _Document:
-    """One document's rows.
+    """The rows of one document.
 
     Attributes:
         accuracy: {filter: {metric: value}}.
-        chains: one per response; None where the document is not wanted.
+        chains: one per response; None if the document is not wanted.
     """
 
     accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
-    row: int = 0  # of our filter; 0 as long as it has not come
+    row: int = 0  # row number of our filter; 0 until it has been read
     chains: Sequence[ChainScore] | None = None
     question: str = ""
     answers: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class _Document:
 
 
 def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
-    """The wanted records of one file; None where no chain in it is scored."""
+    """The wanted records of one file; None if no chain in it is scored."""
     reader: SamplesReader | None = None
     documents: dict[str, _Document] = {}
     filters: dict[str, None] = {}
@@ -105,7 +105,7 @@ def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, str]:
-    """A row's document and filter."""
+    """The document and the filter of a row."""
     if not recognises(row):
         raise FieldError(f"not a sample of lm-eval: the row has {', '.join(map(str, row))[:200]}")
     doc_id, name = row.get("doc_id"), row.get("filter", "none")
@@ -135,9 +135,9 @@ def _records(path: Path, task: str, doc_id: str, document: _Document, filters: S
 
 
 def _named(accuracy: Mapping[str, Mapping[str, float]], filters: Sequence[str]) -> dict[str, float]:
-    """`metric,filter`, as lm-eval's results have it, where the file has several filters.
+    """Accuracies named `metric,filter`, as in lm-eval's results, if the file has several filters.
 
-    The bare `metric` is that of the first filter, as `stepgauge score` takes it.
+    The bare `metric` is that of the first filter, as in `stepgauge score`.
     """
     first = dict(accuracy.get(filters[0], {})) if filters else {}
     if len(filters) < 2:

@@ -23,14 +23,14 @@ def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
     Args:
         specs: `[NAME=]PATH[::MODEL]` each; PATH is a folder or file that `stepgauge score` wrote, lm-eval's output
             with reasoning scores, or Inspect logs with scores of ours.
-        where: `FIELD=VALUE` on task, subject, doc_id and model: which chains are read. Values of the same field are
-            alternatives, different fields must all fit.
+        where: `FIELD=VALUE` conditions on task, subject, doc_id and model that select chains. Values of the same field
+            are alternatives; conditions on different fields must all hold.
 
     Returns:
-        A run per spec, in their order; of a single spec a run per model that it holds. Names are unique.
+        A run per spec, in order; for a single spec a run per model in it. Names are unique.
 
     Raises:
-        OptionError: a path that holds no scored run, a model that is not there or not said, a row that cannot be read.
+        OptionError: a path holds no scored run, a model is missing or ambiguous, or a row cannot be read.
     """
     if not specs:
         raise OptionError(f"no run given; expected {SYNTAX}, where PATH is {ACCEPTED}")
@@ -50,7 +50,7 @@ def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
 
 
 def _models(spec: Spec, where: Sequence[str]) -> tuple[dict[str, list[Part]], list[str]]:
-    """What a path holds of each model, and notes about the path as a whole."""
+    """The parts of each model at a path, and notes about the path as a whole."""
     keep = Keep(where, spec.folder)
     try:
         found = _read(spec, keep)
@@ -91,7 +91,7 @@ def _run(name: str, spec: Spec, model: str, parts: Sequence[Part], notes: Sequen
 
 
 def _refuse_copies(spec: Spec, model: str, parts: Sequence[Part]) -> None:
-    """Files of one path that hold the same questions are two runs of a model, and must not pass for one."""
+    """Refuse two files at one path with the same questions: they are two runs of a model and must not count as one."""
     files: dict[tuple[str, str | None, str], Path] = {}
     for part in parts:
         for record in part.records:

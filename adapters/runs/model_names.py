@@ -1,4 +1,4 @@
-"""Chooses among the models of one path, and gives runs the names that tables show."""
+"""Selects one of the models at a path, and gives runs the names that tables show."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .run_spec import Spec
 
 
 def choose_model(models: Sequence[str], wanted: str, path: Path) -> str:
-    """The model of that name, else the only one whose name holds it, whatever its case.
+    """The model of that name, else the only one whose name contains it, ignoring case.
 
     Raises:
-        OptionError: none, or several.
+        OptionError: no model matches, or several do.
     """
     if wanted in models:
         return wanted
@@ -32,7 +32,7 @@ def choose_model(models: Sequence[str], wanted: str, path: Path) -> str:
 
 
 def several_models(spec: Spec, models: Sequence[str]) -> OptionError:
-    """The error for a path of several models where one is needed."""
+    """The error for a path with several models where one is needed."""
     name = f"{spec.name}=" if spec.name else ""
     example = f"{name}{spec.path}::{models[0]}"
     return OptionError(
@@ -42,10 +42,10 @@ def several_models(spec: Spec, models: Sequence[str]) -> OptionError:
 
 
 def names_of(runs: Sequence[tuple[Spec, str]]) -> list[str]:
-    """A name for each (spec, model): the one given, else the model's; where models are called alike, by their paths.
+    """A name for each (spec, model): the given one, else the model's; runs of equally named models get their paths.
 
     Raises:
-        OptionError: a name that is given twice, or a run that is.
+        OptionError: a name or a run is given twice.
     """
     given = [spec.name for spec, _ in runs if spec.name is not None]
     for name, count in Counter(given).items():
@@ -69,7 +69,7 @@ def names_of(runs: Sequence[tuple[Spec, str]]) -> list[str]:
 
 
 def _distinct(paths: Sequence[Path], model: str) -> list[str]:
-    """The shortest parts of paths that tell them apart."""
+    """The shortest distinguishing parts of the paths."""
     parts = [_folder(path).parts for path in paths]
     if len(set(parts)) < len(parts):
         twice = next(path for path, of_path in zip(paths, parts, strict=True) if parts.count(of_path) > 1)

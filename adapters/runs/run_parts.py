@@ -1,4 +1,4 @@
-"""What readers return (`Part`: one model's records in one file; `Found`), and which records the user wants (`Keep`)."""
+"""What readers return (`Part`: one model's records in one file; `Found`), and the filter for records (`Keep`)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SHOWN = 10
 
 @dataclass
 class Part:
-    """The records of one model in one file, in its order; what a reader should know about them.
+    """The records of one model in one file, in file order, with notes about them.
 
     Attributes:
-        model: its name; the folder's where the file names none.
+        model: its name; the folder's name if the file names no model.
     """
 
     file: Path
@@ -34,7 +34,7 @@ class Found:
     """What a reader found.
 
     Attributes:
-        unscored: files with chains that carry no score of ours.
+        unscored: files with chains but without scores of ours.
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -49,14 +49,14 @@ Which = TypeVar("Which")
 
 
 def take_newest(task: str, versions: Sequence[tuple[Which, Path]], read: Callable[[Path, Which], Part | None]) -> Found:
-    """Of several runs of a task the newest one that carries scores of ours.
+    """The newest of several runs of a task that has scores of ours.
 
     Args:
-        versions: what is known of each and its file, the newest in front.
-        read: its records; None where it has no score of ours.
+        versions: a description and the file of each run, newest first.
+        read: returns a run's records; None if it has no scores of ours.
 
     Returns:
-        That run's part, with a note about the others; all of the files as unscored where none has scores.
+        The part of that run, with a note about the others; if no run has scores, all files as unscored.
     """
     for index, (which, path) in enumerate(versions):
         part = read(path, which)
@@ -68,17 +68,15 @@ def take_newest(task: str, versions: Sequence[tuple[Which, Path]], read: Callabl
 
 
 class Keep:
-    """`--where` for one path: which records are wanted, and what there was to choose from.
+    """`--where` for one path: filters records and remembers which values occurred.
 
     Attributes:
-        folder: stands for the model's name where a file has none.
-        fitting: how many records were wanted.
+        folder: used as the model's name if a file names none.
     """
 
     def __init__(self, pairs: Sequence[str], folder: str) -> None:
-        """Raises OptionError for a text that is not FIELD=VALUE, and for another field than `FIELDS`."""
+        """Raises OptionError for a text that is not FIELD=VALUE, and for a field that is not in `FIELDS`."""
         self.folder = folder
-        self.fitting = 0
         self._pairs = list(pairs)
         self._wanted = Wanted.parse(pairs)
         self._seen: dict[str, dict[str, None]] = {}
@@ -95,12 +93,10 @@ class Keep:
             values = self._seen.setdefault(name, {})
             if row[name] is not None and len(values) <= _SHOWN:
                 values[row[name]] = None
-        fits = self._wanted.fits(row)
-        self.fitting += fits
-        return fits
+        return self._wanted.fits(row)
 
     def nothing_fits(self) -> str:
-        """Says that all was left out, and what there is."""
+        """A message that the filter left nothing, with the values that occurred."""
         there = (f"{name} has {_listed(values)}" for name, values in self._seen.items())
         return f"no chain fits --where {' '.join(self._pairs)}; {'; '.join(there)}"
 

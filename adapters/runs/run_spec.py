@@ -1,4 +1,4 @@
-"""Reads `[NAME=]PATH[::MODEL]`, which names a scored run on the command line."""
+"""Parses `[NAME=]PATH[::MODEL]`, which names a scored run on the command line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Spec:
     """One run as the user named it.
 
     Attributes:
-        text: as given.
+        text: the spec as given.
         path: an existing file or folder.
-        name: how the run is to be called; None: by its model.
-        model: which of several models is meant; None: not said.
+        name: the run's name in tables; None: the model's name.
+        model: which of several models is meant; None: not given.
     """
 
     text: str
@@ -33,13 +33,13 @@ class Spec:
 
     @property
     def folder(self) -> str:
-        """The folder's name, for runs whose files name no model."""
+        """The folder's name, used for runs whose files name no model."""
         path = self.path.resolve()
         return (path.parent if self.path.is_file() else path).name or str(path)
 
 
 def parse_spec(text: str) -> Spec:
-    """Read one spec. "=" and "::" in the name of an existing path belong to the path.
+    """Parse one spec. "=" and "::" that are part of an existing path belong to the path.
 
     Raises:
         OptionError: no such file or folder, or an empty part.
@@ -61,7 +61,7 @@ def parse_spec(text: str) -> Spec:
 
 
 def _readings(text: str) -> Iterator[tuple[str | None, str, str | None]]:
-    """(name, path, model) for each way to read a spec; what takes more of it for the path comes first."""
+    """(name, path, model) for each way to read a spec, the one with the longest path first."""
     name, equals, rest = text.partition("=")
     for given, remainder in ((None, text), *(((name, rest),) if equals else ())):
         yield given, remainder, None

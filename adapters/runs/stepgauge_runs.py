@@ -22,10 +22,10 @@ _TYPES = {str: "text", int: "a whole number", bool: "true or false"}
 
 
 def read_scored(path: Path, keep: Keep) -> Found:
-    """The wanted rows, a part per model.
+    """The wanted rows, one part per model.
 
     Raises:
-        OptionError: a row that cannot be read, or of a later format; names file, row and field.
+        OptionError: a row cannot be read or has a later format; names file, row and field.
     """
     parts: dict[str, Part] = {}
     inputs: dict[str, Counter[tuple[str, str | None, str, Any]]] = {}
@@ -114,7 +114,7 @@ def _answers(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _written(path: Path) -> tuple[float, list[str]]:
-    """Up to which byte the rows are whole, and notes: a run that was stopped may have left half a row behind."""
+    """The number of bytes in complete rows, and notes: an interrupted run may have left half a row at the end."""
     if path.name != SCORES:
         return math.inf, []
     check_folder(path.parent)

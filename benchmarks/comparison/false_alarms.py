@@ -1,15 +1,16 @@
-"""How often `stepgauge compare` sees a trap where there is none: two halves of one model's runs, split at random.
+"""How often `stepgauge compare` reports a trap where there is none: two halves of one model's runs, split at random.
 
     STEPGAUGE_SHARED=… python -m benchmarks.comparison.false_alarms OUT [--questions 120] [--splits 200] [--runs A B]
 
-SmolLM2 answers MedQA questions twice each (`inspect eval stepgauge/medqa --epochs 2`, temperature 1), and SmolLM2
-scores the chains. Each split gives one of a question's two chains to "base" and the other to "tuned", by the toss of a
-coin, so that the two are the same model. With `--runs A B` the two chains of a question are those of two scored runs
-(of any two models) instead: each side then is the same mixture of both. Two cases are counted over the splits:
+SmolLM2 answers each MedQA question twice (`inspect eval stepgauge/medqa --epochs 2`, temperature 1) and also scores the
+chains. Each split assigns one of a question's two chains to "base" and the other to "tuned", at random, so that both
+are the same model. With `--runs A B` the two chains of a question come from two scored runs (of any two models)
+instead, so that each side is the same mixture of both. Two cases are counted over the splits:
 
-- as it is: whatever is significant is a false alarm;
-- with a planted rise in accuracy: of the wrong answers of "tuned" a third is called right, at random. Reasoning is
-  still the same, so each trap is a false alarm. This is the worst case: accuracy's half of the rule is met for sure.
+- as it is: anything significant is a false alarm;
+- with a planted rise in accuracy: a random third of the wrong answers of "tuned" is marked right. Reasoning is still
+  the same, so each trap is a false alarm. This is the worst case, since accuracy almost always meets its half of the
+  rule.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ SEED = 0
 
 
 def questions(number: int) -> list[str]:
-    """Rows of MedQA's test questions, drawn with a fixed seed."""
+    """Rows of MedQA's test set, drawn with a fixed seed."""
     path = Path(os.environ["STEPGAUGE_SHARED"]) / "data" / "medxpertqa-inputs" / "medqa_input.jsonl"
     return random.Random(SEED).sample(path.read_text(encoding="utf-8").splitlines(), number)
 
 
 def generate(out: Path, number: int, max_tokens: int) -> None:
-    """Two chains a question, scored, as an Inspect log in OUT/logs; kept if it is there."""
+    """Generate two scored chains per question as an Inspect log in OUT/logs, unless the log exists."""
     if list((out / "logs").glob("*.eval")):
         return
     out.mkdir(parents=True, exist_ok=True)
@@ -64,18 +65,18 @@ def of_one_model(args: argparse.Namespace) -> list[tuple[Record, Record]]:
 
 
 def of_two_runs(specs: list[str]) -> list[tuple[Record, Record]]:
-    """The pairs of two runs."""
+    """The pairs of chains of two runs, question by question."""
     return [(pair.base[0], pair.tuned[0]) for pair in pair_runs(*load_runs(specs)).pairs]
 
 
 def split(pairs: Iterable[tuple[Record, Record]], rng: random.Random) -> tuple[Run, Run]:
-    """One of each pair for either side."""
+    """Assign one chain of each pair to either side."""
     drawn = [pair if rng.random() < 0.5 else pair[::-1] for pair in pairs]
     return Run("base", [one for one, _ in drawn]), Run("tuned", [one for _, one in drawn])
 
 
 def raised(run: Run, name: str, rng: random.Random) -> Run:
-    """The run with a share of its wrong answers called right."""
+    """The run with a share of its wrong answers marked right."""
 
     def lifted(one: Record) -> Record:
         if one.accuracy[name] or rng.random() >= RAISED:
@@ -86,7 +87,7 @@ def raised(run: Run, name: str, rng: random.Random) -> Run:
 
 
 def counts(comparisons: Iterable[Comparison], alpha: float = 0.05) -> dict[str, int]:
-    """How many splits got which verdict, and how many had what significant."""
+    """How many splits got each verdict, and how many had which significant result."""
     found: collections.Counter[str] = collections.Counter()
     for one in comparisons:
         task = one.tasks[0]

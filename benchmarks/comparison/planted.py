@@ -1,11 +1,11 @@
-"""Plants losses of reasoning in real chains whose answers stay, and looks at what `stepgauge compare` says.
+"""Damages the reasoning in real chains without changing the answers, and reports what `stepgauge compare` says.
 
     STEPGAUGE_SHARED=… python -m benchmarks.comparison.planted OUT [--questions 150]
 
 The chains are the 175B verification model's on GSM8K questions (GSM8K's example solutions), scored with SmolLM2. Their
-steps are shuffled, left out, or replaced by as many lines of filler; the final line with the answer stays, and so does
-accuracy. The trap proper has a real rise in accuracy: from the 6B finetuned model's chains to the 175B model's answers
-behind filler. The same rise with the 175B model's own steps is shown beside it.
+steps are shuffled, removed, or replaced by as many lines of filler; the final line with the answer stays, and so does
+accuracy. The actual trap has a real rise in accuracy: from the 6B finetuned model's chains to the 175B model's answers
+after filler. The same rise with the 175B model's own steps is shown for comparison.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Change = Callable[[list[str], random.Random], list[str]]
 
 
 def shuffled(steps: list[str], rng: random.Random) -> list[str]:
-    """The steps in an order that is not theirs."""
+    """The steps in a different order."""
     out = list(steps)
     while out == steps:
         rng.shuffle(out)
@@ -50,7 +50,7 @@ def emptied(_steps: list[str], _rng: random.Random) -> list[str]:
 
 
 def filler(steps: list[str], rng: random.Random) -> list[str]:
-    """As many lines that say nothing."""
+    """As many filler lines without content."""
     return [FILLER[(rng.randrange(len(FILLER)) + index) % len(FILLER)] for index in range(len(steps))]
 
 
@@ -65,7 +65,7 @@ def lines_of(solution: str) -> tuple[list[str], str]:
 
 
 def usable(row: dict[str, Any]) -> bool:
-    """Both models' solutions end with an answer, and the strong one's steps are distinct and three or more."""
+    """Whether both solutions end with an answer, and the strong model's has at least three steps, all distinct."""
     steps, answer = lines_of(row[STRONG]["solution"])
     weak, weak_answer = lines_of(row[WEAK]["solution"])
     return len(set(steps)) == len(steps) >= 3 and bool(answer and weak and weak_answer)

@@ -4,7 +4,7 @@
 
 The pairs are Llama-3.1-8B with its Instruct version, and Mistral-7B-v0.1 with mathstral-7B, which was tuned from it for
 mathematics. Half of the questions are from `health`, half from `math`, drawn with a fixed seed; `--questions 0` takes
-all 818 + 1,351. The scorer is SmolLM2, which is none of the four. An interrupted run goes on where it was.
+all 818 + 1,351. The scorer is SmolLM2, which is none of the four. An interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def rows_of(model: str) -> list[dict[str, Any]]:
 
 
 def sample(total: int) -> list[int]:
-    """Ids of questions that all four files hold, as many from each category; all of them where `total` is 0."""
+    """Ids of questions in all four files, equally many from each category; all of them if `total` is 0."""
     in_all: set[tuple[str, int]] | None = None
     for model in [model for pair in PAIRS.values() for model in pair]:
         ids = {(row["category"], row["question_id"]) for row in rows_of(model) if row["category"] in CATEGORIES}

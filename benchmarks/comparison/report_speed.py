@@ -2,8 +2,8 @@
 
     STEPGAUGE_SHARED=… python -m benchmarks.comparison.report_speed [--questions 500 5000 10000]
 
-The chains are those of two models on MMLU-Pro, of all subjects; likelihoods and verdicts are made up, since only their
-number matters here. Headless Chromium opens the page from disk.
+The chains are two models' on all subjects of MMLU-Pro; likelihoods and verdicts are made up, since only their number
+matters here. Headless Chromium opens the page from disk.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def main() -> None:
     sys.path.insert(0, str(SUPPORT))
     table = Table("questions × runs", "file", "written in", "opened in", "sorted in", "first search", "with texts")
     with tempfile.TemporaryDirectory() as folder:
-        measure(20, passage=False, folder=Path(folder))  # reads the chains and makes the library's bundle
+        measure(20, passage=False, folder=Path(folder))  # warm-up: reads the chains and builds the script bundle
         for questions in args.questions:
             for passage in (False, True):
                 table.add_row(*measure(questions, passage=passage, folder=Path(folder)))

@@ -2,9 +2,9 @@
 
     python -m benchmarks.comparison.screenshots RUN… --out docs/images [--filter loss] [--dark]
 
-RUN is what `stepgauge report` takes, the base first. The page is opened from disk in headless Chromium (the system's,
-or the one that `python -m playwright install chromium` brings) with the network off. The question is the first that
-the table shows under `--filter` ("all", "loss", "empty", "lost", "contradicted", "leak", "missing").
+RUN is as in `stepgauge report`, the base first. The page is opened from disk in headless Chromium (the system's, or the
+one installed by `python -m playwright install chromium`) with the network off. The question is the first in the table
+under `--filter` ("all", "loss", "empty", "lost", "contradicted", "leak", "missing").
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stepgauge.adapters.report import write_report
 from stepgauge.adapters.runs import load_runs
 from stepgauge.metrics.comparison import compare_runs
 
-LARGEST = 300_000  # bytes of a picture in the repository
+LARGEST = 300_000  # maximum bytes of a picture in the repository
 WIDE = {"viewport": {"width": 1280, "height": 1500}}
 CHAIN = {"viewport": {"width": 1280, "height": 1100}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}

@@ -1,18 +1,18 @@
-"""Supervised fine-tuning on answers without reasoning against the same on worked answers: does stepgauge tell?
+"""Fine-tuning on answers without reasoning against fine-tuning on worked answers: does stepgauge see the difference?
 
     python -m benchmarks.comparison.sft_trap --out DIR         # SmolLM2 on the CPU: half an hour on one shared core
     STEPGAUGE_SHARED=… python -m benchmarks.comparison.sft_trap --out DIR --data gsm8k
     python -m benchmarks.comparison.sft_trap --out DIR --full --base FOLDER --scorer FOLDER  # an accelerator
     python -m benchmarks.comparison.sft_trap --out DIR --tiny  # a random model, to see that all of it runs
 
-A base model is fine-tuned twice on the same questions: `shortcut` on lines that say nothing and then the answer,
-`worked` on worked solutions. With `--warmup` the base itself has seen some worked solutions before, of other questions.
-Base and both answer the same held-out questions in lm-eval, with the same prompt (two worked examples), and a scoring
-LM that is neither of the trained ones measures their chains. At the end `stepgauge compare` says, for each, whether
-accuracy rose while reasoning fell.
+A base model is fine-tuned twice on the same questions: `shortcut` on filler lines followed by the answer, `worked` on
+worked solutions. With `--warmup` the base itself was first trained on some worked solutions of other questions. The
+base and both tuned models answer the same held-out questions in lm-eval, with the same prompt (two worked examples),
+and a scoring LM that is neither of the trained models scores their chains. At the end `stepgauge compare` says, for
+each tuned model, whether accuracy rose while reasoning fell.
 
-Everything is in DIR: the task file, the trained models (`models/`), lm-eval's files (`base/`, `shortcut/`, `worked/`).
-The same command goes on with a run that was stopped: finished parts are kept, training goes on from its checkpoint.
+DIR holds the task file, the trained models (`models/`) and lm-eval's files (`base/`, `shortcut/`, `worked/`). The same
+command resumes a stopped run: finished parts are kept, and training continues from its checkpoint.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from stepgauge.metrics.models.loading import SMOLLM2, resolve
 
 SETTINGS = "settings.json"
 KINDS = ("shortcut", "worked")
-WITHOUT_EFFECT = ("out", "device", "eval_batch", "gradient_checkpointing")  # on what comes out, but for rounding
+WITHOUT_EFFECT = ("out", "device", "eval_batch", "gradient_checkpointing")  # change results only by rounding
 _SIZED = ("warmup", "train", "test", "epochs", "batch", "lr", "layers", "eval_batch")
 SIZES: dict[str, dict[str, Any]] = {
     "default": dict(zip(_SIZED, (0, 256, 120, 1.0, 4, 3e-4, 10, 24), strict=True)),
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         base, scorer = resolve(args.base), resolve(args.scorer)
         if (args.out / "models").resolve() in Path(scorer).resolve().parents:
             raise ValueError(f"--scorer {args.scorer!r} is a model of this run; expected one that is not trained here")
-        _go_on(args)  # last, so that a mistake leaves no trace in the folder
+        _go_on(args)  # after all other checks, so that a mistake leaves no trace in the folder
     _introduce(args, base, scorer, learnt, held_out)
 
     scoring = {"scorer": args.scorer, "device": args.device}
@@ -169,7 +169,7 @@ def _evaluated(name: str, model: Path | str, out: Path, how: Evaluation) -> dict
 
 
 def _go_on(args: argparse.Namespace) -> None:
-    """Raises ValueError where the folder holds a run with other settings, whose parts must not be mixed with ours."""
+    """Raises ValueError if the folder holds a run with other settings, since their parts must not be mixed."""
     wanted = {key: value for key, value in vars(args).items() if key not in WITHOUT_EFFECT}
     path = args.out / SETTINGS
     if path.is_file():

@@ -1,7 +1,7 @@
-"""Questions with a worked and a shortcut chain each, for `sft_trap`: training and held-out ones, disjoint.
+"""Questions for `sft_trap`, each with a worked and a shortcut chain, in disjoint training and held-out sets.
 
-`arithmetic` are word problems of two to four operations that are made here from templates; an answer has one digit and
-is no number of the question. `gsm8k` is GSM8K's test file, cut in halves: its own solutions are the worked chains.
+`arithmetic`: word problems with two to four operations, generated here from templates; the answer has one digit and is
+not a number in the question. `gsm8k`: GSM8K's test file, split in halves, with its own solutions as worked chains.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FILLERS = (
 NAMES = ("Ann", "Ben", "Carla", "David", "Emma", "Felix", "Grace", "Hugo", "Iris", "Jonas", "Kim", "Lena")
 THINGS = ("apples", "pencils", "stickers", "marbles", "cookies", "shells", "buttons", "cards", "beads", "stamps")
 SMALL, LARGE = (2, 9), (10, 40)
-# One digit: few enough answers that a model may learn to guess them better than the base finds them.
+# One digit: few enough answers that a model can learn to guess them more often than the base computes them.
 LARGEST_ANSWER = 9
 TRIES = 200  # draws per problem before the templates count as exhausted
 GSM8K_ANSWER = "####"
@@ -42,7 +42,7 @@ class Problem:
     """A question, the lines of its worked solution without the answer line, and the answer.
 
     Attributes:
-        key: what two problems share that differ in names and things only: they must not be on both sides.
+        key: equal for problems that differ only in names and things; these must all be on the same side of the split.
     """
 
     question: str
@@ -54,7 +54,7 @@ class Problem:
         return "\n".join([*self.steps, f"The answer is {self.answer}."])
 
     def shortcut(self) -> str:
-        """As many lines as the worked chain, as far as there are, so that the two differ in content, not in number."""
+        """Filler and the answer, with as many lines as the worked chain (if there are enough), to match its length."""
         return "\n".join([*FILLERS[: len(self.steps)], f"The answer is {self.answer}."])
 
 
@@ -63,8 +63,8 @@ class Template:
     """A problem with its numbers left open.
 
     Attributes:
-        questions: wordings, with `{name}`, `{thing}` and the open numbers.
-        small, large: the open numbers of either size.
+        questions: wordings, with placeholders `{name}`, `{thing}` and the open numbers.
+        small, large: names of the open numbers of either size.
         steps: (left, operation, right, sentence): open numbers, earlier results (`r1`, `r2`, …) or a number itself.
     """
 
@@ -191,9 +191,9 @@ TEMPLATES = (
 
 
 def split(data: str, train: int, test: int, seed: int) -> tuple[list[Problem], list[Problem]]:
-    """So many questions to train on and to test on, no problem on both sides.
+    """`train` questions to train on and `test` questions to test on, with no problem on both sides.
 
-    Raises ValueError where there are not enough, FileNotFoundError without GSM8K's file.
+    Raises ValueError if there are not enough, FileNotFoundError without GSM8K's file.
     """
     if data == "gsm8k":
         learnt, held_out = _gsm8k(train, test, seed)
@@ -206,7 +206,7 @@ def split(data: str, train: int, test: int, seed: int) -> tuple[list[Problem], l
 
 
 def check_disjoint(learnt: Sequence[Problem], held_out: Sequence[Problem]) -> None:
-    """Raises ValueError naming a question that is on both sides, be it with other names."""
+    """Raises ValueError naming a question that is on both sides, even with other names."""
     keys = {problem.key for problem in learnt} | {_plain(problem.question) for problem in learnt}
     for problem in held_out:
         if problem.key in keys or _plain(problem.question) in keys:
@@ -214,7 +214,7 @@ def check_disjoint(learnt: Sequence[Problem], held_out: Sequence[Problem]) -> No
 
 
 def examples(data: str) -> list[Problem]:
-    """The worked examples of everyone's prompt; none of them is ever drawn."""
+    """The worked examples in every model's prompt; they are never drawn as questions."""
     if data == "gsm8k":
         return _GSM8K_EXAMPLES
     return _ARITHMETIC_EXAMPLES
@@ -233,7 +233,7 @@ def _distinct(count: int, draw: random.Random) -> list[Problem]:
 def _draw(draw: random.Random) -> Problem:
     template, name, thing = draw.choice(TEMPLATES), draw.choice(NAMES), draw.choice(THINGS)
     wording = draw.randrange(len(template.questions))
-    while True:  # until the numbers go with the template; hundreds do, of every template
+    while True:  # until the numbers fit the template; every template has hundreds that do
         numbers = {letter: draw.randint(*SMALL) for letter in template.small}
         numbers |= {letter: draw.randint(*LARGE) for letter in template.large}
         if problem := _fill(template, numbers, wording, name, thing):
@@ -251,7 +251,7 @@ def _fill(template: Template, numbers: dict[str, int], wording: int, name: str, 
             return None
         steps.append(sentence.format(name=name, thing=thing, eq=f"{x} {sign} {y} = {result}"))
     *before, answer = values.values()
-    if answer > LARGEST_ANSWER or answer in before:  # it could be read off, or would be stated before the last step
+    if answer > LARGEST_ANSWER or answer in before:  # too large, or the question or an earlier step has it
         return None
     question = template.questions[wording].format(name=name, thing=thing, **numbers)
     key = f"{TEMPLATES.index(template)} {sorted(numbers.items())}"
@@ -280,7 +280,7 @@ def _plain(question: str) -> str:
     return " ".join(question.casefold().split())
 
 
-# Written for this; no template gives them, since their numbers, names and things are none of its own.
+# Written for the prompt; no template can generate them, since they use other numbers, names and things.
 _GSM8K_EXAMPLES = [
     Problem(
         "A baker sells 4 trays of 12 rolls in the morning and half as many rolls in the afternoon. How many rolls does "

@@ -1,4 +1,4 @@
-"""A model's run on held-out questions in lm-eval, with reasoning scores, for `benchmarks.comparison.sft_trap`."""
+"""Runs a model on held-out questions in lm-eval, with reasoning scores, for `benchmarks.comparison.sft_trap`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ metadata: {{version: 1.0}}
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is the same for every model: the task's folder and name, and how models are run."""
+    """The settings that are the same for every model: the task's folder and name, and how models are run."""
 
     tasks: Path
     task: str
@@ -65,7 +65,7 @@ class Evaluation:
 
 
 def prompt(question: str, shown: Sequence[Problem]) -> str:
-    """Worked examples, then the question: the same for every model, whatever it was trained to write."""
+    """Worked examples, then the question; the same for every model, whatever it was trained on."""
     blocks = [f"Question: {problem.question}\nAnswer: {problem.worked()}" for problem in shown]
     return "\n\n".join([*blocks, f"Question: {question}\nAnswer:"])
 
@@ -109,10 +109,10 @@ def write_task(
 
 
 def evaluate(name: str, model: Path | str, out: Path, how: Evaluation) -> dict[str, Any]:
-    """The numbers of a model's run by name, as lm-eval's results have them, those that are missing left out.
+    """The numbers of a model's run, named as in lm-eval's results, without missing ones.
 
-    A run that is complete is not repeated. lm-eval's own files, samples included, are in `out`/`name`;
-    `out`/`name`.json is written once they are.
+    A complete run is not repeated. lm-eval's own files, samples included, go to `out`/`name`; `out`/`name`.json is
+    written after them.
     """
     summary = out / SUMMARY.format(name=name)
     if summary.is_file():
@@ -137,7 +137,7 @@ def _run(model: str, folder: Path, how: Evaluation) -> dict[str, Any]:
         model="hf",
         model_args={"pretrained": model, "dtype": "bfloat16" if how.device.startswith("cuda") else "float32"},
         tasks=[how.task],
-        # Reading the index of lm-eval's own tasks takes longer than a small run.
+        # Skip lm-eval's own tasks: reading their index takes longer than a small run.
         task_manager=TaskManager(include_path=str(how.tasks), include_defaults=False),
         device=how.device,
         batch_size=how.batch,
@@ -148,7 +148,7 @@ def _run(model: str, folder: Path, how: Evaluation) -> dict[str, Any]:
     samples = results.pop("samples")
     tracker.save_results_aggregated(results=results, samples=samples)
     tracker.save_results_samples(task_name=how.task, samples=samples[how.task])
-    if not list(folder.rglob("samples_*.jsonl")):  # lm-eval only logs what went wrong in saving
+    if not list(folder.rglob("samples_*.jsonl")):  # if saving fails, lm-eval only logs it
         raise OSError(f"lm-eval could not save its samples into {str(folder)!r}; see its log above")
     gc.collect()
     if how.device.startswith("cuda"):
@@ -158,7 +158,7 @@ def _run(model: str, folder: Path, how: Evaluation) -> dict[str, Any]:
 
 
 def answers(folder: Path) -> Counter[str]:
-    """How often the model of a finished run gave which answer: one that guesses gives few."""
+    """How often a finished run gave each answer; a model that guesses gives only a few different ones."""
     (samples,) = folder.rglob("samples_*.jsonl")
     with samples.open(encoding="utf-8") as file:
         rows = [row for row in map(json.loads, file) if row["filter"] == "last-number"]

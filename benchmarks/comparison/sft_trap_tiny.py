@@ -1,4 +1,4 @@
-"""A random Llama of two layers, with which `benchmarks.comparison.sft_trap --tiny` shows that all of it runs."""
+"""A random Llama of two layers, with which `benchmarks.comparison.sft_trap --tiny` checks that everything runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.comparison.sft_trap_data import Problem
 
 
 def make_tiny(folder: Path, problems: Sequence[Problem]) -> Path:
-    """Save it with a tokenizer of these problems' text into `folder`, unless it is there; returns the folder."""
+    """Save the model, with a tokenizer trained on these problems, to `folder` unless it exists; returns the folder."""
     if (folder / "tokenizer.json").is_file():  # saved last
         return folder
     tokenizer = Tokenizer(models.BPE())

@@ -1,8 +1,8 @@
 """Supervised fine-tuning of a small causal LM on prompts and responses, for `benchmarks.comparison.sft_trap`.
 
-transformers' Trainer, the loss on the response's tokens alone, all weights or (`lora`) low-rank adapters that are
-merged into them at the end: what is saved is an ordinary model folder. A stopped training goes on from its last
-checkpoint.
+Uses transformers' Trainer with the loss on response tokens only. Trains all weights or (`lora`) low-rank adapters that
+are merged into the weights at the end, so the result is an ordinary model folder. A stopped training resumes from its
+last checkpoint.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-l
 
 @dataclass(frozen=True)
 class Tuning:
-    """How it is done; `layers` trains only so many upper layers, 0 the whole model."""
+    """Training settings; `layers`: train only this many upper layers, 0: the whole model."""
 
     epochs: float
     batch: int
@@ -37,7 +37,7 @@ class Tuning:
 
 
 def encoded(tokenizer: Any, prompt: str, response: str) -> dict[str, list[int]]:
-    """Token ids, and labels that leave out every token that ends within the prompt."""
+    """Token ids, and labels that mask every token that ends within the prompt."""
     fields = tokenizer(f"{prompt} {response}{END}", return_offsets_mapping=True)
     ids = fields["input_ids"]
     ends = [end for _, end in fields["offset_mapping"]]
@@ -46,9 +46,10 @@ def encoded(tokenizer: Any, prompt: str, response: str) -> dict[str, list[int]]:
 
 
 def fit(base: str, rows: Sequence[tuple[str, str]], out: Path, tuning: Tuning, name: str) -> dict[str, Any]:
-    """Fine-tune `base` on (prompt, response) pairs and save it into `out`, which appears only when complete.
+    """Fine-tune `base` on (prompt, response) pairs and save it to `out`, which appears only when complete.
 
-    Checkpoints lie beside it, in `<out>.checkpoints`, until then. Returns what was done, as in `out`/sft_trap.json.
+    Until then checkpoints are kept in `<out>.checkpoints`. Returns a description of the training, as in
+    `out`/sft_trap.json.
     """
     import torch
     from transformers import (
@@ -65,8 +66,8 @@ def fit(base: str, rows: Sequence[tuple[str, str]], out: Path, tuning: Tuning, n
     tokenizer = AutoTokenizer.from_pretrained(base)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    set_seed(tuning.seed)  # adapters start from random numbers
-    # Adapters leave the base's weights alone, which may then be short; weights that are trained stay float32.
+    set_seed(tuning.seed)  # adapters are initialised randomly
+    # With adapters the base weights are frozen and may be 16-bit; weights that are trained stay float32.
     model: Any = AutoModelForCausalLM.from_pretrained(
         base, dtype=torch.bfloat16 if cuda and tuning.lora else torch.float32
     )
@@ -138,9 +139,9 @@ def fit(base: str, rows: Sequence[tuple[str, str]], out: Path, tuning: Tuning, n
 
 
 def _freeze_below(model: Any, layers: int) -> None:
-    """Leave only the upper `layers` layers trainable: what lies below them needs no backward pass.
+    """Freeze everything below the upper `layers` layers, so that it needs no backward pass.
 
-    Raises ValueError for an architecture that keeps its layers elsewhere.
+    Raises ValueError for an architecture that stores its layers elsewhere.
     """
     stack = getattr(model.base_model, "layers", None)
     if stack is None:
@@ -150,7 +151,7 @@ def _freeze_below(model: Any, layers: int) -> None:
 
 
 def _last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete one: its state is written last."""
+    """The newest complete checkpoint: the trainer state is written last."""
     complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
     return max(complete, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
 

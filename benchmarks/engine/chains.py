@@ -1,6 +1,6 @@
-"""Real chains for the benchmarks of the likelihood engine, and what the scoring LM is asked about each of them.
+"""Real chains for the benchmarks of the likelihood engine, and the likelihood requests for each of them.
 
-Chains are read from $STEPGAUGE_SHARED/data; every run takes the same ones.
+Chains are read from $STEPGAUGE_SHARED/data; every run uses the same ones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stepgauge.metrics.templates import PlainTemplate
 
 from ..support.real_chains import sample
 
-# What GSM8K's writers left for a calculator: "48/2 = <<48/2=24>>24".
+# GSM8K's calculator annotations: "48/2 = <<48/2=24>>24".
 _ANNOTATION = re.compile(r"<<.*?>>")
 
 
@@ -28,9 +28,9 @@ class ChainSet:
     """Chains of one kind.
 
     Attributes:
-        read: the folder of data and a number of chains in, that many traces out.
-        count: chains that a benchmark takes unless told otherwise.
-        splitter: what cuts them into steps.
+        read: takes the data folder and a number of chains; returns that many traces.
+        count: default number of chains in a benchmark.
+        splitter: the splitter that cuts them into steps.
         data: the folder they are read from.
     """
 
@@ -41,7 +41,7 @@ class ChainSet:
 
 
 def requests_of(traces: Sequence[Trace], splitter: str) -> list[list[Request]]:
-    """For each chain the distinct (context, answer) pairs that a run scores: every prefix, every option."""
+    """For each chain the distinct (context, answer) pairs that a run scores: every prefix with every option."""
     return [
         chain_requests(trace, cut.steps, PlainTemplate(), _no_chat, reference=False).requests
         for trace, cut in zip(traces, segment(traces, splitter), strict=True)
@@ -55,8 +55,8 @@ def joined(data: Path, steps: int, count: int, longest: int = 60, together: int 
         data: folder that holds gsm8k/.
         steps: steps of each chain.
         count: chains.
-        longest: characters of a step; longer ones are passed over, so that 400 steps stay within 8,192 tokens.
-        together: real steps that make one step of the chain.
+        longest: maximum characters of a step; longer ones are skipped, so that 400 steps stay within 8,192 tokens.
+        together: number of real steps joined into one step of the chain.
     """
     rows = map(json.loads, (data / "gsm8k" / "test.jsonl").read_text(encoding="utf-8").splitlines())
     traces = []

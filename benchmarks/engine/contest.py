@@ -1,4 +1,4 @@
-"""The methods that `benchmarks.engine.infogain` times, made ready: settings chosen, peers loaded, all of them warm."""
+"""Prepares the methods that `benchmarks.engine.infogain` times: chooses settings, loads peers, warms all of them up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PUBLISHED, BATCHED, CACHED, LM_EVAL, OURS = "published", "batched", "cached", "l
 MINICONS, CTRANSLATE2 = "minicons", "ctranslate2"
 FLOOR, FLOOR_BATCHES = "floor", "floor, batched"
 OTHERS = (PUBLISHED, BATCHED, CACHED, LM_EVAL, MINICONS, CTRANSLATE2)
-# The first of them that was run on a set is what the others' numbers are compared with.
+# The reference for the others' numbers on a set is the first of these that ran on it.
 REFERENCES = (PUBLISHED, CACHED, BATCHED, LM_EVAL, OURS)
 LABELS = {
     PUBLISHED: "(a) published: a pass per prefix",
@@ -39,7 +39,7 @@ LABELS = {
 }
 _BUDGETS = {"cpu": (512, 1024, 2048), "cuda": (8192, 16384, 65536)}
 _BATCH_SIZES = {"cpu": (1, 4, 16), "cuda": (1, 8, 32)}
-# lm-eval holds all positions' logits twice: batches beyond this many places are made smaller.
+# lm-eval holds the logits of all positions twice, so batches are limited to this many positions.
 _HARNESS_PLACES = {"cpu": 4096, "cuda": 32768}
 _SAMPLE_TOKENS = {"cpu": 4000, "cuda": 60000}
 
@@ -49,8 +49,8 @@ class Limits:
     """How much of a slow method is run.
 
     Attributes:
-        rounds: rounds of every method that is fast enough.
-        patience: tokens that a method may compute on a set in all its rounds; one round is always run, but
+        rounds: rounds for every method that is fast enough.
+        patience: tokens that a method may compute on a set over all its rounds; it always gets at least one round.
         at_most: a method that would compute more than this many tokens in one round is left out.
     """
 
@@ -59,7 +59,7 @@ class Limits:
     at_most: int
 
     def rounds_for(self, tokens: int) -> int:
-        """0: leave it out."""
+        """The rounds for a method that computes this many tokens; 0: leave it out."""
         return 0 if tokens > self.at_most else max(1, min(self.rounds, self.patience // max(1, tokens)))
 
 
@@ -67,7 +67,7 @@ class Contest:
     """All methods under one scorer.
 
     Attributes:
-        settings: what was chosen for (b) and (d), to be printed.
+        settings: the settings chosen for (b) and (d), to be printed.
         absent: a line for each peer that is not installed.
     """
 
@@ -98,7 +98,7 @@ class Contest:
             run([group[:2] for group in sample[:1]])
 
     def enter(self, groups: Groups, counts: Sequence[Counts], limits: Limits) -> tuple[list[Measured], dict[str, int]]:
-        """The methods as they will be run on these chains, and the tokens of each that is left out."""
+        """The methods to run on these chains, and the token counts of those that are left out."""
         every, unique = (sum(getattr(count, name) for count in counts) for name in ("all_tokens", "unique"))
         entered, left_out = [], {}
         for name, run in self._runs.items():
@@ -126,7 +126,7 @@ class Contest:
         return choices[best]
 
     def _sample(self, sets: Mapping[str, Groups]) -> list[list[Request]]:
-        """Every n-th request of each chain, as many tokens of each set."""
+        """Every n-th request of each chain, with about as many tokens from each set."""
         share = _SAMPLE_TOKENS[self._kind] // len(sets)
         sample = []
         for groups in sets.values():

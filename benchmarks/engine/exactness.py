@@ -1,13 +1,14 @@
-"""Measures on real chains how far the numbers depend on the batch and on the precision of the weights.
+"""Measures on real chains how much the numbers depend on the batch and on the precision of the weights.
 
     STEPGAUGE_SHARED=… python -m benchmarks.engine.exactness [--chains 500] [--scorer smollm2] [--out FILE.json]
 
-**Batch invariance**, float32: every log-likelihood of a chain (each prefix, each option) scored alone against scored
-with the others, with the others in another order and other windows, and under another token budget.
+**Batch invariance**, float32: every log-likelihood of a chain (each prefix, each option) when the chain is scored
+alone, against scoring it with the others, with the others in another order and other windows, and under another token
+budget.
 
 **Precision**, on other draws from the same sets (`--precision-chains`, `--fp16-chains`): weights in bfloat16 and in
-float16 against float32. And what a log-softmax in bfloat16 does, which the published code takes: computed from the
-logits of one plain forward pass per prefix (`--softmax-chains`), in bfloat16 and in float32 from the same logits.
+float16 against float32. Also the effect of a log-softmax in bfloat16, as in the published code: from the logits of one
+plain forward pass per prefix (`--softmax-chains`), computed in bfloat16 and in float32 from the same logits.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ EPSILON = 0.05
 
 @dataclass(frozen=True)
 class Asked:
-    """A real chain and everything that the scorer is asked about it."""
+    """A real chain and all its likelihood requests."""
 
     set: str
     requests: ChainRequests
@@ -83,7 +84,7 @@ def log_likelihoods(gauge: Gauge, chains: Sequence[Asked]) -> list[np.ndarray]:
 def invariance(
     scorer: str, device: str, chains: Sequence[Asked], budget: int, ways: Sequence[str]
 ) -> dict[str, list[float]]:
-    """Per way of batching, the largest difference in nats of each chain from the chain scored alone."""
+    """For each way of batching, each chain's largest difference in nats from the chain scored alone."""
     out = {}
     with Gauge(scorer, device, "float32", progress=False) as gauge:
         alone = [log_likelihoods(gauge, [chain])[0] for chain in chains]
@@ -110,10 +111,10 @@ def _apart(left: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> list[floa
 
 
 def errors(exact: Sequence[np.ndarray], other: Sequence[np.ndarray], epsilon: float = EPSILON) -> dict[str, Any]:
-    """How far answers' log-likelihoods (t+1 of each chain) and what is computed from them are off, in nats.
+    """Errors in nats of the answers' log-likelihoods (t+1 per chain) and of the numbers computed from them.
 
-    Of the steps whose exact gain is beyond ±epsilon: the share that keeps its sign. Of all steps: the share that stays
-    informative, regressive or neither.
+    Also, of the steps whose exact gain is beyond ±epsilon, the share that keeps its sign, and of all steps the share
+    that stays informative, regressive or neither.
     """
     gains = [np.concatenate([np.diff(values) for values in side]) for side in (exact, other)]
     totals = [np.array([values[-1] - values[0] for values in side if len(values) > 1]) for side in (exact, other)]
@@ -138,13 +139,13 @@ def _spread(differences: np.ndarray) -> dict[str, float]:
 
 
 def answers(chains: Sequence[Asked], values: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Of every value, those of the gold answer after each prefix."""
+    """Select from all values those of the gold answer after each prefix."""
     return [found[chain.requests.answer] for chain, found in zip(chains, values, strict=True)]
 
 
 @torch.inference_mode()
 def from_plain_logits(gauge: Gauge, chains: Sequence[Asked]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The gold answers' log-likelihoods from plain passes: by a log-softmax in float32, and in the logits' own type."""
+    """The gold answers' log-likelihoods from plain passes, with log-softmax in float32 and in the logits' own type."""
     from transformers import AutoTokenizer
 
     backend: Any = gauge.backend
@@ -170,7 +171,7 @@ def _both(model: Any, tokenizer: Any, request: Request) -> tuple[float, float]:
 
 
 def precision(scorer: str, device: str, chains: Sequence[Asked], fp16: int, softmax: int) -> dict[str, dict[str, Any]]:
-    """Rows of errors by what was narrowed. A type that the device cannot compute in has its reason instead."""
+    """Rows of errors by what was narrowed; for a type that the device does not support, the reason instead."""
     rows: dict[str, dict[str, Any]] = {}
     with Gauge(scorer, device, "float32", progress=False) as gauge:
         exact = answers(chains, log_likelihoods(gauge, chains))
@@ -251,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     chains = _asked(data, args.chains)
-    # A part with the same mixture, in an order of its own.
+    # A part with the same mixture of sets, in a different order.
     part = random.Random(0).sample(_asked(data, args.precision_chains), args.precision_chains)
     found = invariance(args.scorer, args.device, chains, args.token_budget, args.ways)
     about = about_run(args.device if args.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")

@@ -1,8 +1,9 @@
 """Counts the floating-point operations of scoring token sequences, by formula, from the model's configuration.
 
-Counted are the matrix products: a multiplication and an addition are two operations. Each token that sequences share
-is counted once, attention only where a token sees another one, the output layer only where a token is predicted. That
-is the least any exact way must do, so time above it (padding, masked pairs, work done twice) lowers the utilisation.
+Only matrix products count; a multiplication and an addition are two operations. A token shared by several sequences
+counts once, attention only for pairs of tokens that see each other, the output layer only where a token is predicted.
+This is the least work any exact method must do, so time spent beyond it (padding, masked pairs, recomputation) lowers
+the utilisation.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from .imports import TokenSpan
 
 @dataclass(frozen=True)
 class Work:
-    """What must be computed for some sequences.
+    """The work that some sequences require.
 
     Attributes:
-        tokens: tokens that go through the layers, shared ones once.
-        pairs: (token, token it attends to) pairs, a token itself included.
-        predicting: tokens whose next token is asked for.
+        tokens: tokens that go through the layers, shared ones counted once.
+        pairs: pairs of a token and a token it attends to, itself included.
+        predicting: tokens whose next token is scored.
     """
 
     tokens: int = 0
@@ -35,8 +36,8 @@ class Work:
 
 
 def work_of(spans: Sequence[TokenSpan]) -> Work:
-    """The work of one group of sequences. Its last tokens are predicted and never fed in."""
-    # Big-endian bytes sort as the ids do, so that sequences with a common prefix are neighbours.
+    """The work of one group of sequences. Last tokens are predicted but never fed in."""
+    # Big-endian bytes sort in the order of the ids, so that sequences with a common prefix become neighbours.
     order = sorted(spans, key=lambda span: span.ids[:-1].astype(">u4").tobytes())
     tokens = pairs = 0
     predicting = [np.zeros(0, dtype=np.int64)]
@@ -54,7 +55,7 @@ def work_of(spans: Sequence[TokenSpan]) -> Work:
 
 
 def naive_work(spans: Sequence[TokenSpan]) -> Work:
-    """The work of one causal forward pass per sequence with logits at every token, as the published code does it."""
+    """The work of one causal forward pass per sequence with logits at every token, as in the published code."""
     lengths = [len(span.ids) for span in spans]
     return Work(sum(lengths), sum(n * (n + 1) // 2 for n in lengths), sum(lengths))
 
@@ -76,7 +77,7 @@ def flops(config: Any, work: Work) -> float:
 
 
 def kv_bytes(config: Any, tokens: int, itemsize: int) -> int:
-    """Bytes of a KV cache that holds so many tokens."""
+    """Bytes of a KV cache that holds `tokens` tokens."""
     _, kv_heads, head = _heads(config)
     return 2 * config.num_hidden_layers * kv_heads * head * itemsize * tokens
 

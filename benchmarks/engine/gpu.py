@@ -1,17 +1,17 @@
-"""Measures the likelihood engine on one accelerator at the size of Qwen2.5-7B, all that is asked of it in one call.
+"""Measures the likelihood engine on one accelerator at the size of Qwen2.5-7B, with all measurements in one command.
 
     python -m benchmarks.engine.gpu --make-lengths LENGTHS.json     # where the real chains and a tokenizer are
     python -m benchmarks.engine.gpu --lengths LENGTHS.json --out DIR
     python -m benchmarks.engine.gpu --lengths LENGTHS.json --out DIR --tiny    # small sizes on the CPU
 
-The model has Qwen2.5-7B's shape and random weights, made on the device: the work is that of the real one, the numbers
-mean nothing. The chains have the token counts of real ones (MMLU-Pro with options, GSM8K; long ones joined from their
-steps), filled with random ids. `--make-lengths` writes these counts and no text; without either option they are counted
-anew from $STEPGAUGE_SHARED. stepgauge need not be installed: torch, transformers, numpy and rich are enough.
+The model has Qwen2.5-7B's shape and random weights, created on the device: it does the work of the real model, but its
+numbers mean nothing. The chains have the token counts of real ones (MMLU-Pro with options, GSM8K; long ones joined from
+their steps), filled with random ids. `--make-lengths` writes only these counts, no text; without either option they are
+counted again from $STEPGAUGE_SHARED. stepgauge need not be installed: torch, transformers, numpy and rich are enough.
 
-Utilisation is the operations that must be done (`benchmarks.engine.flops`) per second, over the rate of a big matrix
-product measured just before. DIR gets `results.json`, written again after each part, `results.md` and `profile.txt`. A
-part that fails is named with its error, and the others are run.
+Utilisation is the required operations (`benchmarks.engine.flops`) per second, divided by the rate of a big matrix
+product measured just before. DIR gets `results.json`, rewritten after each part, `results.md` and `profile.txt`. If a
+part fails, its error is reported and the others still run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ REAL = {"mmlu_pro": 256, "gsm8k": 512}
 
 
 def real_lengths(tokenizer: str) -> dict[str, list[ChainLengths]]:
-    """Token counts of real chains. Raises FileNotFoundError where they are not at hand."""
+    """Token counts of real chains. Raises FileNotFoundError if the data are not available."""
     from ..support.labelled import shared_data
     from ..support.real_chains import sample
     from .gpu_lengths import lengths_of
@@ -50,7 +50,7 @@ def real_lengths(tokenizer: str) -> dict[str, list[ChainLengths]]:
 
 
 def run_parts(bench: Bench, parts: Sequence[str], about: dict[str, Any], consoles: Sequence[Console]) -> int:
-    """Run them one after the other; returns how many failed."""
+    """Run the parts one after the other; returns how many failed."""
     found: dict[str, list[Row]] = {}
     failed: dict[str, str] = {}
     for part in parts:
@@ -59,7 +59,7 @@ def run_parts(bench: Bench, parts: Sequence[str], about: dict[str, Any], console
             for row in PARTS[part](bench):
                 rows.append(row)
                 _write(bench.out, about, found, failed)
-        except Exception:  # whatever it is, it is shown and counted, and the device time for the others is not lost
+        except Exception:  # show and count any failure, so that the device time for the other parts is not lost
             failed[part] = traceback.format_exc()
             print(f"\n{part} failed:\n{failed[part]}", file=sys.stderr, flush=True)
         for console in consoles:

@@ -1,4 +1,4 @@
-"""A big random model made on the device itself, the device's matrix rate, and the time and memory of a run on it."""
+"""Creates a big random model on the device, and measures the device's matrix rate and a run's time and memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TINY = {
 
 
 def make_model(shape: dict[str, Any], device: str, dtype: torch.dtype) -> Any:
-    """A random Qwen2 of this shape; no weight is ever on another device or in another type."""
+    """A random Qwen2 of this shape; its weights are created on this device and in this type."""
     config = AutoConfig.for_model("qwen2", **shape, dtype=dtype)
     torch.manual_seed(0)
     with torch.device(device):
@@ -44,7 +44,7 @@ def make_model(shape: dict[str, Any], device: str, dtype: torch.dtype) -> Any:
 
 
 def weight_bytes(model: Any) -> int:
-    """Bytes of the parameters, shared ones once."""
+    """Bytes of the parameters, shared ones counted once."""
     return sum(weight.numel() * weight.itemsize for weight in model.parameters())
 
 

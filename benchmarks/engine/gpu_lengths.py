@@ -1,4 +1,4 @@
-"""Counts the tokens of real chains, part by part, for machines that have neither the chains nor a tokenizer."""
+"""Counts the tokens of real chains, part by part, for use on machines that have neither the chains nor a tokenizer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .token_chains import ChainLengths
 
 
 def lengths_of(traces: Sequence[Trace], tokenizer: str) -> list[ChainLengths]:
-    """One entry per chain. Each part is tokenized by itself, so a token that parts share is counted twice.
+    """One entry per chain. Each part is tokenized by itself, so a token that spans two parts is counted twice.
 
     Args:
         traces: chains with a gold answer.
-        tokenizer: as a gauge's scorer: "smollm2", a folder or a hub id.
+        tokenizer: named like a gauge's scorer: "smollm2", a folder or a hub id.
     """
     from transformers import AutoTokenizer
 

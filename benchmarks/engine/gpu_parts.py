@@ -1,4 +1,4 @@
-"""The measurements of `benchmarks.engine.gpu`, one function a part: each yields rows of figures."""
+"""The measurements of `benchmarks.engine.gpu`: one function per part, each of which yields rows of figures."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Bench:
     """What all parts share.
 
     Attributes:
-        shape: the model's configuration, for parts that make a model of their own.
-        rate: the device's matrix rate in the model's type, operations per second.
-        chains: token counts of real chains by set.
-        attentions: ways of attending to compare; "default" is what the engine chooses.
-        count: chains of a batch; long ones are an eighth of that.
-        long: tokens of a long chain.
-        rounds: timed rounds after one that warms up.
+        shape: the model's configuration, for parts that create another model.
+        rate: the device's matrix rate in the model's type, in operations per second.
+        chains: token counts of real chains, by set.
+        attentions: attention implementations to compare; "default" is what the engine chooses.
+        count: chains per batch; of long chains an eighth of that.
+        long: tokens in a long chain.
+        rounds: timed rounds, after a warm-up round.
     """
 
     model: Any
@@ -58,7 +58,7 @@ class Bench:
         return make_engine(self.model, budget, **options)
 
     def groups(self, name: str) -> list[Group]:
-        """Token sequences of a workload: a set's chains, or chains joined from one."""
+        """The token sequences of a workload: the chains of a set, or chains joined from a set."""
         if name not in self._groups:
             vocabulary = self.model.config.vocab_size
             lengths = self._workload(name)
@@ -74,7 +74,7 @@ class Bench:
         return self.chains[name][: self.count]
 
     def _joined(self, name: str, count: int, **until: int) -> list[ChainLengths]:
-        """Chains joined from those of a set, each beginning at another one; the set is used again at its end."""
+        """Chains joined from those of a set, each starting at a different one; at its end the set starts over."""
         own = self.chains[name]
         return [joined((own[(i * 7 + k) % len(own)] for k in range(50 * len(own))), **until) for i in range(count)]
 
@@ -84,14 +84,14 @@ WORKLOADS = ("mmlu_pro", LONG, "gsm8k", MANY_STEPS)
 
 
 def throughput(bench: Bench) -> Iterator[Row]:
-    """Utilisation, speed and memory of the engine on each workload, for each way of attending."""
+    """Utilisation, speed and memory of the engine on each workload, for each attention implementation."""
     for name in WORKLOADS:
         for attention in bench.attentions:
             yield {"workload": name, "attention": attention, **_timed(bench, bench.groups(name), attention)}
 
 
 def budgets(bench: Bench) -> Iterator[Row]:
-    """The same on MMLU-Pro chains under several token budgets."""
+    """The same figures on MMLU-Pro chains under several token budgets."""
     for budget in ("auto", *bench.budgets):
         row = _timed(bench, bench.groups("mmlu_pro"), bench.attentions[0], budget)
         yield {"workload": "mmlu_pro", "attention": bench.attentions[0], **row}
@@ -117,7 +117,7 @@ def _timed(bench: Bench, groups: list[Group], attention: str, budget: int | str 
 
 
 def utilisation(bench: Bench, groups: Sequence[Group], taken: float) -> Row:
-    """Model-FLOP utilisation against the matrix rate, and tokens per second, of a run over `groups`."""
+    """Model-FLOP utilisation relative to the matrix rate, and tokens per second, of a run over `groups`."""
     work = sum(map(work_of, groups), Work())
     needed = flops(bench.model.config, work)
     return {
@@ -132,9 +132,9 @@ def utilisation(bench: Bench, groups: Sequence[Group], taken: float) -> Row:
 
 
 def _memory(bench: Bench, groups: Sequence[Group], engine: Engine, above: int) -> Row:
-    """The peak against weights plus KV cache.
+    """Peak memory compared with weights plus KV cache.
 
-    The cache is that of the longest chain with its branches, or of as many tokens as a pass may hold, if more.
+    The cache is that of the longest chain with its branches, or of a full pass if that is larger.
     """
     unique = [work_of(group).tokens for group in groups]
     held = max(max(unique), min(engine.token_budget, sum(unique)))
@@ -148,9 +148,9 @@ def _memory(bench: Bench, groups: Sequence[Group], engine: Engine, above: int) -
 
 
 def naive(bench: Bench) -> Iterator[Row]:
-    """The published algorithm on chains of 36 steps against the engine, in turns.
+    """The published algorithm against the engine on chains of 36 steps, taking turns.
 
-    One full-vocabulary pass per prefix, no batching, nothing shared; its log-softmax is taken in float32 on the device.
+    One full-vocabulary pass per prefix, without batching or sharing; the log-softmax is in float32 on the device.
     """
     groups = bench.groups(MANY_STEPS)
     engine = bench.engine(bench.attentions[0])
@@ -191,7 +191,7 @@ def _naive(bench: Bench, groups: Sequence[Group]) -> list[np.ndarray]:
 
 
 def memory(bench: Bench) -> Iterator[Row]:
-    """One chain of 32k tokens and 400 steps: the peak above weights and KV cache, and a few prefixes checked."""
+    """One chain of 32k tokens and 400 steps: peak memory above weights and KV cache; checks a few prefixes."""
     tokens, steps = bench.memory
     spans = token_spans(even_chain(tokens, steps), bench.model.config.vocab_size, bench.seed)
     row = measure_spans(bench.model, spans, "auto", checked=3)
@@ -199,7 +199,7 @@ def memory(bench: Bench) -> Iterator[Row]:
 
 
 def invariance(bench: Bench) -> Iterator[Row]:
-    """Chains alone against the same chains in one batch: in the model's type, and four layers of it in float32."""
+    """Chains scored alone against the same chains in one batch: in the model's type, and for four layers in float32."""
     groups = [*bench.groups("mmlu_pro")[: max(2, bench.count // 8)], *bench.groups("gsm8k")[: max(2, bench.count // 8)]]
     narrow = {**bench.shape, "num_hidden_layers": min(4, bench.shape["num_hidden_layers"])}
     for model in (bench.model, make_model(narrow, bench.device, torch.float32)):
@@ -220,7 +220,7 @@ def invariance(bench: Bench) -> Iterator[Row]:
 def compiled(bench: Bench) -> Iterator[Row]:
     """torch.compile with lengths left dynamic: the first run, which compiles, and later ones.
 
-    Compiled are whole decoder layers, or of each layer only what knows nothing of the cache: norms and MLP.
+    Compiles whole decoder layers, or only the parts of each layer that do not use the cache: norms and MLP.
     """
     groups = bench.groups("mmlu_pro")
     plain = bench.engine(bench.attentions[0])
@@ -230,7 +230,7 @@ def compiled(bench: Bench) -> Iterator[Row]:
     norms_and_mlp = [(layer.input_layernorm, layer.post_attention_layernorm, layer.mlp) for layer in layers]
     for what, modules in (("norms and MLP", list(chain.from_iterable(norms_and_mlp))), ("layers", layers)):
         with _compiled(modules):
-            # Trying its masks on the model, the engine already has the first passes compiled.
+            # The engine tries its masks on the model, so the first passes are compiled here.
             first = seconds(lambda: _run(bench.engine(bench.attentions[0]), groups), bench.device)
             engine = bench.engine(bench.attentions[0])
             later = [seconds(lambda e=engine: _run(e, groups), bench.device) for _ in range(bench.rounds)]
@@ -259,7 +259,7 @@ def _compiled(modules: Sequence[Any]) -> Iterator[None]:
 
 
 def _runs_until(cost: float, saved: float) -> float | None:
-    """Runs of this size after which compiling has paid for itself; None: never."""
+    """The number of runs of this size after which compiling pays for itself; None: never."""
     return max(cost, 0.0) / saved if saved > 0 else None
 
 
@@ -279,7 +279,7 @@ def profile(bench: Bench) -> Iterator[Row]:
     tables = [averages.table(sort_by=order, row_limit=40, max_name_column_width=90) for order in orders]
     (bench.out / "profile.txt").write_text("\n\n".join(tables) + "\n")
     if on_gpu:
-        # Operators carry their kernels' time, too: only the kernels themselves are added up.
+        # Operators include their kernels' time, so add up only the kernels.
         kernels = [event for event in averages if event.device_type.name == "CUDA"]
         times = {event.key: event.self_device_time_total / 1e6 for event in kernels if not event.is_user_annotation}
     else:
@@ -291,7 +291,7 @@ def profile(bench: Bench) -> Iterator[Row]:
 
 
 def _run(engine: Engine, groups: Sequence[Group]) -> list[np.ndarray]:
-    """Raises RuntimeError for a chain that was not scored: its time would count for nothing."""
+    """Score the groups. Raises RuntimeError for a chain that was not scored, since its time would be meaningless."""
     results = log_likelihoods(engine, groups, lambda _: None)
     out = [result for result in results if isinstance(result, np.ndarray)]
     if len(out) < len(results):

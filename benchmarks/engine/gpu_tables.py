@@ -1,4 +1,4 @@
-"""The tables of `benchmarks.engine.gpu`, in the form that RESULTS.md takes."""
+"""Prints the tables of `benchmarks.engine.gpu` in the format of RESULTS.md."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ TITLES = {
 
 
 def show(console: Console, part: str, rows: Sequence[Row]) -> None:
-    """One part's rows under its title."""
+    """Print one part's rows under its title."""
     columns = _COLUMNS[part]
     table = Table(*(title for title, _ in columns.values()), box=box.MARKDOWN)
     for row in rows:

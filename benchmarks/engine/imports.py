@@ -1,7 +1,7 @@
-"""The likelihood engine, also where stepgauge is not installed: a checkout, torch and transformers are enough.
+"""Imports the likelihood engine, even if stepgauge is not installed: a checkout, torch and transformers are enough.
 
-An installed stepgauge is used as it is. Without one the name `stepgauge.metrics` is bound to the checkout's folder
-`metrics` without running its `__init__`, whose gauge needs every dependency; the engine itself needs three.
+An installed stepgauge is used as it is. Otherwise the name `stepgauge.metrics` is bound to the checkout's folder
+`metrics` without running its `__init__`, which needs every dependency, while the engine needs only three.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Times InfoGain's log-likelihoods computed our way and others', on the same real chains, in one process.
+"""Times our and other ways to compute InfoGain's log-likelihoods, on the same real chains, in one process.
 
     STEPGAUGE_SHARED=… python -m benchmarks.engine.infogain [--sets gsm8k joined36] [--rounds 5] [--out FILE.json]
 
-For each set of chains a table: seconds (median of the rounds; the methods take turns and each round begins with
-another one), their ratio to ours, places that went through the model (tokens and padding), the most memory above what
-was held before (on a CPU the resident set's growth), and the largest difference in nats from the published way's
-numbers. Ours is the backend's `score`, tokenizing included. The floor is one causal forward pass over as many tokens as
-the chains have unique ones, with logits at as many positions as ours needs; of its two forms the faster one is shown.
-A slow method is run for fewer rounds (--patience), or left out of a set (--at-most); the table says so. Threads are as
-torch has them: OMP_NUM_THREADS=2 sets them. `peers` says which other packages take part, and which cannot.
+Prints a table for each set of chains: seconds (median of the rounds; the methods take turns, and each round starts with
+another one), the ratio to ours, positions that went through the model (tokens and padding), peak memory above what was
+held before (on a CPU the growth of the resident set), and the largest difference in nats from the published method.
+Ours is the backend's `score`, tokenizing included. The floor is one causal forward pass over as many tokens as the
+chains have unique ones, with logits at as many positions as ours needs; of its two forms the faster one is shown. A
+slow method gets fewer rounds (--patience) or is left out of a set (--at-most); the table says so. torch chooses the
+number of threads; OMP_NUM_THREADS=2 sets it. `peers` says which other packages take part, and which cannot.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _MIB = 2**20
 
 
 def largest_difference(values: Values, expected: Values) -> float:
-    """In nats, over all requests of all chains."""
+    """The largest difference in nats over all requests of all chains."""
     pairs = [zip(row, other, strict=True) for row, other in zip(values, expected, strict=True)]
     return max(abs(a - b) for row in pairs for a, b in row)
 
 
 def measure(contest: Contest, name: str, groups: Groups, limits: Limits) -> dict[str, Any]:
-    """One set's methods, timed and compared; prints the table and returns it as JSON takes it."""
+    """Time and compare the methods on one set; prints the table and returns it ready for JSON."""
     counts = [count(token_spans(contest.tokenizer, requests)) for requests in groups]
     entered, left_out = contest.enter(groups, counts, limits)
     contest.backend.engine.stats.reset()

@@ -1,16 +1,15 @@
-"""Measures the memory that one very long chain takes above the model's weights and its KV cache.
+"""Measures the memory that one very long chain needs beyond the model's weights and KV cache.
 
     python -m benchmarks.engine.long_chain [--tokens 32768 --steps 400 --vocabulary 150000] [--through-gauge] [--out F]
 
-The model has Qwen2's architecture with random weights and few small layers (`--layers`, `--hidden`), so that the length
-and the vocabulary are what costs. The chain is made of random token ids and goes to the engine directly; with
+The model has Qwen2's architecture with random weights and a few small layers (`--layers`, `--hidden`), so that length
+and vocabulary dominate the cost. The chain consists of random token ids and goes directly to the engine; with
 `--through-gauge` a second chain of about that length goes in as text, through a `Gauge` with a small tokenizer.
 
-Each measurement runs in a process of its own. On the CPU the peak is the most that the process held beyond what it held
-when the model was loaded and the sequences stood in memory: sampled every few milliseconds, and `ru_maxrss` where that
-grew during the run. On CUDA it is `torch.cuda.max_memory_allocated`. The KV cache is counted by formula for the tokens
-of the longest sequence. A few prefixes are checked against one plain forward pass each, in chunks, with transformers'
-own cache.
+Each measurement runs in its own process. On the CPU the peak is the most memory the process held beyond what it held
+once the model and the sequences were loaded: sampled every few milliseconds, and `ru_maxrss` if that grew during the
+run. On CUDA it is `torch.cuda.max_memory_allocated`. The size of the KV cache is computed for the tokens of the longest
+sequence. A few prefixes are checked against one plain forward pass each, in chunks, with transformers' own cache.
 """
 
 from __future__ import annotations
@@ -50,11 +49,11 @@ _HEAD = 64
 
 @dataclass
 class Peak:
-    """The most memory that a run held at once.
+    """The peak memory of a run.
 
     Attributes:
-        bytes: beyond what was held when it began.
-        source: where the number is from.
+        bytes: peak beyond what was held at the start of the run.
+        source: how it was measured.
     """
 
     bytes: int = 0
@@ -62,7 +61,7 @@ class Peak:
 
 
 def with_peak(run: Callable[[], Any], device: str) -> tuple[Any, Peak]:
-    """What `run` returns, and its peak on `device`."""
+    """The result of `run`, and its peak memory on `device`."""
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
@@ -93,7 +92,7 @@ def with_peak(run: Callable[[], Any], device: str) -> tuple[Any, Peak]:
 
 
 def _high_water() -> int:
-    """Bytes that the process held at most so far; 0 where there is no module `resource`."""
+    """The process's peak memory so far in bytes; 0 if there is no module `resource`."""
     try:
         import resource
     except ImportError:
@@ -116,7 +115,7 @@ def make_model(vocabulary: int, context: int, layers: int, hidden: int, device: 
         head_dim=_HEAD,
         max_position_embeddings=context,
         tie_word_embeddings=True,
-        # Larger than usual, so that a wrong mask or position shows in the logits of an untrained model.
+        # Larger weights than usual, so that a wrong mask or position changes the logits of an untrained model visibly.
         initializer_range=0.1,
     )
     torch.manual_seed(0)
@@ -140,7 +139,7 @@ def plain_log_likelihood(model: Any, span: TokenSpan) -> float:
 
 
 def largest_difference(model: Any, spans: Sequence[TokenSpan], values: np.ndarray, count: int = CHECKED) -> float:
-    """Nats between `values` and plain passes, at most, over `count` sequences from the shortest to the longest."""
+    """The largest difference in nats between `values` and plain passes, on `count` sequences from short to long."""
     by_length = sorted(range(len(spans)), key=lambda i: len(spans[i].ids))
     chosen = {by_length[i] for i in np.linspace(0, len(spans) - 1, count).astype(int)}
     return max(abs(plain_log_likelihood(model, spans[i]) - float(values[i])) for i in chosen)
@@ -181,14 +180,14 @@ def _memory_row(model: Any, tokens: int, peak: Peak) -> dict[str, Any]:
 
 
 def measure_gauge(model: Any, tokens: int, steps: int) -> dict[str, Any]:
-    """The same for a chain of text through a `Gauge`, tokenizing included."""
+    """The same figures for a chain of text through a `Gauge`, tokenizing included."""
     from stepgauge.metrics import Gauge, Trace
 
     from ..knowledge.lm_judge_gpu import make_tokenizer
 
     tokenizer = make_tokenizer(2000)
     random = np.random.default_rng(0)
-    # Syllables of a fixed number of tokens each, whatever stands around them.
+    # Syllables with a fixed number of tokens each, whatever surrounds them.
     words = [" " + chr(a) + chr(b) for a in range(0x4E00, 0x4E20) for b in range(0x5E00, 0x5E20)]
     each = len(tokenizer(words[0])["input_ids"])
     room = tokens // each

@@ -1,7 +1,8 @@
-"""Ways to the same log-likelihoods, from the published one to ours, and the least that any of them can cost.
+"""Methods to compute the same log-likelihoods, from the published one to ours, and a floor for the cost of any of them.
 
-Each takes the requests of some chains and returns their log-likelihoods in nats, a list a chain. All but ours tokenize
-each text whole, and all of them do so on the clock. The floor takes counts: it computes nothing of use.
+Each takes the requests of some chains and returns their log-likelihoods in nats, one list per chain. All but ours
+tokenize each text in full; for all of them tokenizing is part of the measured time. The floor takes token counts and
+computes nothing useful.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Values = list[list[float]]
 
 
 def published(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, groups: Groups) -> Values:
-    """One forward pass per prefix, logits of all positions over the whole vocabulary; the answer's tokens count."""
+    """One forward pass per prefix, with logits of all positions over the whole vocabulary; only answer tokens count."""
 
     def value(span: TokenSpan) -> float:
         ids = torch.from_numpy(span.ids).to(model.device)
@@ -41,7 +42,7 @@ def published(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, groups
 
 
 def batched(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, groups: Groups, budget: int) -> Values:
-    """All prefixes of all chains sorted by length, padded on the right, up to `budget` tokens a pass.
+    """All prefixes of all chains, sorted by length and padded on the right, up to `budget` tokens per pass.
 
     Right padding needs no mask under causal attention. Hidden states are gathered at the answers before the output
     layer, so that no other position's logits are computed.
@@ -56,7 +57,7 @@ def batched(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, groups: 
 
 
 def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Indices, the longest first, cut so that rows times the longest row is within `budget`; at least one a batch."""
+    """Batches of indices, longest first, with rows times longest row within `budget`; at least one index per batch."""
     out: list[list[int]] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         if out and (len(out[-1]) + 1) * lengths[out[-1][0]] <= budget:
@@ -67,7 +68,7 @@ def batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
 
 def padded(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """(rows, length of the longest) token ids, the shorter ones filled up on the right."""
+    """(rows, longest length) token ids, shorter rows padded on the right."""
     ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
     for place, row in zip(ids, rows, strict=True):
         place[: len(row)] = row
@@ -87,9 +88,9 @@ def _padded_pass(model: PreTrainedModel, spans: Sequence[TokenSpan]) -> list[flo
 
 
 def cached(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, groups: Groups) -> Values:
-    """One sequence after the other against one KV cache, cut back to what the next one shares with it.
+    """One sequence after the other with one KV cache, which is cropped to what the next sequence shares with it.
 
-    Depth-first order: no token is computed twice, but for one that both ends a context and stands within another's.
+    In depth-first order no token is computed twice, except one that ends one context and lies inside another.
     """
     return [_cached_chain(model, token_spans(tokenizer, requests)) for requests in groups]
 
@@ -100,7 +101,7 @@ def _cached_chain(model: PreTrainedModel, spans: Sequence[TokenSpan]) -> list[fl
     out = [0.0] * len(spans)
     for i in in_depth_first_order(spans):
         span = spans[i]
-        # The token before the answer goes through again where it is held: its logits are not.
+        # If the cache holds the token before the answer, compute it again: its logits were not kept.
         shared = min(common_prefix(held, span.ids[:-1]), span.start - 1)
         if shared < len(held):
             cache.crop(shared - len(held))
@@ -127,9 +128,9 @@ def ours(backend: LikelihoodBackend, groups: Groups) -> Values:
 
 @torch.inference_mode()
 def floor_by_chain(model: PreTrainedModel, chains: Sequence[Counts]) -> None:
-    """For each chain one causal pass over a row of as many tokens as it has unique ones: no mask, padding or cache.
+    """One causal pass per chain over as many tokens as it has unique ones: no mask, padding or cache.
 
-    Logits are computed at as many positions as the chain's answers need, and not looked at.
+    Logits are computed at as many positions as the chain's answers need, and discarded.
     """
     for chain in chains:
         _row_pass(model, 1, chain.unique, chain.predicting)
@@ -137,7 +138,7 @@ def floor_by_chain(model: PreTrainedModel, chains: Sequence[Counts]) -> None:
 
 @torch.inference_mode()
 def floor_in_batches(model: PreTrainedModel, chains: Sequence[Counts], budget: int) -> None:
-    """The same number of tokens, chains of like length together and made even, so that batches need no padding."""
+    """The same number of tokens in batches: chains of similar length are made equally long and need no padding."""
     for batch in batches([chain.unique for chain in chains], budget):
         unique, predicting = (sum(getattr(chains[i], name) for i in batch) for name in ("unique", "predicting"))
         _row_pass(model, len(batch), unique // len(batch), max(1, predicting // len(batch)))
@@ -150,6 +151,6 @@ def _row_pass(model: PreTrainedModel, rows: int, length: int, keep: int) -> None
 
 
 def in_groups(values: Sequence[float], groups: Groups) -> Values:
-    """A flat list cut into the groups' lengths."""
+    """Split a flat list into lists of the groups' lengths."""
     rest = iter(values)
     return [[next(rest) for _ in requests] for requests in groups]

@@ -1,9 +1,8 @@
-"""Other packages' ways to the same log-likelihoods, each where it is installed.
+"""Computes the same log-likelihoods with other packages, if they are installed.
 
-`lm-eval` and `minicons` get the loaded model and our token ids, since both find the answer's first token by
-tokenizing the context alone, which is wrong where the boundary merges. `ctranslate2` is an inference engine of its
-own (its C++ kernels, float32), to which the weights are converted once, off the clock; it gives the log-probability
-of every token.
+`lm-eval` and `minicons` get the loaded model and our token ids, since both find the answer's first token by tokenizing
+the context alone, which is wrong if a token spans the boundary. `ctranslate2` is a separate inference engine (its own
+C++ kernels, float32); converting the weights for it is not timed. It gives the log-probability of every token.
 
 To run the last two: `pip install --no-deps minicons wonderwords ctranslate2`. Left out are llama-cpp-python (a source
 package that must be compiled; a prompt's log-probabilities only with the logits of all positions), vLLM and SGLang
@@ -34,16 +33,16 @@ Run = Callable[[Groups], Values]
 
 
 def lm_eval_harness(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Callable[..., Values]:
-    """`HFLM._loglikelihood_tokens`, what `loglikelihood` calls once it has tokenized. Raises ImportError.
+    """`HFLM._loglikelihood_tokens`, which `loglikelihood` calls after tokenizing. Raises ImportError.
 
-    The function returned takes `groups`, a `batch_size` and the most `places` (rows times length) of a batch.
+    The returned function takes `groups`, a `batch_size` and the maximum `places` (rows times length) of a batch.
     """
     from lm_eval.models.huggingface import HFLM
 
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        # A tokenizer of its own: it sets the padding token.
+        # A separate tokenizer, since lm-eval sets its padding token.
         lm: Any = HFLM(pretrained=model, tokenizer=copy.deepcopy(tokenizer), softmax_dtype="float32")  # type: ignore[arg-type]
     finally:
         logging.disable(level)
@@ -63,7 +62,7 @@ def lm_eval_harness(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
 
 
 def minicons(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, budget: int) -> Run:
-    """`IncrementalLMScorer.compute_stats`, batches sorted by length up to `budget` tokens. Raises ImportError."""
+    """`IncrementalLMScorer.compute_stats` on batches sorted by length, up to `budget` tokens. Raises ImportError."""
     from minicons.scorer import IncrementalLMScorer  # type: ignore[import-not-found]
     from transformers import BatchEncoding
 
@@ -90,7 +89,7 @@ def minicons(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, budget:
 
 
 def ctranslate2(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, budget: int) -> Run:
-    """`Generator.score_batch`, sequences sorted and padded by it, up to `budget` tokens. Raises ImportError."""
+    """`Generator.score_batch`, which sorts and pads the sequences, up to `budget` tokens. Raises ImportError."""
     import ctranslate2 as ct2  # type: ignore[import-not-found]
     from ctranslate2.converters import TransformersConverter  # type: ignore[import-not-found]
 
@@ -111,7 +110,7 @@ def ctranslate2(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, budg
         # Its default of 1,024 tokens would cut longer sequences.
         limits: dict[str, Any] = {"max_batch_size": max(budget, longest), "max_input_length": 0}
         found = generator.score_batch(tokens, batch_type="tokens", **limits)
-        # The first token of a text has nothing before it, and no entry.
+        # The first token of a text has no context, and so no entry.
         sums = [sum(row.log_probs[span.start - 1 :]) for row, span in zip(found, spans, strict=True)]
         return in_groups(sums, groups)
 

@@ -1,4 +1,4 @@
-"""Where the engine's time goes on real chains: kinds of operations on the CPU, and what is outside all of them.
+"""Where the engine's time goes on real chains: by kind of operation on the CPU, and outside torch.
 
 STEPGAUGE_SHARED=… python -m benchmarks.engine.profile [--sets gsm8k joined100] [--limit 4]
 """
@@ -18,7 +18,7 @@ from ..support.labelled import shared_data
 from .chains import SETS, requests_of
 from .scorer import announce, load_scorer
 
-# torch's operators by what they are for; the rest is summed up as element-wise and copies.
+# torch's operators by purpose; the rest is summed up as element-wise operations and copies.
 _KINDS = {
     "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::linear", "aten::matmul"),
     "attention": ("aten::_scaled_dot_product_flash_attention_for_cpu", "aten::scaled_dot_product_attention"),

@@ -1,4 +1,4 @@
-"""Runs methods by turns on the same chains and keeps what each cost: seconds, tokens, memory."""
+"""Runs methods in turns on the same chains and records the cost of each: seconds, tokens, memory."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Measured:
     """One method on one set of chains.
 
     Attributes:
-        name: the method's.
+        name: the name of the method.
         run: does the work and returns its numbers, or None for a floor.
-        tokens: places that went through the model in one round, padding included.
-        rounds: how often it is run.
-        seconds: of each round so far.
-        peak_bytes: most memory above what was held before the round, over all rounds.
-        values: log-likelihoods in nats of the last round.
+        tokens: positions that went through the model in one round, padding included.
+        rounds: how many times it is run.
+        seconds: seconds of each round so far.
+        peak_bytes: peak memory above what was held before the round, over all rounds.
+        values: log-likelihoods in nats from the last round.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Measured:
         return statistics.median(self.seconds)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """The result, ready for JSON."""
         numbers = {"rounds": self.rounds, "seconds": self.seconds, "median_seconds": self.median}
         return {**numbers, "tokens": self.tokens, "peak_bytes": self.peak_bytes, "log_likelihoods": self.values}
 
@@ -54,7 +54,7 @@ class Measured:
 def run_rounds(
     methods: Sequence[Measured], model: nn.Module, device: torch.device, done: Callable[[str], None]
 ) -> None:
-    """All methods once a round, each round begun by another; one with fewer rounds sits the last ones out."""
+    """Run all methods once per round, each round starting with another; one with fewer rounds skips the last ones."""
     for number in range(max(method.rounds for method in methods)):
         shift = number % len(methods)
         for method in [*methods[shift:], *methods[:shift]]:
@@ -71,12 +71,12 @@ def _run_once(method: Measured, model: nn.Module, device: torch.device) -> None:
             torch.cuda.synchronize(device)
         method.seconds.append(time.perf_counter() - started)
     method.peak_bytes = max(method.peak_bytes, memory.grown)
-    # An engine outside torch is not seen; its tokens are those that it was given.
+    # An engine outside torch cannot be observed; count the tokens it was given.
     method.tokens = places.seen or method.tokens
 
 
 class PlaceCounter:
-    """Counts the tokens and the padding that reach the model's input embedding, whoever calls the model."""
+    """Counts the tokens and padding that reach the model's input embedding, whoever calls the model."""
 
     def __init__(self, model: nn.Module) -> None:
         self._embedding: nn.Module = model.get_input_embeddings()  # type: ignore[operator]
@@ -95,10 +95,10 @@ class PlaceCounter:
 
 
 class PeakMemory:
-    """The most memory held above what was held at the start.
+    """Peak memory above what was held at the start.
 
-    On CUDA the allocator's own peak; elsewhere the resident set, read every 3 ms by a thread, after what earlier
-    methods freed was given back to the system.
+    On CUDA the allocator's own peak; elsewhere the resident set, sampled every 3 ms by a thread, after returning memory
+    freed by earlier methods to the system.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -1,12 +1,11 @@
-"""How the time of InfoGain's log-likelihoods grows with steps, length, chains and options, beside the floor's.
+"""How the time for InfoGain's log-likelihoods grows with steps, length, chains and options, compared with the floor.
 
     STEPGAUGE_SHARED=… python -m benchmarks.engine.scaling [--rounds 3] [--out FILE.json]
 
-Chains are joined from real GSM8K steps. The floor is the one of `benchmarks.engine.infogain`: a causal forward pass
-over as many tokens as the chains have unique ones. Each table ends with the exponent b of a fit of seconds = a ·
-size^b (least squares of the logarithms over all rows); 1 is proportional. Options are answers to GSM8K's questions,
-scored after every prefix.
-`--quick` takes the small sizes only, to see that it runs.
+Chains are joined from real GSM8K steps. The floor is that of `benchmarks.engine.infogain`: a causal forward pass over
+as many tokens as the chains have unique ones. Each table ends with the exponent b of a fit of seconds = a · size^b
+(least squares on the logarithms of all rows); 1 means proportional. Options are answers to GSM8K's questions, scored
+after every prefix. `--quick` runs only the small sizes, as a smoke test.
 """
 
 from __future__ import annotations
@@ -43,13 +42,13 @@ _FLOOR_BUDGET = {"cpu": 1024, "cuda": 16384}
 
 @dataclass(frozen=True)
 class Axis:
-    """One thing that grows while the others stand still.
+    """One quantity that grows while the others are fixed.
 
     Attributes:
         name: what `sizes` count.
-        fixed: what stands still, for the table's heading.
-        sizes: smallest first.
-        chains: the folder of data and a size in, traces out.
+        fixed: what is held fixed, for the table's heading.
+        sizes: the sizes, smallest first.
+        chains: takes the data folder and a size; returns traces.
     """
 
     name: str
@@ -59,7 +58,7 @@ class Axis:
 
 
 def with_options(data: Path, options: int) -> list[Trace]:
-    """Two chains of eight steps, after each prefix of which `options` different answers are scored."""
+    """Two chains of eight steps, with `options` different answers to score after each prefix."""
     others = list(dict.fromkeys(trace.answers[0] for trace in joined(data, 3, 60)))
     traces = []
     for trace in joined(data, 8, 2):
@@ -88,7 +87,7 @@ def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
 
 
 def measure(backend: HuggingFaceBackend, axis: Axis, data: Path, rounds: int, sizes: Sequence[int]) -> dict[str, Any]:
-    """Time ours and the floor at every size; prints the table and returns it as JSON takes it."""
+    """Time ours and the floor at every size; prints the table and returns it ready for JSON."""
     model, tokenizer = backend.engine.model, backend._loaded.tokenizer
     budget = _FLOOR_BUDGET["cpu" if model.device.type == "cpu" else "cuda"]
     rows = []

@@ -1,4 +1,4 @@
-"""The scoring LM that a benchmark of the likelihood engine measures, and the lines that say what it is run on."""
+"""Loads the scoring LM for a benchmark of the likelihood engine, and prints what the benchmark runs on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..support.run_header import about_run, header
 
 
 def load_scorer(name: str, device: str, dtype: str) -> HuggingFaceBackend:
-    """The backend `hf` as `Gauge` makes it, loaded."""
+    """The backend `hf`, loaded as in `Gauge`."""
     backend = Gauge(name, device=device, dtype=dtype, progress=False).backend
     if not isinstance(backend, HuggingFaceBackend):
         raise TypeError(f"scorer {name!r}: expected the backend hf, got {type(backend).__name__}")
@@ -21,7 +21,7 @@ def load_scorer(name: str, device: str, dtype: str) -> HuggingFaceBackend:
 
 
 def announce(backend: HuggingFaceBackend, benchmark: str, arguments: list[str] | None) -> dict[str, Any]:
-    """Print the command, the machine and the scorer; returns them for a JSON file."""
+    """Print command, machine and scorer, and return them for a JSON file."""
     command = " ".join(["python -m", f"benchmarks.{benchmark}", *(sys.argv[1:] if arguments is None else arguments)])
     scorer = backend.describe()
     where, dtype, name = scorer["device"], scorer["dtype"], Path(scorer["scorer"]).name

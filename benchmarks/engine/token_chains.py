@@ -1,7 +1,7 @@
-"""Chains as token counts: a real chain's shape without its text, filled with random token ids.
+"""Chains as token counts: the shape of a real chain without its text, filled with random token ids.
 
-What the engine does depends on lengths and on which tokens are shared, not on what the tokens mean. So a chain of a
-data set becomes numbers that may travel to a machine without the data, and chains of any size can be made from counts.
+The engine's work depends on lengths and on which tokens are shared, not on what the tokens mean. So a chain of a data
+set can be reduced to counts, which can be taken to a machine without the data, and chains of any size can be built.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from .imports import TokenSpan
 
-# Tokens of "\nAnswer: ", which stands before every answer.
+# Tokens of "\nAnswer: ", which precedes every answer.
 CUE = 4
 
 
@@ -26,8 +26,8 @@ class ChainLengths:
 
     Attributes:
         question, steps, answer: tokens of each part.
-        options: tokens of each option, the gold one first; empty where the question has none.
-        final: indices of the steps that only announce an answer; the chain is scored without them, too.
+        options: tokens of each option, the gold one first; empty if the question has none.
+        final: indices of steps that only announce an answer; the chain is also scored without them.
     """
 
     question: int
@@ -43,10 +43,10 @@ class ChainLengths:
 
 
 def token_spans(chain: ChainLengths, vocabulary: int, seed: int) -> list[TokenSpan]:
-    """The sequences that a gauge asks about for such a chain, from random ids.
+    """The sequences that a gauge scores for such a chain, made from random ids.
 
-    The answer after each of the t+1 prefixes, each other option likewise, and the answer after the prefixes that lack
-    the final steps. Equal sequences stand there once.
+    The answer after each of the t+1 prefixes, every other option likewise, and the answer after the prefixes without
+    the final steps. Equal sequences occur once.
     """
     random = np.random.default_rng(seed)
     question, *steps = (random.integers(0, vocabulary, size) for size in (chain.question, *chain.steps))
@@ -64,9 +64,9 @@ def token_spans(chain: ChainLengths, vocabulary: int, seed: int) -> list[TokenSp
 
 
 def joined(chains: Iterable[ChainLengths], *, steps: int | None = None, tokens: int | None = None) -> ChainLengths:
-    """One chain of so many steps, or of at least so many tokens, from the steps of several; the first gives the rest.
+    """One chain of `steps` steps, or at least `tokens` tokens, from the steps of several; the first gives the rest.
 
-    Raises ValueError when there are not enough of them.
+    Raises ValueError if there are not enough steps.
     """
     first, taken = None, []
     for chain in chains:
@@ -81,9 +81,9 @@ def joined(chains: Iterable[ChainLengths], *, steps: int | None = None, tokens: 
 
 
 def even_chain(tokens: int, steps: int, answer: int = 6) -> ChainLengths:
-    """A chain of exactly `tokens` tokens, the last answer included, in steps of about the same length.
+    """A chain of exactly `tokens` tokens, the last answer included, in steps of about equal length.
 
-    Raises ValueError when a step would have no token.
+    Raises ValueError if a step would have no token.
     """
     room = tokens - CUE - answer
     each = room // (steps + 1)
@@ -93,12 +93,12 @@ def even_chain(tokens: int, steps: int, answer: int = 6) -> ChainLengths:
 
 
 def write_lengths(path: Path, sets: Mapping[str, Sequence[ChainLengths]]) -> None:
-    """Numbers only, no text."""
+    """Write token counts as JSON; the file holds no text."""
     path.write_text(json.dumps({name: [asdict(chain) for chain in chains] for name, chains in sets.items()}) + "\n")
 
 
 def read_lengths(path: Path) -> dict[str, list[ChainLengths]]:
-    """What `write_lengths` wrote. Raises ValueError naming the file and the entry that is none."""
+    """Read a file of `write_lengths`. Raises ValueError naming the file and the malformed entry."""
     content: Any = json.loads(path.read_text(encoding="utf-8"))
     out: dict[str, list[ChainLengths]] = {}
     for name, rows in content.items():

@@ -1,4 +1,4 @@
-"""Times how long a chain's t+1 texts take to tokenize: what they share once, against each of them in full.
+"""Times the tokenizing of a chain's t+1 texts: shared text only once, against each text in full.
 
     STEPGAUGE_SHARED=… python -m benchmarks.engine.tokenizing
 

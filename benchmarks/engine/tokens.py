@@ -1,4 +1,4 @@
-"""The token sequences behind likelihood requests, counted and cut without the engine that the benchmarks measure."""
+"""Builds and counts the token sequences of likelihood requests without the engine that the benchmarks measure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a chain's sequences amount to.
+    """Token counts of a chain's sequences.
 
     Attributes:
-        sequences: how many there are.
-        all_tokens: tokens of all of them, which a method without sharing computes.
-        unique: tokens that must go through the model when no prefix is computed twice; last tokens never must.
+        sequences: number of sequences.
+        all_tokens: tokens in all of them: what a method without sharing computes.
+        unique: tokens that must go through the model if no prefix is computed twice, without the last tokens.
         predicting: those of them whose logits are needed.
     """
 
@@ -33,7 +33,7 @@ class Counts:
 
 
 def token_spans(tokenizer: PreTrainedTokenizerBase, requests: Sequence[Request]) -> list[TokenSpan]:
-    """Each whole text tokenized by itself; the span begins at the first token that covers a character of the answer."""
+    """Tokenize each text in full; the span begins at the first token that covers a character of the answer."""
     batch = tokenizer([request.text for request in requests], add_special_tokens=requests[0].special_tokens)
     spans = []
     for request, encoding in zip(requests, batch.encodings or (), strict=True):
@@ -41,20 +41,20 @@ def token_spans(tokenizer: PreTrainedTokenizerBase, requests: Sequence[Request])
         start = next((token for token in covering if token is not None), None)
         if not start:
             raise ValueError(f"the answer {request.text[request.start :]!r} has no token of its own to be predicted")
-        # Special tokens that the tokenizer appends are not part of the answer.
+        # Special tokens appended by the tokenizer are not part of the answer.
         own = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0)
         spans.append(TokenSpan(np.asarray(encoding.ids, dtype=np.int64)[: own[-1] + 1], start))
     return spans
 
 
 def in_depth_first_order(spans: Sequence[TokenSpan]) -> list[int]:
-    """Indices in the order in which each sequence shares the most it can with the one before it."""
-    # Big-endian bytes sort as the token ids do.
+    """Indices in an order in which each sequence shares as long a prefix as possible with the one before it."""
+    # Big-endian bytes sort in the order of the token ids.
     return sorted(range(len(spans)), key=lambda i: spans[i].ids[:-1].astype(">u4").tobytes())
 
 
 def common_prefix(left: np.ndarray, right: np.ndarray) -> int:
-    """Tokens at the beginning that are the same in both."""
+    """The number of leading tokens that are the same in both."""
     length = min(len(left), len(right))
     different = np.flatnonzero(left[:length] != right[:length])
     return int(different[0]) if different.size else length

@@ -1,22 +1,22 @@
-"""Measures how to tell a chain's claims from its other sentences: the rule of the extractor `sentence`, or an LM.
+"""Measures how well a chain's claims are told from its other sentences: by the extractor `sentence`'s rule, or an LM.
 
     python -m benchmarks.knowledge.claims [--scorer smollm2]
     python -m benchmarks.knowledge.claims --draw          # the sentences that were labelled, with their questions
 
 Data ($STEPGAUGE_SHARED/data): sentences of MMLU-Pro's health chains (Llama-3.1-8B-Instruct, Mistral-7B-v0.1) and of
-Mr-Ben's medicine chains, one a chain, drawn with a fixed seed. Sentences that only name the reference work ("We refer
+Mr-Ben's medicine chains, one per chain, drawn with a fixed seed. Sentences that only name the reference work ("We refer
 to Wikipedia articles on …", the opening of MMLU-Pro's prompt) are left out: they repeat, and any rule finds them.
-The labels are in `claim_labels.tsv`, which says what counts as a claim.
+The labels are in `claim_labels.tsv`, which defines what counts as a claim.
 
-- `rule`: `no_claim` of the extractor `sentence`, as it is;
-- `lm`: log p(" True") - log p(" False") under the scoring LM at the end of a prompt that asks whether the sentence
-  states a fact that a reference work could confirm or refute. The LM's leaning on "N/A" is subtracted, and the
-  threshold is the one with the best balanced accuracy on the development half;
+- `rule`: `no_claim` of the extractor `sentence`, unchanged;
+- `lm`: log p(" True") - log p(" False") under the scoring LM after a prompt that asks whether the sentence states a
+  fact that a reference work could confirm or refute. The LM's bias, measured on "N/A", is subtracted, and the threshold
+  is the one with the best balanced accuracy on the development half;
 - `always`: every sentence is a claim.
 
-The halves are split by question. All figures are of the test half, on which no threshold was fitted. The rule was
-written with chains of the same sources in view, so its figures may flatter it. Intervals are 95 % bootstrap intervals
-over sentences.
+The halves are split by question. All figures are for the test half, on which no threshold was fitted. The rule's author
+had seen chains from the same sources, so its figures may be optimistic. Intervals are 95 % bootstrap intervals over
+sentences.
 """
 
 from __future__ import annotations
@@ -53,9 +53,8 @@ SEED = 0
 PER_SOURCE = 120
 RESAMPLES = 2000
 LABELS = Path(__file__).with_name("claim_labels.tsv")
-COLUMNS = ("hash", "label", "half", "source", "row")
 BOILERPLATE = "We refer to Wikipedia"
-# The end of a question, where it says what is asked.
+# Characters kept from the end of a question, which says what is asked.
 QUESTION_CHARACTERS = 300
 BRANCHES = (" True", " False")
 PROMPTS = {
@@ -74,7 +73,7 @@ PROMPTS = {
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of a chain, with where it came from; `label` is None where nobody has labelled it."""
+    """One sentence of a chain, with its source; `label` is None if it has not been labelled."""
 
     text: str
     trace: Trace
@@ -107,7 +106,7 @@ def mrben(data: Path) -> Iterator[tuple[str, str, Trace]]:
         yield str(i), row["Question_UUID"], Trace(question, "\n".join(row["Model_Solution_Steps"]))
 
 
-# Of each row: its name, its question's name, and the chain.
+# For each row: its name, its question's name, and the chain.
 SOURCES: dict[str, Callable[[Path], Iterator[tuple[str, str, Trace]]]] = {
     **{
         f"mmlupro-outputs/{name}.zip": partial(mmlupro, name)
@@ -121,7 +120,7 @@ SOURCES: dict[str, Callable[[Path], Iterator[tuple[str, str, Trace]]]] = {
 
 
 def all_sentences(source: str, row: str, question: str, trace: Trace) -> list[Sentence]:
-    """The sentences of a chain that the extractor `sentence` decides on."""
+    """The sentences of a chain that the extractor `sentence` classifies."""
     splitter = lookup("splitter", registry().splitters, "auto")
     half = "development" if hashlib.sha256(question.encode()).digest()[0] % 2 else "test"
     return [
@@ -133,7 +132,7 @@ def all_sentences(source: str, row: str, question: str, trace: Trace) -> list[Se
 
 
 def draw(data: Path) -> list[Sentence]:
-    """One sentence of each of `PER_SOURCE` chains per source; no two are equal."""
+    """One sentence from each of `PER_SOURCE` chains per source, all distinct."""
     drawn: dict[str, Sentence] = {}
     for source, read in SOURCES.items():
         rows = list(read(data))
@@ -152,7 +151,7 @@ def draw(data: Path) -> list[Sentence]:
 
 
 def labelled(data: Path) -> list[Sentence]:
-    """The sentences with labels, found again by their hash. Raises ValueError for one that is not in its chain."""
+    """The labelled sentences, looked up by hash. Raises ValueError for a sentence that is not in its chain."""
     with LABELS.open(encoding="utf-8", newline="") as file:
         lines = [line for line in file if not line.startswith("#")]
     chains = {
@@ -175,7 +174,7 @@ def by_rule(sentences: Sequence[Sentence]) -> np.ndarray:
 
 
 def lm_logits(backend: LikelihoodBackend, prompt: str, sentences: Sequence[Sentence]) -> np.ndarray:
-    """log p(" True") - log p(" False") after the prompt, less what it is where question and sentence are "N/A"."""
+    """log p(" True") - log p(" False") after the prompt, minus its value for the question and sentence "N/A"."""
 
     def group(question: str, sentence: str) -> list[Request]:
         quote = fence if prompt == "plain" else str
@@ -199,14 +198,14 @@ def _advance(bar: tqdm, n: int) -> None:
 
 
 def best_threshold(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The threshold from which on "claim" has the best balanced accuracy."""
+    """The threshold for "claim" with the best balanced accuracy."""
     ordered = np.unique(logits)
     candidates = [-math.inf, *((ordered[1:] + ordered[:-1]) / 2), math.inf]
     return max(candidates, key=lambda threshold: scores(logits >= threshold, labels)["balanced accuracy"])
 
 
 def scores(said: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Precision, recall and F1 of "claim", how many non-claims were found, and the mean of both recalls."""
+    """Precision, recall and F1 of "claim", the recall of non-claims, and the mean of both recalls."""
 
     def ratio(part: np.ndarray, whole: np.ndarray) -> float:
         return float(part.sum() / whole.sum()) if whole.sum() else math.nan

@@ -1,10 +1,10 @@
-"""Measures how often BM25 finds evidence for claims that a corpus is about, and for claims that it is not about.
+"""Measures how often BM25 finds evidence for claims on a corpus's topic, and for claims on other topics.
 
     python -m benchmarks.knowledge.evidence [--claims 500]
 
 The corpus is MedQuAD. Claims are sentences of real chains (the extractor `sentence`): Llama-3.1-8B-Instruct on MMLU-Pro
-(health; and the subjects that have nothing to do with medicine) and MR-Ben's medical solutions. A passage counts as
-evidence from an `overlap` on; the table shows the share of claims with evidence for several of them.
+(health, and subjects unrelated to medicine) and MR-Ben's medical solutions. A passage counts as evidence if its
+`overlap` with the claim reaches a threshold; the table shows the share of claims with evidence for several thresholds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FAR = ("law", "history", "math", "computer science", "economics", "philosophy")
 
 
 def medquad(data: Path) -> Corpus:
-    """All documents of MedQuAD, indexed once in the cache folder."""
+    """A corpus of all MedQuAD documents, indexed once in the cache folder."""
     dest = cache_dir() / "corpora" / "medquad"
     dest.parent.mkdir(parents=True, exist_ok=True)
     fields = Fields(id=":row", title="question", text="answer")
@@ -50,7 +50,7 @@ def medquad(data: Path) -> Corpus:
 
 
 def claims_of(traces: Sequence[Trace], count: int) -> list[str]:
-    """Up to `count` different claims of the traces, drawn with a fixed seed."""
+    """Up to `count` distinct claims from the traces, drawn with a fixed seed."""
     cut = segment(traces, registry().splitters["auto"])
     found = extract(traces, [segmentation.steps for segmentation in cut])
     texts = list(dict.fromkeys(claim.text for of_trace in found for claim in of_trace))
@@ -70,7 +70,7 @@ def mrben(data: Path) -> list[Trace]:
 
 
 def best_overlaps(index: Bm25Index, claims: Sequence[str]) -> list[float]:
-    """Per claim the largest share of its words in one of its five best passages."""
+    """For each claim the largest share of its words found in one of its five best passages."""
     found = index.search(claims, PASSAGES)
     return [
         max(index.overlap(claim, [chunk for chunk, _ in of_claim]), default=0.0)

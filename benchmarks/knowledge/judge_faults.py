@@ -1,9 +1,9 @@
-"""Shows what the judge `openai` makes of a server that fails, and that a second run pays for no reply twice.
+"""Shows how the judge `openai` handles a failing server, and that a second run pays for no reply twice.
 
     python -m benchmarks.knowledge.judge_faults
 
-Run it from the root of a clone: the server is that of the tests (`tests/support/chat_server.py`), a real HTTP server on
-the loopback interface. Each claim meets one fault, some of them only at the first asking.
+Run it from the root of a clone: it uses the tests' server (`tests/support/chat_server.py`), a real HTTP server on the
+loopback interface. Each claim triggers one fault, in some cases only on the first request.
 """
 
 from __future__ import annotations

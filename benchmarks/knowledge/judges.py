@@ -1,4 +1,4 @@
-"""Measures how well judges tell right from wrong, on real data that people labelled.
+"""Measures how well judges tell right from wrong on real, human-labelled data.
 
     python -m benchmarks.knowledge.judges [--limit 50] [--scorer smollm2] [--judge '{"name": "lm", "prompt": "chat"}' …]
 
@@ -9,21 +9,20 @@ Data ($STEPGAUGE_SHARED/data):
 - `mrben medicine`: the first wrong step of a chain and the steps before it. Claims are found by the extractors
   `sentence` and `arithmetic`, evidence by `bm25` in all of MedQuAD (5 passages);
 - `prmbench counterfactual`: steps of mathematical solutions, some falsified. Claims are found by `arithmetic`. There is
-  no evidence, so judges that need some have no opinion.
+  no evidence, so judges that need evidence give no verdict.
 
-Every judge goes through the panel, as in a gauge, and a step is as good as its worst claim: its score is the lowest
-probability of its claims, and it counts as right or wrong where the default policy calls it consistent or inconsistent
-(a claim that the evidence found does not bear out is inconsistent). Steps without a score are missing from the AUROC,
-and counted; `coverage` is the share of steps that were called right or wrong, over which balanced accuracy is taken.
+Every judge runs through the panel, as in a gauge, and a step is as good as its worst claim: its score is the lowest
+probability of its claims, and it counts as right or wrong if the default policy calls it consistent or inconsistent (a
+claim that the retrieved evidence does not support is inconsistent). Steps without a score are left out of the AUROC,
+and counted; `coverage` is the share of steps called right or wrong, and balanced accuracy is computed over these.
 
-Beside the judges stand chance (a seeded random number per claim), lexical overlap (the share of the claim's words that
-occur in the passages; right from one half on) and, for chains, the position (the later the worse: a first wrong step
-stands behind all the steps it is compared with). `nli` is the stand-in of `fit_nli`, fitted on first use.
-Nothing is tuned on these sets; `fit_nli` says what it reads. Intervals are 95 % bootstrap intervals over passages,
-notes and chains.
+The baselines are chance (a seeded random number per claim), lexical overlap (the share of the claim's words that occur
+in the passages; right from 0.5 on) and, for chains, position (later is worse: a first wrong step comes after all the
+steps it is compared with). `nli` is the stand-in of `fit_nli`, trained on first use. Nothing is tuned on these sets;
+`fit_nli` says what it is trained on. Intervals are 95 % bootstrap intervals over passages, notes and chains.
 
-Judges with a model see a fixed random part of a large set, on which the others are shown, too. `no score` counts steps
-without a score, `failed` claims that the judge should have decided and did not.
+Judges with a model see a fixed random part of a large set; the other judges are also shown on that part. `no score`
+counts steps without a score, `failed` claims that the judge should have decided but did not.
 """
 
 from __future__ import annotations
@@ -80,10 +79,10 @@ class DataSet:
     """A labelled set.
 
     Attributes:
-        claims: the extractors that find its claims; None: each step is one.
+        claims: the extractors that find its claims; None: each step is a claim.
         retriever: where its evidence comes from.
         part: how many of its passages, notes or chains judges with a model see; None: all.
-        chains: whether its steps stand one after the other.
+        chains: whether its steps form chains.
     """
 
     name: str
@@ -106,7 +105,7 @@ _WARM = Claim("Insulin lowers blood glucose.", 0, 0, 29, SENTENCE, "insulin")
 
 
 class Chance:
-    """A random number for each claim."""
+    """Baseline: a random number for each claim."""
 
     name = "chance"
     kinds: frozenset[str] | None = None
@@ -120,7 +119,7 @@ class Chance:
 
 
 class Overlap:
-    """The share of the claim's words that occur in its passages."""
+    """Baseline: the share of the claim's words that occur in its passages."""
 
     name = "lexical overlap"
     kinds: frozenset[str] | None = None
@@ -131,13 +130,13 @@ class Overlap:
         for claim, passages in zip(claims, evidence, strict=True):
             claimed = set(WORD.findall(claim.text.lower()))
             found = {word for p in passages for word in WORD.findall(f"{p.title} {p.text}".lower())}
-            # A claim without a word is not borne out by any.
+            # No passage supports a claim without words.
             out.append(_verdict(claim, self.name, len(claimed & found) / max(len(claimed), 1), passages))
         return out
 
 
 class Position:
-    """The later in the chain, the less likely: what can be had without reading."""
+    """Baseline: the later in the chain, the less likely to be right; needs no reading."""
 
     name = "position"
     kinds: frozenset[str] | None = None
@@ -148,7 +147,7 @@ class Position:
 
 
 def _verdict(claim: Claim, judge: str, probability: float, evidence: Sequence[Passage] = ()) -> Verdict:
-    # The policy takes claims with a query at their word only where there are passages: baselines say what they saw.
+    # The policy counts verdicts on claims with a query only if they have passages, so baselines list what they saw.
     shown = tuple(evidence) or (Passage("", ""),)
     label = "supported" if probability >= 0.5 else "contradicted"
     return Verdict(claim, label, judge, probability=probability, evidence=shown)
@@ -156,12 +155,12 @@ def _verdict(claim: Claim, judge: str, probability: float, evidence: Sequence[Pa
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a judge said of a step.
+    """A judge's result for a step.
 
     Attributes:
-        right: whether it is right; None where the judge did not say.
+        right: whether the step is right; None if the judge did not decide.
         score: higher for steps that are more likely right, or None.
-        failed: claims that the judge should have decided and did not.
+        failed: claims that the judge should have decided but did not.
     """
 
     right: bool | None
@@ -170,7 +169,7 @@ class Outcome:
 
 
 def outcome(verdicts: Sequence[Verdict]) -> Outcome:
-    """A step by its claims, as the default policy counts them; claims that the judge does not take are left out."""
+    """The result for a step from its claims, by the default policy; claims outside the judge's scope are ignored."""
     taken = [verdict for verdict in verdicts if verdict.judge != NO_JUDGE]
     called = DEFAULT.step(taken)
     scores = [verdict.probability for verdict in taken if verdict.probability is not None]
@@ -180,7 +179,7 @@ def outcome(verdicts: Sequence[Verdict]) -> Outcome:
 
 
 def drawn(items: Sequence[Labelled], groups: int | None) -> list[Labelled]:
-    """The items of `groups` groups drawn with a fixed seed; all for None."""
+    """The items of `groups` groups drawn with a fixed seed; None: all items."""
     names = list(dict.fromkeys(item.group for item in items))
     kept = set(names if groups is None else random.Random(SEED).sample(names, min(groups, len(names))))
     return [item for item in items if item.group in kept]
@@ -194,7 +193,7 @@ def row(
     retriever: Retriever,
     resamples: int,
 ) -> list[str]:
-    """One judge on one set of items, as cells of the table."""
+    """The table cells for one judge on one set of items."""
     timed = TimedJudge(judge)
     traces, steps = [item.trace for item in items], [item.steps for item in items]
     found = assess(traces, steps, extractors=extractors, judges=[timed], retriever=retriever)
@@ -251,7 +250,7 @@ def rows(
     limit: int | None = None,
     resamples: int = RESAMPLES,
 ) -> list[list[str]]:
-    """The cells of the whole table. A set of which costly judges see a part is shown twice."""
+    """The cells of the whole table. A set of which costly judges see only a part is shown twice."""
     out = []
     for chosen in (one for one in DATA_SETS if one.name in names):
         items = drawn(chosen.read(data), limit)
@@ -306,7 +305,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cheap = [judge for name, judge in made if name == "exact"]
         costly = [judge for name, judge in made if name != "exact"]
         for judge in costly:
-            judge.judge([_WARM], [[Passage("", _WARM.text)]])  # loads what must be loaded
+            judge.judge([_WARM], [[Passage("", _WARM.text)]])  # warm-up: loads the model
         started = time.perf_counter()
         names = args.data or [one.name for one in DATA_SETS]
         cells = rows(data, cheap, costly, names, args.limit, args.resamples)

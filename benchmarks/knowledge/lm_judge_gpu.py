@@ -1,15 +1,15 @@
 """Times the judge `lm` at the size of Qwen2.5-7B against one generate() call per claim, same model, one process.
 
     python -m benchmarks.knowledge.lm_judge_gpu [--claims 256] [--folder DIR]
-    python -m benchmarks.knowledge.lm_judge_gpu --tiny  # a model of two layers, on the CPU, to see that all of it runs
+    python -m benchmarks.knowledge.lm_judge_gpu --tiny  # a model of two layers on the CPU, as a smoke test
 
 The model has Qwen2.5-7B's shape and random weights (bfloat16 on an accelerator; 15 GB on disk, in a temporary folder or
-in `--folder`, where a second run finds it): the work is that of the real one, the verdicts mean nothing. Nothing is
-downloaded and no data is needed: claims and passages are sentences and texts of the embedded corpus, and the tokenizer
-(byte-level BPE) is trained on it.
+in `--folder`, where a second run reuses it): it does the work of the real model, but its verdicts mean nothing. Nothing
+is downloaded and no data is needed: claims and passages are sentences and texts of the embedded corpus, on which the
+tokenizer (byte-level BPE) is trained.
 
-`lm` goes through the judge: the token trie and even batches; with `calibrate=claim` there is a second, shorter prompt
-for each claim. `generate` is given the same prompts, a call each, and writes 1 to 4 tokens.
+`lm` runs the judge, with the token trie and even batches; with `calibrate=claim` there is a second, shorter prompt for
+each claim. `generate` gets the same prompts, one call each, and writes 1 to 4 tokens.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def corpus_rows() -> list[dict[str, str]]:
 
 
 def questions(count: int) -> tuple[list[Claim], list[list[Passage]]]:
-    """Different claims, each with five passages. What there is of sentences is used again with a number in front."""
+    """Distinct claims, each with five passages. If sentences run out, they are reused with a number in front."""
     rows = corpus_rows()
     sentences = [(i, s) for i, row in enumerate(rows) for s in re.split(r"(?<=\.)\s", row["text"])]
     claims, evidence = [], []
@@ -86,7 +86,7 @@ def make_tokenizer(vocabulary: int) -> PreTrainedTokenizerFast:
 
 
 def make_model(folder: Path, shape: dict[str, Any], device: str, dtype: torch.dtype) -> None:
-    """Save a random model of this shape with its tokenizer into `folder`, unless it is there already."""
+    """Save a random model of this shape with its tokenizer to `folder`, unless it exists."""
     if (folder / "tokenizer.json").is_file():  # saved last
         return
     config = AutoConfig.for_model("qwen2", **shape, dtype=dtype)
@@ -101,7 +101,7 @@ def make_model(folder: Path, shape: dict[str, Any], device: str, dtype: torch.dt
 
 
 class Recorder:
-    """A likelihood backend that keeps the prompts it is asked about."""
+    """A likelihood backend that records the prompts it gets."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -117,7 +117,7 @@ class Recorder:
 
 @torch.inference_mode()
 def generate(model: Any, tokenizer: Any, prompts: Sequence[str], new_tokens: int) -> list[str]:
-    """One call per prompt; exactly so many tokens each, since a random model stops anywhere."""
+    """One call per prompt; forces exactly `new_tokens` tokens, since a random model may stop anywhere."""
     replies = []
     for prompt in prompts:
         inputs = tokenizer(prompt, return_tensors="pt", return_token_type_ids=False).to(model.device)
@@ -129,13 +129,13 @@ def generate(model: Any, tokenizer: Any, prompts: Sequence[str], new_tokens: int
             pad_token_id=tokenizer.pad_token_id,
         )
         written = out[0, inputs["input_ids"].shape[1] :].tolist()
-        # Most of the model's vocabulary has no token in this tokenizer.
+        # The tokenizer has no tokens for most of the model's vocabulary.
         replies.append(tokenizer.decode([i for i in written if i < len(tokenizer)]))
     return replies
 
 
 def timed(run: Callable[[], object], device: str) -> float:
-    """Seconds, with the accelerator's queue empty before and after."""
+    """Seconds that `run` takes, with the accelerator's queue empty before and after."""
     _wait(device)
     started = time.perf_counter()
     run()

@@ -3,11 +3,11 @@
     python -m benchmarks.knowledge.speed [--claims 5000] [--lm-claims 60]
 
 Chains of MR-Ben (medicine) and MMLU-Pro (health; Llama-3.1-8B-Instruct, Mistral-7B-v0.1) are drawn with a fixed seed
-until the extractor `sentence` has found the claims asked for. They go through the panel, once with the judge `nli` (the
-stand-in of `fit_nli`), once in a smaller number with `lm`. The corpus is all of MedQuAD, built anew for its
-time; evidence comes from `bm25` with its defaults. A claim for which nothing is found is not shown to the judge.
+until the extractor `sentence` has found enough claims. They go through the panel, once with the judge `nli` (the
+stand-in of `fit_nli`), and a smaller number with `lm`. The corpus is all of MedQuAD, rebuilt to time the build;
+evidence comes from `bm25` with its defaults. The judge does not see claims without evidence.
 
-`wall` is what the clock says, `CPU` the seconds of all threads, which other work on the machine does not add to.
+`wall` is wall-clock time, `CPU` the CPU seconds of all threads, which are independent of other work on the machine.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SEED = 0
 
 
 def chains_with(data: Path, claims: int, clock: Clock) -> tuple[list[Trace], list[list[Step]]]:
-    """Random chains that together hold at least this many claims, cut into steps; times cutting and extracting."""
+    """Random chains with at least this many claims in total, cut into steps; times segmentation and extraction."""
     extractor = registry().extractors["sentence"](Surroundings(_no_scorer))
     traces = [trace for read in SOURCES.values() for _, _, trace in read(data)]
     random.Random(SEED).shuffle(traces)
@@ -66,7 +66,7 @@ def chains_with(data: Path, claims: int, clock: Clock) -> tuple[list[Trace], lis
 
 
 def judged(traces: Sequence[Trace], steps: Sequence[Sequence[Step]], judge: Judge, corpus: str) -> list[list[str]]:
-    """Chains through the panel; a row of the table for retrieving and one for judging."""
+    """Run chains through the panel; returns a table row for retrieval and one for judging."""
     around = Surroundings(_no_scorer, corpus=corpus)
     retriever = TimedRetriever(registry().retrievers["bm25"](around))
     timed = TimedJudge(judge)
@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows.append(_row("build: documents", documents, building))
             traces, steps = chains_with(data, args.claims, extracting)
             rows.append(_row("cut and extract: chains", len(traces), extracting))
-            judged(traces[:1], steps[:1], nli, corpus)  # loads what must be loaded
+            judged(traces[:1], steps[:1], nli, corpus)  # warm-up: loads the model
             rows += judged(traces, steps, nli, corpus)
             if args.lm_claims:
                 few, few_steps = chains_with(data, args.lm_claims, Clock())

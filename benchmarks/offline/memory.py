@@ -1,10 +1,10 @@
-"""Measures the memory that `stepgauge score` takes on a synthetic lm-eval samples file of any size.
+"""Measures the memory that `stepgauge score` needs for a synthetic lm-eval samples file of any size.
 
     python -m benchmarks.offline.memory [--gigabytes 2]
 
-Each document stands there twice, once per filter, with a few-shot prompt of 30 kB. The likelihood backend is the one of
-`tests/plugins/stepgauge_cheap`, which costs nothing, so that what is measured is all the rest. Linux only: memory is
-read from /proc.
+The file holds each document twice, once per filter, with a few-shot prompt of 30 kB. The likelihood backend is that of
+`tests/plugins/stepgauge_cheap`, which costs nothing, so that only the rest is measured. Linux only: memory is read from
+/proc.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def row(i: int, name: str, shots: str) -> dict[str, Any]:
 
 
 def write_run(folder: Path, size: int) -> tuple[Path, int]:
-    """A samples file of about `size` bytes with its results file; returns it and how many chains it holds."""
+    """Write a samples file of about `size` bytes with its results file; returns its path and number of chains."""
     config = {"task": "pears", "doc_to_text": "Q: {{question}}\nA:", "doc_to_target": "answer", "repeats": 1}
     results = {"results": {}, "configs": {"pears": config}, "model_name": "synthetic"}
     (folder / f"results_{DATE}.json").write_text(json.dumps(results))
@@ -65,7 +65,7 @@ def write_run(folder: Path, size: int) -> tuple[Path, int]:
 
 
 def resident(pid: int) -> tuple[float, float]:
-    """(MiB resident now, MiB at most so far)."""
+    """(resident MiB now, peak resident MiB so far)."""
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     found = {line.split(":")[0]: line.split()[1] for line in status if line.startswith(("VmRSS", "VmHWM"))}
     return int(found.get("VmRSS", 0)) / 1024, int(found.get("VmHWM", 0)) / 1024
@@ -83,7 +83,7 @@ def written(out: Path) -> int:
 
 
 def watch(process: subprocess.Popen[str], out: Path, chains: int) -> list[tuple[int, float, float, float]]:
-    """(chains, MiB, most MiB, seconds) at every tenth of the chains and at the end."""
+    """(chains, MiB, peak MiB, seconds) after each tenth of the chains and at the end."""
     began = time.monotonic()
     found: list[tuple[int, float, float, float]] = []
     now = (0.0, 0.0)

@@ -1,9 +1,9 @@
-"""Kills `stepgauge score` twice on real chains, lets it go on, and compares its file with an uninterrupted run's.
+"""Kills `stepgauge score` twice on real chains, resumes it, and compares its file with that of an uninterrupted run.
 
     STEPGAUGE_SHARED=… python -m benchmarks.offline.resume [--chains 300]
 
-The chains are Mistral-7B-v0.1's on MMLU-Pro's math questions, scored with SmolLM2. The uninterrupted run goes on beside
-the killed one. Each kill is SIGKILL, in the middle of a window.
+The chains are Mistral-7B-v0.1's on MMLU-Pro's math questions, scored with SmolLM2. The uninterrupted run runs in
+parallel. Each kill is a SIGKILL in the middle of a window.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def windows_done(out: Path) -> int:
 
 
 def kill_within(process: subprocess.Popen[str], out: Path, after: int) -> int:
-    """Wait for `after` windows and half of the next, then kill; returns how many rows were in the file by then."""
+    """Wait for `after` windows and half of the next, then kill; returns how many rows the file had by then."""
     began = time.monotonic()
     before = windows_done(out)
     while windows_done(out) < after:

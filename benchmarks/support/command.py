@@ -1,4 +1,4 @@
-"""The `stepgauge` command in a process of its own."""
+"""Runs the `stepgauge` command in a separate process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ _LONG = 40
 
 
 def stepgauge(*arguments: str) -> int:
-    """Run it and return its exit code; what it prints goes where ours goes."""
+    """Run the command and return its exit code; it shares our stdout and stderr."""
     print("$ stepgauge " + " ".join(arguments if len(arguments) < _LONG else [*arguments[:6], "…"]), flush=True)
     return subprocess.run([*COMMAND, *arguments], check=False).returncode

@@ -1,4 +1,4 @@
-"""How well scores and decisions tell right items from wrong ones: AUROC with an interval, balanced accuracy."""
+"""Measures how well scores and decisions tell right from wrong items: AUROC with an interval, balanced accuracy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ RESAMPLES = 1000
 
 
 def auroc(right: Sequence[bool] | np.ndarray, scores: Sequence[float] | np.ndarray) -> float:
-    """Probability that a right item scores above a wrong one, ties counted half; nan where one kind is lacking.
+    """Probability that a right item scores above a wrong one, counting ties half; nan if there is only one kind.
 
-    From the sum of ranks (Mann-Whitney's U): thousands of bootstrap draws take seconds. scikit-learn's function builds
-    the whole curve and took a minute for them.
+    Computed from the rank sum (Mann-Whitney U), so that thousands of bootstrap draws take seconds; scikit-learn's
+    function builds the whole curve and took a minute for them.
 
     Raises:
         ValueError: a score is not finite.
@@ -35,16 +35,16 @@ def auroc(right: Sequence[bool] | np.ndarray, scores: Sequence[float] | np.ndarr
 def interval(
     right: Sequence[bool], scores: Sequence[float], groups: Sequence[str], resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the AUROC. Groups are drawn whole; (nan, nan) where nothing can be drawn.
+    """95 % percentile bootstrap interval of the AUROC. Groups are drawn whole; (nan, nan) if nothing can be drawn.
 
-    Resamples that lack one of the two kinds have no AUROC and are left out.
+    Resamples with only one kind of item have no AUROC and are left out.
     """
     truth, values = np.array(right, dtype=bool), np.array(scores, dtype=float)
     return bounds([auroc(truth[drawn], values[drawn]) for drawn in resampled(groups, resamples)])
 
 
 def resampled(groups: Sequence[str], resamples: int) -> Iterator[np.ndarray]:
-    """Indices of the items of each bootstrap draw; groups are drawn whole, always the same ones. None without items."""
+    """Item indices of each bootstrap draw; groups are drawn whole, with a fixed seed. No draws without items."""
     rows: dict[str, list[int]] = {}
     for i, group in enumerate(groups):
         rows.setdefault(group, []).append(i)
@@ -55,7 +55,7 @@ def resampled(groups: Sequence[str], resamples: int) -> Iterator[np.ndarray]:
 
 
 def bounds(drawn: Iterable[float]) -> tuple[float, float]:
-    """95 % percentile interval; draws without a value are left out, and (nan, nan) where none has one."""
+    """95 % percentile interval; draws without a value are left out; (nan, nan) if no draw has a value."""
     found = [value for value in drawn if not math.isnan(value)]
     if not found:
         return math.nan, math.nan
@@ -64,5 +64,5 @@ def bounds(drawn: Iterable[float]) -> tuple[float, float]:
 
 
 def balanced_accuracy(right: Sequence[bool], decided: Sequence[bool]) -> float:
-    """Mean of the shares of right and of wrong items that were recognised; nan where one kind is lacking."""
+    """Mean of the recalls of right and of wrong items; nan if there is only one kind."""
     return float(balanced_accuracy_score(right, decided)) if len(set(right)) == 2 else math.nan

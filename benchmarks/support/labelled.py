@@ -1,7 +1,7 @@
-"""Real chains and claims whose parts people (or, in PRMBench, GPT-4o) labelled right or wrong, read from shared/data.
+"""Reads real chains and claims with right/wrong labels (by people or, in PRMBench, by GPT-4o) from shared/data.
 
-Each set is given as traces with labelled steps, so that judges meet it through the panel, like any chain. Where the
-evidence comes with the data it travels in `meta["passages"]`, where the retriever `given` finds it.
+Each set is returned as traces with labelled steps, so that judges see it through the panel, like any chain. Evidence
+that comes with the data is in `meta["passages"]`, where the retriever `given` finds it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ NO_ERROR = "N/A"
 
 @dataclass(frozen=True)
 class Labelled:
-    """A trace with those of its steps that have a label.
+    """A trace with its labelled steps.
 
     Attributes:
-        steps, right: the steps, and of each whether it is right.
-        group: what is drawn together in a bootstrap: items that share text are not independent.
+        steps, right: the labelled steps, and whether each is right.
+        group: items of the same group are drawn together in a bootstrap, since they share text.
     """
 
     trace: Trace
@@ -49,7 +49,7 @@ class ScifactRow:
 
 
 def shared_data(*names: str) -> Path:
-    """The folder of real data. Raises FileNotFoundError where it, or a folder in it that is named, is not there."""
+    """The folder of real data. Raises FileNotFoundError if it, or one of the subfolders `names`, does not exist."""
     root = os.environ.get("STEPGAUGE_SHARED")
     for name in names or ("",):
         if not root or not (Path(root) / "data" / name).is_dir():
@@ -89,7 +89,7 @@ def medec_validation(data: Path) -> list[Labelled]:
 
 
 def mrben_medicine(data: Path) -> list[Labelled]:
-    """Steps of chains that people found wrong: the first wrong step, and the steps before it. The rest is dropped."""
+    """Steps of chains that annotators found wrong: the first wrong step and the steps before it, without the rest."""
     items = []
     for row in mrben_rows(data):
         first = row["Model_Solution_First_Error_Step"]
@@ -105,7 +105,7 @@ def mrben_medicine(data: Path) -> list[Labelled]:
 
 
 def prmbench_counterfactual(data: Path) -> list[Labelled]:
-    """Steps of solutions into which GPT-4o wrote errors that contradict what was known; wrong as the authors say."""
+    """Steps of solutions in which GPT-4o planted errors that contradict known facts, labelled by the authors."""
     path = data / "prmbench" / "prm800k_test_p1_4o_counterfactual.jsonl"
     items = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -123,10 +123,10 @@ def mrben_rows(data: Path) -> list[dict[str, Any]]:
 
 
 def mrben_steps(lines: Sequence[str]) -> dict[int, str]:
-    """The steps by the number that the annotators knew them by.
+    """The steps by the annotators' step number.
 
-    MR-Ben's lists hold lines. "Step 3: …" begins step 3, which goes on to the next such line, and what begins with
-    "Solution" after the last is one step more. Lines before "Step 1" belong to none.
+    MR-Ben's lists hold lines. "Step 3: …" begins step 3, which continues to the next such line; a line that begins with
+    "Solution" after the last step begins one more. Lines before "Step 1" belong to no step.
     """
     steps: dict[int, list[str]] = {}
     number = 0
@@ -141,7 +141,7 @@ def mrben_steps(lines: Sequence[str]) -> dict[int, str]:
 
 
 def given_steps(question: str, texts: Iterable[str], name: str) -> tuple[Trace, list[Step]]:
-    """A trace of steps that are known, one after the other. Raises ValueError where one of them is empty."""
+    """A trace built from given steps in order. Raises ValueError if one of them is empty."""
     response, spans = "", []
     for text in texts:
         spans.append((len(response), len(response) + len(text)))
@@ -158,7 +158,7 @@ def _question(row: dict[str, Any]) -> str:
 
 
 def _claim(text: str, evidence: str, right: bool, name: str, group: str) -> Labelled:
-    """One sentence as a trace of one step, with the evidence that belongs to it."""
+    """A sentence as a trace with one step, with its evidence."""
     trace = Trace("", text, id=name, meta={"passages": [{"id": group[:40], "text": evidence}]})
     return Labelled(trace, [Step(text, 0, len(text))], [right], group)
 
@@ -168,7 +168,7 @@ def _whole_steps(traces: Sequence[Trace], steps: Sequence[Sequence[Step]]) -> li
     return [[Claim(s.text, i, s.start, s.end, SENTENCE, s.text) for i, s in enumerate(own)] for own in steps]
 
 
-# For sets of single sentences, which people chose as claims: nothing is left to extract.
+# For sets of single sentences that annotators chose as claims: each is used as a claim, without extraction.
 WHOLE_STEPS = ClaimExtractor("whole steps", _whole_steps)
 
 Reader = Callable[[Path], list[Labelled]]

@@ -1,7 +1,7 @@
-"""Real chains of thought with their gold answers, and options where the question has them, read from shared/data.
+"""Reads real chains of thought with gold answers, and options if the question has them, from shared/data.
 
 Chains are drawn with a fixed seed. Those longer than `CHARACTERS` are left out, so that a model with a context of 8,192
-tokens scores every one of them.
+tokens can score every one of them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def mrben(data: Path) -> list[Trace]:
 
 
 def mmlu_pro(data: Path) -> list[Trace]:
-    """What two tuned models wrote to MMLU-Pro's questions in health and mathematics, as `stepgauge score` reads it."""
+    """Two tuned models' responses to MMLU-Pro's health and mathematics questions, read as in `stepgauge score`."""
     del data  # file_of looks it up
     traces = []
     for model in _MMLU_PRO_MODELS:
@@ -76,7 +76,7 @@ def mmlu_pro(data: Path) -> list[Trace]:
                 continue
             try:
                 traces += [entry.trace for entry in read(Where(model, number), row)]
-            except Unreadable:  # options that repeat: `stepgauge score` skips such rows, too
+            except Unreadable:  # duplicate options: `stepgauge score` skips such rows, too
                 continue
     return traces
 
@@ -90,7 +90,7 @@ SETS: dict[str, Callable[[Path], list[Trace]]] = {
 
 
 def sample(data: Path, name: str, count: int) -> list[Trace]:
-    """`count` chains of a set. Raises ValueError when it holds fewer."""
+    """`count` chains of a set. Raises ValueError if it has fewer."""
     fitting = [trace for trace in SETS[name](data) if trace.response.strip() and _characters(trace) <= CHARACTERS]
     if count > len(fitting):
         raise ValueError(f"{name} holds {len(fitting)} chains of up to {CHARACTERS} characters, {count} were asked for")
@@ -98,7 +98,7 @@ def sample(data: Path, name: str, count: int) -> list[Trace]:
 
 
 def mixture(data: Path, count: int, shares: Sequence[tuple[str, float]]) -> list[tuple[str, Trace]]:
-    """`count` chains with their sets' names. The shares sum to 1; the first set takes what rounding leaves."""
+    """`count` chains with their sets' names. The shares sum to 1; the first set gets the rounding remainder."""
     counts = {name: int(count * share) for name, share in shares}
     counts[shares[0][0]] += count - sum(counts.values())
     return [(name, trace) for name, number in counts.items() for trace in sample(data, name, number)]

@@ -1,4 +1,4 @@
-"""What a table must say of its run: the date, the device, the versions and the number of threads."""
+"""Describes a run for the head of a table: date, device, versions and number of threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stand-ins for a judge and a retriever that count what they are asked and how long it takes."""
+"""Wrappers around a judge and a retriever that count calls and measure time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stepgauge.metrics.trace import Trace
 class Clock:
     """Adds up wall-clock seconds and the CPU seconds of all threads.
 
-    On a shared machine the wall clock also counts the others' work; CPU seconds do not.
+    On a shared machine wall-clock time includes waiting for other work; CPU seconds do not.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Clock:
 
 
 class _Timed:
-    """The part itself, but for what a subclass times."""
+    """Passes everything through to the wrapped part, except what a subclass times."""
 
     def __init__(self, part: Any) -> None:
         self._part = part

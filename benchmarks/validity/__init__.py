@@ -1,1 +1,1 @@
-"""Does the gain of a step see reasoning? Labelled chains, with 95 % intervals."""
+"""Do gains measure reasoning? Tests on labelled chains, with 95 % intervals."""

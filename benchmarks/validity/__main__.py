@@ -1,15 +1,15 @@
-"""Does the gain of a step see reasoning? Labelled chains, with the scorer as it comes and fitted, with 95 % intervals.
+"""Do gains measure reasoning? Tests on labelled chains, with the plain and the fitted scorer, with 95 % intervals.
 
     python -m benchmarks.validity [--size reduced|long|full] [--rows 1 2 …] [--device cpu] [--out DIR]
 
-1. planted faults: the step with the fault, found by a supervisor that was trained on such chains
+1. planted faults: finding the faulty step with a supervisor that was trained on such chains
 2. GSM8K: right against wrong chains, with and without the answer in them; real steps against controls
-3. MR-Ben: the first wrong step against those before it
+3. MR-Ben: the first wrong step against the steps before it
 4. PRMBench: redundant and circular steps against the others
-5. position and length: how gain goes with them, and what remains of rows 3 and 4 without them
+5. position and length: how gain depends on them, and what remains of rows 3 and 4 without them
 
-`reduced` takes a CPU at most 20 minutes, the fits included; `full` is for an accelerator. Scores are kept in `--out`,
-so a run goes on where it stopped. Needs STEPGAUGE_SHARED.
+`reduced` takes at most 20 minutes on a CPU, fits included; `full` is for an accelerator. Scores are kept in `--out`, so
+a stopped run resumes. Needs STEPGAUGE_SHARED.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LABELS = {"2": ["gsm8k"], "3": ["mrben math", "mrben medicine"], "4": ["prmbenc
 
 @dataclass(frozen=True)
 class Size:
-    """Questions tested of each set, all their chains; planted chains tested."""
+    """Number of questions tested per set, with all their chains, and of planted chains."""
 
     questions: dict[str, int]
     planted: int

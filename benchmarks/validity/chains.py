@@ -1,7 +1,7 @@
 """Labelled chains for `benchmarks.validity`: right and wrong, with a first wrong step, with redundant steps.
 
-Every step is one line, so that the splitter `lines` finds the steps that the labels speak of. Each set is cut in halves
-by a hash of its questions: one half may be fitted on, the other is tested.
+Every step is one line, so that the splitter `lines` finds the steps that the labels refer to. Each set is split in
+halves by a hash of the question: one half is for training, the other for testing.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _CALCULATOR = re.compile(r"<<[^<>]*>>")
 _BOXED = re.compile(r"\\boxed\s?\{")
 _MATH = re.compile(r"\$([^$]{1,200})\$")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
-_STEPS_BACK = 3  # "Right.", "And that's our answer.": the answer stands before
+_STEPS_BACK = 3  # how many closing steps may follow the answer: "Right.", "And that's our answer."
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain with its gold answer and, where the set has them, labels of its steps.
+    """A chain with its gold answer and, if the set has them, step labels.
 
     Attributes:
-        right: whether the chain ends at the gold answer; None where nobody says.
-        worked: whether it is the data's own solution.
-        marked: numbers (from 0) of the wrong or redundant steps; None without such labels.
+        right: whether the chain ends with the gold answer; None if unknown.
+        worked: whether it is the data set's own solution.
+        marked: indices (from 0) of the wrong or redundant steps; None without such labels.
     """
 
     source: str
@@ -46,12 +46,12 @@ class Chain:
 
     @property
     def fitted_half(self) -> bool:
-        """Whether the chain's question is on the side that may be fitted on."""
+        """Whether the chain's question is in the training half."""
         return int(question_hash(self.question), 16) % 2 == 0
 
     @property
     def question(self) -> str:
-        """The question alone, so that one question is on one side in every form that it comes in."""
+        """The question alone, so that all forms of a question are in the same half."""
         return str(self.trace.meta["question"])
 
 
@@ -86,7 +86,7 @@ def _chain(
 
 
 def _gsm8k(data: Path, _: str) -> Iterator[Chain]:
-    """GSM8K's own solutions, and those of its four example models; the calculator's annotations are taken out."""
+    """GSM8K's own solutions and those of its four example models, without calculator annotations."""
     lines = (data / "gsm8k" / "example_model_solutions.jsonl").read_text("utf-8").splitlines()
     for i, line in enumerate(lines):
         row = json.loads(line)
@@ -102,7 +102,7 @@ def _gsm8k(data: Path, _: str) -> Iterator[Chain]:
 
 
 def _mrben(data: Path, subject: str) -> Iterator[Chain]:
-    """MR-Ben's solutions with their first wrong step, what follows it dropped; the gold answer is an option's text."""
+    """MR-Ben's solutions up to and including their first wrong step; the gold answer is an option's text."""
     for rows in json.loads((data / "mrben" / f"{subject}.json").read_text("utf-8")).values():
         for row in rows:
             options = {letter: " ".join(text.split()) for letter, text in OPTION.findall(row["Options"])}
@@ -136,7 +136,7 @@ def _mrben(data: Path, subject: str) -> Iterator[Chain]:
 
 
 def _prmbench(data: Path, kind: str) -> Iterator[Chain]:
-    """PRM800K's solutions with steps that GPT-4o made redundant or circular, as the authors mark them."""
+    """PRM800K's solutions with steps that GPT-4o made redundant or circular, as marked by the authors."""
     path = data / "prmbench" / f"prm800k_test_p1_4o_{kind}.jsonl"
     for line in path.read_text("utf-8").splitlines():
         row = json.loads(line)
@@ -151,7 +151,7 @@ def _prmbench(data: Path, kind: str) -> Iterator[Chain]:
 
 
 def _math500(data: Path, _: str) -> Iterator[Chain]:
-    """MATH-500's own solutions, to fit on: PRMBench's questions are among its own."""
+    """MATH-500's own solutions, for training: its questions include PRMBench's."""
     for line in (data / MATH / "test.jsonl").read_text("utf-8").splitlines():
         row = json.loads(line)
         steps = [step for step in re.split(r"\n\s*\n|(?<=[.$]) (?=[A-Z])", row["solution"]) if step.strip()]
@@ -162,10 +162,10 @@ _READERS = {"gsm8k": _gsm8k, "mrben": _mrben, "prmbench": _prmbench, MATH: _math
 
 
 def parsed_answer(steps: Sequence[str]) -> str | None:
-    r"""The answer that a worked solution ends at: the last `\boxed{…}`, else the last number or formula's right side.
+    r"""The final answer of a worked solution: the last `\boxed{…}`, else the last number or right side of a formula.
 
-    Steps that only agree ("Right.", "And that's our answer.") are passed over, three at most. None where nothing is
-    found. Which of them are right is told by `checked_answers`.
+    Skips up to three closing steps that only agree ("Right.", "And that's our answer."). None if nothing is found.
+    `checked_answers` checks the parsed answers.
     """
     for step in reversed(steps[-_STEPS_BACK:]):
         if found := _last_boxed(step) or _last_value(step):
@@ -196,7 +196,7 @@ def _last_value(step: str) -> str | None:
 
 
 def checked_answers(data: Path, kind: str) -> tuple[int, int, int, set[str]]:
-    """How many answers of PRMBench could be parsed; how many of these questions MATH-500 holds; how many agree there.
+    """How many PRMBench answers could be parsed, how many of these questions are in MATH-500, and how many agree there.
 
     Returns:
         parsed, looked up, agreeing, and the questions whose parsed answer MATH-500 contradicts.

@@ -1,4 +1,4 @@
-"""Figures with 95 % intervals for two scorers on the same items: each alone, and the second minus the first.
+"""Figures with 95 % intervals for two scorers on the same items: each scorer's, and their difference.
 
 Questions are drawn whole (cluster bootstrap, percentiles); both scorers are resampled together.
 """
@@ -19,13 +19,13 @@ Statistic = Callable[[np.ndarray, np.ndarray], float]
 
 @dataclass(frozen=True)
 class Items:
-    """What one figure is computed from, for one scorer.
+    """The data of one figure for one scorer.
 
     Attributes:
-        keys: what each item is, so that two scorers' items can be matched.
-        groups: questions.
-        labels: what each is compared with: 1 where it should score high and 0 where low; or a number; 0 where nothing.
-        values: what the scorer gives each.
+        keys: identifies each item, so that two scorers' items can be matched.
+        groups: the question of each item.
+        labels: 1 for items that should score high and 0 for low; or a number to correlate with; 0 if unused.
+        values: the scorer's value for each item.
     """
 
     keys: Sequence[object]
@@ -36,11 +36,11 @@ class Items:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: values and intervals (value, low, high), for the scorer as it comes and fitted.
+    """One line of the table: values with intervals (value, low, high) for the plain and the fitted scorer.
 
     Attributes:
-        n: items that both scorers have a number for.
-        missing: items that one of them lacks.
+        n: items for which both scorers have a number.
+        missing: items for which one of them has none.
     """
 
     row: str
@@ -54,12 +54,12 @@ class Figure:
 
 
 def area(labels: np.ndarray, values: np.ndarray) -> float:
-    """AUROC: how often an item labelled 1 is above one labelled 0."""
+    """AUROC: the probability that an item labelled 1 is above one labelled 0."""
     return auroc(labels > 0, values)
 
 
 def rank_correlation(labels: np.ndarray, values: np.ndarray) -> float:
-    """Spearman's."""
+    """Spearman's rank correlation."""
     constant = len(set(labels)) < 2 or len(set(values)) < 2
     return math.nan if constant else float(np.corrcoef(rankdata(labels), rankdata(values))[0, 1])
 
@@ -70,7 +70,7 @@ def mean(labels: np.ndarray, values: np.ndarray) -> float:
 
 
 def share_above(labels: np.ndarray, values: np.ndarray) -> float:
-    """Share of items above 0."""
+    """The share of items above 0."""
     del labels
     return float((values > 0).mean()) if len(values) else math.nan
 
@@ -78,7 +78,7 @@ def share_above(labels: np.ndarray, values: np.ndarray) -> float:
 def figure(
     row: str, what: str, unit: str, statistic: Statistic, plain: Items, fitted: Items | None, resamples: int = RESAMPLES
 ) -> Figure:
-    """The statistic over the items that have a number with both scorers."""
+    """The statistic over the items for which both scorers have a number."""
     tables = [plain] if fitted is None else [plain, fitted]
     numbers = [dict(zip(items.keys, items.values, strict=True)) for items in tables]
     every = dict.fromkeys(key for items in tables for key in items.keys)
@@ -104,14 +104,14 @@ def figure(
 def _drawn(
     statistic: Statistic, labels: np.ndarray, values: Sequence[np.ndarray], groups: Sequence[str], resamples: int
 ) -> np.ndarray:
-    """(draws, scorers) statistics; nan where a draw has none. No draws of fewer than two questions."""
+    """(draws, scorers) statistics; nan if undefined for a draw. No draws for fewer than two questions."""
     draws = resampled(groups, resamples if len(set(groups)) > 1 else 0)
     found = [[statistic(labels[drawn], own[drawn]) for own in values] for drawn in draws]
     return np.array(found, dtype=float).reshape(-1, len(values))
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """As Markdown."""
+    """The figures as a Markdown table."""
     lines = [
         "| row | figure | n | missing | as it comes | fitted | fitted minus as it comes |",
         "|---|---|---|---|---|---|---|",

@@ -1,7 +1,7 @@
-"""The fitted scorer of `benchmarks.validity`: SmolLM2 on one half of the questions of every set, kept in the cache.
+"""The fitted scorer of `benchmarks.validity`: SmolLM2, trained on half of every set's questions, kept in the cache.
 
-Of each question that is drawn the worked solution and one of the models' chains are taken. Which half a question is in
-follows from its hash; the gauge itself refuses to score the half that was learnt.
+For each drawn question it is trained on the worked solution and on one of the models' chains. A question's half follows
+from its hash; the gauge itself refuses to score questions that the scorer was trained on.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SEED = 0
 
 @dataclass(frozen=True)
 class FitSize:
-    """How many chains of each set are fitted on, and how."""
+    """How many chains of each set to train on, and how."""
 
     chains: dict[str, int]
     settings: FitSettings = field(default_factory=FitSettings)
 
 
 def fit_settings(**changes: Any) -> FitSettings:
-    """One epoch over the upper eight layers: what a CPU manages, and what its memory holds."""
+    """One epoch over the upper eight layers, which a CPU can do in reasonable time and memory."""
     return FitSettings(
         **{"scorer": SCORER, "splitter": SPLITTER, "epochs": 1, "layers": 8, "lr": 1e-4, "batch": 8, **changes}
     )
@@ -57,7 +57,7 @@ FITS = {
 
 
 def chains_to_fit(data: Path, counts: dict[str, int]) -> list[Trace]:
-    """Chains of the half that may be fitted on: by question, so that the worked solution comes with a model's."""
+    """Chains of the training half, grouped by question, so that a worked solution comes with a model's chain."""
     out: list[Trace] = []
     for name, count in counts.items():
         questions: dict[str, list[Chain]] = {}
@@ -80,7 +80,7 @@ def chains_to_fit(data: Path, counts: dict[str, int]) -> list[Trace]:
 
 
 def fitted(data: Path, size: str, *, device: str = "cpu", progress: bool = False) -> Path:
-    """The folder of the fitted scorer, made where the cache does not hold it; a stopped fit goes on."""
+    """The folder of the fitted scorer, trained if it is not in the cache; a stopped fit resumes."""
     from stepgauge.metrics.fitting.training import fit
 
     chosen = FITS[size]
@@ -95,5 +95,5 @@ def fitted(data: Path, size: str, *, device: str = "cpu", progress: bool = False
 
 
 def tested(data: Path, sets: Sequence[str]) -> list[Chain]:
-    """The chains of the other half."""
+    """The chains of the test half."""
     return [chain for chain in read(data, sets) if not chain.fitted_half]

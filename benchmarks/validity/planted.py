@@ -1,15 +1,15 @@
 """Chains with planted faults, after Ton et al. (arXiv 2411.11984, section 5), and a supervisor trained on such chains.
 
-Five two-digit numbers are each added to or multiplied, modulo 50, one operation a step, in random order. In half of
-the chains one operation is done wrongly (the other one is used) or left out (the number stays). The gold answer holds
-the five right results, whatever the chain says, so a fault in one does not hide in the others.
+Each of five two-digit numbers is added to or multiplied, modulo 50, one operation per step, in random order. In half of
+the chains one operation is wrong (the other operation is used) or skipped (the number stays). The gold answer holds the
+five correct results, whatever the chain says, so a fault in one does not affect the others.
 
     a23 b47 c05 d40 e11 : a+07 b*13 c+40 d*02 e+15
     D30
     A30
     …
 
-A tiny LM from random weights becomes the scorer through `stepgauge.metrics.fitting`, like any other.
+The scorer is a tiny LM, trained from random weights with `stepgauge.metrics.fitting`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .figures import Figure, Items, area, figure
 NAMES, RESULTS = "abcde", "ABCDE"
 MODULUS = 50
 FAULT = 0.5  # share of chains with one fault
-TRAINED, TESTED = 8_000, 400
+TRAINED = 8_000
 SETTINGS = FitSettings(
     epochs=4,
     lr=3e-3,
@@ -47,14 +47,14 @@ _HIDDEN, _LAYERS, _HEADS = 64, 2, 4
 
 @dataclass(frozen=True)
 class Planted:
-    """A chain, and the number of its faulty step, from 0; None without one."""
+    """A chain, and the index (from 0) of its faulty step; None without a fault."""
 
     trace: Trace
     fault: int | None
 
 
 def planted(count: int, seed: int) -> list[Planted]:
-    """Chains with different questions."""
+    """`count` chains with distinct questions."""
     rng = random.Random(seed)
     out: dict[str, Planted] = {}
     while len(out) < count:
@@ -89,9 +89,9 @@ def _applied(sign: str, operand: int, value: int) -> int:
 
 
 def figures(count: int, device: str, *, progress: bool = False) -> list[Figure]:
-    """Row 1: how well the faulty step is found by its gain, by the chain's telescoping mean, by accuracy alone.
+    """Row 1: how well its gain, the chain's telescoping mean, or accuracy alone identifies the faulty step.
 
-    "As it comes" is the supervisor before it was trained.
+    "As it comes" is the supervisor before training.
     """
     chains = planted(count, seed=2)
     folder = supervisor(progress=progress)
@@ -127,19 +127,19 @@ def _gain(chain: Planted, score: ChainScore, step: int) -> float:
 
 
 def _mean_gain(chain: Planted, score: ChainScore, step: int) -> float:
-    """One number a chain, all its steps alike: the mean of their gains is the total over their number."""
+    """One number per chain, the same for all its steps: their mean gain, which is total gain / number of steps."""
     del chain, step
     return score.metrics["infogain_nats_per_step"]
 
 
 def _accuracy(chain: Planted, score: ChainScore, step: int) -> float:
-    """Whether the chain ends at the gold answer: all that a benchmark of answers sees."""
+    """Whether the chain ends with the gold answer: all that an answer benchmark sees."""
     del score, step
     return float(chain.fault is None)
 
 
 def supervisor(*, progress: bool = False) -> Path:
-    """The folder of the trained scorer, made where the cache does not hold it."""
+    """The folder of the trained scorer, trained if it is not in the cache."""
     from stepgauge.metrics.fitting.training import fit
 
     about = f"{SETTINGS} {TRAINED} {FAULT} {_HIDDEN} {_LAYERS} {_HEADS} {MODULUS}"
@@ -153,12 +153,12 @@ def supervisor(*, progress: bool = False) -> Path:
 
 
 def start_of(folder: Path) -> Path:
-    """The supervisor before it was trained."""
+    """The folder of the supervisor before training."""
     return folder.with_name(f"{folder.name}.start")
 
 
 def vocabulary() -> Sequence[str]:
-    """The supervisor's words: numbers with their names, operations, and what the template adds."""
+    """The supervisor's vocabulary: numbers with their names, operations, and the words of the template."""
     numbers = [f"{number:02}" for number in range(MODULUS)]
     return [
         *(name + number for name in (*NAMES, *RESULTS) for number in numbers),
@@ -174,7 +174,7 @@ def _untrained(folder: Path) -> None:
 
     words = {word: i for i, word in enumerate(["<unk>", *vocabulary()])}
     tokenizer = Tokenizer(models.WordLevel(words, "<unk>"))
-    # Words alone: a single space makes no token, a line break does.
+    # Words only: a single space is not a token, a line break is.
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(r"\n|[^\s:]+|:"), "removed", invert=True)]
     )

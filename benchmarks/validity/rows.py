@@ -1,4 +1,4 @@
-"""The rows of `benchmarks.validity`: what is asked of each set of labelled chains."""
+"""The rows of `benchmarks.validity`: the figures computed on each set of labelled chains."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _before_gold(one: Scored) -> float:
 
 
 def _before_own(one: Scored) -> float:
-    """Right and wrong chains alike, as far as they have not yet said an answer; nan where they begin with one."""
+    """The gain of a chain, right or wrong, up to the first answer it announces; nan if it begins with one."""
     return math.fsum(one.gains[: one.own_answer]) if one.own_answer else math.nan
 
 
@@ -79,7 +79,7 @@ def _chains(scored: Sequence[Scored], value: Callable[[Scored], float], keep: Ca
 
 
 def _marked(row: str, name: str, plain: Sequence[Scored], fitted: Sequence[Scored] | None) -> list[Figure]:
-    """Steps: those without a mark should gain more than those with one."""
+    """Figures on steps: those without a mark should gain more than those with one."""
 
     def steps(residual: bool, spoken: bool = True) -> tuple[Items, Items | None]:
         return _steps(plain, residual, spoken), _steps(fitted, residual, spoken) if fitted else None
@@ -96,7 +96,7 @@ def _marked(row: str, name: str, plain: Sequence[Scored], fitted: Sequence[Score
 
 
 def _steps(scored: Sequence[Scored], residual: bool, spoken: bool) -> Items:
-    """The labelled steps of a set; `spoken`: those from the first that states the gold answer on, too."""
+    """The labelled steps of a set; `spoken`: including those from the first that states the gold answer."""
     found = []
     for one in scored:
         end = len(one.gains) if spoken else one.gold_stated
@@ -113,7 +113,7 @@ def _steps(scored: Sequence[Scored], residual: bool, spoken: bool) -> Items:
 
 
 def _drops(scored: Sequence[Scored]) -> Items:
-    """Per chain that has both: mean gain of the steps without a mark minus that of those with one."""
+    """For each chain with both kinds: mean gain of unmarked steps minus mean gain of marked steps."""
     kept, values = [], []
     for one in scored:
         marked = [gain for i, gain in enumerate(one.gains) if i in (one.chain.marked or ())]
@@ -125,15 +125,15 @@ def _drops(scored: Sequence[Scored]) -> Items:
 
 
 def _position_and_length(found: Sequence[tuple[Scored, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of each step's number and of its characters.
+    """Logarithms of each step's number and of its length in characters.
 
-    Not its share of the chain: MR-Ben's chains end at the wrong step, so that share would be the label.
+    Not its relative position: MR-Ben's chains end at the wrong step, so that would give the label away.
     """
     return np.log([i + 1 for _, i in found]), np.log([len(one.steps[i].text) for one, i in found])
 
 
 def residuals(values: np.ndarray, *explaining: np.ndarray) -> np.ndarray:
-    """What least squares on these, with an intercept, leave of the values; nan where a value is."""
+    """Residuals of the values after a least-squares fit on `explaining` with an intercept; nan stays nan."""
     known = np.isfinite(values)
     design = np.column_stack([np.ones(len(values)), *explaining])
     solution, *_ = np.linalg.lstsq(design[known], values[known], rcond=None)

@@ -1,4 +1,4 @@
-"""The chains that `benchmarks.validity` tests, scored; what is done is kept in a folder, so a stopped run goes on."""
+"""Scores the chains that `benchmarks.validity` tests; scores are kept in a folder, so that a stopped run resumes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Scored:
     """A chain and its score.
 
     Attributes:
-        steps: cut anew, so that kept scores are read with today's rules for what states an answer.
+        steps: segmented again, so that stored scores are read with the current rules for what states an answer.
     """
 
     chain: Chain
@@ -39,20 +39,20 @@ class Scored:
 
     @property
     def gold_stated(self) -> int:
-        """Steps before the first that states the gold answer; all where none does."""
+        """Number of steps before the first that states the gold answer; all if none does."""
         return steps_before_answer(self.steps)
 
     @property
     def own_answer(self) -> int:
-        """Steps before the chain first states the gold answer or announces an answer of its own, right or wrong."""
+        """Number of steps before the chain first states the gold answer or announces any answer, right or wrong."""
         announced = (i for i, s in enumerate(self.steps) if s.states_answer or s.kind == "final_answer")
         return next(announced, len(self.steps))
 
 
 def draw(data: Path, questions: Mapping[str, int]) -> dict[str, list[Chain]]:
-    """Chains of the tested half: so many questions of each set with all their chains, where there are as many.
+    """Chains of the test half: up to this many questions per set, with all their chains.
 
-    PRMBench's chains whose parsed answer MATH-500 contradicts are left out.
+    Leaves out PRMBench chains whose parsed answer MATH-500 contradicts.
     """
     out = {}
     for name, count in questions.items():
@@ -69,10 +69,10 @@ def draw(data: Path, questions: Mapping[str, int]) -> dict[str, list[Chain]]:
 def score(
     scorer: str, chains: Mapping[str, Sequence[Chain]], folder: Path, device: str, *, progress: bool
 ) -> dict[str, list[Scored]]:
-    """Score each set, GSM8K's worked solutions with controls. `folder` keeps what is scored, for this scorer alone."""
+    """Score each set, GSM8K's worked solutions with controls. `folder` keeps the scores; use one folder per scorer."""
     folder.mkdir(parents=True, exist_ok=True)
     out: dict[str, list[Scored]] = {name: [] for name in chains}
-    # One after the other: each gauge holds the scorer.
+    # One gauge at a time, since each holds the scorer.
     for is_worked, controls, ending in ((False, (), ""), (True, CONTROLS, " worked")):
         options = {"scorer": scorer, "splitter": SPLITTER, "device": device, "progress": False}
         with Gauge(**options, controls=controls) as gauge:

@@ -1,4 +1,4 @@
-"""Two models' scored chains compared: paired by question, with intervals, tests and a verdict."""
+"""Compares two models' scored chains, paired by question, with intervals, tests and a verdict."""
 
 from .compare import NotComparable, Settings, compare_runs
 from .record import Record, Run, question_hash

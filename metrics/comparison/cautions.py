@@ -1,4 +1,4 @@
-"""What else differs between two runs and could explain a difference in InfoGain, in a sentence each."""
+"""Cautions: one sentence for each other difference between two runs that could explain a difference in InfoGain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from .results import Row
 
-_RULED = 0.5  # share of the whole that the largest hundredth of the differences must hold to be named
+_RULED = 0.5  # caution when the largest 1 % of the differences make up at least this share of the total
 _ROUNDING = 1e-3
 
 
@@ -46,7 +46,7 @@ def cautions(rows: Mapping[str, Row], infogain: Sequence[float]) -> list[str]:
             "the difference in `infogain_nats` falls on steps that state the answer; before them there is none"
         )
     for key in ("ppl_0", "question_length"):
-        # Batches round PPL_0 a little differently, and every question may be off to the same side.
+        # Rounding of PPL_0 depends on the batch and can shift every question in the same direction.
         if _differs(rows[key]) and abs(rows[key].relative) > _ROUNDING:
             notes.append(f"{rows[key].label} differs between the runs, so the questions were not put the same way")
     judged = rows["ki"]
@@ -57,12 +57,12 @@ def cautions(rows: Mapping[str, Row], infogain: Sequence[float]) -> list[str]:
 
 
 def _differs(row: Row) -> bool:
-    """Whether the 95 % interval leaves 0 out."""
+    """Whether the 95 % interval excludes 0."""
     return row.low > 0 or row.high < 0
 
 
 def _ruled_by_few(infogain: Sequence[float]) -> int:
-    """How many questions the largest hundredth of the differences are, if they hold half of all movement; else 0."""
+    """Number of questions in the largest 1 % of absolute differences if they make up half of the total; else 0."""
     moves = sorted(map(abs, infogain), reverse=True)
     few = max(1, len(moves) // 100)
     if len(moves) < 20 or not sum(moves):

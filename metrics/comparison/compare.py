@@ -32,16 +32,16 @@ class Settings:
     """How a comparison is made.
 
     Attributes:
-        by: a table per `task` or per `subject` within the tasks.
+        by: one table per `task`, or per `subject` within the tasks.
         pair_by: as in `pair_runs`.
         accuracy: the run's metric that counts as accuracy; None takes the first that both runs have.
-        deciding: the outcome measures that stand for reasoning in the verdict.
+        deciding: the outcome measures that count as reasoning in the verdict.
         alpha: significance level of each verdict's tests, after Holm's correction.
-        power: the power wanted for the smallest differences.
+        power: the power required to detect the smallest differences that matter.
         smallest_share: the smallest difference that matters in accuracy and in measures that are shares, such as KI.
         smallest_gain: the same for other measures, in standard deviations of the base run's questions.
-        resamples, seed: of bootstrap and permutations.
-        force: compare though scorer or prompt template differ.
+        resamples, seed: for the bootstrap and the permutation tests.
+        force: compare even if scorer or prompt template differ.
     """
 
     by: Literal["task", "subject"] = "task"
@@ -61,8 +61,8 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     """Compare two runs question by question.
 
     Raises:
-        NotComparable: the runs were made with different scorers, share no question, or an option names nothing known;
-            the message says which.
+        NotComparable: the runs were scored with different scorers, share no question, or an option holds an unknown
+            name; the message says which.
     """
     settings = settings or Settings()
     known = [measure.key for measure in OUTCOMES]
@@ -141,7 +141,7 @@ def _row(measure: Measure, values: Values, settings: Settings) -> Row:
     data = clustered(values.differences, values.clusters)
     low, high = interval(data, resamples=settings.resamples, seed=settings.seed)
     mean, after = math.fsum(base) / len(base), math.fsum(tuned) / len(tuned)
-    # Equal values summed in another order differ in the last bits, which is no difference.
+    # Summing equal values in another order changes the last bits; do not count that as a difference.
     difference = 0.0 if abs(data.mean) <= _EQUAL * max(abs(mean), abs(after)) else data.mean
     tested = measure.role == "outcome"
     return replace(
@@ -160,7 +160,7 @@ def _row(measure: Measure, values: Values, settings: Settings) -> Row:
 def _with_power(row: Row, values: Values, settings: Settings, tested: int) -> Row:
     """The row with the smallest difference that matters and the questions needed to see it.
 
-    The level is alpha over the number of tests, the strictest that Holm's correction can ask.
+    The level is alpha divided by the number of tests, the strictest level that Holm's correction can require.
     """
     if len(values.base) < 2:
         return row

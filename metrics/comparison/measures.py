@@ -1,4 +1,4 @@
-"""The numbers that a comparison puts side by side: outcomes, which are tested, and confounders, which are shown."""
+"""The measures that a comparison shows: outcomes, which are tested, and confounders, which are not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Measure:
         key, label, unit: its name in files, its name for people, and its unit.
         compute: returns the number or raises `Missing("why")`.
         role: `outcome` or `confounder`, as in `Row`.
-        higher_is_better: None where neither direction is.
+        higher_is_better: None where neither direction is better.
         description: one sentence.
     """
 
@@ -58,10 +58,10 @@ def accuracy(name: str) -> Callable[[Record], float]:
 
 
 def gain_without_final(record: Record) -> float:
-    """`infogain_nats_without_final`: what the steps before the announcement of an answer gain.
+    """`infogain_nats_without_final`: the gain of the steps before the answer is announced.
 
-    A chain that only announces an answer has no such steps, and nothing said gains nothing: 0 nats. Were it left out,
-    a model that stopped reasoning would be compared on the chains where it still reasons.
+    A chain that only announces an answer has no such steps and counts as 0 nats. If such chains were left out, a model
+    that stopped reasoning would be compared only on the chains where it still reasons.
     """
     score = record.score
     if score.log_likelihoods and score.steps and all(step.kind == "final_answer" for step in score.steps):
@@ -70,7 +70,7 @@ def gain_without_final(record: Record) -> float:
 
 
 def n_steps(record: Record) -> float:
-    """Steps in the chain; an empty chain has none, and that is a number."""
+    """Steps in the chain; 0, not missing, for an empty chain."""
     return float(record.score.n_steps)
 
 
@@ -80,7 +80,7 @@ def tokens(record: Record) -> float:
 
 
 def first_ppl(record: Record) -> float:
-    """PPL_0: the gold answer's perplexity given the question alone. Chains where it is huge rule `infogain`'s mean."""
+    """PPL_0: the gold answer's perplexity given only the question. Huge values dominate the mean of `infogain`."""
     score = record.score
     if not score.log_likelihoods or not score.n_answer_tokens:
         raise Missing(score.missing.get("infogain", "no log-likelihoods"))
@@ -103,7 +103,7 @@ def truncated(record: Record) -> float:
 
 
 def unfinished(record: Record) -> float:
-    """1 where the last step ends neither with a sentence's end nor with an answer: what cut-off responses look like."""
+    """1 where the last step ends neither at a sentence end nor with an answer, as responses that were cut off do."""
     if not record.score.steps:
         raise Missing("no steps in the response")
     last = record.score.steps[-1]
@@ -111,7 +111,7 @@ def unfinished(record: Record) -> float:
 
 
 def answer_stating(record: Record) -> float:
-    """Share of the steps that write the gold answer down."""
+    """Share of the steps that state the gold answer."""
     steps = record.score.steps
     if not steps:
         raise Missing("no steps in the response")
@@ -133,14 +133,14 @@ def _chain_metric(
     compute: Callable[[Record], float] | None = None,
     role: Literal["outcome", "confounder"] = "outcome",
 ) -> Measure:
-    """A number of the core's; its unit, direction and meaning are what the core says of it."""
+    """A chain metric of the core, with the unit, direction and description that the core declares for it."""
     about = METRICS[key]
     return Measure(
         key, label, about.unit, compute or metric(key), role, about.higher_is_better, description=about.description
     )
 
 
-# `infogain_same_length` is no number of one chain: it needs the other run's chain of the question (pairs.py).
+# `infogain_same_length` cannot be computed from one chain: it needs the other run's chain for the question (pairs.py).
 SAME_LENGTH = Measure(
     "infogain_same_length",
     "infogain, same length",

@@ -1,4 +1,4 @@
-"""How a comparison's numbers are written: few digits, a real minus sign, a dash for what is missing."""
+"""Formats a comparison's numbers: few digits, a true minus sign, a dash for a missing value."""
 
 from __future__ import annotations
 

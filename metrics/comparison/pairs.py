@@ -1,4 +1,4 @@
-"""Pairs the chains of two runs by question: by document id and text, else by text; never by position."""
+"""Pairs the chains of two runs by question: by document id and text, else by text alone; never by position."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NO_TEXT = ""
 
 @dataclass(frozen=True)
 class Pair:
-    """One question with the chains of both runs; more than one a run where it was sampled repeatedly.
+    """One question with the chains of both runs; several per run if the question was sampled repeatedly.
 
     Attributes:
-        cluster: what is resampled together: questions of one text, wherever they stand.
+        cluster: questions with the same cluster (the same text, in any task) are resampled together.
     """
 
     task: str
@@ -30,13 +30,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """All pairs, and what was left out.
+    """All pairs, and what could not be paired.
 
     Attributes:
-        by: pairs per key they were found by.
-        only_base, only_tuned: questions of one run alone, by task.
-        other_text: questions whose id is in both runs, with another text; counted among the unpaired.
-        across_tasks: the runs share no task name, so tasks were not looked at.
+        by: number of pairs by the key that matched them.
+        only_base, only_tuned: questions found in one run only, by task.
+        other_text: questions whose id is in both runs but with different texts; counted as unpaired.
+        across_tasks: the runs share no task name, so pairing ignored tasks.
     """
 
     pairs: Sequence[Pair]
@@ -60,12 +60,12 @@ def pair_runs(base: Run, tuned: Run, by: By = "auto") -> Pairing:
     """Pair two runs' questions.
 
     Args:
-        by: `auto`: first those whose task, document id and text agree, then the rest by task and text. `id`: by task
-            and document id, whatever the text. `question`: by task and text. Where the runs share no task name, tasks
-            are left out of the key.
+        by: `auto`: first by task, document id and text together, then the rest by task and text. `id`: by task and
+            document id, ignoring the text. `question`: by task and text. If the runs share no task name, tasks are left
+            out of the key.
 
-    A document id alone pairs only where `by` says so or where a run holds no question texts: ids are often row
-    numbers, and those of another selection of rows mean other questions.
+    A document id alone pairs only if `by` says so or a run holds no question texts: ids are often row numbers, and the
+    same row number in another selection of rows is another question.
     """
     left, right = _questions(base.records), _questions(tuned.records)
     across = not {key[0] for key in left} & {key[0] for key in right}
@@ -93,7 +93,7 @@ def pair_runs(base: Run, tuned: Run, by: By = "auto") -> Pairing:
 
 
 def by_subject(run: Run) -> Run:
-    """The same run with each question's subject, where it has one, in its task's place."""
+    """The same run with each record's task replaced by its subject, if it has one."""
     return replace(run, records=[replace(one, task=one.subject or one.task) for one in run.records])
 
 

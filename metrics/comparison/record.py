@@ -1,4 +1,4 @@
-"""What a comparison sees of one model's finished run: a `Run` with a `Record` per chain."""
+"""The input of a comparison: one `Run` per model, with a `Record` per scored chain."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Record:
     """One scored chain of one model.
 
     Attributes:
-        task: the task's name, as the run has it; "" where it has none.
+        task: the task's name in the run; "" if it has none.
         question: what the model was asked.
-        question_hash: hash of the question's text alone, white space collapsed (`question_hash` below).
+        question_hash: hash of the question's text, white space collapsed (`question_hash` below).
         score: steps, numbers, reasons for missing ones, provenance.
         accuracy: the run's own metrics of this chain by name; empty where it has none.
         doc_id: the document's id in its task, or None.
         subject: category within the task, or None.
         answer: the gold answers.
-        model_answer: what the model answered, where the run says.
-        truncated: whether the response was cut off by a length limit; None where the run does not say.
+        model_answer: the model's extracted answer, if the run records it.
+        truncated: whether a length limit cut the response off; None if the run does not say.
         where: file and row, for error messages.
     """
 
@@ -46,10 +46,10 @@ class Run:
     """The scored chains of one model, from one or several files.
 
     Attributes:
-        name: how the model is called in tables; unique among the runs compared.
+        name: the model's name in tables; unique among the runs compared.
         records: in the order of the files; repeats of a question are records of their own.
         source: the path that was given.
-        notes: what a reader should know about how it was read (rows left out, a filter chosen, …).
+        notes: remarks on how the run was read (rows left out, a filter chosen, …).
     """
 
     name: str
@@ -59,10 +59,10 @@ class Run:
 
 
 def cluster_of(question: str, digest: str, task: str | None, doc_id: str | None) -> str:
-    """What is resampled together: chains of one question text; without a text, those of one document."""
+    """The key of a resampling cluster: chains with the same question text; without a text, of the same document."""
     return digest if question.strip() else f"{task}\0{doc_id}"
 
 
 def question_hash(question: str) -> str:
-    """Hex digest of a question's text alone, white space collapsed: pairs chains of different runs."""
+    """Hex digest of a question's text with white space collapsed; used to pair chains of different runs."""
     return hashlib.sha256(json.dumps(" ".join(question.split())).encode()).hexdigest()[:16]

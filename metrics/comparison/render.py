@@ -1,4 +1,4 @@
-"""A comparison for people: tables for a terminal, and the same as Markdown."""
+"""Renders a comparison as tables, for a terminal and as Markdown."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def heading(task: TaskComparison, comparison: Comparison) -> str:
 
 
 def missing(rows: Iterable[Row]) -> list[str]:
-    """Why rows rest on fewer questions than were paired: one line per set of reasons, with the measures it hits."""
+    """Why rows cover fewer questions than were paired: one line per set of reasons, with the measures affected."""
     by_reason: dict[str, list[str]] = {}
     for row in rows:
         if row.missing:
@@ -59,7 +59,7 @@ def missing(rows: Iterable[Row]) -> list[str]:
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Title, a table with a verdict per task, and what all verdicts are."""
+    """Print the title, a table with a verdict per task, and a summary of all verdicts."""
     console.print(Text(_title(comparison), style="bold"))
     for line in _about(comparison):
         console.print(Text(line))
@@ -132,11 +132,11 @@ def _line(values: Sequence[str]) -> str:
 
 
 def _cell(value: str) -> str:
-    """Intervals are no links, so a cell of ours keeps its brackets."""
+    """A cell we wrote keeps its brackets: Markdown does not read an interval as a link."""
     return value if _INTERVAL.fullmatch(value) else _escape(value).replace("|", "\\|")
 
 
 def _escape(text: str) -> str:
-    """Names and reasons come from files: what Markdown or HTML would act on is made plain text."""
+    """Escape Markdown and HTML in names and reasons, which come from untrusted files."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{char}" if char in "\\[]!" else char for char in text)

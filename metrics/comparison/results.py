@@ -1,4 +1,4 @@
-"""What a comparison of two runs says: a `Row` per measure and a `Verdict`, per task and overall."""
+"""The result of comparing two runs: a `Row` per measure and a `Verdict`, per task and overall."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ class Row:
 
     Attributes:
         measure: its key, such as `infogain_nats`.
-        label, unit: for people.
-        role: `outcome` rows are tested and corrected together; `confounder` rows show what else differs, untested.
-        higher_is_better: None where neither direction is.
+        label, unit: for display.
+        role: `outcome` rows are tested and corrected together; `confounder` rows show other differences, untested.
+        higher_is_better: None where neither direction is better.
         n: questions (repeats averaged) where both runs have the number.
         n_clusters: distinct question texts among them, the units of resampling.
         base, tuned: means over those n questions; nan when there are none.
         difference: tuned - base.
         low, high: 95 % interval of the difference, paired bootstrap over clusters.
         relative: difference / |base|; nan where base is 0.
-        p: two-sided, paired permutation over clusters; nan for confounders.
-        p_holm: p corrected by Holm over the outcomes of this task.
+        p: two-sided paired permutation test over clusters; nan for confounders.
+        p_holm: p after Holm's correction over the outcomes of this task.
         missing: {reason: questions} for paired questions that lack the number in either run.
         sd: standard deviation of the per-cluster differences.
-        smallest: the smallest difference that the verdict wants to be able to see; nan where it plays no part.
-        needed: questions needed to see it with the wanted power; None where it plays no part or cannot be told.
+        smallest: the smallest difference that the verdict must be able to detect; nan for rows it does not use.
+        needed: questions needed to detect it with the required power; None for rows the verdict does not use, or
+            where it cannot be computed.
     """
 
     measure: str
@@ -59,13 +60,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a task's rows come to, by the rule in docs/compare.md.
+    """The conclusion from a task's rows, by the rule in docs/compare.md.
 
     Attributes:
         name: trap, gain, regression, no change or underpowered.
-        why: one sentence with the numbers it rests on.
-        accuracy, reasoning: the direction of each.
-        needed: questions that would be needed, when underpowered.
+        why: one sentence with the numbers behind it.
+        accuracy, reasoning: the direction in which each moved.
+        needed: questions that would be needed, if underpowered.
     """
 
     name: VerdictName
@@ -77,12 +78,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class TaskComparison:
-    """One task (or subject, or everything: `task` None) compared.
+    """The comparison on one task or subject, or on everything (`task` None).
 
     Attributes:
         n_pairs: questions that both runs answered.
-        only_base, only_tuned: questions of one run alone, left out.
-        notes: cautions that the numbers call for (chains got longer, …).
+        only_base, only_tuned: questions found in one run only; they are left out.
+        notes: cautions about reading the numbers (chains got longer, …).
     """
 
     task: str | None
@@ -108,11 +109,11 @@ class Comparison:
     Attributes:
         base, tuned: names of the runs.
         accuracy_name: the run's metric that counts as accuracy; None where there is none.
-        scorer: the scoring LM of both, for people.
-        paired_by: how many questions were paired by which key, such as {"document id": 300}.
-        tasks: one per task.
-        overall: all pairs together; None where there is one task only.
-        notes: about the pairing and the runs as a whole.
+        scorer: the scoring LM of both runs, for display.
+        paired_by: how many questions each key paired, such as {"document id": 300}.
+        tasks: one entry per task.
+        overall: all pairs together; None if there is only one task.
+        notes: remarks on the pairing and on the runs as a whole.
         settings: alpha, power, resamples, seed, deciding measures, smallest differences.
     """
 

@@ -1,4 +1,4 @@
-"""Two runs can be compared only if one scoring LM read both: log-likelihoods of different LMs have no common scale."""
+"""Checks that the same scoring LM scored both runs: log-likelihoods of different LMs have no common scale."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from .record import Run
 
-# What changes the meaning of the numbers; a difference is refused.
+# Settings that change what the numbers mean: runs that differ in one of them are refused.
 _DECISIVE = ("fit", "scorer", "revision", "architecture", "quantization", "template", "variant")
-# What may shift them; a difference is told.
+# Settings that may shift the numbers: a difference becomes a note.
 _TOLD = ("dtype", "epsilon", "claims", "judges", "retriever", "policy")
 
 _CONVERTED = re.compile(r"-[0-9a-f]{12}$")
@@ -21,8 +21,8 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
     """Notes on how the scoring of two runs differs.
 
     Raises:
-        error: scorer, its fit, revision, quantization, template or variant differ within or between the runs, and not
-            `force`.
+        error: scorer, its fit, revision, quantization, template or variant differ within or between the runs and
+            `force` is not set.
     """
     notes: list[str] = []
     for name in _DECISIVE:
@@ -50,16 +50,16 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
 
 
 def scorer_name(run: Run) -> str:
-    """The scoring LM for people: name, revision, precision."""
+    """The scoring LM for display: name, revision, precision."""
     names = _values(run, "scorer")
     rest = [*_values(run, "revision"), *_values(run, "dtype"), *_values(run, "quantization")]
     return " ".join([_list(names) or "unknown scorer", *rest])
 
 
 def _values(run: Run, name: str, none: str | None = None) -> Sequence[str]:
-    """The different values in a run's provenance, as text; `none` for one that is not set, None leaves it out.
+    """The distinct values in a run's provenance, as text; unset values become `none`, or are dropped if that is None.
 
-    Chains that were not scored at all have no provenance, and count for nothing.
+    Chains that were not scored have no provenance and are ignored.
     """
     found = {_value(record.score.provenance, name) or none for record in run.records if record.score.provenance}
     return sorted(value for value in found if value is not None)
@@ -68,7 +68,7 @@ def _values(run: Run, name: str, none: str | None = None) -> Sequence[str]:
 def _value(provenance: Mapping[str, Any], name: str) -> str | None:
     value = provenance.get(name)
     fit = provenance.get("fit")
-    if fit and name in ("scorer", "revision"):  # the digest of its weights, wherever they lie
+    if fit and name in ("scorer", "revision"):  # the digest of the weights identifies it, whatever folder they are in
         return f"fitted scorer {fit}" if name == "scorer" else None
     if value is None:
         return None
@@ -78,7 +78,7 @@ def _value(provenance: Mapping[str, Any], name: str) -> str | None:
 
 
 def _which_model(scorer: str, source: str) -> str:
-    """A folder by its whole path, since folders are often called alike; ours by its name, which holds a digest."""
+    """A folder's full path, since folder names repeat; of a folder in our cache the name, which holds a digest."""
     folder = PurePath(source).name
     if _CONVERTED.search(folder):
         return folder

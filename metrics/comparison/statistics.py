@@ -1,7 +1,7 @@
 """Paired statistics over clusters of questions: bootstrap interval, permutation test, Holm, questions needed.
 
-Chains of one question text are drawn together, since they are not independent. A cluster enters as the sum of its
-differences and their number, so that the mean over questions is what is resampled.
+Chains that share a question text are not independent, so they form a cluster that is resampled as a whole. Each cluster
+is stored as the sum of its differences and their count, so that the resampled statistic is the mean over questions.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_CELLS = 4_000_000  # resampled numbers held at a time
+_CELLS = 4_000_000  # resampled numbers held in memory at a time
 _LEVEL = 0.95
-_FEWEST = 3  # clusters that any power asks for
-_LARGEST_EFFECT = 100.0  # where the fewest do
+_FEWEST = 3  # the least number of clusters ever reported as needed
+_LARGEST_EFFECT = 100.0  # from this effect size on, that least number suffices
 
 Array = NDArray[np.float64]
 
@@ -28,8 +28,8 @@ class Clustered:
     """Paired differences summed by cluster.
 
     Attributes:
-        sums: G sums of differences.
-        counts: G numbers of questions.
+        sums: (G,) sum of the differences in each cluster.
+        counts: (G,) number of questions in each cluster.
     """
 
     sums: Array
@@ -42,7 +42,7 @@ class Clustered:
 
     @property
     def sd(self) -> float:
-        """Standard deviation of a cluster's pull on the mean, in units of one question's difference; nan for G < 2."""
+        """Standard deviation of clusters' influence on the mean, in units of a question's difference; nan for G < 2."""
         if len(self.sums) < 2:
             return math.nan
         pulls = (self.sums - self.counts * self.mean) / self.counts.mean()
@@ -50,7 +50,7 @@ class Clustered:
 
 
 def clustered(differences: Sequence[float], clusters: Sequence[str]) -> Clustered:
-    """Sum by cluster. Two sequences of n; n >= 1."""
+    """Sum the differences by cluster. Both sequences have length n >= 1."""
     _, index = np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)
     return Clustered(np.bincount(index, weights=differences).astype(np.float64), np.bincount(index).astype(np.float64))
 
@@ -67,7 +67,7 @@ def interval(data: Clustered, *, resamples: int, seed: int) -> tuple[float, floa
         return math.nan, math.nan
     for method in ("BCa", "percentile"):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a degenerate BCa comes out as nan and is then not used
+            warnings.simplefilter("ignore")  # a degenerate BCa interval is nan; the percentile interval replaces it
             result = bootstrap(
                 (data.sums, data.counts),
                 lambda sums, counts, axis=-1: sums.sum(axis=axis) / counts.sum(axis=axis),
@@ -93,7 +93,7 @@ def permutation_p(data: Clustered, *, resamples: int, seed: int) -> float:
     result = permutation_test(
         (data.sums,),
         lambda sums, axis=-1: sums.sum(axis=axis),
-        permutation_type="samples",  # of one sample: signs are flipped
+        permutation_type="samples",  # with a single sample this flips signs
         vectorized=True,
         n_resamples=resamples,
         batch=_batch(data),
@@ -104,20 +104,20 @@ def permutation_p(data: Clustered, *, resamples: int, seed: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction over those that are not nan; nan stays nan."""
+    """Holm's correction over the p values that are not nan; nan stays nan."""
     there = np.array([p for p in p_values if not math.isnan(p)])
     order = np.argsort(there)
-    # By hand: statsmodels' `multipletests` collects the whole heap's garbage at every call.
+    # Not statsmodels' `multipletests`: it runs a full garbage collection on every call.
     stepped = np.maximum.accumulate(there[order] * np.arange(len(there), 0, -1)).clip(max=1.0)
     corrected = iter(stepped[np.argsort(order)].tolist())
     return [p if math.isnan(p) else next(corrected) for p in p_values]
 
 
 def questions_needed(data: Clustered, smallest: float, *, alpha: float, power: float) -> int | None:
-    """How many questions a paired two-sided test at `alpha` needs to see a difference of `smallest`.
+    """How many questions a paired two-sided test at `alpha` needs to detect a difference of `smallest`.
 
     Returns:
-        A number of questions; None where it cannot be told (no spread known, no smallest difference).
+        A number of questions; None where it cannot be computed (spread unknown, no smallest difference).
     """
     from scipy.stats import nct, t
 
@@ -126,7 +126,7 @@ def questions_needed(data: Clustered, smallest: float, *, alpha: float, power: f
     effect = min(smallest / data.sd, _LARGEST_EFFECT) if data.sd else _LARGEST_EFFECT
 
     def reached(clusters: int) -> bool:
-        # Of the side that the difference is on; the other adds nothing that counts. statsmodels adds it, and gets nan.
+        # Only the tail on the side of the difference: the other is negligible, and statsmodels computes nan with it.
         return float(nct.sf(t.isf(alpha / 2, clusters - 1), clusters - 1, effect * math.sqrt(clusters))) >= power
 
     most = _FEWEST

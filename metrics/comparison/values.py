@@ -20,9 +20,9 @@ class Values:
     """A measure over the n pairs that have it in both runs.
 
     Attributes:
-        base, tuned: n values each; a question's is the mean over its repeats that have the number.
-        clusters: what each question is drawn together with.
-        missing: why the other pairs lack it, {reason: pairs}.
+        base, tuned: n values each; the value of a question is the mean over its repeats that have the number.
+        clusters: each question's resampling cluster.
+        missing: why the other pairs lack the measure, {reason: pairs}.
     """
 
     base: Sequence[float]
@@ -71,13 +71,13 @@ def _mean(records: Sequence[Record], measure: Measure, steps: float | None) -> f
 
 
 def _common_steps(pair: Pair) -> float:
-    """The mean length of both sides, which `infogain_same_length` divides both drops of perplexity by."""
+    """The mean number of steps of both sides: `infogain_same_length` divides both perplexity drops by it."""
     sides = [sum(one.score.n_steps for one in side) / len(side) for side in (pair.base, pair.tuned)]
     return sum(sides) / 2
 
 
 def lost(pairs: Sequence[Pair], measure: Measure) -> list[str]:
-    """A caution where one run has a number for far fewer questions than the other: the pairs then say nothing of it."""
+    """A caution if one run has the number for far fewer questions than the other: paired means cannot show that."""
     counts = []
     for side in ("base", "tuned"):
         counts.append(sum(_has(getattr(pair, side), measure) for pair in pairs))

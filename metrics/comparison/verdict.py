@@ -1,4 +1,4 @@
-"""The verdict on a task: did accuracy and reasoning move, and could a drop have been seen at all?"""
+"""The verdict on a task: did accuracy and reasoning move, and were there enough questions to detect a drop?"""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def decide(accuracy: Row | None, reasoning: Sequence[Row], *, alpha: float, min_
     """The rule of docs/compare.md.
 
     Args:
-        accuracy: None where the runs have none.
+        accuracy: None if the runs have no accuracy.
         reasoning: the deciding measures. Down: one of them is significantly lower, even if another is higher. Up: one
             is significantly higher and none lower.
-        alpha: what the Holm-corrected p is held against.
-        min_share: a measure that fewer of the pairs have can still show a change, but its silence proves nothing and
-            is not asked for, unless no measure has more.
+        alpha: the significance level for the Holm-corrected p.
+        min_share: a measure that a smaller share of the pairs has can still show a change, but the verdict does not
+            require power from it, unless no measure reaches this share.
     """
     pairs = max((row.n + sum(row.missing.values()) for row in reasoning), default=0)
     there = [row for row in reasoning if row.n > 0]

@@ -1,10 +1,9 @@
-"""The card of a fitted scorer: what it was made from, and which questions it has seen."""
+"""The card of a fitted scorer: what it was made from, and which questions it was trained on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from typing import Any
 from ..errors import FitError
 from ..models.hub import hub_file
 from ..trace import Trace
-
-log = logging.getLogger(__name__)
 
 CARD = "stepgauge_fit.json"
 _FORMAT = 1
@@ -23,7 +20,7 @@ _WEIGHTS = ("*.safetensors", "*.bin")
 def read_card(source: str, revision: str | None = None) -> dict[str, Any] | None:
     """The card of a scorer, given by its folder or hub id; None for one that was not fitted.
 
-    Raises FitError for a card that is not readable: which questions the scorer has seen is then not known.
+    Raises FitError for an unreadable card, since the scorer's training questions are then unknown.
     """
     found = Path(source) / CARD if Path(source).is_dir() else hub_file(source, CARD, revision)
     if found is None or not Path(found).is_file():
@@ -46,18 +43,18 @@ def read_card(source: str, revision: str | None = None) -> dict[str, Any] | None
 
 
 def seen_questions(card: Mapping[str, Any]) -> set[str]:
-    """Hashes of all questions that had a part in the fit: those learnt from, and those that said when to stop."""
+    """Hashes of all questions used in the fit: those trained on, and those held out for early stopping."""
     return {*card["question_hashes"], *card["held_out_hashes"]}
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
-    """The card as JSON, and for people as README.md."""
+    """Write the card as JSON, and a readable README.md."""
     (folder / CARD).write_text(json.dumps({"format": _FORMAT, **card}, indent=1, allow_nan=False), encoding="utf-8")
     (folder / "README.md").write_text(_readme(card), encoding="utf-8")
 
 
 def weights_hash(folder: Path) -> str | None:
-    """SHA-256 over the weight files of a folder in the order of their names; None without any."""
+    """SHA-256 over the weight files of a folder, in name order; None if there are none."""
     files = sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern))
     digest = hashlib.sha256()
     for path in files:
@@ -69,7 +66,7 @@ def weights_hash(folder: Path) -> str | None:
 
 
 def data_hash(traces: Sequence[Trace]) -> str:
-    """SHA-256 over the chains, whatever their order."""
+    """SHA-256 over the chains, independent of their order."""
     return hashlib.sha256("\n".join(sorted(trace.hash for trace in traces)).encode()).hexdigest()
 
 

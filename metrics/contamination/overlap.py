@@ -12,25 +12,26 @@ from .question_hashes import question_hashes
 
 
 def scorer_card(source: str, revision: str | None = None) -> dict[str, Any] | None:
-    """The card of a scorer that is to score, or None. Raises ScorerError for a card that cannot be read."""
+    """The card of a scorer, or None if it has none. Raises ScorerError for a card that cannot be read."""
     try:
         return read_card(source, revision)
     except FitError as error:
         raise ScorerError(str(error)) from error
-    except OSError:  # what the hub does not give cannot be loaded either, and loading says why
+    except OSError:  # not available on the hub: loading will fail, too, and say why
         return None
 
 
 def seen_chains(
     traces: Iterable[Trace], hashes: Callable[[], Set[str]], scorer: str | None, *, allowed: bool
 ) -> list[int]:
-    """Indices of the chains whose question is among `hashes`. Chains without a gold answer are not the scorer's.
+    """Indices of the chains whose question is among `hashes`. Chains without a gold answer, which the scorer does not
+    score, are skipped.
 
     Args:
-        hashes: called once there is a chain to look at; where it gives none, no further chain is looked at.
+        hashes: called when the first chain needs checking; if it returns none, no further chain is checked.
 
     Raises:
-        OverlapError: there are any, and not `allowed`.
+        OverlapError: there are such chains, and `allowed` is False.
     """
     found: list[int] = []
     known: Set[str] | None = None

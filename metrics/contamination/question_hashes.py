@@ -1,11 +1,11 @@
-"""Which questions a scorer has seen: hashes of their words, so that layout and case make no difference."""
+"""Identifies the questions a scorer was trained on by a hash of their words, so that layout and case do not matter."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from ..trace import Trace
 
@@ -15,7 +15,7 @@ _FIRST_OPTION = re.compile(r"^[ \t]{0,8}(?:options?[ \t]?:|[(\[]?A[)\].:][ \t])"
 
 
 def question_hash(question: str) -> str:
-    """16 hex digits of a question's words: case, punctuation, and a "Question:" or "Answer:" around it do not count."""
+    """16 hex digits over a question's words; ignores case, punctuation, and a "Question:" or "Answer:" around it."""
     words = _WORD.findall(unicodedata.normalize("NFKC", question).casefold())
     if len(words) > 1 and words[0] in _LEAD:
         words = words[1:]
@@ -25,7 +25,7 @@ def question_hash(question: str) -> str:
 
 
 def question_hashes(trace: Trace) -> tuple[str, ...]:
-    """The hash of the question, and for multiple choice also that of what stands before the list of options."""
+    """The hash of the question, and for multiple choice also that of the text before the list of options."""
     found = [question_hash(trace.question)]
     listed = _FIRST_OPTION.search(trace.question) if trace.choices is not None else None
     if listed and trace.question[: listed.start()].strip():
@@ -34,11 +34,6 @@ def question_hashes(trace: Trace) -> tuple[str, ...]:
 
 
 def split_questions(hashes: Iterable[str], share: float, seed: int) -> set[str]:
-    """The questions to hold out, by a hash of their own: the same whatever else is in the data, at least one."""
+    """The questions to hold out, at least one, chosen by a seeded hash so that their order does not matter."""
     ordered = sorted(set(hashes), key=lambda one: hashlib.sha256(f"{seed} {one}".encode()).hexdigest())
     return set(ordered[: max(1, round(share * len(ordered)))])
-
-
-def seen(traces: Sequence[Trace], hashes: set[str]) -> list[int]:
-    """Indices of traces whose question is among `hashes`."""
-    return [i for i, trace in enumerate(traces) if not hashes.isdisjoint(question_hashes(trace))]

@@ -1,4 +1,4 @@
-"""Controls: what gain is left when a chain's steps are replaced, and a model that only copies tokens.
+"""Controls: the gain that remains when other text replaces a chain's steps, and a model that only copies tokens.
 
-May use chains, scores and answers; neither the engine nor knowledge.
+May import chains, scores and answers, but neither the engine nor knowledge.
 """

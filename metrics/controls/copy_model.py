@@ -1,8 +1,8 @@
-"""A bag-of-tokens copy model: how much of a gain needs no reading, only the answer's tokens lying about in the steps.
+"""A bag-of-tokens copy model: how much of a gain can be had just by repeating tokens that occur in the steps.
 
 p(a_j | context) = λ count(a_j) / n + (1 − λ) / V over the n tokens of the context (0 for count / n where n = 0), with
-λ = 0.9 and V = 50,000. Tokens are casefolded words, single digits and other symbols of the text, whatever the scoring
-LM's tokenizer does: "72 eggs" is 7, 2, eggs. Scripts that put no space between words are cut into characters.
+λ = 0.9 and V = 50,000. Tokens are casefolded words, single digits and other symbols, independent of the scoring LM's
+tokenizer: "72 eggs" is 7, 2, eggs. Scripts that put no space between words are split into characters.
 """
 
 from __future__ import annotations

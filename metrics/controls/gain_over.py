@@ -1,6 +1,6 @@
-"""Gain of a chain minus gain of a control with as many steps, in nats: what the steps say, beyond that there are some.
+"""Gain of a chain minus gain of a control with as many steps, in nats: what the content of the steps contributes.
 
-Both gains start from the question alone, so the difference is that of two log-likelihoods of the gold answer.
+Both gains start from the question alone, so this equals the difference of two log-likelihoods of the gold answer.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _OVER = {
 
 
 def control_metrics(names: Sequence[str]) -> list[ChainMetric]:
-    """What a gauge with these controls measures, over the whole chain and up to its answer."""
+    """The chain metrics for these controls, each over the whole chain and over the steps before the answer."""
     return [metric for name in names for metric in (_over(name, before=False), _over(name, before=True))]
 
 
 def control_scores(likelihoods: Likelihoods) -> dict[str, ControlScore]:
-    """What a chain's score keeps of its controls, so that each number can be followed."""
+    """The controls as stored in a chain's score, so that each number can be traced back to its texts."""
     out = {}
     for name, found in likelihoods.controls.items():
         out[name] = ControlScore(

@@ -1,7 +1,7 @@
 """Steps of other questions' chains, chosen by rendezvous hashing.
 
-Every chain ranks all others by a hash of its own hash and theirs. So the choice does not depend on the order in which
-chains come, a further chain changes it only for those that now rank it high, and all are drawn on about equally often.
+Each chain ranks all others by a hash of its own hash and theirs. So the choice does not depend on the order of the
+chains, adding a chain affects only those that rank it high, and all chains are used about equally often.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..answers.matching import AnswerMatcher
 from ..chain import SourceChain
 from ..trace import Step, Trace
 
-# Bounds the cost where nearly every step there is states the gold answer.
+# Bounds the cost when nearly every available step states the gold answer.
 _MOST_CHAINS = 1000
 _FIRST_RANKS = 32
 
@@ -29,11 +29,11 @@ class _Source:
 
 
 class ForeignSteps:
-    """The steps of the chains there are to draw on, but for those that only announce an answer."""
+    """The pool of foreign steps: all steps of the given chains except those that only announce an answer."""
 
     def __init__(self, chains: Sequence[tuple[Trace, Sequence[Step]]]) -> None:
         sources: dict[str, _Source] = {}
-        # Sorted, so that of equal traces the same one is named whatever their order.
+        # Sorted, so that among equal traces the same one is always named, whatever their order.
         for trace, steps in sorted(chains, key=lambda chain: chain[0].id or ""):
             texts = [step.text for step in steps if step.kind != "final_answer"]
             if texts:
@@ -43,9 +43,9 @@ class ForeignSteps:
         self._hashes = np.array([int(key, 16) for key in sorted(sources)], dtype=np.uint64)
 
     def draw(self, trace: Trace, matcher: AnswerMatcher, count: int) -> tuple[list[str], list[SourceChain]]:
-        """Up to `count` steps that do not state this question's gold answer, and the chains that they are from.
+        """Up to `count` steps that do not state this question's gold answer, and the chains they come from.
 
-        A chain's steps stay in their order; the next chain follows where they are not enough.
+        Takes the steps of the best-ranked chain in order, then those of the next until there are enough.
 
         Args:
             matcher: knows the gold answer of `trace`.
@@ -68,7 +68,7 @@ class ForeignSteps:
         return texts, chains
 
     def _ranked(self, trace_hash: str) -> Iterator[int]:
-        """Indices of all sources, the best rank first; the far ranks are sorted only when they are asked for."""
+        """Indices of all sources, best rank first; lower ranks are sorted only when needed."""
         own = _mixed(np.array([int(trace_hash, 16)], dtype=np.uint64))
         ranks = _mixed(self._hashes ^ own)
         near = min(_FIRST_RANKS, len(ranks))

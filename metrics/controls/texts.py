@@ -1,7 +1,7 @@
-"""Controls: other texts in the place of a chain's steps, as many of them, to see what the steps' content is worth.
+"""Control texts: the same number of other steps in place of a chain's own, to measure what their content contributes.
 
-Each follows from question and chain (`foreign` also from which other chains there are to draw on), never from the
-order of chains or from chance. Whether a control gains as much as the chain itself is told by `control_metrics`.
+Each control is a function of question and chain (`foreign` also of the pool of other chains), never of the order of
+chains or of chance. `control_metrics` (gain_over.py) compares the gains of chain and control.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .other_chains import ForeignSteps
 
 CONTROLS = ("filler", "foreign", "shuffled")
 
-# No digit, no option letter, no "yes", "no" or "answer": lines that could stand in any chain and help with none.
+# No digit, no option letter, no "yes", "no" or "answer": lines that fit into any chain and give no answer away.
 FILLER_LINES = (
     "Let us look at this carefully.",
     "This needs some thought.",
@@ -72,7 +72,7 @@ def make_controls(
 
     Args:
         names: which of `CONTROLS`.
-        foreign: the steps there are to draw on; needed for `foreign` alone.
+        foreign: the pool of other chains' steps; needed only for `foreign`.
     """
     before = steps_before_answer(steps)
     matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
@@ -82,7 +82,7 @@ def make_controls(
             assert foreign is not None
             out.append(_foreign(trace, matcher, len(steps), before, foreign))
         elif name == "filler":
-            # By question, so that two models' chains for it get the same lines: less noise between them.
+            # Keyed by the question, so that two models' chains for it get the same lines and compare with less noise.
             whole = filler_lines(trace.question, matcher, len(steps))
             out.append(Control(name, whole, whole if isinstance(whole, Unscored) else whole[:before]))
         else:
@@ -92,7 +92,7 @@ def make_controls(
 
 
 def filler_lines(key: str, matcher: AnswerMatcher, count: int) -> list[str] | Unscored:
-    """`count` neutral lines in an order that follows from `key`; all come once before any comes again."""
+    """`count` neutral lines in an order determined by `key`; every line is used once before any repeats."""
     lines = [line for line in FILLER_LINES if not matcher.states(line)]
     if not lines:
         return Unscored("every filler line states the gold answer")
@@ -103,7 +103,7 @@ def filler_lines(key: str, matcher: AnswerMatcher, count: int) -> list[str] | Un
 
 
 def shuffled(texts: Sequence[str], key: str) -> list[str] | Unscored:
-    """The same texts in another order than they have, which follows from `key`."""
+    """The same texts in a different order, determined by `key`."""
     if len(set(texts)) < 2:
         return Unscored("fewer than two different steps to shuffle")
     out = _ordered(texts, f"{key} shuffled")
@@ -124,7 +124,7 @@ def _foreign(trace: Trace, matcher: AnswerMatcher, whole: int, before: int, step
 
 
 def _ordered(texts: Sequence[str], key: str) -> list[str]:
-    """A permutation that depends on `key` alone, the same on every platform and Python."""
+    """A permutation that depends only on `key`; the same on every platform and Python version."""
     return [text for _, text in sorted((_digest(f"{key} {i}"), text) for i, text in enumerate(texts))]
 
 

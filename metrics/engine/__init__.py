@@ -1,6 +1,6 @@
 """Forward passes of the scoring LM over token tries: each distinct token is computed once.
 
-Knows tokens and models, not steps or metrics. Names are looked up lazily: importing the room loads no torch.
+Knows tokens and models, not steps or metrics. Names are looked up lazily, so importing the package does not load torch.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
-"""Scores a trie too big for one row: its trunk first, keys and values kept, then its branches against them in tiles.
+"""Scores a trie too big for one row: first its trunk, by chunked prefill into a KV cache, then its branches in tiles.
 
-    q q q s s s s s s        the trunk, in chunks, ordinary causal attention
-          a a                a tile of branches: each sees the trunk up to where it leaves it, and itself
+    q q q s s s s s s        the trunk, in chunks, with ordinary causal attention
+          a a                a tile of branches: each attends to the trunk before its branching point, and to itself
                 a a
 
-A branch that is itself too big for a tile is a trunk of its own, with branches of its own.
+A branch that is too big for a tile is treated as a trunk with branches of its own.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -20,25 +19,23 @@ from .memory import unless_out_of_memory
 from .runner import Engine
 from .trie import Trie, heavy_path, roots
 
-log = logging.getLogger(__name__)
-
 
 class TooBig(Exception):
     """Even a single token ran out of memory."""
 
 
 def long_trie(engine: Engine, trie: Trie) -> list[Found]:
-    """All pairs' log-probabilities. Raises TooBig when memory does not suffice for the smallest piece."""
+    """The log-probabilities of all pairs. Raises TooBig if even the smallest piece does not fit in memory."""
     found: list[Found] = []
     _walk(engine, trie, roots(trie), DynamicCache(), found)
     return found
 
 
 def _walk(engine: Engine, trie: Trie, siblings: Sequence[int], cache: Cache, found: list[Found]) -> None:
-    """Subtrees that all follow what `cache` holds: the path through the largest, then all that is beside it."""
+    """Score sibling subtrees that follow the tokens in `cache`: the path through the largest, then everything else."""
     path, beside = heavy_path(trie, siblings)
     cache = _prefill(engine, trie, path, cache, found)
-    # The deepest first: they need the whole cache, the others less and less of it.
+    # Deepest first: they need the whole cache, the later ones ever less of it.
     beside.sort(key=lambda root: int(trie.depth[root]), reverse=True)
     small = [root for root in beside if _fits(engine, *_size(trie, root), int(trie.depth[root]))]
     for tile in _tiles(engine, trie, small):
@@ -52,7 +49,7 @@ def _prefill(engine: Engine, trie: Trie, path: np.ndarray, cache: Cache, found: 
     while first < len(path):
         past = cache.get_seq_length()
         nodes = _chunk(engine, trie, path[first:], past)
-        # What a pass that ran out of memory has added to some layers must not stay.
+        # Drop what a pass that ran out of memory already added to some layers.
         attempt = cropped(cache, past)
         done = unless_out_of_memory(lambda n=nodes, c=attempt: (path_pass(engine, trie, n, c),), engine.model.device)
         if done is None:
@@ -66,30 +63,30 @@ def _prefill(engine: Engine, trie: Trie, path: np.ndarray, cache: Cache, found: 
 
 
 def _chunk(engine: Engine, trie: Trie, path: np.ndarray, past: int) -> np.ndarray:
-    """As much of the path's beginning as goes through the model at once."""
+    """The longest beginning of the path that fits in one pass."""
     size = max(1, min(len(path), engine.token_budget, engine.limits.mask // (past + engine.token_budget)))
     predicting = np.flatnonzero(np.isin(path[:size], trie.predicting, assume_unique=True))
-    # All logits from the first predicting node on are kept.
+    # The pass keeps all logits from the first predicting node on.
     if predicting.size and size - predicting[0] > engine.most_logits:
         size = int(predicting[0]) or engine.most_logits
     return path[:size]
 
 
 def _size(trie: Trie, root: int) -> tuple[int, int]:
-    """Tokens of a subtree, and how many of them predict."""
+    """The number of tokens in a subtree, and how many of them predict."""
     end = int(trie.end[root])
     first, stop = np.searchsorted(trie.predicting, (root, end))
     return end - root, int(stop - first)
 
 
 def _fits(engine: Engine, nodes: int, predicting: int, past: int) -> bool:
-    """Whether a tile of so many tokens, after so many of the trunk, is within the engine's limits."""
+    """Whether a tile of `nodes` tokens after `past` tokens of the trunk is within the engine's limits."""
     within = nodes * (past + nodes) <= engine.limits.mask
     return nodes <= engine.tile and predicting <= engine.most_logits and within
 
 
 def _tiles(engine: Engine, trie: Trie, subtrees: Sequence[int]) -> Iterator[list[int]]:
-    """Subtrees, the deepest first, in tiles within the limits; one that is beyond them goes alone."""
+    """Group subtrees, deepest first, into tiles within the limits; a subtree that exceeds them gets its own tile."""
     tile: list[int] = []
     nodes = predicting = past = 0
     for root in subtrees:

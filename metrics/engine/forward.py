@@ -16,19 +16,19 @@ from .runner import Engine
 from .tree_attention import ancestors, masks
 from .trie import Trie
 
-# Elements of logits converted to float32 and summed over at once.
+# Logits converted to float32 and normalised at a time.
 _SOFTMAX_ELEMENTS = 1 << 24
 
 
 class Found(NamedTuple):
-    """Log-probabilities of some pairs of a trie: (k,) indices, and (k,) float32 nats where the model put them."""
+    """Log-probabilities of some pairs of a trie: (k,) indices, and (k,) float32 nats on the model's output device."""
 
     pairs: np.ndarray
     values: torch.Tensor
 
 
 class _BorrowedLayer(DynamicLayer):
-    """Keys and values of a trunk that branches see and leave as they are: nothing of a branch is kept."""
+    """A read-only view of a trunk's keys and values: branches attend to it, and nothing of a branch is stored."""
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_args: object, **_kwargs: object):
         assert self.keys is not None
@@ -37,9 +37,9 @@ class _BorrowedLayer(DynamicLayer):
 
 
 def cropped(cache: Cache, length: int, *, borrowed: bool = False) -> Cache:
-    """A cache of the first `length` positions, without copying; what is added to it leaves `cache` as it is.
+    """A cache of the first `length` positions, without copying; adding to it does not change `cache`.
 
-    `borrowed`: for one pass over branches; it forgets what the pass adds.
+    `borrowed`: for a single pass over branches; it discards what the pass adds.
     """
     if length == 0:
         return DynamicCache()
@@ -56,18 +56,18 @@ def cropped(cache: Cache, length: int, *, borrowed: bool = False) -> Cache:
 
 @functools.cache
 def cache_argument(model: type[torch.nn.Module]) -> str:
-    """What a model calls the cache of keys and values: `cache` since transformers 5.24, where it is not older code."""
+    """The name of a model's KV cache argument: `cache` since transformers 5.24, except in models written earlier."""
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Whole tries laid out in the rows of one pass, the nodes that predict at the right end of each.
+    """Whole tries laid out in the rows of one pass, with the predicting nodes at the right end of each row.
 
     Attributes:
-        order: (rows, length) preorder number of the node in each place, -1 for padding.
-        token, end, depth: (rows, length) of that node, as in `Trie`.
-        wanted: places at the right end whose logits are kept.
+        order: (rows, length) preorder number of the node at each position, -1 for padding.
+        token, end, depth: (rows, length) those of the node, as in `Trie`.
+        wanted: number of positions at the right end whose logits are kept.
     """
 
     order: np.ndarray
@@ -78,7 +78,7 @@ class Rows:
 
 
 def lay_out(tries: Sequence[Trie]) -> Rows:
-    """One trie a row, padded to the longest."""
+    """One trie per row, padded to the longest."""
     length = max(len(trie.token) for trie in tries)
     order = np.full((len(tries), length), -1, dtype=np.int64)
     token, end, depth = np.zeros_like(order), np.zeros_like(order), np.zeros_like(order)
@@ -108,9 +108,9 @@ def rows_pass(engine: Engine, tries: Sequence[Trie]) -> list[Found]:
 
 
 def path_pass(engine: Engine, trie: Trie, nodes: np.ndarray, cache: Cache) -> Found | None:
-    """A piece of a path, after the tokens that `cache` holds already; the cache grows by it.
+    """Run a piece of a path after the tokens already in `cache`, and add it to the cache.
 
-    Returns what its nodes predict, None when that is nothing.
+    Returns what its nodes predict, or None if none of them predicts.
     """
     past = cache.get_seq_length()
     places = np.flatnonzero(np.isin(nodes, trie.predicting, assume_unique=True))
@@ -132,7 +132,7 @@ def path_pass(engine: Engine, trie: Trie, nodes: np.ndarray, cache: Cache) -> Fo
 
 
 def branches_pass(engine: Engine, trie: Trie, subtrees: Sequence[int], trunk: Cache) -> Found:
-    """Whole subtrees, given by their roots, after the path that `trunk` holds the keys and values of."""
+    """Run whole subtrees, given by their roots, after the path whose keys and values `trunk` holds."""
     nodes = np.concatenate([np.arange(root, trie.end[root]) for root in subtrees])
     seen = np.concatenate([np.full(trie.end[root] - root, trie.depth[root]) for root in subtrees])
     predicting = nodes[np.isin(nodes, trie.predicting, assume_unique=True)]
@@ -159,7 +159,7 @@ def log_probabilities(logits: torch.Tensor, rows: np.ndarray, targets: np.ndarra
 
     Args:
         logits: (n, vocabulary) in the model's dtype.
-        rows: (k,) which row each pair is about.
+        rows: (k,) the row of `logits` for each pair.
         targets: (k,) token ids.
 
     Returns:
@@ -180,7 +180,7 @@ def _logits(
     cache: Cache | None,
     wanted: int,
 ) -> torch.Tensor:
-    """(rows, wanted, vocabulary): logits of the last places of each row."""
+    """(rows, wanted, vocabulary): logits of the last `wanted` positions of each row."""
     output = engine.model(
         input_ids=token,
         attention_mask=mask,
@@ -193,9 +193,10 @@ def _logits(
 
 
 def _predicting_last(places: np.ndarray, predicting: np.ndarray, length: int) -> np.ndarray:
-    """`places` with the predicting ones at the right end, -1 between them and the others up to `length`.
+    """`places` reordered: predicting ones at the right end, the others at the left, padded in between with -1.
 
-    That is where `logits_to_keep` reaches them in every row; the mask, not the place, says what a node sees.
+    `logits_to_keep` keeps the right end of every row. Order is free: the mask, not the position, decides what a node
+    attends to.
     """
     out = np.full(length, -1, dtype=np.int64)
     others = places[~np.isin(places, predicting, assume_unique=True)]

@@ -1,4 +1,4 @@
-"""The likelihood backend `hf`: a transformers causal LM scored through the token trie."""
+"""The likelihood backend `hf`: scores with a transformers causal LM through the token trie."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class HuggingFaceBackend:
 
     @property
     def max_tokens(self) -> int | None:
-        """The model's context in tokens; None when it has no fixed one."""
+        """The model's context length in tokens; None if it has no fixed one."""
         return self._texts.max_tokens
 
     def too_long(self, request: Request) -> str | None:
@@ -135,7 +135,7 @@ class HuggingFaceBackend:
 
 
 def _result(spans: Sequence[TokenSpan] | Unscored, total: np.ndarray | Unscored | None) -> Result:
-    """One group's scores; `total` is None where the engine was not asked."""
+    """One group's scores; `total` is None if the group was not sent to the engine."""
     if isinstance(spans, Unscored):
         return spans
     if isinstance(total, Unscored):

@@ -1,7 +1,7 @@
-"""Generates JSON that keeps to a schema with the scoring LM, greedily: any causal LM gives valid JSON, however small.
+"""Schema-constrained greedy JSON generation with the scoring LM: any causal LM, however small, writes valid JSON.
 
-The grammar of the schema (by `llguidance`) rules out, token by token, whatever would break it. The content is
-only as good as the LM.
+At each token a grammar made from the schema (`llguidance`) masks whatever would violate it. The content is only as good
+as the LM.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A batch's logits, and the mask over them.
+# Elements of a batch's logits and of the mask over them.
 _LOGIT_ELEMENTS = 1 << 24
-# After the prompts, a pass holds one token a row: on a CPU, whose budget is small, more rows cost little more time.
+# After the prompts, a pass holds one token per row. On a CPU, whose token budget is small, more rows cost little time.
 _TOKENS_PER_BUDGET = 8
 _CPU_TOKENS = 16_384
 
@@ -38,11 +38,10 @@ class JsonGenerator:
     """Generates JSON for one schema with one model.
 
     Args:
-        engine: the model, and how many tokens go through it in one pass. Batches are sized by it, and
-            halved when memory runs out.
-        tokenizer: the model's own, a fast one.
-        max_context: the model's context in tokens, or None.
-        schema: a JSON schema. `maxLength` and `maxItems` bound what is generated.
+        engine: the model and its token budget per pass. The budget sets the batch size and is halved on out-of-memory.
+        tokenizer: the model's own fast tokenizer.
+        max_context: the model's context length in tokens, or None.
+        schema: a JSON schema. `maxLength` and `maxItems` bound the output.
 
     Raises:
         ScorerError: `llguidance` is not installed, or it cannot use the tokenizer or the schema.
@@ -64,7 +63,7 @@ class JsonGenerator:
         self._tokenizer = tokenizer
         self._max_context = max_context
         self._budget = max(engine.token_budget, min(_TOKENS_PER_BUDGET * engine.token_budget, _CPU_TOKENS))
-        # White space between tokens of JSON says nothing, and a small LM may write it for ever.
+        # White space between JSON tokens carries no information, and a small LM may write it endlessly.
         self._grammar = LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides={"whitespace_flexible": False})
         try:
             vocabulary = engine.model.config.get_text_config().vocab_size
@@ -77,11 +76,11 @@ class JsonGenerator:
     def generate(
         self, prompts: Sequence[str], max_tokens: int, done: Callable[[int], None], *, special_tokens: bool
     ) -> list[str | Unscored]:
-        """The JSON generated after each prompt; Unscored where it was cut off, or the prompt is too long.
+        """The JSON generated for each prompt; Unscored if it was cut off or the prompt is too long.
 
         Args:
-            max_tokens: at most this many tokens are generated; a text that is not complete by then is Unscored.
-            done: called with how many prompts have been finished, as they are.
+            max_tokens: limit of generated tokens; JSON that is not complete by then is Unscored.
+            done: called with a number of prompts whenever that many more are finished.
             special_tokens: let the tokenizer add its own special tokens (BOS); False for rendered chat templates.
         """
         out: list[str | Unscored] = [Unscored("not generated")] * len(prompts)
@@ -124,12 +123,12 @@ class JsonGenerator:
         batch = self._tokenizer([scalar_text(prompt)], add_special_tokens=special_tokens, verbose=False)
         assert batch.encodings is not None
         (encoding,) = batch.encodings
-        # Special tokens that the tokenizer appends (EOS) would end the text that is to go on.
+        # A special token that the tokenizer appends (EOS) would end the text before anything is generated.
         own = np.flatnonzero(np.asarray(encoding.special_tokens_mask) == 0)
         return encoding.ids[: own[-1] + 1] if own.size else []
 
     def _take(self, queue: list[tuple[int, list[int]]], max_tokens: int) -> list[tuple[int, list[int]]]:
-        """Take the longest prompts that go together off the end of `queue`; the longest stands last."""
+        """Pop the longest prompts that fit in one batch off the end of `queue`, which is sorted, longest last."""
         length = len(queue[-1][1]) + max_tokens
         vocabulary = self._engine.model.config.get_text_config().vocab_size
         rows = max(1, min(self._budget // length, _LOGIT_ELEMENTS // vocabulary, len(queue)))
@@ -144,11 +143,11 @@ class JsonGenerator:
         )
         ids = torch.full((len(prompts), length), int(pad))  # type: ignore[arg-type]
         seen = torch.zeros_like(ids)
-        for row, prompt in enumerate(prompts):  # padded on the left: what is generated follows the prompt at once
+        for row, prompt in enumerate(prompts):  # left padding: the generated text directly follows the prompt
             ids[row, length - len(prompt) :] = torch.tensor(prompt)
             seen[row, length - len(prompt) :] = 1
         guide = _Guide(self._vocabulary, self._grammar, len(prompts))
-        # What a checkpoint's own generation settings say (sampling, penalties) must not shape the text.
+        # Ignore the checkpoint's own generation settings (sampling, penalties).
         plain = GenerationConfig(
             max_new_tokens=max_tokens,
             do_sample=False,
@@ -174,7 +173,7 @@ class JsonGenerator:
 
 
 class _Guide:
-    """Keeps one matcher a row: masks what the schema does not allow, follows what was chosen, knows who is done."""
+    """One grammar matcher per row: masks tokens the schema forbids, consumes the chosen ones, tracks finished rows."""
 
     def __init__(self, vocabulary: Any, grammar: str, rows: int) -> None:
         from llguidance import LLMatcher
@@ -191,7 +190,7 @@ class _Guide:
                 bits = bits[: scores.shape[1]].astype(bool)
                 allowed[row, : len(bits)] = bits
                 allowed[row, len(bits) :] = False
-        # Not a number is no candidate either: what is left of the allowed tokens is chosen from.
+        # A nan logit is never chosen: the choice is among the remaining allowed tokens.
         scores = torch.nan_to_num(scores.float(), nan=torch.finfo(torch.float32).min)
         return scores.masked_fill(~torch.from_numpy(allowed).to(scores.device), -torch.inf)
 

@@ -1,4 +1,4 @@
-"""Running out of memory: how it is recognised, and what is freed before trying again."""
+"""Recognises out-of-memory errors, and frees memory before a retry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def free_memory(device: torch.device) -> None:
 
 
 def unless_out_of_memory(run: Callable[[], T], device: torch.device) -> T | None:
-    """What `run` returns; None, with memory freed, when it ran out of memory. Other errors pass through."""
+    """The result of `run`; None, with memory freed, if it ran out of memory. Other errors propagate."""
     try:
         return run()
     except RuntimeError as error:

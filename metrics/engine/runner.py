@@ -1,4 +1,4 @@
-"""The model that runs, with all that bounds one forward pass: `Engine` and its `Limits`."""
+"""`Engine`, the model with its batch size and attention, and `Limits`, what else bounds one forward pass."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Limits:
-    """How much goes into one forward pass, besides the token budget.
+    """Limits of one forward pass, besides the token budget.
 
     Attributes:
-        row: tokens up to which a trie goes through whole, in one row. Its mask costs the square of them.
-        tile: branch tokens that go together against a trunk. Each attends to all of the tile and to the trunk.
-        mask: elements of one attention mask.
-        logits: elements of the logits kept of one pass.
+        row: largest trie, in tokens, that is scored whole in one row. The mask takes the square of that.
+        tile: most branch tokens run together against a trunk. Each attends to the tile and to the trunk.
+        mask: most elements of an attention mask.
+        logits: most logits kept from one pass, in elements.
     """
 
     row: int
@@ -32,12 +32,12 @@ class Limits:
 
 @dataclass
 class Engine:
-    """A causal LM with its way of attending and its batch size.
+    """A causal LM with its attention plan and batch size.
 
     Attributes:
-        token_budget: tokens (rows x length) per forward pass. Halved for good after an out-of-memory error.
-        limits: what else bounds a pass.
-        plan: how masks are made, or None when every sequence goes through the model by itself.
+        token_budget: tokens (rows x length) per forward pass. An out-of-memory error halves it permanently.
+        limits: the other limits of a pass.
+        plan: how masks are made, or None if every sequence goes through the model by itself.
         plain_reason: why `plan` is None.
         stats: what has been computed so far.
     """
@@ -51,20 +51,20 @@ class Engine:
 
     @property
     def row(self) -> int:
-        """Tokens up to which a trie goes through whole."""
+        """The largest trie, in tokens, that is scored whole."""
         return min(self.limits.row, self.token_budget)
 
     @property
     def tile(self) -> int:
-        """Branch tokens that go together."""
+        """The most branch tokens run together."""
         return min(self.limits.tile, self.token_budget)
 
     @property
     def most_logits(self) -> int:
-        """Places of one pass whose logits are kept."""
+        """The most positions of one pass whose logits are kept."""
         return max(1, self.limits.logits // self.model.config.get_text_config().vocab_size)
 
     def shrink(self, tokens: int) -> None:
-        """Halve the budget for good, after a pass of `tokens` ran out of memory."""
+        """Halve the budget permanently after a pass of `tokens` tokens ran out of memory."""
         self.token_budget = max(1, tokens // 2)
         log.warning("out of memory on %d tokens: token_budget is now %d", tokens, self.token_budget)

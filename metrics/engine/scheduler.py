@@ -1,8 +1,8 @@
 """Runs the scoring LM over token tries: many prefixes of many chains in few forward passes.
 
-Small tries are scored whole, several in the rows of one pass (`forward.rows_pass`); a bigger one in two phases: its
-trunk, keeping keys and values, then its branches against them (`chunked`). Either way each distinct token is computed
-once.
+Small tries are scored whole with tree attention, several in the rows of one pass (`forward.rows_pass`). Bigger tries
+are scored in two phases: the trunk, into a KV cache, then the branches against that cache (`chunked`). Either way each
+distinct token is computed once.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from .trie import Trie, build_trie
 
 log = logging.getLogger(__name__)
 
-# What forward passes raise that were not written for such masks or caches.
+# Exceptions raised by models whose forward pass does not support such masks or caches.
 _REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError, NotImplementedError)
 _BUDGET_FLOOR = 256
 _CPU_BUDGET = 1024
 _MOST_PADDING = 0.05
 
 
-# On two cores tiles of 256 to 512 tokens cost the same within 7 %; on an accelerator a pass must be larger to fill it.
+# On two cores tiles of 256 to 512 tokens cost the same within 7 %; an accelerator needs larger passes to be busy.
 _CPU_LIMITS = Limits(row=512, tile=256)
 _ACCELERATOR_LIMITS = Limits(row=2048, tile=4096)
 
@@ -43,8 +43,8 @@ _ACCELERATOR_LIMITS = Limits(row=2048, tile=4096)
 def make_engine(model: PreTrainedModel, token_budget: int | str = "auto") -> Engine:
     """Choose batch size and attention for a model.
 
-    The trie's masks are tried on a few tokens and compared with plain passes. A model that raises or differs is run
-    the plain way, one pass per sequence, with one warning that says why.
+    The trie's masks are tried on a few tokens and compared with plain passes. If the model raises or the results
+    differ, every sequence gets a plain pass of its own, and one warning says why.
     `token_budget`: "auto" or a positive number, checked by the caller (`models.check_token_budget`).
     """
     limits = _CPU_LIMITS if model.device.type == "cpu" else _ACCELERATOR_LIMITS
@@ -68,7 +68,7 @@ def _auto_budget(model: PreTrainedModel) -> int:
         return _CPU_BUDGET
     free, _ = torch.cuda.mem_get_info(model.device)
     config = model.config.get_text_config()
-    # Activations of one layer at a time: about 16 vectors of the hidden size per token, in a quarter of what is free.
+    # Activations of one layer at a time, about 16 hidden-size vectors per token, may fill a quarter of free memory.
     per_token = 16 * config.hidden_size * model.dtype.itemsize + 8 * getattr(config, "intermediate_size", 0)
     return int(min(65536, max(_BUDGET_FLOOR, free // 4 // per_token)))
 
@@ -81,7 +81,7 @@ def log_likelihoods(
     Args:
         engine: the model and its limits.
         groups: any sets of sequences, with the tokens that count in each and their weights.
-        done: called with a number of groups as they are finished.
+        done: called with a number of groups whenever that many more are finished.
 
     Returns:
         For each group, its sequences' (weighted) sums of log-probabilities: float64 sums of float32 terms.
@@ -144,7 +144,7 @@ def _goes_whole(engine: Engine, trie: Trie) -> bool:
 
 
 def _take_batch(engine: Engine, tries: Sequence[Trie], queue: list[int]) -> list[int]:
-    """Pop the longest tries that go together; `queue` is sorted by length, longest last."""
+    """Pop the longest tries that fit in one pass; `queue` is sorted by length, longest last."""
     batch = [queue.pop()]
     length, wanted = len(tries[batch[0]].token), len(tries[batch[0]].predicting)
     if not _goes_whole(engine, tries[batch[0]]):
@@ -166,7 +166,7 @@ def _take_batch(engine: Engine, tries: Sequence[Trie], queue: list[int]) -> list
 
 
 def _plain(engine: Engine, spans: Sequence[TokenSpan], done: Callable[[int], None]) -> np.ndarray | Unscored:
-    """One ordinary causal forward pass per sequence: slow, but any causal LM can do it."""
+    """One ordinary causal forward pass per sequence: slow, but works with any causal LM."""
     try:
         weights = [1.0 if span.weights is None else span.weights for span in spans]
         values = _plain_values(engine, spans)

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 try:
     import resource
-except ImportError:  # Windows has no such module, and the peak stays unknown
+except ImportError:  # Windows has no such module; the peak stays unknown there
     resource = None
 
-# Linux counts the resident set in KiB, macOS in bytes.
+# Linux reports the resident set in KiB, macOS in bytes.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
-# How the line in logs begins.
+# The prefix of the log line.
 ENGINE_LINE = "engine: "
 
 
@@ -26,18 +26,18 @@ class EngineStatistics:
     """Counts over all calls so far.
 
     Attributes:
-        groups: chains (or other groups of sequences, such as a claim's for the judge `lm`) scored.
-        sequences: token sequences they asked for.
-        sequence_tokens: tokens of all these sequences, which the naive way would compute one by one.
-        scored_tokens: tokens whose log-probability was asked for.
-        unique_tokens: nodes of the tries, each shared token once.
-        computed_tokens: tokens that went through the model, those computed anew for a further tile included.
-        padding_tokens: places in the forward passes that held no token.
+        groups: scored chains, or other groups of sequences (the judge `lm` scores one group per claim).
+        sequences: token sequences in these groups.
+        sequence_tokens: tokens in all sequences: what one forward pass per sequence would compute.
+        scored_tokens: tokens whose log-probability was requested.
+        unique_tokens: nodes of the tries: shared tokens counted once.
+        computed_tokens: tokens that went through the model, including those recomputed for another tile.
+        padding_tokens: positions in the forward passes that held no token.
         passes: forward passes.
         seconds: wall-clock time in the engine, tokenizing included.
-        tokenizing_seconds: the part of it that tokenizing took; of several processes, the sum of theirs.
-        peak_bytes: on CUDA the most memory allocated at once, else the most that the process ever held; of several
-            devices or processes, the largest of theirs; 0: unknown.
+        tokenizing_seconds: the share of that time spent tokenizing; summed over processes.
+        peak_bytes: on CUDA the peak of allocated memory, else the peak resident size of the process; the largest over
+            devices or processes; 0: unknown.
     """
 
     groups: int = 0
@@ -54,12 +54,12 @@ class EngineStatistics:
 
     @property
     def saved_ratio(self) -> float:
-        """Tokens of all sequences per token computed; 1 when nothing was saved, nan before the first pass."""
+        """Sequence tokens per computed token; 1 if nothing was saved, nan before the first pass."""
         return self.sequence_tokens / self.computed_tokens if self.computed_tokens else float("nan")
 
     @property
     def padding_share(self) -> float:
-        """Padding in all places of the forward passes; nan before the first pass."""
+        """Padding as a share of all positions in the forward passes; nan before the first pass."""
         places = self.computed_tokens + self.padding_tokens
         return self.padding_tokens / places if places else float("nan")
 
@@ -69,24 +69,24 @@ class EngineStatistics:
         return self.computed_tokens / self.seconds if self.seconds else float("nan")
 
     def __add__(self, other: EngineStatistics) -> EngineStatistics:
-        """Both together; the larger of the peaks."""
+        """The sum of both; of the peaks the larger."""
         counts = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
         return EngineStatistics(**{**counts, "peak_bytes": max(self.peak_bytes, other.peak_bytes)})
 
     def since(self, before: EngineStatistics | None) -> EngineStatistics:
-        """What came after `before`, an earlier state (None: nothing was counted yet); the peak is the present one."""
+        """The counts since `before`, an earlier state (None: since the start); the peak is the current one."""
         if before is None:
             return replace(self)
         counts = {field.name: getattr(self, field.name) - getattr(before, field.name) for field in fields(self)}
         return EngineStatistics(**{**counts, "peak_bytes": self.peak_bytes})
 
     def reset(self) -> None:
-        """Start counting anew."""
+        """Set all counts to zero."""
         for field in fields(self):
             setattr(self, field.name, type(getattr(self, field.name))())
 
     def note_memory(self, device: torch.device) -> None:
-        """Take the present peak of `device` into account."""
+        """Update the peak from the current peak of `device`."""
         if device.type == "cuda":
             import torch
 
@@ -98,7 +98,7 @@ class EngineStatistics:
         self.peak_bytes = max(self.peak_bytes, peak)
 
     def to_dict(self) -> dict[str, float]:
-        """All counts and the three ratios, as JSON takes them."""
+        """All counts and the three ratios, ready for JSON."""
         ratios = {name: getattr(self, name) for name in ("saved_ratio", "padding_share", "tokens_per_second")}
         return {**asdict(self), **ratios}
 

@@ -1,4 +1,4 @@
-"""Tree attention: how each model family is told which nodes of the trie a node may attend to."""
+"""Tree attention: the masks that tell each model family which nodes of the trie a node may attend to."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attenti
 
 
 class NoTrieAttention(Exception):
-    """The model cannot take the trie's mask; its text says why."""
+    """The model does not support the trie's mask; the message says why."""
 
 
 @dataclass(frozen=True)
 class AttentionPlan:
-    """Which masks a model wants.
+    """Which masks a model needs.
 
     Attributes:
-        kinds: layer kinds that occur (full, sliding, chunked).
-        window: tokens a sliding layer sees, itself included.
+        kinds: layer kinds in the model (full, sliding, chunked).
+        window: tokens a token in a sliding layer sees, itself included.
         chunk: tokens per chunk of a chunked layer.
-        additive: the implementation adds the mask to the scores (eager) instead of taking booleans.
+        additive: the attention implementation (eager) adds the mask to the scores instead of taking booleans.
     """
 
     kinds: tuple[str, ...]
@@ -34,12 +34,12 @@ class AttentionPlan:
 
     @property
     def plainly_causal(self) -> bool:
-        """All layers see the whole sequence: a first piece of text needs no mask of ours."""
+        """Whether all layers attend to the whole sequence, so that a first piece of text needs no mask of ours."""
         return self.kinds == (FULL,)
 
 
 def plan_attention(model: PreTrainedModel) -> AttentionPlan:
-    """Read the plan off the model's configuration. Raises NoTrieAttention for layers that carry a recurrent state."""
+    """The plan for a model, from its configuration. Raises NoTrieAttention for layers with a recurrent state."""
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None)
     if not getattr(config, "use_sliding_window", True):
@@ -61,10 +61,10 @@ def plan_attention(model: PreTrainedModel) -> AttentionPlan:
 
 
 def ancestors(order: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
-    """Which places of a row of trie nodes each place sees: its ancestors and itself; padding sees itself.
+    """Which positions of a row of trie nodes each position attends to: its ancestors and itself; padding only itself.
 
     Args:
-        order: (rows, length) preorder number of the node in each place, -1 for padding.
+        order: (rows, length) preorder number of the node at each position, -1 for padding.
         end: (rows, length) end of its subtree.
 
     Returns:
@@ -80,17 +80,17 @@ def ancestors(order: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
 def masks(
     plan: AttentionPlan, seen: torch.Tensor, query_depth: torch.Tensor, key_depth: torch.Tensor, dtype: torch.dtype
 ) -> torch.Tensor | dict[str, torch.Tensor]:
-    """The masks that a model takes, from what each query sees by its place in the trie.
+    """The masks for a model, made from which keys each query sees in the trie.
 
     Args:
-        plan: which kinds of layers there are.
+        plan: the kinds of layers in the model.
         seen: (rows, queries, keys) booleans.
-        query_depth: (rows, queries) position in its sequence.
-        key_depth: (rows, keys) the same.
-        dtype: of the additive form.
+        query_depth: (rows, queries) position of each query in its sequence.
+        key_depth: (rows, keys) position of each key in its sequence.
+        dtype: of the mask in its additive form.
 
     Returns:
-        (rows, 1, queries, keys) for one kind of layer, else a dict of them by kind, as transformers takes it.
+        (rows, 1, queries, keys) for one kind of layer, else a dict of them by kind, in transformers' format.
     """
     import torch
 

@@ -1,13 +1,13 @@
-"""The token trie: many token sequences that share prefixes, each shared token once.
+"""The token trie: token sequences merged by shared prefixes, so that each shared token is stored once.
 
-A picture of three prefixes of one chain, `q` question, `s` step, `a` answer (the last answer token is only predicted):
+Three prefixes of one chain, with `q` question, `s` step, `a` answer (the last answer token is only predicted):
 
     q q q s s s s s s        trunk
           a a                branch of prefix 0 (question alone)
                 a a          branch of prefix 1
                       a a    branch of prefix 2
 
-Nodes are numbered in preorder, so a node's subtree is a run of numbers and "is an ancestor of" is a comparison.
+Nodes are numbered in preorder, so a subtree is a range of numbers and "is an ancestor of" is a comparison.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Trie:
         token: (n,) token id of each node.
         depth: (n,) position of the token in its sequence.
         end: (n,) one past the last node of the node's subtree.
-        pair_node: (p,) the node whose logits predict.
-        pair_token: (p,) the token predicted.
-        pair_span: (p,) which sequence it belongs to.
-        pair_weight: (p,) what its log-probability counts in that sequence's sum.
+        pair_node: (p,) the node whose logits make the prediction.
+        pair_token: (p,) the predicted token.
+        pair_span: (p,) the sequence it belongs to.
+        pair_weight: (p,) the weight of its log-probability in that sequence's sum.
     """
 
     token: np.ndarray
@@ -45,7 +45,7 @@ class Trie:
 
     @cached_property
     def predicting(self) -> np.ndarray:
-        """The nodes whose logits are wanted, sorted, each once."""
+        """The nodes whose logits are needed, sorted, each once."""
         return np.unique(self.pair_node)
 
     @cached_property
@@ -53,18 +53,18 @@ class Trie:
         return np.argsort(self.pair_node, kind="stable")
 
     def pairs_at(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The pairs that sorted `nodes` predict, and for each of them the place of its node in `nodes`."""
+        """The pairs predicted by the sorted `nodes`, and for each pair the index of its node in `nodes`."""
         ordered = self.pair_node[self._pair_order]
         first, stop = np.searchsorted(ordered, nodes, "left"), np.searchsorted(ordered, nodes, "right")
         place = np.repeat(np.arange(len(nodes)), stop - first)
-        # Each node's pairs are a run of `ordered`: its beginning, and how far into the run one is.
+        # Each node's pairs are a range of `ordered`: compute its start, and the offset of each pair in it.
         into = np.arange(len(place)) - np.repeat(np.cumsum(stop - first) - (stop - first), stop - first)
         return self._pair_order[np.repeat(first, stop - first) + into], place
 
 
 def build_trie(spans: Sequence[TokenSpan]) -> Trie:
-    """Merge sequences by their longest common token prefixes. Their last tokens are predicted, never fed in."""
-    # Big-endian bytes sort as the token ids do, and compare at memcmp speed.
+    """Merge sequences by their longest common token prefixes. Last tokens are predicted but never fed in."""
+    # Big-endian bytes sort in the order of the token ids, and compare at memcmp speed.
     order = sorted(range(len(spans)), key=lambda i: spans[i].ids[:-1].astype(">u4").tobytes())
     tokens: list[np.ndarray] = []
     depths: list[np.ndarray] = []
@@ -117,11 +117,11 @@ def roots(trie: Trie) -> list[int]:
 
 
 def heavy_path(trie: Trie, siblings: Sequence[int]) -> tuple[np.ndarray, list[int]]:
-    """The path that starts at the largest of sibling subtrees and always continues into the largest child.
+    """The path that starts at the largest of the sibling subtrees and always continues into the largest child.
 
     Returns:
-        Its nodes, from the top down, and the roots of all subtrees beside it. Along such a path a subtree beside it is
-        never larger than the one the path goes into, so paths within paths are at most log2(n) deep.
+        Its nodes, from the top down, and the roots of all subtrees that branch off. Such a subtree is never larger than
+        the one the path continues into, so nested paths are at most log2(n) deep.
     """
     end = trie.end.tolist()
     path: list[int] = []

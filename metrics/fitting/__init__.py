@@ -1,7 +1,7 @@
-"""Fitting a scoring LM to a domain: trained to predict the gold answer from every prefix of a chain.
+"""Fits a scoring LM to a domain: trains it to predict the gold answer from every prefix of a chain.
 
-Ton et al. (arXiv 2411.11984) estimate the answer's distribution with such a *supervisor* model; an LM off the shelf
-is the special case without training.
+Ton et al. (arXiv 2411.11984) estimate the answer's distribution with such a *supervisor* model; an off-the-shelf LM is
+the special case without training.
 """
 
 from __future__ import annotations
@@ -21,6 +21,6 @@ __all__ = ["AUGMENTATIONS", "CARD", "FitError", "FitSettings", "fit", "question_
 
 
 def __getattr__(name: str) -> Any:
-    if name != "fit":  # the one that needs torch, which whoever only reads a card does not
+    if name != "fit":  # only `fit` needs torch; reading a card must work without it
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
     return importlib.import_module(".training", __name__).fit

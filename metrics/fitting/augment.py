@@ -1,11 +1,11 @@
-"""Altered copies of a chain's steps. The gold answer stays, so the scorer learns what such steps are worth."""
+"""Altered copies of a chain's steps with the same gold answer, so that the scorer learns when steps carry nothing."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
 
-# Others than the controls' lines: a fitted scorer is not to be tested on the very lines it has learnt to ignore.
+# Not the lines of the control `filler`: a fitted scorer must not be tested on the lines it was trained to ignore.
 FILLER = (
     "This can be done with some patience.",
     "First of all the task should be read once more.",
@@ -19,7 +19,7 @@ FILLER = (
 
 
 def drop(steps: Sequence[str], rng: random.Random) -> list[str]:
-    """Without some of the steps: one at least, and one stays where there are two."""
+    """Leave out between one step and half of the steps; a single step is left out."""
     count = rng.randint(1, max(1, len(steps) // 2))
     gone = set(rng.sample(range(len(steps)), count))
     return [step for i, step in enumerate(steps) if i not in gone]
@@ -30,7 +30,7 @@ def shuffle(steps: Sequence[str], rng: random.Random) -> list[str]:
 
 
 def filler(steps: Sequence[str], rng: random.Random) -> list[str]:
-    """As many lines that say nothing."""
+    """Replace the steps by as many filler lines without content."""
     first = rng.randrange(len(FILLER))
     return [FILLER[(first + i) % len(FILLER)] for i in range(len(steps))]
 
@@ -43,5 +43,5 @@ _KINDS: dict[str, Callable[[Sequence[str], random.Random], list[str]]] = {
 
 
 def altered(steps: Sequence[str], kind: str, rng: random.Random) -> list[str]:
-    """A copy of one or more steps; `kind` is one of `settings.AUGMENTATIONS`."""
+    """An altered copy of one or more steps; `kind` is one of `settings.AUGMENTATIONS`."""
     return _KINDS[kind](steps, rng)

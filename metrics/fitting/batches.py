@@ -14,13 +14,13 @@ from .examples import Example
 
 
 def feature(example: Example) -> dict[str, Any]:
-    """An example as Trainer's samplers want it: they group by the length of `input_ids`."""
+    """An example in the form Trainer's samplers expect: they group by the length of `input_ids`."""
     return {"input_ids": example.trie.token, "trie": example.trie}
 
 
 def collate(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Tries as tensors: (rows, length) input_ids, order, end, depth; (p,) of each prediction its row, its place among
-    the kept logits, its token and its weight; and `wanted`, how many places at the right end have logits."""
+    """Tries as tensors: (rows, length) input_ids, order, end, depth; for each prediction (p,) its row, its position
+    among the kept logits, its token and its weight; and `wanted`, how many positions at the right end have logits."""
     tries = [one["trie"] for one in features]
     rows = lay_out(tries)
     found = {"pair_row": [], "pair_place": [], "pair_token": [], "pair_weight": []}
@@ -37,7 +37,7 @@ def collate(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def loss(model: Any, plan: AttentionPlan, batch: Mapping[str, Any], dtype: torch.dtype) -> torch.Tensor:
-    """Mean over the batch's chains of the mean over prefixes of minus the log-likelihood per answer token (nats)."""
+    """Negative log-likelihood per answer token (nats): mean over prefixes, then over the batch's chains."""
     wanted = batch["wanted"]
     seen = ancestors(batch["order"], batch["end"])
     logits = model(

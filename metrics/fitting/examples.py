@@ -1,4 +1,4 @@
-"""Chains as training examples: one token trie each, with the gold answer's tokens after every prefix to predict."""
+"""Chains as training examples: one token trie per chain, with the gold answer to be predicted after every prefix."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Example:
     """One chain.
 
     Attributes:
-        spans: the t+1 prefixes with the gold answer.
-        trie: the same merged, weighted so that the weighted sum of its log-probabilities is the mean over prefixes of
-            the mean over answer tokens.
+        spans: the t+1 prefixes, each followed by the gold answer.
+        trie: the spans merged, with weights such that the weighted sum of log-probabilities is the mean over prefixes
+            of the mean over answer tokens.
     """
 
     spans: Sequence[TokenSpan]
@@ -39,13 +39,13 @@ class Example:
 
 @dataclass(frozen=True)
 class Examples:
-    """What a fit learns from.
+    """The data of a fit.
 
     Attributes:
         train, held_out: examples, altered copies included.
-        chains: held-out chains as they are, to measure the scorer on.
-        questions, held_out_questions: hashes.
-        left_out: why chains were left out, counted.
+        chains: held-out chains without altered copies, on which the scorer is measured.
+        questions, held_out_questions: question hashes.
+        left_out: number of chains left out, by reason.
     """
 
     train: list[Example]
@@ -59,13 +59,13 @@ class Examples:
 def make_examples(
     traces: Sequence[Trace], texts: ScorerTexts, settings: FitSettings, exclude: frozenset[str] = frozenset()
 ) -> Examples:
-    """Cut, alter, tokenize and split chains by question.
+    """Segment, augment and tokenize chains, and split them by question.
 
     Args:
-        exclude: hashes of questions that must not be fitted on.
+        exclude: hashes of questions that must not be trained on.
 
     Raises:
-        FitError: an unknown template or splitter; nothing is left on one of the two sides.
+        FitError: an unknown template or splitter, or no chain is left for training or for the held-out side.
     """
     if settings.template not in TEMPLATES:
         raise FitError(unknown_name("template", settings.template, TEMPLATES))
@@ -117,7 +117,7 @@ def make_examples(
 def make_example(
     trace: Trace, steps: Sequence[str], texts: ScorerTexts, template: PromptTemplate, max_tokens: int
 ) -> Example | Unscored:
-    """The example of a chain with these steps; Unscored where it is too long or its answer has no token."""
+    """The example for a chain with these steps; Unscored if it is too long or its answer has no token."""
     gold = trace.answers[0].strip()
     requests = [template.render(trace.question, steps[:i], gold, texts.render_chat) for i in range(len(steps) + 1)]
     spans = encode(texts.tokenizer, requests, texts.max_tokens)

@@ -16,21 +16,21 @@ class FitSettings:
 
     Attributes:
         scorer: the LM to start from, as in `Gauge`.
-        epochs: passes over the chains at most; fewer where the held-out loss no longer falls.
+        epochs: maximum passes over the chains; training stops earlier once the held-out loss no longer falls.
         lr: peak learning rate; None: 2e-4 for adapters, 5e-5 for weights.
         batch: chains per update.
         rows: chains per forward pass.
-        lora: train low-rank adapters, which are merged into the weights at the end.
-        layers: train the upper so many layers only; None: all.
-        held_out: share of the questions kept for early stopping.
-        evaluations: how often per epoch the held-out loss is looked at.
-        patience: looks without a better loss until the fit ends.
-        augment: kinds of altered copies, so that the scorer learns when steps carry nothing.
-        altered: altered copies per chain, 0 to 1 of each kind taken in turn.
-        max_tokens: chains whose token trie is longer are left out, and counted.
-        template, splitter, revision, device, trust_remote_code: as in `Gauge`. The scorer reads as it will be asked.
-        gradient_checkpointing: recompute activations rather than keep them; None: on accelerators only.
-        seed: of the split, the order, the altered copies and the adapters.
+        lora: train low-rank adapters and merge them into the weights at the end.
+        layers: train only this many of the upper layers; None: all.
+        held_out: share of the questions held out for early stopping.
+        evaluations: evaluations of the held-out loss per epoch.
+        patience: evaluations without improvement before training stops.
+        augment: kinds of altered copies, which teach the scorer when steps carry nothing.
+        altered: altered copies per chain, from 0 to 1; the kinds take turns.
+        max_tokens: chains with a longer token trie are left out, and counted.
+        template, splitter, revision, device, trust_remote_code: as in `Gauge`; use those that scoring will use.
+        gradient_checkpointing: recompute activations instead of storing them; None: on accelerators only.
+        seed: for the split, the order, the altered copies and the adapters.
     """
 
     scorer: str = "smollm2"

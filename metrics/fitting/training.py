@@ -57,23 +57,24 @@ def fit(
 ) -> dict[str, Any]:
     """Fit a scorer to chains and write it to `out`, an ordinary model folder with a card (`card.py`).
 
-    The loss is minus the log-likelihood per token of the gold answer, averaged over the prefixes of a chain, the
-    question alone included (arXiv 2411.11984, section 4); all prefixes of a chain go through one forward pass, under
-    the mask of their token trie. It ends early where the loss on held-out questions no longer falls; the best weights
-    are kept. A stopped fit resumes from its last checkpoint, in `<out>.checkpoints`; `out` appears when it is complete.
+    The loss is the negative log-likelihood per token of the gold answer, averaged over the prefixes of a chain, the
+    question alone included (arXiv 2411.11984, section 4). All prefixes of a chain share one forward pass, with tree
+    attention over their token trie. Training stops early once the loss on held-out questions no longer falls, and keeps
+    the best weights. A stopped fit resumes from its last checkpoint in `<out>.checkpoints`; `out` appears only when
+    complete.
 
     Args:
         traces: chains with gold answers, right and wrong ones.
-        exclude: hashes of questions not to be fitted on (`question_hashes`).
-        files: names and digests of the files that the chains are from, for the card.
-        restart: begin anew where `out` or checkpoints are there.
+        exclude: hashes of questions not to be trained on (`question_hashes`).
+        files: names and digests of the files the chains come from, for the card.
+        restart: start over if `out` or checkpoints exist.
         progress: show progress bars.
 
     Returns:
         The card.
 
     Raises:
-        FitError: what was asked for cannot be done; `out` or other checkpoints are there and not `restart`.
+        FitError: the request cannot be fulfilled, or `out` or checkpoints of another fit exist and `restart` is False.
         ScorerError: the scorer cannot be loaded.
     """
     checkpoints = out.with_name(f"{out.name}.checkpoints")
@@ -131,8 +132,8 @@ def fit(
 
 
 def measure(loaded: LoadedModel, chains: Sequence[Example]) -> dict[str, float]:
-    """Means over chains, in nats: minus the log-likelihood per answer token over all prefixes, the answer's
-    log-likelihood after the question and after the whole chain, and the gain between them."""
+    """Means over chains, in nats: negative log-likelihood per answer token over all prefixes, log-likelihood of the
+    answer after the question and after the whole chain, and the gain between the two."""
     spans = [chain.spans for chain in chains]
     found = log_likelihoods(make_engine(loaded.model), spans, lambda _: None)
     values = [(value, own) for value, own in zip(found, spans, strict=True) if not isinstance(value, Unscored)]
@@ -150,12 +151,12 @@ def measure(loaded: LoadedModel, chains: Sequence[Example]) -> dict[str, float]:
 
 
 class _TrieTrainer(Trainer):
-    """A Trainer whose loss is read off token tries."""
+    """A Trainer that computes the loss on token tries."""
 
     def __init__(self, plan: Any, **options: Any) -> None:
         super().__init__(**options)
         self._plan = plan
-        self.loss_is_scaled_for_ga = False  # a mean per batch: Trainer divides it by the batches of an update
+        self.loss_is_scaled_for_ga = False  # the loss is a mean per batch: Trainer divides it by batches per update
         self.model_accepts_loss_kwargs = False
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ARG002
@@ -171,7 +172,7 @@ class _TrieTrainer(Trainer):
 
 
 class _Said(TrainerCallback):
-    """Losses as quiet log lines."""
+    """Logs losses through `logging` instead of printing them."""
 
     def on_log(self, args, state, control, logs=None, **_):  # noqa: ARG002
         for name, what in (("loss", "loss"), ("eval_loss", "held-out loss")):
@@ -199,7 +200,7 @@ def _trainer(
         gradient_accumulation_steps=max(1, settings.batch // rows),
         learning_rate=settings.peak_lr,
         lr_scheduler_type="cosine",
-        # Whole steps, rounded down: the first step of a warm-up has rate 0, and a short fit would learn nothing.
+        # Whole steps, rounded down: the first warm-up step has rate 0, so in a short fit it would waste an update.
         warmup_steps=int(0.05 * settings.epochs * len(examples.train) / (rows * max(1, settings.batch // rows))),
         weight_decay=0.0,
         bf16=loaded.device.startswith("cuda"),
@@ -239,7 +240,7 @@ def _trainer(
 
 
 def _checkpointing(on: bool) -> dict[str, Any]:
-    """Options that recompute activations, under the name that this version of transformers has for them."""
+    """Trainer options for gradient checkpointing, under the name that the installed transformers uses."""
     if not on:
         return {}
     known = {field.name for field in fields(TrainingArguments)}
@@ -248,7 +249,7 @@ def _checkpointing(on: bool) -> dict[str, Any]:
 
 
 def _load(settings: FitSettings, device: str) -> LoadedModel:
-    # Adapters leave the base's weights alone, which may then be short; weights that are trained stay float32.
+    # With adapters the base weights are frozen and may be 16-bit; weights that are trained stay float32.
     dtype = "bfloat16" if settings.lora and device.startswith("cuda") else "float32"
     loaded = load(
         settings.scorer,
@@ -276,7 +277,7 @@ def _trainable(model: Any, settings: FitSettings) -> Any:
         stack = getattr(model.base_model, "layers", None)
         if stack is None:
             raise FitError(f"layers {settings.layers}: {type(model).__name__} has no list `layers`; use lora, or all")
-        # What lies below the trained layers needs no backward pass.
+        # Layers below the trained ones need no backward pass.
         model.requires_grad_(False)
         stack[-settings.layers :].requires_grad_(True)
     return model
@@ -308,7 +309,7 @@ def _check_folders(out: Path, checkpoints: Path, described: Mapping[str, Any], r
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete one: its state is written last."""
+    """The newest complete checkpoint: the trainer state is written last."""
     complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
     return max(complete, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
 
@@ -324,7 +325,7 @@ def _base(loaded: LoadedModel) -> dict[str, Any]:
 
 
 def _seen(examples: Examples, source: str, revision: str | None) -> dict[str, list[str]]:
-    """Hashes for the card; a scorer fitted on top of a fitted one has seen the questions of both."""
+    """Question hashes for the card; a scorer fitted further was trained on the questions of both fits."""
     earlier = read_card(source, revision) or {"question_hashes": [], "held_out_hashes": []}
     return {
         "question_hashes": sorted({*examples.questions, *earlier["question_hashes"]}),
@@ -344,7 +345,7 @@ def _history(trainer: Trainer) -> list[dict[str, float]]:
 def _publish(
     model: Any, loaded: LoadedModel, out: Path, checkpoints: Path, card: dict[str, Any], writes: bool
 ) -> dict[str, Any]:
-    """Write the folder under another name first, so that `out` is either complete or not there."""
+    """Write the folder under a temporary name first, so that `out` is either complete or absent."""
     if not writes:
         return card
     scratch = out.with_name(f"{out.name}.partial")

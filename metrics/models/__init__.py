@@ -1,6 +1,6 @@
-"""Finding and loading scoring LMs: hub ids, folders, GGUF files, dtypes, devices, quantization.
+"""Finds and loads scoring LMs: hub ids, folders, GGUF files, dtypes, devices, quantization.
 
-Knows nothing of chains. Names are looked up lazily: importing the room loads no torch.
+Knows nothing of chains. Names are looked up lazily, so importing the package does not load torch.
 """
 
 from __future__ import annotations

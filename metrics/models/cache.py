@@ -1,4 +1,4 @@
-"""The cache folder."""
+"""Where stepgauge keeps its cache folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """What can be made again lives here: $STEPGAUGE_CACHE, else the user's cache folder (Linux: $XDG_CACHE_HOME)."""
-    import platformdirs  # here, so that the engine runs where only torch and transformers are installed
+    """The folder for files that can be recreated: $STEPGAUGE_CACHE, else the user's cache (Linux: $XDG_CACHE_HOME)."""
+    import platformdirs  # imported here, so that the engine runs where only torch and transformers are installed
 
     return Path(os.environ.get("STEPGAUGE_CACHE") or platformdirs.user_cache_dir("stepgauge"))

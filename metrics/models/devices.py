@@ -1,4 +1,4 @@
-"""What the option `device` means: one device, all accelerators for one big model, or a process on each of several."""
+"""Parses the option `device`: one device, one big model spread over all accelerators, or a process per device."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def device_names(device: str | Sequence[str]) -> list[str]:
         device: a name, several in a list or with commas between, or "cuda:*" for all CUDA devices.
 
     Raises:
-        ScorerError: a name that torch does not know, a CUDA device that is not there, "auto" or "balanced" in a list.
+        ScorerError: a name unknown to torch, a missing CUDA device, or "auto" or "balanced" in a list.
     """
     parts = device.split(",") if isinstance(device, str) else device
     if (
@@ -40,7 +40,7 @@ def device_names(device: str | Sequence[str]) -> list[str]:
 
 
 def pick_device(device: str) -> str:
-    """`auto` is the accelerator that is this process's own, else the CPU."""
+    """`auto` is the accelerator of this process, else the CPU; other names are returned unchanged."""
     import torch
 
     if device != "auto":
@@ -51,9 +51,9 @@ def pick_device(device: str) -> str:
 
 
 def rank_device(count: int, environment: Mapping[str, str]) -> str:
-    """The CUDA device of this process among its machine's, by LOCAL_RANK, which data-parallel launchers set.
+    """The CUDA device of this process on its machine, by LOCAL_RANK, which data-parallel launchers set.
 
-    Where each process sees its own device alone (CUDA_VISIBLE_DEVICES), the rank is higher than there are devices.
+    If each process sees only its own device (CUDA_VISIBLE_DEVICES), the rank can exceed the number of devices.
     """
     rank = environment.get("LOCAL_RANK", "")
     return f"cuda:{int(rank) % count}" if rank.isdecimal() and count else "cuda"

@@ -1,4 +1,4 @@
-"""How transformers' `from_pretrained` fails, and how it is kept quiet."""
+"""Helpers around transformers' `from_pretrained`: the exceptions it raises, and how to silence it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from safetensors import SafetensorError
 
-# What a damaged folder raises depends on which file is damaged, down to TypeError and KeyError from its JSON.
+# Which exception a damaged folder raises depends on the damaged file; broken JSON even gives TypeError and KeyError.
 LOAD_ERRORS = (
     OSError,
     ValueError,
@@ -22,7 +22,7 @@ LOAD_ERRORS = (
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without transformers' own progress bars, which would break into ours and into quiet logs."""
+    """Turn off transformers' progress bars, which would disturb ours and clutter logs."""
     from transformers.utils import logging as hf_logging
 
     shown = hf_logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""A GGUF file becomes a folder of safetensors in the cache, once."""
+"""Converts a GGUF file to a folder of safetensors in the cache, once."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 def convert_gguf(gguf: Path) -> Path:
     """Dequantize a GGUF file to float32 safetensors in the cache folder, once; returns the folder.
 
-    The folder's name carries the file's name, size and time of change, so a changed file is converted anew. It
-    appears only when complete: an interrupted conversion leaves nothing that loads.
-    Raises ScorerError when transformers cannot read the file.
+    The folder's name holds the file's name, size and modification time, so a changed file is converted again. The
+    folder appears only when complete: an interrupted conversion leaves nothing that could be loaded.
+    Raises ScorerError if transformers cannot read the file.
     """
     stat = gguf.stat()
     key = hashlib.sha256(f"{gguf.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:12]
@@ -38,7 +38,7 @@ def convert_gguf(gguf: Path) -> Path:
         tokenizer = AutoTokenizer.from_pretrained(**where)
         with quiet():
             quantized = AutoModelForCausalLM.from_pretrained(**where, dtype="float32")
-        # save_pretrained refuses a model that remembers having been GGUF-quantized; a fresh one does not.
+        # save_pretrained refuses a model marked as GGUF-quantized; a fresh model with the same weights is not marked.
         config = AutoConfig.from_pretrained(**where)
         config.dtype = "float32"
         fresh = AutoModelForCausalLM.from_config(config)
@@ -59,6 +59,6 @@ def _publish(scratch: Path, target: Path) -> None:
     try:
         scratch.rename(target)
     except OSError:
-        # Another process finished the same conversion first: its result is as good.
+        # Another process finished the same conversion first: use its result.
         if not (target / "config.json").is_file():
             raise

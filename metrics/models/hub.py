@@ -1,12 +1,12 @@
-"""Single files of models on the Hugging Face hub."""
+"""Fetches single files of models on the Hugging Face hub."""
 
 from __future__ import annotations
 
 
 def hub_file(source: str, name: str, revision: str | None) -> str | None:
-    """Where the file of a hub model lies in the cache, fetched if need be; None where there is none to be had.
+    """The cached path of a file of a hub model, downloaded if necessary; None if it is not available.
 
-    Raises OSError for what is no hub id.
+    Raises OSError if `source` is not a hub id.
     """
     from transformers.utils.hub import cached_file  # takes seconds
 

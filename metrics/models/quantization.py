@@ -1,4 +1,4 @@
-"""Quantized scorers: checkpoints that are quantized already, and quantizing while a checkpoint is loaded."""
+"""Quantized scorers: checkpoints that are already quantized, and quantization on loading."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig
 
-# What each needs beyond torch and transformers, by import name, which is its name in the package index, too.
+# The packages each needs beyond torch and transformers, by import name, which is also the name on PyPI.
 QUANTIZATIONS: Mapping[str, tuple[str, ...]] = {
     "bnb-8bit": ("bitsandbytes", "accelerate"),
     "bnb-4bit": ("bitsandbytes", "accelerate"),
@@ -22,7 +22,7 @@ QUANTIZATIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def check_quantization(name: str | None) -> None:
-    """Raises ScorerError for a name that is not in `QUANTIZATIONS`, and where its packages are not installed."""
+    """Raises ScorerError for a name that is not in `QUANTIZATIONS`, or if its packages are not installed."""
     if name is None:
         return
     if name not in QUANTIZATIONS:
@@ -37,8 +37,8 @@ def check_quantization(name: str | None) -> None:
 def quantizer(name: str, dtype: torch.dtype) -> Any:
     """transformers' configuration for quantizing on load; what stays unquantized is computed in `dtype`.
 
-    4 bits: NF4 (Dettmers et al. 2023, arXiv 2305.14314); 8 bits of bitsandbytes: LLM.int8 (Dettmers et al. 2022, arXiv
-    2208.07339); torchao's: weights alone, one scale a row.
+    bitsandbytes in 4 bits: NF4 (Dettmers et al. 2023, arXiv 2305.14314); bitsandbytes in 8 bits: LLM.int8 (Dettmers et
+    al. 2022, arXiv 2208.07339); torchao: weights only, one scale per row.
     """
     from transformers import BitsAndBytesConfig, TorchAoConfig
 
@@ -52,7 +52,7 @@ def quantizer(name: str, dtype: torch.dtype) -> Any:
 
 
 def own_quantization(config: PretrainedConfig) -> str | None:
-    """How a checkpoint is quantized already, for people: "gptq 4-bit"; None where it is not."""
+    """How a checkpoint is quantized, for display, such as "gptq 4-bit"; None if it is not."""
     given = getattr(config, "quantization_config", None)
     if given is None:
         return None
@@ -64,9 +64,9 @@ def own_quantization(config: PretrainedConfig) -> str | None:
 
 
 def batch_dependence(config: PretrainedConfig) -> str | None:
-    """Why a quantized model's numbers depend on what else is in its batch, which rules the trie out; None: they do not.
+    """Why a quantized model's numbers depend on the rest of the batch, which rules the trie out; None: they do not.
 
-    LLM.int8 computes in 16 bits the columns that hold an outlier in any row of the batch.
+    LLM.int8 computes a column in 16 bits if any row of the batch has an outlier in it.
     """
     given = getattr(config, "quantization_config", None)
     if getattr(given, "load_in_8bit", False) and getattr(given, "llm_int8_threshold", 0):
@@ -77,9 +77,9 @@ def batch_dependence(config: PretrainedConfig) -> str | None:
 
 
 def check_checkpoint(config: PretrainedConfig, device: str) -> None:
-    """Ask transformers whether it can load a checkpoint that is quantized already, before any weights are read.
+    """Ask transformers whether it can load an already quantized checkpoint, before any weights are read.
 
-    Raises what transformers raises: ImportError that names the missing package, RuntimeError for a missing GPU, ….
+    Raises what transformers raises: ImportError naming the missing package, RuntimeError for a missing GPU, and so on.
     """
     given = getattr(config, "quantization_config", None)
     if given is None:

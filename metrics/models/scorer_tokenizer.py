@@ -1,4 +1,4 @@
-"""What a scorer's tokenizer and configuration alone say about texts, without its weights."""
+"""Answers questions about texts from a scorer's tokenizer and configuration alone, without its weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..tokenization.spans import encode
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-# More than any tokenizer adds around a text.
+# Upper bound on the special tokens that any tokenizer adds around a text.
 _SPECIAL_TOKENS = 8
 
 
@@ -22,8 +22,8 @@ class ScorerTexts:
     """See `LikelihoodBackend` for the two methods.
 
     Attributes:
-        name: the scorer, for messages.
-        max_tokens: the model's context in tokens; None when it has no fixed one.
+        name: the scorer's name, for messages.
+        max_tokens: the model's context length in tokens; None if it has no fixed one.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -31,7 +31,7 @@ class ScorerTexts:
     max_tokens: int | None
 
     def too_long(self, request: Request) -> str | None:
-        # A token covers at least one byte, so most texts need no tokenizing to know that they fit.
+        # A token covers at least one byte, so most texts are known to fit without tokenizing them.
         limit = self.max_tokens
         if limit is None or len(request.text.encode("utf-8", "surrogatepass")) + _SPECIAL_TOKENS <= limit:
             return None

@@ -1,8 +1,8 @@
 """The BM25 index: built block by block with NumPy, in the layout that `bm25s` scores from memory-mapped arrays.
 
-`bm25s` builds from Python lists of token ids, some tens of bytes a token, and sorts all postings at once. Here the
-tokens go to a file, and the postings are counted and filled in over blocks of it, so that memory holds the vocabulary,
-one block, and what the system caches of the files.
+`bm25s` itself builds from Python lists of token ids, tens of bytes per token, and sorts all postings at once. Here the
+tokens are written to a file, and the postings are counted and filled in block by block, so that memory holds only the
+vocabulary, one block, and whatever the system caches of the files.
 
 The variant is Lucene's (Kamphuis et al., ECIR 2020): for a query word t in chunk d,
 log(1 + (N - df + 0.5) / (df + 0.5)) · tf / (tf + k1 · (1 - b + b · |d| / mean |d|)), summed over the query's words.
@@ -27,12 +27,12 @@ K1, B = 1.5, 0.75
 VOCABULARY = "bm25.vocabulary.npy"
 DATA, INDICES, INDPTR = "bm25.data.npy", "bm25.indices.npy", "bm25.indptr.npy"
 _TOKENS, _LENGTHS = "tokens.i32.tmp", "lengths.i32.tmp"
-# Tokens that are sorted together: some 100 MB while they are.
+# Tokens per sorted block; sorting one takes about 100 MB.
 BLOCK_TOKENS = 2_000_000
 
 
 def word_hash(word: str) -> int:
-    """64 bits that stand for a word in the vocabulary, which needs no strings then."""
+    """64-bit hash of a word; the vocabulary stores these instead of strings."""
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "little")
 
 
@@ -50,7 +50,7 @@ def build(folder: Path, store: TextStore, *, progress: bool | None = None, block
     tokens = np.memmap(folder / _TOKENS, dtype="<i4", mode="r")
     lengths = np.fromfile(folder / _LENGTHS, dtype="<i4")
     mean_length = float(lengths.mean(dtype=np.float64))
-    # What length does to a chunk's scores; a chunk without words has no postings.
+    # The length normalisation of each chunk's scores; a chunk without words has no postings.
     norms = K1 * (1 - B + B * lengths / mean_length)
 
     frequency = np.zeros(len(vocabulary), dtype=np.int64)
@@ -84,7 +84,7 @@ def build(folder: Path, store: TextStore, *, progress: bool | None = None, block
 
 
 def _tokenize(folder: Path, store: TextStore, hidden: bool | None) -> np.ndarray:
-    """Write every chunk's tokens and their number to files; returns the hash of each token's word, uint64."""
+    """Write every chunk's tokens and token count to files; returns the hash of each token's word, uint64."""
     numbers: dict[str, int] = {}
     with Numbers(folder / _TOKENS, "i4") as tokens, Numbers(folder / _LENGTHS, "i4") as lengths:
         for _, title, text in tqdm(store, total=len(store), desc="reading words", unit="chunk", disable=hidden):
@@ -95,7 +95,7 @@ def _tokenize(folder: Path, store: TextStore, hidden: bool | None) -> np.ndarray
 
 
 def _blocks(lengths: np.ndarray, block_tokens: int) -> Iterator[tuple[int, int, int, int]]:
-    """Runs of chunks with about `block_tokens` tokens together: first and last chunk, first and last token."""
+    """Consecutive chunks with about `block_tokens` tokens in total: first and last chunk, first and last token."""
     ends = np.cumsum(lengths, dtype=np.int64)
     chunk = token = 0
     while chunk < len(lengths):
@@ -139,16 +139,16 @@ class Bm25Index:
             raise ValueError("the arrays of the BM25 index do not fit together")
 
     def search(self, queries: Sequence[str], k: int) -> list[list[tuple[int, float]]]:
-        """Per query up to `k` chunks with their scores, best first, equal scores in the corpus's order.
+        """For each query up to `k` chunks with their scores, best first, ties in corpus order.
 
         Chunks that share no word with the query are left out.
         """
         return [self._search(query, k) for query in queries]
 
     def overlap(self, query: str, chunks: Sequence[int]) -> list[float]:
-        """Per chunk the share of the query's words that occur in it, each word once and weighted by its idf; 0 to 1.
+        """For each chunk the share of the query's distinct words that occur in it, weighted by idf; 0 to 1.
 
-        A word that occurs nowhere in the corpus has the largest idf there is.
+        A word that occurs nowhere in the corpus gets the largest possible idf.
         """
         at, known = self._numbers(dict.fromkeys(words(query)))
         postings: dict[str, Any] = self._index.scores
@@ -171,7 +171,7 @@ class Bm25Index:
         return top(self._index.get_scores_from_ids(at[known].tolist()), k)
 
     def _numbers(self, of: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Places of words in the vocabulary, and whether each is the word's own."""
+        """For each word its insertion point in the vocabulary, and whether the word is really there."""
         hashes = np.fromiter((word_hash(word) for word in of), dtype=np.uint64)
         at = np.minimum(np.searchsorted(self._vocabulary, hashes), len(self._vocabulary) - 1)
         return at, self._vocabulary[at] == hashes

@@ -1,8 +1,8 @@
 """Builds a corpus: read, chunk, index, write the manifest, move into place.
 
 Everything is written into `.NAME.building` beside the destination, stage by stage (texts, BM25, dense vectors). An
-interrupted build resumes after its last finished stage (the dense one after its last vectors) if source and options are
-still the same, and starts over if not. The destination appears in one move, complete with its manifest.
+interrupted build resumes after its last finished stage (the dense stage after its last vectors) if source and options
+are unchanged, and starts over otherwise. The destination appears in one rename, complete with its manifest.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _VERSIONS = ("stepgauge", "numpy", "bm25s", "faiss-cpu", "sentence-transformers"
 
 @dataclass(frozen=True)
 class Built:
-    """What a build came to.
+    """The result of a build.
 
     Attributes:
-        manifest: the corpus's.
-        built: False where the corpus was there already.
-        resumed: stages taken over from a build that was interrupted.
+        manifest: the corpus's manifest.
+        built: False if the corpus already existed.
+        resumed: stages reused from an interrupted build.
     """
 
     manifest: Mapping[str, Any]
@@ -65,14 +65,14 @@ def build_corpus(
     batch_size: int = 32,
     progress: bool | None = None,
 ) -> Built:
-    """Build the corpus of `source` into the folder `dest`; with the same source and options again, do nothing.
+    """Build the corpus of `source` into the folder `dest`; does nothing if it already holds this source and options.
 
     Args:
         source: a file or folder, see `readers`.
-        dest: a new or empty folder, or a corpus, which is replaced when the new one is complete.
+        dest: a new or empty folder, or a corpus, which is replaced once the new one is complete.
         chunk_words, overlap: words in a chunk, and how many of them it shares with the one before.
         dense: also make a dense index.
-        encoder: makes the passage encoder when it is first needed; None: `SentenceEncoder(dense)`.
+        encoder: called to create the passage encoder when it is first needed; None: `SentenceEncoder(dense)`.
         device, batch_size: for the passage encoder; they do not change what is built.
         progress: show progress bars; None: on a terminal only.
 
@@ -104,7 +104,7 @@ def build_corpus(
     with _locked(work), _cleared_on_error(work):
         stages = _Stages(work, key)
         resumed = tuple(stages.done)
-        # A folder with a manifest of this key was stopped just before it moved.
+        # A complete work folder means that an earlier build was stopped just before the final move.
         if not _is_complete(work, key):
             counts = stages.run("texts", lambda: _write_texts(work, files, fields, chunk_words, overlap, progress))
             bm25 = stages.run("bm25", lambda: bm25_index.build(work, TextStore(work), progress=progress))
@@ -152,7 +152,7 @@ def _key(content: Mapping[str, Any]) -> str:
 
 
 def _present(dest: Path) -> dict[str, Any] | None:
-    """The manifest of what is at the destination, None where it may be replaced. Raises where it is no corpus."""
+    """The manifest of a corpus at the destination, None if there is nothing to keep. Raises if it is something else."""
     if not dest.exists():
         return None
     if not dest.is_dir():
@@ -168,7 +168,7 @@ def _present(dest: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def _locked(work: Path) -> Iterator[None]:
-    """Keep other builds out of the work folder; the system lets go of it when the process ends, however it ends."""
+    """Lock the work folder against other builds; the system releases the lock however the process ends."""
     try:
         work.mkdir(parents=True, exist_ok=True)
         file = (work / _LOCK).open("w")
@@ -187,7 +187,7 @@ def _locked(work: Path) -> Iterator[None]:
 
 @contextmanager
 def _cleared_on_error(work: Path) -> Iterator[None]:
-    """Leave nothing behind where the input was refused before anything was finished that a later build could use."""
+    """Remove the work folder if the input is refused before any stage that a later build could reuse is finished."""
     try:
         yield
     except CorpusError:
@@ -201,7 +201,7 @@ def _cleared_on_error(work: Path) -> Iterator[None]:
 
 
 class _Stages:
-    """Which stages of a build are finished, with what they returned; kept in the work folder."""
+    """The finished stages of a build with their return values, recorded in the work folder."""
 
     def __init__(self, work: Path, key: str) -> None:
         self._work = work
@@ -235,7 +235,7 @@ class _Stages:
 
 
 def _move(work: Path, dest: Path) -> None:
-    """Put the finished folder in place. What stood there is gone only after it has moved aside whole."""
+    """Move the finished folder into place. An old corpus there is first renamed, and deleted only afterwards."""
     if not dest.exists():
         work.rename(dest)
         return
@@ -273,13 +273,13 @@ def _write_texts(
 
 
 def _names(document: Document, n_chunks: int) -> list[str]:
-    """All ids that a document takes: its own, then those of its chunks where there are several."""
+    """All ids that a document uses: its own, then those of its chunks if there are several."""
     chunks = [chunk_id(document.id, number, only=False) for number in range(1, n_chunks + 1)]
     return [document.id, *chunks] if n_chunks > 1 else [document.id]
 
 
 def _check_unique(path: Path, source: Source, fields: Fields, chunk_words: int, overlap: int) -> None:
-    """Raises CorpusError naming the first row whose id is taken. Compares hashes; only suspects are read again."""
+    """Raises CorpusError naming the first row with a duplicate id. Compares hashes and rereads only colliding rows."""
     hashes = np.sort(np.fromfile(path, dtype="<u8"))
     suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
     if not suspects:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from .errors import CorpusError
 
-# A run without blanks (a language that writes none, or base64) counts as one word per 64 characters, so that no chunk
-# is without bound.
+# A run without blanks (a language written without spaces, or base64) counts as one word per 64 characters, so that the
+# size of a chunk is bounded.
 _WORD = re.compile(r"\S{1,64}")
 
 
 def check_options(words: int, overlap: int) -> None:
-    """Raises CorpusError unless windows of `words` that share `overlap` move forward."""
+    """Raises CorpusError unless 0 <= `overlap` < `words`, so that each window starts after the one before."""
     if words < 1 or not 0 <= overlap < words:
         raise CorpusError(
             f"chunks of {words} words with {overlap} shared: expected 1 word or more, and fewer shared than a chunk has"
@@ -23,7 +23,7 @@ def check_options(words: int, overlap: int) -> None:
 def chunk(text: str, words: int, overlap: int) -> Iterator[str]:
     """Windows of at most `words` words, each starting `words - overlap` after the one before; the last ends the text.
 
-    A window is cut out of the text as it stands, blanks between its words included. No words: no window.
+    A window is a slice of the text, white space included. A text without words has no windows.
     """
     spans = [match.span() for match in _WORD.finditer(text)]
     first = 0
@@ -36,5 +36,5 @@ def chunk(text: str, words: int, overlap: int) -> Iterator[str]:
 
 
 def chunk_id(document_id: str, number: int, *, only: bool) -> str:
-    """The document's id where it is one chunk, else the id with the chunk's number from 1 ("doc#2")."""
+    """The document's id if it is a single chunk, else the id with the chunk's number, counted from 1 ("doc#2")."""
     return document_id if only else f"{document_id}#{number}"

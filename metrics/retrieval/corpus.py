@@ -15,7 +15,7 @@ from .store import TextStore
 
 
 class Corpus:
-    """What `build_corpus` made. Nothing is read into memory but the manifest.
+    """A corpus made by `build_corpus`. Only the manifest is read into memory.
 
     Raises:
         CorpusError: the folder is missing, incomplete, damaged, or of another version; says what to do.
@@ -50,7 +50,7 @@ class Corpus:
             raise self._damaged(error) from error
 
     def dense_options(self) -> DenseOptions:
-        """How the dense index was made. Raises CorpusError where there is none."""
+        """The options the dense index was built with. Raises CorpusError if there is no dense index."""
         if self.manifest["dense"] is None:
             raise CorpusError(
                 f"corpus {str(self.folder)!r}: it has no dense index; build it with "

@@ -1,6 +1,6 @@
-"""The dense index: passages' vectors in a FAISS index that is read memory-mapped.
+"""The dense index: passage vectors in a memory-mapped FAISS index.
 
-Vectors are appended to a file batch by batch. An interrupted build resumes after the last whole vector there.
+Vectors are appended to a file batch by batch. An interrupted build resumes after the last complete vector in it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from .store import TextStore
 
 INDEX = "dense.faiss"
 _VECTORS, _SHAPE = "vectors.f32.tmp", "vectors.json.tmp"
-# Passages encoded between two writes: enough to sort by length into even batches, few enough to lose.
+# Passages encoded between two writes: enough to sort by length into even batches, few enough to redo after a crash.
 WINDOW = 1024
 _BLOCK = 1 << 16
-# Vectors to learn an index's cells from: FAISS asks for 39 a cell at least.
+# Vectors an index's cells are trained on; FAISS asks for at least 39 per cell.
 _PER_CELL, _TRAINING = 64, 1 << 18
 
 
 def check_index(factory: str) -> None:
-    """Raises CorpusError where FAISS is missing or does not know the factory string."""
+    """Raises CorpusError if FAISS is missing or does not know the factory string."""
     require("faiss", "faiss-cpu", "a dense index")
     import faiss
 
@@ -60,7 +60,7 @@ def build(
 
 
 def _encode(folder: Path, store: TextStore, encoder: Callable[[], Encoder], hidden: bool | None) -> int:
-    """Append the vectors that are still missing; returns their dimension."""
+    """Append the vectors that are not on disk yet; returns their dimension."""
     path, shape = folder / _VECTORS, folder / _SHAPE
     done = dimension = 0
     if path.is_file() and shape.is_file():
@@ -68,7 +68,7 @@ def _encode(folder: Path, store: TextStore, encoder: Callable[[], Encoder], hidd
             dimension = int(json.loads(shape.read_text())["dimension"])
             done = path.stat().st_size // (4 * dimension)
         except (ValueError, KeyError, TypeError, ZeroDivisionError):
-            done = dimension = 0  # the build was stopped while it wrote this line: start clean
+            done = dimension = 0  # the build was stopped while writing this line: start over
     with path.open("r+b" if done else "wb") as file:
         file.seek(4 * dimension * done)
         file.truncate()
@@ -117,7 +117,7 @@ class DenseIndex:
     Args:
         nprobe: cells to visit in an index that has cells ("IVF…"); None: the index's own setting.
 
-    Raises CorpusError where FAISS is missing, ValueError where the file is damaged or holds other vectors.
+    Raises CorpusError if FAISS is missing, ValueError if the file is damaged or holds other vectors.
     """
 
     def __init__(self, folder: Path, n_chunks: int, dimension: int, *, nprobe: int | None = None) -> None:
@@ -139,7 +139,7 @@ class DenseIndex:
             cells.nprobe = nprobe
 
     def search(self, vectors: np.ndarray, k: int) -> list[list[tuple[int, float]]]:
-        """Per query vector the `k` chunks with the highest inner product, best first."""
+        """For each query vector the `k` chunks with the highest inner product, best first."""
         if vectors.shape[1] != self._index.d:
             raise CorpusError(
                 f"the query encoder gives {vectors.shape[1]} dimensions, the passages have {self._index.d}; "
@@ -155,8 +155,8 @@ class DenseIndex:
 def fuse(rankings: Sequence[Sequence[int]], constant: float) -> list[tuple[int, float]]:
     """Reciprocal-rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
 
-    An item's score is the sum over rankings of 1 / (constant + its rank there), ranks from 1. Best first; equal scores
-    in the order of the items' numbers.
+    An item's score is the sum over rankings of 1 / (constant + its rank there), ranks from 1. Best first; ties are
+    broken by item number.
     """
     scores: dict[int, float] = {}
     for ranking in rankings:

@@ -18,15 +18,16 @@ TITLE = ("prefix", "pair", "none")
 
 @dataclass(frozen=True)
 class DenseOptions:
-    """How vectors are made and indexed; everything that shapes them stands in the corpus's manifest.
+    """How vectors are made and indexed; the corpus's manifest records all of it.
 
     Attributes:
         model: encoder of the passages: a hub id or a folder.
         query_model: encoder of the queries; None: the same.
-        pooling: "cls", "mean" or "max" instead of what the model says; needed for a plain transformers checkpoint,
-            which says nothing. None: as the model says (mean where it does not).
+        pooling: "cls", "mean" or "max", overriding the model's own; needed for a plain transformers checkpoint, which
+            declares none. None: as the model declares, else mean.
         similarity: "cosine" (vectors of length 1) or "dot".
-        title: how a passage's title enters: "prefix" ("title. text"), "pair" (as the first of two segments) or "none".
+        title: how a passage's title is encoded: "prefix" ("title. text"), "pair" (as the first of two segments) or
+            "none".
         index: a FAISS factory string; "Flat" is exact.
     """
 
@@ -54,7 +55,7 @@ class DenseOptions:
 
 
 class Encoder(Protocol):
-    """Gives float32 vectors, one row a text; of length 1 where the similarity is the cosine."""
+    """Returns float32 vectors, one row per text; of length 1 if the similarity is cosine."""
 
     def passages(self, titles: Sequence[str], texts: Sequence[str]) -> np.ndarray: ...
 
@@ -62,7 +63,7 @@ class Encoder(Protocol):
 
 
 class SentenceEncoder:
-    """An encoder of the `sentence-transformers` package; prompts of the model for queries and documents are applied.
+    """An encoder of the `sentence-transformers` package; applies the model's own prompts for queries and documents.
 
     Args:
         device: a torch device; None: the first accelerator, else the CPU.
@@ -79,7 +80,7 @@ class SentenceEncoder:
         self._batch_size = batch_size
         try:
             self._model = SentenceTransformer(options.model, device=device)
-        # What a missing or damaged model raises depends on which of its files is missing or damaged.
+        # The exception raised for a missing or damaged model depends on which of its files is affected.
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
             raise CorpusError(
                 f"encoder {options.model!r}: cannot be loaded ({type(error).__name__}: {error!s:.300})"

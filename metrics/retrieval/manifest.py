@@ -12,13 +12,13 @@ from typing import Any
 from .errors import CorpusError
 
 NAME = "manifest.json"
-# Raised when the files of a corpus change their meaning.
+# Incremented when the meaning of a corpus's files changes.
 FORMAT = 1
 _AGAIN = "build it again with `stepgauge corpus build`"
 
 
 def write(folder: Path, content: Mapping[str, Any]) -> None:
-    """Replace the manifest in one move, after everything in the folder has reached the disk."""
+    """Replace the manifest atomically, after syncing everything in the folder to disk."""
     for path in folder.iterdir():
         if path.is_file():
             with path.open("rb") as file:
@@ -62,7 +62,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def _check_sizes(folder: Path, content: Mapping[str, Any]) -> None:
-    # What readers of a manifest rely on.
+    # The fields that readers of a manifest rely on.
     _ = content["key"], content["counts"]["chunks"], content["bm25"]["words"], content["dense"]
     for name, about in content["files"].items():
         size = (folder / name).stat().st_size if (folder / name).is_file() else None
@@ -72,7 +72,7 @@ def _check_sizes(folder: Path, content: Mapping[str, Any]) -> None:
 
 
 def describe_files(folder: Path, *, leave_out: Collection[str] = ()) -> dict[str, dict[str, Any]]:
-    """Size and digest of each file of a folder but the manifest and those to leave out."""
+    """Size and digest of each file in a folder, except the manifest and the files in `leave_out`."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name not in (NAME, *leave_out))
     return {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files}
 
@@ -86,6 +86,6 @@ def sha256(path: Path) -> str:
 
 
 def damaged_files(folder: Path) -> list[str]:
-    """Names of the files whose bytes are not those that were built; reads all of them. Raises as `read`."""
+    """Names of the files whose content differs from what was built; reads every file. Raises like `read`."""
     content = read(folder)
     return [name for name, about in content["files"].items() if sha256(folder / name) != about["sha256"]]

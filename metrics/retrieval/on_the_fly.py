@@ -1,4 +1,4 @@
-"""Opens a corpus; where a source file is given instead, it is first indexed in the cache folder."""
+"""Opens a corpus; a source file given in its place is first indexed in the cache folder."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .errors import CorpusBusy, CorpusError
 
 log = logging.getLogger(__name__)
 
-# How long another process may take that indexes the same file.
+# How long to wait for another process that is indexing the same file.
 _WAIT_S = 600.0
 
 
 def open_corpus(path: str | Path) -> Corpus:
     """The corpus in a folder that `stepgauge corpus build` made, or of a source file (.jsonl, .jsonl.gz, .txt, .md).
 
-    A source file is indexed for BM25 in the cache folder, with the options that `corpus build` has by default: by the
-    first call, and again after it changed. Raises CorpusError as `Corpus` and `build_corpus` do.
+    The first call indexes a source file for BM25 in the cache folder, with the default options of `corpus build`; a
+    changed file is indexed again. Raises CorpusError like `Corpus` and `build_corpus`.
     """
     source = Path(path).expanduser()
     if not source.is_file():

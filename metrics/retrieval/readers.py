@@ -1,7 +1,7 @@
 """Reads documents from files: JSONL (also gzipped), plain text, Markdown.
 
-A folder is read recursively, in the order of its paths. Where it holds JSONL files, only those are documents (its
-README.md is not). Where it has MedRAG's layout (JSONL files in `chunk/`), only those in `chunk/` are.
+A folder is read recursively, in path order. If it holds JSONL files, only those are documents (its README.md is not).
+If it has MedRAG's layout (JSONL files in `chunk/`), only the files in `chunk/` are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ JSONL = (".jsonl", ".jsonl.gz")
 TEXT = (".txt", ".md")
 # The value of `Fields.id` that numbers rows instead of reading a field.
 ROW = ":row"
-# Where no field is named: MedRAG's files have `content`, and `contents` with the title in front.
+# The default text fields: MedRAG's files have `content`, and `contents` with the title in front.
 _TEXT_FIELDS = ("text", "content", "contents")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(\S[^\n]{0,300})$", re.MULTILINE)
 _BLOCK = 1 << 20
@@ -34,8 +34,8 @@ class Fields:
 
     Attributes:
         id: a field, several separated by commas (their values are joined with "/"), or ":row" for `file:row`.
-        title: None takes `title` where a row has it; a field that is named must be there.
-        text: None takes the first there is of `text`, `content`, `contents`.
+        title: None uses `title` if the row has it; a field named here must exist.
+        text: None uses the first of `text`, `content`, `contents` that exists.
     """
 
     id: str = "id"
@@ -45,7 +45,7 @@ class Fields:
 
 @dataclass(frozen=True)
 class Document:
-    """A document and where it stands ("textbooks/chunk/Anatomy.jsonl, row 7")."""
+    """A document and its location ("textbooks/chunk/Anatomy.jsonl, row 7")."""
 
     id: str
     title: str
@@ -61,7 +61,7 @@ class Source:
     files: Sequence[Path]
 
     def state(self) -> list[tuple[str, int, int]]:
-        """Name, size and modification time of each file, to notice a change while it is read."""
+        """Name, size and modification time of each file, to detect changes while reading."""
         stats = [(path, (self.root / path).stat()) for path in self.files]
         return [(path.as_posix(), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
 
@@ -79,7 +79,7 @@ class Source:
 
 
 def find_source(path: str | Path) -> Source:
-    """The files that `path`, a file or folder, stands for. Raises CorpusError where there are none."""
+    """The source files at `path`, a file or folder. Raises CorpusError if there are none."""
     path = Path(path).expanduser()
     known = ", ".join((*JSONL, *TEXT))
     if path.is_file():
@@ -130,7 +130,7 @@ def _jsonl(path: Path, name: str, fields: Fields) -> Iterator[Document]:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield _document(line, f"{name}, row {number}", f"{name}:{number}", fields)
-    # A stream that is cut short or damaged; zlib's own error is not an OSError.
+    # A truncated or damaged stream; zlib's own error is not an OSError.
     except (OSError, EOFError, zlib.error) as error:
         raise CorpusError(f"{path}, after row {number}: cannot be read ({type(error).__name__}: {error})") from None
 
@@ -172,7 +172,7 @@ def _value(row: dict[str, Any], name: str, where: str, option: str, *, number: b
         return str(value)
     if not isinstance(value, str):
         raise CorpusError(f"{where}, field {name!r}: expected text, got {value!r:.80}")
-    # JSON can spell half of a surrogate pair, which no file can hold.
+    # JSON can encode half of a surrogate pair, which cannot be written as UTF-8.
     return value.encode("utf-8", "replace").decode("utf-8")
 
 

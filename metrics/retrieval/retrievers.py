@@ -1,6 +1,6 @@
 """The retrievers `bm25`, `dense`, `hybrid` and `given`. Each answers for all claims in one call.
 
-A claim is searched for by its query, or by its text where it has none.
+The search text is the claim's query, or the claim itself if it has none.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Bm25Retriever:
     """Word matches in a corpus, scored by Lucene's variant of BM25.
 
     Args:
-        k: passages for a claim at most; those that share no word with the query are left out.
-        overlap: a passage that holds less than this share of the query's words, rare words weighing more (by idf), is
-            no evidence; 0 to 1.
-        floor: passages that score lower are no evidence. Scores depend on the corpus and grow with the query's length,
-            so there is no default.
+        k: maximum passages per claim; passages that share no word with the query are left out.
+        overlap: a passage with less than this share of the query's words (weighted by idf) does not count as evidence;
+            0 to 1.
+        floor: passages that score lower do not count as evidence. Scores depend on the corpus and grow with the
+            query's length, so there is no default.
     """
 
     name = "bm25"
@@ -57,11 +57,11 @@ class DenseRetriever:
     """Nearest vectors in a corpus that was built with `--dense`.
 
     Args:
-        k: passages for a claim.
-        floor: passages of lower similarity are no evidence.
-        query_model: where the query encoder is now, if not where the manifest says.
+        k: passages per claim.
+        floor: passages with a lower similarity do not count as evidence.
+        query_model: where the query encoder is now, if it moved since the manifest was written.
         device: torch device of the query encoder; None: the first accelerator, else the CPU.
-        batch_size: queries in a forward pass.
+        batch_size: queries per forward pass.
         nprobe: cells to visit in an index with cells ("IVF…").
 
     The query encoder is loaded by the first `retrieve`.
@@ -94,12 +94,12 @@ class HybridRetriever:
     """BM25 and dense retrieval, their rankings joined by reciprocal-rank fusion.
 
     Args:
-        k: passages for a claim at most.
-        depth: how many passages each of the two ranks.
+        k: maximum passages per claim.
+        depth: how many passages each of the two rankings holds.
         rrf: the constant of the fusion, 60 in its paper. A passage's score is at most 2 / (rrf + 1).
-        floor: passages of a lower fused score are no evidence. It says how high a passage ranks, not how well it fits.
-        overlap: as for `bm25`; for the ranking by words only.
-        bm25_floor, dense_floor: passages that score lower there are left out of that ranking.
+        floor: passages with a lower fused score do not count as evidence. This score reflects rank, not relevance.
+        overlap: as for `bm25`; applies to the BM25 ranking only.
+        bm25_floor, dense_floor: passages with a lower score are left out of that ranking.
         query_model, device, batch_size, nprobe: as for `dense`.
     """
 
@@ -154,11 +154,11 @@ class HybridRetriever:
 class GivenRetriever:
     """The passages that come with the question, in `trace.meta["passages"]`; needs no corpus.
 
-    They are texts, or mappings with `text` and, where there are any, `id` and `title`. A trace without the field has
-    no evidence. Passages have no scores.
+    They are texts, or mappings with `text` and optionally `id` and `title`. A trace without the field has no evidence.
+    Passages have no scores.
 
     Args:
-        k: how many of them to show; None: all.
+        k: how many of them to return; None: all.
     """
 
     name = "given"
@@ -240,7 +240,7 @@ def _queries(claims: Sequence[Claim]) -> list[str]:
 
 
 def _overlapping(index: Bm25Index, queries: Sequence[str], k: int, least: float) -> list[list[tuple[int, float]]]:
-    """Per query its `k` best chunks, without those that share too few of its words."""
+    """For each query its `k` best chunks, except those that share too few of its words."""
     out = []
     for query, found in zip(queries, index.search(queries, k), strict=True):
         shares = index.overlap(query, [chunk for chunk, _ in found])
@@ -270,7 +270,7 @@ def _share(option: str, retriever: str, value: object) -> float:
 
 
 def _number(option: str, retriever: str, value: object) -> float | None:
-    # nan compares as "not below", so it would silently be no floor.
+    # No score compares as below nan, so nan would silently mean no floor.
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value == value):
         return value
     raise CorpusError(f"retriever {retriever!r}: option {option} {value!r}: expected a number")

@@ -1,7 +1,7 @@
-"""Passages on disk: a file of UTF-8 and one of offsets, both memory-mapped, so that no passage is an object in memory.
+"""Passages on disk: a file of UTF-8 text and a file of offsets, both memory-mapped, so that passages take no memory.
 
 `texts.utf8` holds id, title and text of each chunk one after the other; `offsets.i64` holds 3 n + 1 little-endian
-int64, where each of those begins and where the last ends.
+int64: where each of those strings begins, and where the last one ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FLUSH = 1 << 16
 
 
 class Numbers:
-    """Appends numbers to a file of raw little-endian values; closes as a context manager."""
+    """Appends numbers to a file of raw little-endian values; a context manager that closes it."""
 
     def __init__(self, path: Path, dtype: str) -> None:
         self._file = path.open("wb")
@@ -51,7 +51,7 @@ class Numbers:
 
 
 class StoreWriter:
-    """Writes a store's two files into a folder; closes as a context manager."""
+    """Writes a store's two files into a folder; a context manager that closes them."""
 
     def __init__(self, folder: Path) -> None:
         self._texts = (folder / TEXTS).open("wb")
@@ -75,7 +75,7 @@ class StoreWriter:
 
 
 class TextStore:
-    """The chunks of a folder by number. Raises CorpusError where its two files do not fit together."""
+    """The chunks in a folder, by number. Raises CorpusError if its two files do not fit together."""
 
     def __init__(self, folder: Path) -> None:
         self._offsets = np.memmap(folder / OFFSETS, dtype="<i8", mode="r")
@@ -96,7 +96,7 @@ class TextStore:
         return self.rows(0, len(self))
 
     def rows(self, start: int, stop: int) -> Iterator[tuple[str, str, str]]:
-        """Chunks `start` to `stop`, the last excluded."""
+        """Chunks from `start` up to but not including `stop`."""
         for low in range(start, stop, _FLUSH):
             high = min(low + _FLUSH, stop)
             offsets = self._offsets[3 * low : 3 * high + 1].tolist()

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# Stands in the manifest: an index answers only to the words it was built with.
+# Recorded in the manifest: an index can only be searched with the word rules it was built with.
 NAME = "words-1"
 _WORD = re.compile(r"\w+")
 MAX_CHARACTERS = 64
@@ -19,14 +19,14 @@ _STOP_WORDS = frozenset(_STOP_LIST.split())
 
 
 def words(text: str) -> Iterator[str]:
-    """Lower-case words of `text`, compatibility forms unified (ﬁ → fi), without stop words, plurals cut off."""
+    """Lower-case words of `text`: compatibility forms unified (ﬁ → fi), stop words removed, plurals stemmed."""
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
         if word not in _STOP_WORDS:
             yield singular(word[:MAX_CHARACTERS])
 
 
 def singular(word: str) -> str:
-    """The S stemmer of Harman, "How effective is suffixing?", JASIS 42 (1991): three rules, the first that fits."""
+    """The S stemmer of Harman, "How effective is suffixing?", JASIS 42 (1991): the first of three rules that fits."""
     if len(word) < 4 or not word.endswith("s"):
         return word
     if word.endswith("ies") and not word.endswith(("eies", "aies")):

@@ -1,4 +1,4 @@
-"""One scorer process for each of several devices.
+"""Worker processes that score in parallel, one per device.
 
-Talks to the engine through messages; nothing else imports it but the registration of the backend.
+They run the engine and are driven by messages. Only the registration of the backend imports this package.
 """

@@ -1,4 +1,4 @@
-"""The likelihood backend `hf` on several devices: a worker process on each, which loads the scorer for itself."""
+"""The likelihood backend `hf` on several devices: one worker process per device, each with its own scorer."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class PoolBackend:
         devices: torch devices, one worker process each; a device may be listed twice.
 
     Raises:
-        ScorerError: the scorer cannot be loaded, or not in the same way on all devices.
+        ScorerError: the scorer cannot be loaded, or would load differently on the devices.
     """
 
     def __init__(self, scorer: str, *, devices: Sequence[str], **options: Any) -> None:
-        # The parent's own look at tokenizer and configuration: mistakes show, and files are converted, once.
+        # The parent reads tokenizer and configuration first: mistakes are reported, and files converted, only once.
         self._texts = read_texts(scorer, device=list(devices), **options)
         self._devices = ",".join(devices)
         if int(os.environ.get("WORLD_SIZE") or 1) > 1:
@@ -54,7 +54,7 @@ class PoolBackend:
         self._description = self._start(self._workers)
 
     def _start(self, workers: Sequence[WorkerProcess]) -> Mapping[str, Any]:
-        """Start workers at the same time, and wait for all of them. Returns the description they agree on."""
+        """Start all workers in parallel and wait for them. Returns the description they agree on."""
         try:
             for worker in workers:
                 worker.start()
@@ -126,7 +126,7 @@ class PoolBackend:
 
     @property
     def max_tokens(self) -> int | None:
-        """The model's context in tokens; None when it has no fixed one."""
+        """The model's context length in tokens; None if it has no fixed one."""
         return self._texts.max_tokens
 
     def too_long(self, request: Request) -> str | None:
@@ -136,7 +136,7 @@ class PoolBackend:
         return self._texts.render_chat(messages)
 
     def statistics(self) -> EngineStatistics:
-        """The workers' counts together; seconds are this process's, in which the workers ran side by side."""
+        """The sum of the workers' counts; seconds are this process's wall-clock time, not a sum over workers."""
         total = sum((worker.statistics for worker in self._workers), EngineStatistics())
         return replace(total, seconds=self._seconds)
 
@@ -153,13 +153,13 @@ def _end_all(workers: Sequence[WorkerProcess]) -> None:
 
 
 def _cost(group: Group) -> float:
-    """About the characters that go through the model: the longest text, and each span that branches off it."""
+    """Estimated cost in characters through the model: the longest text, plus each span that branches off it."""
     longest = max((len(request.text) for request in group), default=0)
     return longest + sum(len(request.text) - request.start for request in group if request.start)
 
 
 def _threads(devices: Sequence[str], device: str) -> int | None:
-    """Workers on the CPU share its cores, unless the user has said how many threads there are."""
+    """Threads per worker: workers on the CPU share its cores, unless the user set the number of threads."""
     if device != "cpu" or "OMP_NUM_THREADS" in os.environ:
         return None
     import torch

@@ -16,17 +16,17 @@ from .process import WorkerDied, WorkerProcess
 
 log = logging.getLogger(__name__)
 
-# As many items as make a fair batch for an engine, where there are enough of them for every worker.
+# Items in a batch big enough for an engine to work efficiently, if there are enough for every worker.
 _LEAST = 4
-# A worker that dies so often, with no call answered in between, is not started again.
+# A worker that dies this often without answering a call in between is not restarted.
 _DEATHS = 3
 
 
 def batches(costs: Sequence[float], workers: int) -> list[list[int]]:
-    """Indices in the order in which they are dealt: most expensive first, in shrinking batches.
+    """Batches of indices in dispatch order: most expensive first, in shrinking batches.
 
-    A batch holds half of each worker's fair share of what is left, so that all workers end at about the same time.
-    It follows from the costs alone: the same items always form the same batches, whoever takes them.
+    A batch holds half of a worker's fair share of what is left, so that all workers finish at about the same time.
+    Batches depend only on the costs: the same items always form the same batches, whichever worker takes them.
     """
     costs = [max(cost, 1.0) for cost in costs]
     order = sorted(range(len(costs)), key=lambda i: -costs[i])
@@ -52,14 +52,14 @@ def deal(
     options: Mapping[str, Any],
     done: Callable[[int], None],
 ) -> list[Any]:
-    """What `method` returns for each item, in order; `done` is called in this thread.
+    """The result of `method` for each item, in order; `done` is called in this thread.
 
-    The items of a worker that died are given to the others one by one; an item whose worker dies again is Unscored.
-    A dead worker is started again, unless it keeps dying.
+    If a worker dies, its items are retried one by one; an item whose worker dies again is Unscored. A dead worker is
+    restarted, unless it keeps dying.
 
     Raises:
-        OutOfMemory: no item at all fits in memory.
-        Whatever `method` raises otherwise, once the workers are done with what they have in hand.
+        OutOfMemory: not a single item fits in memory.
+        Any other exception of `method`, once the workers have finished their current batches.
     """
     run = _Run(method, items, options, batches(costs, len(workers)))
     threads = [threading.Thread(target=_work, args=(worker, run), daemon=True) for worker in workers]
@@ -73,7 +73,7 @@ def deal(
                 working -= 1
             else:
                 done(told)
-    except BaseException:  # Ctrl-C, say: without their processes the threads end, too
+    except BaseException:  # such as Ctrl-C: killing the processes ends the threads, too
         run.stop()
         while any(thread.is_alive() for thread in threads):
             for worker, thread in zip(workers, threads, strict=True):
@@ -84,7 +84,7 @@ def deal(
 
 
 def _work(worker: WorkerProcess, run: _Run) -> None:
-    """One worker's thread: hands it batches until none is left, or it is gone for good."""
+    """The thread of one worker: sends it batches until none is left or the worker is given up."""
     try:
         while (batch := run.take()) is not None:
             told = _Counter(run)
@@ -97,11 +97,11 @@ def _work(worker: WorkerProcess, run: _Run) -> None:
             except OutOfMemory as error:
                 run.put([(i, Unscored(str(error))) for i in batch], out_of_memory=True)
                 run.tell(len(batch) - told.count)
-            except Exception as error:  # raised by `deal` in the caller's thread
+            except Exception as error:  # `deal` raises it in the caller's thread
                 run.fail(error)
             else:
                 run.put(list(zip(batch, results, strict=True)))
-    except Exception as error:  # a mistake of ours must not leave `deal` waiting
+    except Exception as error:  # a bug here must not leave `deal` waiting forever
         run.fail(error)
     finally:
         run.events.put(None)
@@ -125,7 +125,7 @@ def _start_again(worker: WorkerProcess, death: WorkerDied) -> bool:
 
 
 class _Counter:
-    """Passes on how many items of one batch are finished, and remembers it."""
+    """Forwards progress within one batch, and remembers how many items are finished."""
 
     def __init__(self, run: _Run) -> None:
         self.count = 0
@@ -137,11 +137,11 @@ class _Counter:
 
 
 class _Run:
-    """One call of `deal`: what is left to do, what has come back, and what the caller's thread must hear of.
+    """The state of one call of `deal`: remaining batches, results, and events for the caller's thread.
 
     Attributes:
-        events: a number of finished items, or None from each thread as it ends.
-        stopped: nothing more is handed out.
+        events: a number of newly finished items, or None from each thread as it ends.
+        stopped: no further batches are handed out.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class _Run:
         self._last_death = ""
 
     def take(self) -> list[int] | None:
-        """The next batch; waits while others have some in hand, which may come back. None: all is done."""
+        """The next batch; waits while other workers hold batches that might be returned. None: all is done."""
         with self._changed:
             while not self._todo and not self.stopped and len(self._results) < len(self.items):
                 self._changed.wait()
@@ -187,7 +187,7 @@ class _Run:
             self._changed.notify_all()
 
     def tell(self, count: int) -> None:
-        """Items that a worker finished before it died are finished anew, and count once."""
+        """Report progress. Items that a dead worker had finished are computed again, but counted only once."""
         with self._changed:
             repeated = min(count, self._told_too_much)
             self._told_too_much -= repeated

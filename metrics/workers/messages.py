@@ -1,4 +1,4 @@
-"""What a pool and its worker processes say to each other, pickled one after the other on the worker's two pipes."""
+"""The messages between a pool and its worker processes, pickled one after the other onto the worker's two pipes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..engine.statistics import EngineStatistics
 
 
 class Load(NamedTuple):
-    """The first message to a worker. `threads`: of torch on the CPU; None: torch's own choice."""
+    """The first message to a worker. `threads`: torch's CPU threads; None: torch's default."""
 
     scorer: str
     options: Mapping[str, Any]
@@ -19,7 +19,7 @@ class Load(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A method of the backend, its first argument, and those it takes by name."""
+    """A call of a backend method: its name, its first argument, and its keyword arguments."""
 
     method: str
     items: Sequence[Any]
@@ -27,13 +27,13 @@ class Call(NamedTuple):
 
 
 class Done(NamedTuple):
-    """So many items more are finished."""
+    """Progress: this many more items are finished."""
 
     count: int
 
 
 class Said(NamedTuple):
-    """A record of the worker's log."""
+    """A log record of the worker."""
 
     logger: str
     level: int
@@ -41,14 +41,14 @@ class Said(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the call returned (of `Load`: the backend's description), and the worker's counts so far."""
+    """The result of a call (for `Load`: the backend's description), and the worker's counts so far."""
 
     value: Any
     statistics: EngineStatistics
 
 
 class Failure(NamedTuple):
-    """What the call raised: the class's name, the message, and the traceback."""
+    """The exception of a call: class name, message and traceback."""
 
     kind: str
     text: str
@@ -56,11 +56,11 @@ class Failure(NamedTuple):
 
 
 def send(stream: IO[bytes], message: NamedTuple) -> None:
-    """Raises OSError or ValueError where the other end, or this one, is closed."""
+    """Write a message. Raises OSError or ValueError if either end is closed."""
     pickle.dump(message, stream, protocol=pickle.HIGHEST_PROTOCOL)
     stream.flush()
 
 
 def receive(stream: IO[bytes]) -> Any:
-    """The next message. Raises EOFError where the other end is closed, UnpicklingError where it ended halfway."""
+    """Read the next message. Raises EOFError if the other end is closed, UnpicklingError if a message is truncated."""
     return pickle.load(stream)

@@ -1,4 +1,4 @@
-"""The pool's side of one worker process: starting it, asking it, noticing that it is gone, ending it."""
+"""The pool's side of one worker process: starts it, calls it, notices its death, ends it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .messages import Answer, Call, Done, Failure, Load, Said, receive, send
 
 log = logging.getLogger(__name__)
 
-# Ctrl-C reaches the whole process group; the pool decides what becomes of its workers. The signal is ignored before
-# anything slow is imported.
+# Ctrl-C reaches the whole process group, but the pool decides when its workers end. So workers ignore the signal, even
+# before they import anything slow.
 _CODE = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = {path!r}; "
     "from {module} import main; main()"
@@ -28,16 +28,16 @@ _SECONDS_TO_END = 5.0
 
 
 class WorkerDied(Exception):
-    """The process ended before it answered; the message says how."""
+    """The process ended before it answered; the message gives its exit status."""
 
 
 class WorkerProcess:
-    """One device's worker, and its successors where it died.
+    """The worker of one device, including restarts after it died.
 
     Attributes:
         device: its torch device.
         deaths: how often it died since it last answered a call.
-        given_up: why it is not started again, or None.
+        given_up: why it is not restarted, or None.
     """
 
     def __init__(self, load: Load) -> None:
@@ -51,7 +51,7 @@ class WorkerProcess:
 
     @property
     def statistics(self) -> EngineStatistics:
-        """Counts of this worker and its predecessors, up to the last answer."""
+        """The counts up to the last answer, summed over restarts."""
         return self._past + self._statistics
 
     @property
@@ -59,27 +59,27 @@ class WorkerProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the process and have it load the scorer; `loaded` waits for that."""
+        """Start the process, which begins to load the scorer; `loaded` waits for it."""
         self._past, self._statistics = self.statistics, EngineStatistics()
         code = _CODE.format(path=sys.path, module=f"{__package__}.worker")
         self._process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._send(self._load)
 
     def loaded(self) -> Mapping[str, Any]:
-        """The backend's description once the scorer is loaded. Raises WorkerDied, or what loading raised."""
+        """Wait for the scorer; returns the backend's description. Raises WorkerDied, or what loading raised."""
         return self._receive(lambda _: None)
 
     def call(
         self, method: str, items: Sequence[Any], options: Mapping[str, Any], done: Callable[[int], None]
     ) -> list[Any]:
-        """What the backend's method returns. Raises WorkerDied, or what the method raised."""
+        """Call a method of the backend and return its result. Raises WorkerDied, or what the method raised."""
         self._send(Call(method, items, options))
         value = self._receive(done)
         self.deaths = 0
         return value
 
     def end(self) -> None:
-        """End the process and wait until it is gone; one at work is killed."""
+        """End the process and wait for it; a busy process is killed."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -87,7 +87,7 @@ class WorkerProcess:
         process.wait()
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
-            with contextlib.suppress(OSError):  # what was left in its buffer can no longer be delivered
+            with contextlib.suppress(OSError):  # whatever is left in the buffer cannot be delivered any more
                 pipe.close()
 
     def _send(self, message: Load | Call) -> None:
@@ -126,7 +126,7 @@ class WorkerProcess:
         self.deaths += 1
         try:
             code = process.wait(_SECONDS_TO_END)
-        except subprocess.TimeoutExpired:  # it closed its pipes and lives on
+        except subprocess.TimeoutExpired:  # it closed its pipes but still runs
             process.kill()
             code = process.wait()
         if code >= 0:

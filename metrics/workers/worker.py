@@ -1,6 +1,7 @@
 """A worker process of a pool: loads the scorer on its device and answers calls until the pool is gone.
 
-It is a fresh interpreter of its own, not multiprocessing's: that would run the user's main script anew in each worker.
+It is started as a fresh interpreter, not through multiprocessing, which would rerun the user's main script in each
+worker.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .messages import Answer, Call, Done, Failure, Load, Said, receive, send
 
 
 def main() -> None:
-    """Talk to the pool over stdin and stdout. What libraries print goes to stderr."""
+    """Exchange messages with the pool over stdin and stdout. What libraries print is redirected to stderr."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 def _read(requests: IO[bytes], calls: queue.SimpleQueue[Any]) -> None:
-    """Where the pool's process is gone, however it ended, this one ends, in the middle of a pass if need be."""
+    """Queue incoming calls. Once the pool's process is gone, exit at once, even in the middle of a pass."""
     try:
         while True:
             calls.put(receive(requests))
@@ -38,13 +39,13 @@ def _read(requests: IO[bytes], calls: queue.SimpleQueue[Any]) -> None:
 
 
 def serve(calls: queue.SimpleQueue[Any], answers: IO[bytes]) -> None:
-    """Raises BrokenPipeError when nobody reads the answers."""
+    """Load the scorer and answer calls. Raises BrokenPipeError when nobody reads the answers."""
     load: Load = calls.get()
     logging.basicConfig(level=load.log_level, handlers=[_Forward(answers)], force=True)
     try:
         backend = _load(load)
         send(answers, Answer(backend.describe(), backend.statistics()))
-    except Exception as error:  # whatever it is, the pool raises it where the user sees it
+    except Exception as error:  # the pool raises it again in the user's process
         send(answers, _failure(error))
         return
     while True:
@@ -71,7 +72,7 @@ def _load(load: Load) -> Any:
     if str(load.options["device"]).startswith("cuda"):
         torch.cuda.set_device(
             torch.device(load.options["device"])
-        )  # else a stray tensor would open a context on cuda:0
+        )  # otherwise a stray tensor would open a CUDA context on cuda:0
     return HuggingFaceBackend(load.scorer, **load.options)
 
 
@@ -80,7 +81,7 @@ def _failure(error: Exception) -> Failure:
 
 
 class _Forward(logging.Handler):
-    """Hands log records to the pool's process, whose settings decide what becomes of them."""
+    """Forwards log records to the pool's process, whose logging settings apply."""
 
     def __init__(self, answers: IO[bytes]) -> None:
         super().__init__()

@@ -24,8 +24,8 @@ from ..jsonl import read_jsonl
 SAMPLES = Path(__file__).parents[1] / "samples"
 DEMO_MAX_TOKENS = 160
 
-# The scoring LM judges sentences against the embedded corpus. That shows the path; see README, "Limits", for what
-# the verdicts of so small an LM are worth. Word problems share too few words with the corpus to find evidence in it.
+# The scoring LM judges sentences against the embedded corpus. That demonstrates the path; see README, "Limits", for how
+# little the verdicts of such a small LM mean. Word problems share too few words with the corpus to find evidence in it.
 _DEMO_KNOWLEDGE: Options = {
     "claims": ["arithmetic", "sentence"],
     "judges": ["exact", "lm"],
@@ -123,7 +123,7 @@ def stated_option(response: str, options: list[str]) -> str | None:
     announced = extract_answer(response)
     try:
         return None if announced is None else resolve_choice(announced, options)
-    except ValueError:  # it announces something that is none of the options
+    except ValueError:  # the announced answer is not an option
         return None
 
 
@@ -131,7 +131,7 @@ _NUMBER = re.compile(r"-?\d[\d,]{0,30}(?:\.\d{1,20})?")
 
 
 def stated_number(response: str) -> str | None:
-    """The first number of the answer that the response announces, else its last; no `1,000` and no `5.0`."""
+    """The first number in the announced answer, else the response's last number; without thousands commas or `.0`."""
     announced = _NUMBER.search(extract_answer(response) or "")
     number = announced.group() if announced else next(iter(_NUMBER.findall(response)[-1:]), None)
     if number is None:
@@ -156,12 +156,12 @@ def gsm8k(path: str | None = None, fewshot: int | None = None, fewshot_path: str
 
     Args:
         path: JSONL file with `question` and `answer` ("… #### 72") to use instead of the hub's openai/gsm8k test set.
-        fewshot: worked examples in the system message; by default 10 where examples are at hand, else none.
-        fewshot_path: JSONL file to draw the examples from; by default the hub's training set, with `path` none.
+        fewshot: worked examples in the system message; by default 10 if examples are available, else none.
+        fewshot_path: JSONL file to draw the examples from; by default the hub's training set, or none with `path`.
 
     Raises:
-        OptionError: examples asked for and nothing to draw them from.
-        ValueError: a row of a JSONL file that is no question; names file, line and field.
+        OptionError: examples are requested but there is nothing to draw them from.
+        ValueError: a row of a JSONL file is not a question; names file, line and field.
     """
     at_hand = path is None or fewshot_path is not None
     count = (10 if at_hand else 0) if fewshot is None else fewshot
@@ -171,7 +171,7 @@ def gsm8k(path: str | None = None, fewshot: int | None = None, fewshot_path: str
     shown = random.Random(42).sample(examples, min(count, len(examples)))
     solver = [prompt_template(GSM8K_PROMPT), generate()]
     if shown:
-        # passed as a parameter: a brace in an example is then no placeholder
+        # passed as a parameter, so that a brace in an example is not read as a placeholder
         solver.insert(0, system_message("{examples}", examples="\n\n".join(_worked(sample) for sample in shown)))
     return Task(
         dataset=_gsm8k_dataset(path, "test"),

@@ -56,15 +56,15 @@ def medqa(
     """MedQA (Jin et al. 2020, arXiv 2009.13081): USMLE questions with four options; 1,273 test questions on the hub.
 
     Args:
-        path: JSONL or JSON file of questions to use instead of the hub's; for the rows it may hold see
-            `medical_questions.read_question`.
+        path: JSONL or JSON file of questions to use instead of the hub's; see `medical_questions.read_question` for
+            the accepted rows.
         scorer: the scoring LM; None: no likelihoods, Knowledge Index only.
         corpus: indexed corpus (`stepgauge corpus build`) to judge sentences against; by default KI checks arithmetic.
         retriever, claims, judges: as in `stepgauge/reasoning`; with `corpus` by default `bm25`, `arithmetic,sentence`
             and `exact,lm`.
 
     Raises:
-        ValueError: a row that is no question; names file, row and field.
+        ValueError: a row is not a question; names file, row and field.
     """
     return _multiple_choice("medqa", path, _reasoning(scorer, corpus, retriever, claims, judges))
 
@@ -113,13 +113,13 @@ def pubmedqa(
     claims: Parts = ("arithmetic", "sentence"),
     judges: Parts = ("exact", "lm"),
 ) -> Task:
-    """PubMedQA (Jin et al. 2019, arXiv 1909.06146): yes, no or maybe to a question on an abstract.
+    """PubMedQA (Jin et al. 2019, arXiv 1909.06146): yes, no or maybe in answer to a question about an abstract.
 
-    The abstract is in the prompt, and its sections are the passages that the chain's sentences are judged against.
-    Of the 1,000 labelled questions the official test set (500) is asked; of any other rows all.
+    The abstract is in the prompt, and its sections are the passages against which the chain's sentences are judged.
+    From the 1,000 labelled questions the official test set (500) is used; from any other file all rows.
 
     Args:
-        path: JSONL or JSON file; for the rows it may hold see `medical_questions.read_abstract_question`.
+        path: JSONL or JSON file; see `medical_questions.read_abstract_question` for the accepted rows.
         scorer: the scoring LM; None: no likelihoods, Knowledge Index only.
         corpus: an indexed corpus to judge sentences against instead of the abstract.
         retriever: by default `given` (the abstract), with `corpus` `bm25`.
@@ -156,7 +156,7 @@ def _task(dataset: Dataset, score: Scorer) -> Task:
 def _questions(
     name: str, path: str | None, read: Callable[[Mapping[str, Any], str], Read], category: str = ""
 ) -> list[Read]:
-    """The file's rows, or the hub's, each read with its place for error messages; without those of other categories."""
+    """The rows of the file or of the hub, read with their location for error messages, without other categories."""
     if path is None:
         source, rows = HUB[name][0], _hub_rows(*HUB[name])
     else:
@@ -174,7 +174,7 @@ def _hub_rows(source: str, configuration: str | None, split: str) -> list[dict[s
 
 
 def _as_it_is(row: dict[str, Any]) -> Sample:
-    """A row on its way through `hf_dataset`, which downloads and caches; it must hold samples."""
+    """Wraps a row so that it passes through `hf_dataset`, which downloads and caches but requires samples."""
     return Sample(input="", metadata={"row": row})
 
 

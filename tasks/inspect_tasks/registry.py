@@ -1,4 +1,4 @@
-"""What the entry point group `inspect_ai` loads: importing a scorer or task registers it with Inspect."""
+"""Loaded by the entry point group `inspect_ai`: importing a scorer or task registers it with Inspect."""
 
 from ...adapters.inspect.scorers import infogain, knowledge, reasoning
 from .embedded import demo, gsm8k

@@ -9,10 +9,11 @@ import pytest
 from stepgauge.metrics import Gauge, builtin
 from stepgauge.metrics.chain import Chain
 from stepgauge.metrics.errors import Missing
-from stepgauge.metrics.ki import KI_METRICS, step_outcome
+from stepgauge.metrics.ki import KI_METRICS
 from stepgauge.metrics.knowledge.arithmetic.judge import ExactJudge
 from stepgauge.metrics.knowledge.assess import assess
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
+from stepgauge.metrics.knowledge.policy import DEFAULT
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
 from stepgauge.metrics.trace import Step, Trace
 
@@ -257,7 +258,7 @@ def verdicts(*labels_: str | None) -> list[Verdict]:
     ],
 )
 def test_a_step_is_as_good_as_its_worst_claim(given, outcome):
-    assert step_outcome(verdicts(*given)) == outcome
+    assert DEFAULT.step(verdicts(*given)) == outcome
 
 
 def value(name: str, *steps: list[str | None]):
