@@ -323,6 +323,17 @@ def test_copy_gain_is_that_of_counting_tokens(trace):
         assert found.missing["copy_gain_nats_before_answer"] == "the first step states the answer"
 
 
+def test_copy_gain_of_several_accepted_answers_is_that_of_any():
+    def gain(answer):
+        (found,) = Gauge(None, splitter="lines").score([Trace("red or blue", "It is blue\nblue it is", answer)])
+        return found.metrics["copy_gain_nats"]
+
+    rare = 0.1 / 50_000
+    blue, grey = (0.9 * 1 / 3 + rare, 0.9 * 3 / 9 + rare), (rare, rare)
+    expected = math.log((blue[1] + grey[1]) / (blue[0] + grey[0]))
+    assert gain(["blue", "grey"]) == gain(["grey", "blue", "..."]) == pytest.approx(expected)
+
+
 def test_copy_gain_worked_by_hand():
     (found,) = Gauge(None, splitter="lines").score([Trace("red or blue", "It is blue\nblue it is", "blue")])
     before = 0.9 * 1 / 3 + 0.1 / 50_000
