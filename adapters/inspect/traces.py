@@ -9,7 +9,8 @@ from inspect_ai.scorer import Target
 from inspect_ai.solver import TaskState
 
 from ...metrics import Trace
-from ...metrics.answers.extraction import extract_answer, gold_from_suffix, resolve_choice
+from ...metrics.answers.extraction import extract_answer, resolve_choice
+from ..gold import gold_answers
 from .transcript import Chain, Turns, Unscorable, read_chain
 
 
@@ -78,21 +79,13 @@ def _letter(index: int) -> str:
 
 
 def _gold_answers(target: Target, options: Sequence[str]) -> tuple[list[str], list[str]]:
-    """All accepted answers, and notes. Letters become the options' texts."""
-    targets = [text for text in target if text.strip()]
-    if not options:
-        return [gold_from_suffix(text) for text in targets], []
-    if len(targets) == 1 and len(targets[0]) > 1 and targets[0] not in options:
-        letters = {_letter(index) for index in range(len(options))}
-        if set(targets[0]) <= letters:  # "AC": Inspect's choice() takes it as two correct options
-            targets = list(targets[0])
-    answers = []
-    for text in targets:
-        try:
-            answers.append(resolve_choice(_position(text, options), options))
-        except ValueError as error:
-            raise Unscorable("scoring_failed", f"target: {error}") from error
-    notes = [f"{len(answers)} options are correct; likelihoods are those of the first"] if len(answers) > 1 else []
+    """All accepted answers, and notes. Letters become the options' texts, as Inspect's `choice()` takes them."""
+    try:
+        answers = gold_answers(target, options, by_letter=True)
+    except ValueError as error:
+        raise Unscorable("scoring_failed", f"target: {error}") from error
+    several = len(set(answers)) if options else 0
+    notes = [f"{several} options are correct: what is measured is that one of them is said"] if several > 1 else []
     return answers, notes
 
 
