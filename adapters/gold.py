@@ -17,7 +17,7 @@ _LAST_LINES = 50  # of a worked solution, in which a line that only announces is
 _LONGEST_LABEL = 80
 _NO_TEXT = re.compile(r"[-=*_~\s]*")  # a blank line, or a rule below a heading
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=。)")
-_LETTERS = re.compile(r"[A-Z](?:\s?(?:,|;|&|/|and)?\s?[A-Z]){1,25}")
+_LETTERS = re.compile(r"[A-Z](?:\s?(?:(?:,|;|&|/|and)\s?)?[A-Z]){1,25}")
 
 # Where documents of multiple-choice data sets keep their options in one field.
 _CHOICE_FIELDS = ("choices", "options", "endings")

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+from inspect_ai.log import transcript
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
@@ -68,7 +69,7 @@ def _chain_scorer(name: str, usual: Sequence[str], options: Any) -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         try:
-            reading = read_trace(state, target, turns)
+            reading = read_trace(state, target, turns, lambda: transcript().events)
         except Unscorable as problem:
             return Score.unscored(reason=problem.code, explanation=fenced(f"not scored: {problem}"))
         try:

@@ -11,6 +11,7 @@ from inspect_ai.solver import TaskState
 from ...metrics import Trace
 from ...metrics.answers.extraction import extract_answer, resolve_choice
 from ..gold import gold_answers
+from .shuffled import Events, Unreadable, as_written
 from .transcript import Chain, Turns, Unscorable, read_chain
 
 
@@ -23,7 +24,7 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def read_trace(state: TaskState, target: Target, turns: Turns = "all") -> Reading:
+def read_trace(state: TaskState, target: Target, turns: Turns = "all", events: Events = tuple) -> Reading:
     """The trace of one finished sample.
 
     The chain is what the model wrote after the sample's input, turn by turn. Reasoning content comes first, set in the
@@ -32,14 +33,21 @@ def read_trace(state: TaskState, target: Target, turns: Turns = "all") -> Readin
 
     Args:
         turns: `all` assistant turns, or those after the `last` user message alone.
+        events: gives the sample's events, which hold what a solver has overwritten.
 
     Raises:
-        Unscorable: hidden reasoning, nothing written, no user message, or a target that fits none of the options.
+        Unscorable: hidden reasoning, nothing written, what was written is lost, no user message, or a target that fits
+            none of the options.
     """
     options = _options(state)
     answers, notes = _gold_answers(target, options)
+    try:
+        state, told = as_written(state, options, events)
+    except Unreadable as problem:
+        why = f"multiple_choice(shuffle=…) replaced what the model wrote by {state.output.completion!r:.80}"
+        raise Unscorable("response_rewritten", f"{why}, and {problem}") from problem
     chain = read_chain(state, turns)
-    notes += chain.notes
+    notes += [*told, *chain.notes]
     if _stop_reason(state) in ("max_tokens", "model_length"):
         notes.append(f"the generation stopped at its token limit ({_stop_reason(state)}): the chain may be cut off")
     try:

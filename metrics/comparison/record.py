@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..answers.option_list import without_option_list
 from ..score import ChainScore
 
 
@@ -72,7 +73,6 @@ def question_hash(question: str, choices: Sequence[str] | None = None) -> str:
             asked, in any order: the same stem with other options is another question.
     """
     asked: Any = " ".join(question.split())
-    options = sorted({" ".join(choice.split()) for choice in choices or ()})
-    if options and not all(option in asked for option in options):
-        asked = [asked, options]
+    if choices and without_option_list(question, choices) == asked:
+        asked = [asked, sorted({" ".join(choice.split()) for choice in choices})]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]

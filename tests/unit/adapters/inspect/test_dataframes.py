@@ -97,6 +97,24 @@ def test_a_log_may_be_given_in_any_form(folder: Path, tmp_path: Path) -> None:
     assert list(steps_df([log, as_json])["text"]) == expected * 2
 
 
+def test_logs_may_lie_where_inspect_can_read_them(folder: Path) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    (source,) = folder.glob("*.eval")
+    memory.pipe(f"/steps/{source.name}", source.read_bytes())
+    memory.mkdir("/nothing")
+    expected = steps_df(folder)
+    for given in ("memory://steps", "memory://steps/", f"memory://steps/{source.name}"):
+        found = steps_df(given)
+        assert list(found["text"]) == list(expected["text"])
+        assert set(found["log"]) == {f"memory:///steps/{source.name}"} or set(found["log"]) == {given}
+    with pytest.raises(FileNotFoundError, match="found no log in it"):
+        steps_df("memory://nothing")
+    with pytest.raises(FileNotFoundError):
+        steps_df("memory://nowhere")
+
+
 def test_likelihoods_of_a_scoring_lm_are_those_of_the_chain_score(tmp_path: Path, tiny_scorer: str) -> None:
     scorers = [infogain(scorer=tiny_scorer, device="cpu", splitter="lines"), knowledge(splitter="lines")]
     log = run(tmp_path, scorers, RESPONSES[:1])
