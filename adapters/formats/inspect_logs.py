@@ -110,7 +110,7 @@ def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all
 
     target = Target(sample.target)
     state = TaskState(
-        model=ModelName(model if "/" in (model := header.eval.model) else f"unknown/{model}"),  # no reader looks at it
+        model=ModelName(full_name(header.eval.model)),
         sample_id=sample.id,
         epoch=sample.epoch,
         input=sample.input,
@@ -139,6 +139,11 @@ def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all
         notes=tuple(reading.notes),
         truncated=None if sample.output.empty else _CUT_OFF.get(sample.output.stop_reason),
     )
+
+
+def full_name(model: str) -> str:
+    """A model's name as Inspect's types want it: with the API in front, which other tools' logs may lack."""
+    return model if "/" in model else f"unknown/{model}"
 
 
 def _shuffles(header: EvalLog) -> bool:
