@@ -70,7 +70,7 @@ def gold_answers(
     *,
     by_letter: bool = False,
 ) -> list[str]:
-    """The accepted answers, in the order given; what is empty is left out.
+    """The accepted answers, in the order given and each once; what is empty is left out.
 
     Args:
         values: texts, numbers, and with options indices (from 0), letters ("B", "AC", "A, C") or options' texts.
@@ -83,8 +83,8 @@ def gold_answers(
     """
     given = [value for value in values if value is not None and str(value).strip() and value == value]  # nan is neither
     if not options:
-        return [answer_in(_written(value)) for value in given]
-    return [option for value in given for option in _chosen(value, options, labels, by_letter)]
+        return list(dict.fromkeys(answer_in(_written(value)) for value in given))
+    return list(dict.fromkeys(option for value in given for option in _chosen(value, options, labels, by_letter)))
 
 
 def _written(value: Any) -> str:
@@ -129,8 +129,11 @@ def field_options(doc: Mapping[str, Any]) -> tuple[list[str] | None, list[Any] |
             families.setdefault((field["word"].casefold(), field["gap"]), {})[field["place"]] = text
     for word in _ONE_FIELD_EACH:
         for (family, _), members in families.items():
-            if family == word and (texts := _in_order(members, _orders(word))):
-                return texts, None
+            if family == word and (places := _in_order(members, _orders(word))):
+                texts = [members[place] for place in places]
+                # WinoGrande's "1" is `option1`, unless it is what an option says.
+                numbered = places[0].isdigit() and not set(places) & set(texts)
+                return texts, places if numbered else None
     return None, None
 
 
@@ -144,9 +147,9 @@ def _orders(word: str) -> Sequence[Sequence[str]]:
 
 def _in_order(members: Mapping[str, str], orders: Sequence[Sequence[str]]) -> list[str] | None:
     for order in orders:
-        texts = [members[place] for place in itertools.takewhile(members.__contains__, order)]
-        if len(texts) > 1:
-            return texts
+        places = list(itertools.takewhile(members.__contains__, order))
+        if len(places) > 1:
+            return places
     return None
 
 

@@ -63,7 +63,7 @@ def test_answer_of_several_lines_behind_a_solution_stays_whole(text):
     ("values", "expected"),
     [
         (["5", "five"], ["5", "five"]),
-        ([72, 72.0, 0.5, 0], ["72", "72", "0.5", "0"]),
+        ([72, 72.0, 0.5, 0, "#### 72"], ["72", "0.5", "0"]),
         ([None, "", " ", float("nan"), "x"], ["x"]),
     ],
 )
@@ -131,6 +131,21 @@ def each(*names: str) -> dict[str, str]:
 )
 def test_options_are_found_in_one_field_or_in_a_field_each(doc):
     assert field_options({"question": "Which metal?", **doc})[0] == METALS
+
+
+@pytest.mark.parametrize(
+    ("doc", "value", "expected"),
+    [
+        ({"option1": "Sarah", "option2": "Maria"}, "2", "Maria"),
+        ({"sol0": "Stir it.", "sol1": "Shake it."}, "1", "Shake it."),
+        ({"option1": "2", "option2": "4"}, "2", "2"),
+        ({"choices": {"text": ["2", "3"], "label": ["1", "2"]}}, "2", "3"),
+        ({"opa": "Zinc", "opb": "Iron"}, "B", "Iron"),
+        ({"opa": "Zinc", "opb": "Iron"}, 1, "Iron"),
+    ],
+)
+def test_gold_answer_names_a_field_by_its_label_or_its_text(doc, value, expected):
+    assert gold_answers([value], *field_options(doc)) == [expected]
 
 
 @pytest.mark.parametrize(

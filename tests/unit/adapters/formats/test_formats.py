@@ -128,9 +128,7 @@ def test_letter_whose_options_are_not_known_is_measured_and_noted(tmp_path):
     assert "lone letter B" in written["score"]["notes"][0]
 
 
-@pytest.mark.parametrize(
-    ("answer", "found"), [("B", ["green"]), (["B", "green"], ["green", "green"]), ("AB", ["red", "green"])]
-)
+@pytest.mark.parametrize(("answer", "found"), [("B", ["green"]), (["B", "green"], ["green"]), ("AB", ["red", "green"])])
 def test_letters_in_a_trace_are_its_choices(tmp_path, answer, found):
     row = {"question": "Which?", "response": "It is green.", "answer": answer, "choices": ["red", "green"]}
     score(write_jsonl(tmp_path / "in.jsonl", [row]), "--out", tmp_path / "out")
