@@ -88,7 +88,9 @@ def test_the_chain_is_what_the_model_wrote_with_letters_in_the_datasets_order(tm
 
 def test_reasoning_content_is_mapped_and_kept(tmp_path: Path) -> None:
     log = run(tmp_path / "log", "ANSWER: {c}", Random(3), thinks="Option {d} is wrong.\nI pick option {c}.")
-    for found in (live(log), again(log, tmp_path / "again")):
+    as_json = tmp_path / "log.json"
+    write_eval_log(read_eval_log(log.location), str(as_json))
+    for found in (live(log), again(log, tmp_path / "again"), again(read_eval_log(str(as_json)), tmp_path / "json")):
         assert texts(found) == ["Option C is wrong.", "I pick option B.", "ANSWER: B"]
 
 
@@ -107,6 +109,17 @@ def test_an_answer_that_was_not_rewritten_stays_as_it_is(tmp_path: Path) -> None
     log = run(tmp_path / "log", "ANSWER: {c}", False)
     for found in (live(log), again(log, tmp_path / "again")):
         assert (texts(found), list(found.notes)) == (["ANSWER: B"], [])
+
+
+def test_a_sample_whose_events_are_gone_while_it_runs_is_unscored(tmp_path: Path, monkeypatch: Any) -> None:
+    def gone() -> None:
+        raise RuntimeError("history is not available")
+
+    monkeypatch.setattr("stepgauge.adapters.inspect.scorers.transcript", gone)
+    (sample,) = run(tmp_path, f"{CHAIN}\nANSWER: {{c}}", Random(3)).samples or []
+    found = (sample.scores or {})["knowledge"]
+    assert found.reason == "response_rewritten"
+    assert "there is no model event" in (found.explanation or "")
 
 
 @pytest.mark.parametrize(
