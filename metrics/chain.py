@@ -54,10 +54,15 @@ class ControlLikelihoods:
 class Likelihoods:
     """Log-likelihoods of the gold answer along one chain of t steps, in nats, summed over answer tokens.
 
+    Where several answers are accepted, a log-likelihood is that of all of them together: the log of the sum of their
+    probabilities (log-sum-exp), whatever their order. It is above 0 where one accepted answer begins another and both
+    are all but certain, since the probability of the longer one is part of that of the shorter one.
+
     Attributes:
         answer: t+1 floats, `answer[i]` = log p(answer | question, steps[:i]).
-        n_answer_tokens: t+1 ints, N. The joint tokenization decides, so it may differ between prefixes.
-        n_context_tokens: t+1 ints, tokens before the answer.
+        n_answer_tokens: t+1 ints, N. The joint tokenization decides, so it may differ between prefixes; of several
+            accepted answers that of the likeliest at that prefix (of equally likely ones the fewest).
+        n_context_tokens: t+1 ints, tokens before the answer; of several accepted answers the most.
         choices: (t+1) x options, the same for each option's text; None without choices.
         without_final: like `answer`, over the chain without its final-answer steps (t'+1 floats).
         whole: t+1 pairs (log-likelihood, tokens) of the whole sequence; only for the `reference` variant.

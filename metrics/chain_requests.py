@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
 from .chain import Control, ControlLikelihoods, Likelihoods
 from .likelihood import Request, SpanScore, Unscored
+from .probability import log_sum_exp
 from .templates import REFERENCE, PromptTemplate, RenderChat
 from .trace import Step, Trace
 
@@ -18,19 +19,19 @@ class ChainRequests:
     """Distinct requests of one chain; the index lists say which of them each number comes from.
 
     Attributes:
-        answer: t+1 indices, the gold answer after each prefix.
+        answer: t+1 lists of indices, the accepted answers after each prefix.
         choices: (t+1) x options indices, or None.
-        without_final: indices over the chain without its final-answer steps.
-        whole: t+1 indices for the published code's figure, or None.
+        without_final: like `answer`, over the chain without its final-answer steps.
+        whole: like `answer`, for the published code's figure, or None.
         controls: each with the indices of its whole and its before-answer texts, or why they are not asked for.
     """
 
     requests: list[Request] = field(default_factory=list)
-    answer: list[int] = field(default_factory=list)
+    answer: list[list[int]] = field(default_factory=list)
     choices: list[list[int]] | None = None
-    without_final: list[int] = field(default_factory=list)
-    whole: list[int] | None = None
-    controls: list[tuple[Control, int | Unscored, int | Unscored]] = field(default_factory=list)
+    without_final: list[list[int]] = field(default_factory=list)
+    whole: list[list[int]] | None = None
+    controls: list[tuple[Control, list[int] | Unscored, list[int] | Unscored]] = field(default_factory=list)
     _index: dict[Request, int] = field(default_factory=dict)
 
     def add(self, request: Request) -> int:
@@ -55,29 +56,31 @@ def chain_requests(
 
     A control that is `too_long` for the scorer's context is left out: it must not cost the chain its own numbers.
     """
-    gold = trace.answers[0].strip()
+    golds = trace.distinct_answers
     texts = [step.text for step in steps]
     kept = [step.text for step in steps if step.kind != "final_answer"]
     out = ChainRequests()
 
-    def ask(prefix: Sequence[str], answer: str, template: PromptTemplate = template) -> int:
-        return out.add(template.render(trace.question, prefix, answer, render_chat))
+    def ask(prefix: Sequence[str], answers: Sequence[str]) -> list[int]:
+        return [out.add(template.render(trace.question, prefix, answer, render_chat)) for answer in answers]
 
-    out.answer = [ask(texts[:i], gold) for i in range(len(texts) + 1)]
-    out.without_final = [ask(kept[:i], gold) for i in range(len(kept) + 1)]
+    out.answer = [ask(texts[:i], golds) for i in range(len(texts) + 1)]
+    out.without_final = [ask(kept[:i], golds) for i in range(len(kept) + 1)]
     if trace.choices is not None:
         options = [option.strip() for option in trace.choices]
-        out.choices = [[ask(texts[:i], option) for option in options] for i in range(len(texts) + 1)]
+        out.choices = [ask(texts[:i], options) for i in range(len(texts) + 1)]
     if reference:
-        whole = [REFERENCE.render(trace.question, texts[:i], gold, render_chat) for i in range(len(texts) + 1)]
-        out.whole = [out.add(Request(request.text, 0)) for request in whole]
+        out.whole = [
+            [out.add(Request(REFERENCE.render(trace.question, texts[:i], gold, render_chat).text, 0)) for gold in golds]
+            for i in range(len(texts) + 1)
+        ]
 
-    def ask_control(texts: Sequence[str] | Unscored) -> int | Unscored:
+    def ask_control(texts: Sequence[str] | Unscored) -> list[int] | Unscored:
         if isinstance(texts, Unscored):
             return texts
-        request = template.render(trace.question, texts, gold, render_chat)
-        reason = too_long(request)
-        return out.add(request) if reason is None else Unscored(reason)
+        requests = [template.render(trace.question, texts, gold, render_chat) for gold in golds]
+        reason = next(filter(None, map(too_long, requests)), None)
+        return [out.add(request) for request in requests] if reason is None else Unscored(reason)
 
     out.controls = [(control, ask_control(control.whole), ask_control(control.before_answer)) for control in controls]
     return out
@@ -89,30 +92,39 @@ def collect(asked: ChainRequests, scores: Sequence[SpanScore]) -> Likelihoods | 
     An LM that overflows gives nan, of which shares would be 0: the chain is unscored, or the control alone.
     """
 
-    def values(indices: Sequence[int]) -> list[float]:
-        return [scores[i].log_likelihood for i in indices]
+    def together(indices: Sequence[int]) -> SpanScore:
+        """Answers of which any one will do, as one."""
+        found = [scores[i] for i in indices]
+        likeliest = max(found, key=lambda one: (one.log_likelihood, -one.n_tokens))
+        return SpanScore(
+            log_sum_exp([one.log_likelihood for one in found]),
+            likeliest.n_tokens,
+            max(one.n_context_tokens for one in found),
+        )
 
-    def value(index: int | Unscored) -> float | Unscored:
-        if isinstance(index, Unscored):
-            return index
-        found = scores[index].log_likelihood
-        return found if math.isfinite(found) else Unscored(f"the scoring LM gave a log-likelihood of {found}")
+    def no_number(indices: Iterable[int]) -> Unscored | None:
+        odd = next((found for i in indices if not math.isfinite(found := scores[i].log_likelihood)), None)
+        return None if odd is None else Unscored(f"the scoring LM gave a log-likelihood of {odd}")
 
-    own = (asked.answer, asked.without_final, *(asked.choices or ()), asked.whole or ())
-    for index in chain.from_iterable(own):
-        if isinstance(found := value(index), Unscored):
-            return found
+    def value(indices: Sequence[int] | Unscored) -> float | Unscored:
+        if isinstance(indices, Unscored):
+            return indices
+        return no_number(indices) or together(indices).log_likelihood
 
+    own = chain.from_iterable((*asked.answer, *asked.without_final, *(asked.choices or ()), *(asked.whole or ())))
+    if (problem := no_number(own)) is not None:
+        return problem
+    answer = [together(row) for row in asked.answer]
+    without_final = [together(row) for row in asked.without_final]
+    whole = None if asked.whole is None else [together(row) for row in asked.whole]
     return Likelihoods(
-        answer=values(asked.answer),
-        n_answer_tokens=[scores[i].n_tokens for i in asked.answer],
-        n_context_tokens=[scores[i].n_context_tokens for i in asked.answer],
-        choices=[values(row) for row in asked.choices] if asked.choices is not None else None,
-        without_final=values(asked.without_final),
-        n_answer_tokens_without_final=[scores[i].n_tokens for i in asked.without_final],
-        whole=[(scores[i].log_likelihood, scores[i].n_tokens) for i in asked.whole]
-        if asked.whole is not None
-        else None,
+        answer=[one.log_likelihood for one in answer],
+        n_answer_tokens=[one.n_tokens for one in answer],
+        n_context_tokens=[one.n_context_tokens for one in answer],
+        choices=None if asked.choices is None else [[scores[i].log_likelihood for i in row] for row in asked.choices],
+        without_final=[one.log_likelihood for one in without_final],
+        n_answer_tokens_without_final=[one.n_tokens for one in without_final],
+        whole=None if whole is None else [(one.log_likelihood, one.n_tokens) for one in whole],
         controls={
             control.name: ControlLikelihoods(control, value(whole), value(before))
             for control, whole, before in asked.controls

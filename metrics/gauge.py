@@ -338,7 +338,7 @@ class Gauge:
             metrics=metrics,
             missing=missing,
             notes=notes(trace),
-            provenance=self._provenance(segmentation),
+            provenance=self._provenance(trace, segmentation),
             controls=control_scores(likelihoods) if likelihoods else {},
         )
 
@@ -363,9 +363,10 @@ class Gauge:
                     missing[name] = f"{_whose(name)} gave {value}"
         return metrics, missing
 
-    def _provenance(self, segmentation: Segmentation | Unscored) -> dict[str, Any]:
+    def _provenance(self, trace: Trace, segmentation: Segmentation | Unscored) -> dict[str, Any]:
         return provenance(
             None if self._backend is None else self._backend.describe(),
+            trace,
             backend=self._backend_name if self._scorer is not None else None,
             template=self._template.name,
             variant=self._variant,

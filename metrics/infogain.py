@@ -50,11 +50,15 @@ def entropy_bits(probabilities: Sequence[float]) -> float:
 
 
 def gold_probabilities(chain: Chain) -> list[float]:
-    """Probability of the gold option among the choices, after 0..t steps. Raises Missing without choices."""
+    """Probability that the choice is right, after 0..t steps: of all gold options, and of each time one is listed.
+
+    Raises Missing without choices.
+    """
     options = _options(_likelihoods(chain))
     assert chain.trace.choices is not None
-    gold = list(chain.trace.choices).index(chain.trace.answers[0])
-    return [softmax(row)[gold] for row in options]
+    golds = chain.trace.distinct_answers
+    right = [option.strip() in golds for option in chain.trace.choices]
+    return [math.fsum(p for p, is_gold in zip(softmax(row), right, strict=True) if is_gold) for row in options]
 
 
 def _likelihoods(chain: Chain) -> Likelihoods:
@@ -287,7 +291,7 @@ INFOGAIN_METRICS = (
         gold_probability,
         True,
         "probability",
-        "Probability of the gold option among the options, after the chain; multiple choice only.",
+        "Probability of the gold options among all options, after the chain; multiple choice only.",
     ),
 )
 

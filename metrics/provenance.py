@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,13 @@ from .tokenization.spans import scalar_text
 from .trace import Trace
 from .versions import versions
 
+_LONE_LETTER = re.compile(r"[(\[]?[A-Ja-j][)\].:]{0,2}")
 OVERLAP_NOTE = "the question had a part in fitting the scorer, so the scorer's numbers say little about this chain"
 
 
 def provenance(
     scorer: Mapping[str, Any] | None,
+    trace: Trace,
     *,
     backend: str | None,
     template: str,
@@ -43,18 +46,32 @@ def provenance(
         **knowledge,
         "policy": policy,
         "epsilon": epsilon,
+        "gold_answer": _measured(len(trace.distinct_answers)),
         "versions": versions(),
     }
+
+
+def _measured(answers: int) -> str | None:
+    if answers < 2:
+        return "the one accepted answer" if answers else None
+    return f"log-sum-exp over {answers} accepted answers"
 
 
 def notes(trace: Trace) -> list[str]:
     """What a reader should know about how the texts were read."""
     texts = {"question": trace.question, "response": trace.response}
-    return [
+    found = [
         f"lone surrogates in the {name} were read as U+FFFD"
         for name, text in texts.items()
         if scalar_text(text) != text
     ]
+    letters = [answer for answer in trace.distinct_answers if _LONE_LETTER.fullmatch(answer)]
+    if trace.choices is None and letters and len(letters) == len(trace.distinct_answers):
+        found.append(
+            f"the gold answer is the lone letter {', '.join(letters)}, and no options are known: the likelihood of the "
+            "letter was measured, not that of an option's text"
+        )
+    return found
 
 
 def marked(score: ChainScore) -> ChainScore:

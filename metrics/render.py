@@ -86,7 +86,8 @@ def _grounds(verdict: Verdict) -> str:
 def _bar(log_likelihood: float, score: ChainScore) -> str:
     if math.isnan(log_likelihood) or not score.n_answer_tokens:
         return ""
-    eighths = round(math.exp(log_likelihood / score.n_answer_tokens) * _BAR_WIDTH * 8)
+    # Accepted answers of which one begins another may add up to more than 1.
+    eighths = round(math.exp(min(0.0, log_likelihood / score.n_answer_tokens)) * _BAR_WIDTH * 8)
     full, part = divmod(eighths, 8)
     return "█" * full + (_EIGHTHS[part] if part else "")
 

@@ -84,11 +84,14 @@ def _requests(
 ) -> ChainRequests | Unscored:
     # The whole chain goes first: one far beyond the context would otherwise be written out t+1 times.
     texts = [step.text for step in steps]
-    whole = asked.template.render(trace.question, texts, trace.answers[0].strip(), backend.render_chat)
+    golds = trace.distinct_answers
+    whole = asked.template.render(trace.question, texts, max(golds, key=len), backend.render_chat)
     if reason := backend.too_long(whole):
         return Unscored(reason)
-    if len(whole.text) * (len(steps) + 1) > _MAX_PREFIX_CHARACTERS:
-        return Unscored(f"{len(steps)} steps of {len(whole.text)} characters are too many prefixes to write out")
+    if len(whole.text) * (len(steps) + 1) * len(golds) > _MAX_PREFIX_CHARACTERS:
+        said = f"{len(steps)} steps of {len(whole.text)} characters"
+        said += f" with {len(golds)} accepted answers" if len(golds) > 1 else ""
+        return Unscored(f"{said} are too many prefixes to write out")
     return chain_requests(
         trace,
         steps,

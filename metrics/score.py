@@ -24,7 +24,7 @@ class StepScore:
         gain: log_likelihood minus the one before this step, nats; nan when missing.
         ppl_gain: answer perplexity before this step minus after it (the paper's delta PPL); nan when missing.
         n_tokens: how many tokens the step adds to the answer's context; None when not tokenized.
-        gold_probability: probability of the gold option among the choices after this step; nan without choices.
+        gold_probability: probability of the gold options among all choices after this step; nan without choices.
         entropy_bits: Shannon entropy over the choices after this step; nan without choices.
         verdicts: one per claim in the step.
     """
@@ -69,7 +69,8 @@ class ChainScore:
         id, trace_hash: which trace this is.
         log_likelihoods: t+1 floats, log p(answer | question, steps[:i]) in nats, summed over answer tokens; empty
             when they could not be computed.
-        n_answer_tokens: tokens in the gold answer, or None.
+        n_answer_tokens: tokens in the gold answer after the last step (of several accepted ones, in the likeliest), or
+            None.
         metrics: every chain metric by name; nan when missing.
         missing: {metric: reason} for each nan in `metrics`.
         notes: things a reader should know that are not errors (surrogates replaced, splitter chosen, …).

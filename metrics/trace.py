@@ -45,10 +45,11 @@ class Trace:
     Attributes:
         question: what the model under test was asked, as text.
         response: the whole chain of thought, final answer included.
-        answer: the gold answer. Several accepted answers may be given: the first is the one whose likelihood is
-            measured, all of them count when steps are searched for a leaked answer. None: no gold answer; metrics
-            that need one are missing, KI is not.
-        choices: the options' texts of a multiple-choice question, or None. `answer` must then be one of them.
+        answer: the gold answer, or several accepted ones. What is measured is the likelihood of all different ones
+            together; each counts when steps are searched for a leaked answer. None: no gold answer; metrics that need
+            one are missing, KI is not.
+        choices: the options' texts of a multiple-choice question, or None. Each accepted answer must then be one of
+            them; options of the same text count as one.
         model_answer: the model's own final answer, where an adapter has extracted it.
         id: any string that names the chain in results and error messages.
         meta: anything JSON that should travel with the chain (subject, document id, given passages…).
@@ -80,10 +81,11 @@ class Trace:
         if self.choices is not None:
             if len(self.choices) < 2:
                 raise ValueError(self._problem("choices", f"expected two or more options, got {len(self.choices)}"))
-            if self.answers and self.answers[0] not in self.choices:
-                raise ValueError(
-                    self._problem("answer", f"{self.answers[0]!r:.80} is not one of the choices {self.choices!r:.200}")
-                )
+            for answer in self.answers:
+                if answer not in self.choices:
+                    raise ValueError(
+                        self._problem("answer", f"{answer!r:.80} is not one of the choices {self.choices!r:.200}")
+                    )
 
     def _problem(self, name: str, what: str) -> str:
         return f"trace {self.id!r}, field {name!r}: {what}"
@@ -93,6 +95,11 @@ class Trace:
         """All accepted gold answers that hold any text, in the order given."""
         given = () if self.answer is None else (self.answer,) if isinstance(self.answer, str) else self.answer
         return tuple(answer for answer in given if answer.strip())
+
+    @property
+    def distinct_answers(self) -> tuple[str, ...]:
+        """The accepted answers as the scoring LM reads them: without surrounding white space, each once."""
+        return tuple(dict.fromkeys(answer.strip() for answer in self.answers))
 
     @property
     def hash(self) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...metrics import Trace
-from ...metrics.answers.extraction import extract_answer, gold_from_suffix, resolve_choice
+from ...metrics.answers.extraction import extract_answer
+from ..gold import field_options, gold_answers
 from .entries import Entry, Unreadable, Where, subject_of
 from .sources import Source
 from .traces import accuracies
@@ -31,15 +32,14 @@ def reader(source: Source):
 
     def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
         question, response = _question_and_response(row.get("messages"))
-        options = row.get("choices")
-        answers = _gold(row, options)
+        answers, options = _gold_and_options(row)
         doc_id = next((row[name] for name in _IDS if isinstance(row.get(name), str | int)), None)
         try:
             trace = Trace(
                 question=question,
                 response=response,
                 answer=answers or None,
-                choices=options or None,
+                choices=options,
                 model_answer=extract_answer(response),
                 id=str(where.row if doc_id is None else doc_id),
             )
@@ -95,14 +95,23 @@ def _content(message: Mapping[str, Any]) -> str:
     return "\n".join(part for part in texts if isinstance(part, str))
 
 
-def _gold(row: Mapping[str, Any], options: Any) -> list[str]:
+def _gold_and_options(row: Mapping[str, Any]) -> tuple[list[str], Sequence[str] | None]:
+    """The accepted answers and the options: those under `choices`, or in fields that the gold answer is one of."""
     value = next((row[name] for name in GOLD if row.get(name) is not None), None)
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    if not all(isinstance(one, str | int | float) for one in values):
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str | int | float | None) for one in values):
         raise Unreadable("the gold answer is no text", f"got {value!r:.80}")
-    if isinstance(options, Sequence) and not isinstance(options, str) and all(isinstance(one, str) for one in options):
+    declared = bool(row.get("choices"))
+    options, labels = field_options(row)
+    if declared and options is None:
+        raise Unreadable("field 'choices' is no list of texts", f"got {row['choices']!r:.80}")
+    if options is not None:
         try:
-            return [resolve_choice(one if isinstance(one, str) else int(one), options) for one in values]
+            answers = gold_answers(values, options, labels)
         except ValueError as error:
-            raise Unreadable("the gold answer is none of the options", str(error)) from error
-    return [gold_from_suffix(str(one)) for one in values if str(one).strip()]
+            if declared:
+                raise Unreadable("the gold answer is none of the options", str(error)) from error
+        else:
+            if answers or declared:
+                return answers, options
+    return gold_answers(values), None

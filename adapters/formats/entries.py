@@ -60,8 +60,8 @@ class Entry:
 
     @property
     def question_hash(self) -> str:
-        """Hex digest of the question alone, white space collapsed: pairs chains of different runs."""
-        return question_hash(self.trace.question)
+        """Hex digest of what is asked, options and all: pairs chains of different runs."""
+        return question_hash(self.trace.question, self.trace.choices)
 
 
 @dataclass(frozen=True)

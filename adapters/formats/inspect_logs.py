@@ -1,10 +1,12 @@
 """Reads Inspect logs (`.eval`, `.json`) sample by sample, with the code that our scorers use on a live sample.
 
-A `.eval` log is read one sample at a time, without its events; a `.json` log is one JSON document and read whole.
+A `.eval` log is read one sample at a time, without its events where they are not needed; a `.json` log is one JSON
+document and read whole.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,11 @@ def items(source: Source) -> Iterator[Item]:
                 yield entry(where, header, sample)
             except Unscorable as problem:
                 yield Skipped(where, f"not scorable ({problem.code})", f"sample {sample.id}: {problem}")
+            # A log that another tool wrote or edited: what Inspect's own types refuse costs that sample alone.
+            except (TypeError, ValueError) as error:
+                yield Skipped(
+                    where, "Inspect refuses the sample", f"sample {sample.id}: {type(error).__name__}: {error}"[:300]
+                )
     source.done = source.size
 
 
@@ -68,17 +75,21 @@ def samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
     """A log's samples in order; `Passed` for one that the run did not reach, `Skipped` for one that is damaged."""
     from inspect_ai.log import read_eval_log, read_eval_log_sample
 
+    from ..inspect.shuffled import may_be_rewritten
+
     ids = header.eval.dataset.sample_ids
     if ids is None or not source.name.endswith(".eval"):
         yield from read_eval_log(source.name, resolve_attachments="core").samples or []
         return
+    read = functools.partial(read_eval_log_sample, source.name, resolve_attachments="core")
     epochs = range(1, (header.eval.config.epochs or 1) + 1)
     for index, sample_id in enumerate(ids):
         for epoch in epochs:
             try:
-                yield read_eval_log_sample(
-                    source.name, id=sample_id, epoch=epoch, resolve_attachments="core", exclude_fields=_NOT_READ
-                )
+                sample = read(id=sample_id, epoch=epoch, exclude_fields=_NOT_READ)
+                if may_be_rewritten(sample.output.completion, bool(sample.choices)):
+                    sample = read(id=sample_id, epoch=epoch, exclude_fields=_NOT_READ - {"events"})
+                yield sample
             except IndexError:
                 yield Passed("the run did not reach the sample")
             # One damaged member of the archive, or a sample of another version, costs that sample alone.
@@ -94,11 +105,12 @@ def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all
     from inspect_ai.scorer import Target
     from inspect_ai.solver import TaskState
 
-    from ..inspect.traces import read_trace
+    from ..inspect.shuffled import may_be_rewritten
+    from ..inspect.traces import Unscorable, read_trace
 
     target = Target(sample.target)
     state = TaskState(
-        model=ModelName(header.eval.model),
+        model=ModelName(full_name(header.eval.model)),
         sample_id=sample.id,
         epoch=sample.epoch,
         input=sample.input,
@@ -110,7 +122,11 @@ def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all
         metadata=sample.metadata,
         sample_uuid=sample.uuid,
     )
-    reading = read_trace(state, target, turns)
+    if not sample.events and may_be_rewritten(sample.output.completion, bool(sample.choices)) and _shuffles(header):
+        raise Unscorable(
+            "response_rewritten", "multiple_choice(shuffle=…) replaced what the model wrote, and the log has no events"
+        )
+    reading = read_trace(state, target, turns, lambda: sample.events)
     return Entry(
         Where(where.file, where.row, sample.epoch - 1),
         reading.trace,
@@ -123,6 +139,16 @@ def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all
         notes=tuple(reading.notes),
         truncated=None if sample.output.empty else _CUT_OFF.get(sample.output.stop_reason),
     )
+
+
+def full_name(model: str) -> str:
+    """A model's name as Inspect's types want it: with the API in front, which other tools' logs may lack."""
+    return model if "/" in model else f"unknown/{model}"
+
+
+def _shuffles(header: EvalLog) -> bool:
+    steps = [step for step in header.plan.steps if step.solver.rpartition("/")[2] == "multiple_choice"]
+    return any((step.params or {}).get("shuffle") for step in steps)
 
 
 def _accuracy(sample: EvalSample) -> dict[str, float]:

@@ -6,9 +6,11 @@ rows of other filters are counted and passed over. Rows of our own pipeline `rea
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,8 +77,7 @@ class SamplesReader:
         self._documents = DocumentReader(self._task, self._config, source.settings)
         self._chosen = source.lm_eval_filter
         self._filters: dict[str, None] = {}
-        self._first_doc: Any = None
-        self._passes = 0
+        self._seen: Counter[bytes] = Counter()
 
     def __call__(self, where: Where, row: Mapping[str, Any]) -> list[Item]:
         if not recognises(row):
@@ -139,13 +140,16 @@ class SamplesReader:
         return [Skipped(Where(self._source.name, 0), "no row of the filter asked for", reason)]
 
     def _filter(self, row: Mapping[str, Any]) -> str:
-        """The row's filter; versions before 0.4.4 write none, but start again at the first document for each."""
+        """The row's filter. Versions before 0.4.6 write none, but every document once for each filter.
+
+        Not in one order: of a run on several devices each writes its own documents, all filters of them.
+        """
         if isinstance(row.get("filter"), str):
             return row["filter"]
-        if self._first_doc is None:
-            self._first_doc = row.get("doc_id")
-        self._passes += row.get("doc_id") == self._first_doc
-        return f"filter {self._passes}"
+        document = json.dumps([row.get("doc_id"), row["doc"]], sort_keys=True, default=str)
+        key = hashlib.blake2b(document.encode(errors="surrogatepass"), digest_size=16).digest()
+        self._seen[key] += 1
+        return f"filter {self._seen[key]}"
 
     def _chains(self, row: Mapping[str, Any]) -> tuple[list[Any], str | None]:
         """The responses of all requests that generate, one per repeat, and the first one's prompt."""

@@ -22,6 +22,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.utils import env as lm_eval_env
 
 from ...metrics.errors import Missing
+from ..gold import field_options
 from ..lm_eval.documents import given_passages, gold_and_choices, question_text, without_cue
 from ..lm_eval.inherit import complete
 from ..lm_eval.options import KEY
@@ -255,7 +256,7 @@ class _Targets(FinishedTask):
 
 
 def _is_index(target: str, doc: Mapping[str, Any]) -> bool:
-    options = next((doc[name] for name in ("choices", "options", "endings") if isinstance(doc.get(name), list)), None)
+    options, _ = field_options(doc)
     return options is not None and target not in options and len(target) < 3 and int(target) < len(options)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...metrics import Trace
+from ..gold import gold_answers
 from .entries import Entry, Unreadable, Where, number, subject_of
 from .sources import Source
 
@@ -20,7 +21,7 @@ def reader(source: Source):
 
     def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
         try:
-            trace = Trace.from_dict(row)
+            trace = Trace.from_dict(_with_gold(row))
         except (TypeError, ValueError) as error:
             raise Unreadable("not a trace", str(error)) from error
         meta = trace.meta if isinstance(trace.meta, Mapping) else {}
@@ -38,6 +39,17 @@ def reader(source: Source):
         ]
 
     return read
+
+
+def _with_gold(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row with its gold answer as the other formats have it. Raises ValueError for one that is no option."""
+    answer, options = row.get("answer"), row.get("choices")
+    values = [answer] if isinstance(answer, str) else answer
+    for texts in (values, options or []):
+        if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
+            return row  # no gold answer, or none that a trace may have
+    answers = gold_answers(values or [], options)
+    return {**row, "answer": answers[0] if isinstance(answer, str) and len(answers) == 1 else answers}
 
 
 def accuracies(value: object) -> dict[str, float]:

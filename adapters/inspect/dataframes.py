@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from fsspec.core import url_to_fs
 from inspect_ai.log import EvalLog, EvalLogInfo, EvalSample, list_eval_logs, read_eval_log, read_eval_log_samples
 
 from ...metrics import StepScore
@@ -33,7 +34,8 @@ def steps_df(logs: Log | Sequence[Log]) -> pandas.DataFrame:
     """One row per step of every chain that one of our scorers has scored.
 
     Args:
-        logs: an `EvalLog`, a log file, a folder of them, or a list of these.
+        logs: an `EvalLog`, a log file, a folder of them, or a list of these; files and folders may be wherever Inspect
+            reads logs from (`s3://…`, `memory://…`).
 
     Returns:
         A frame with the columns `COLUMNS`. `step` counts from 0; `log_likelihood`, `gain` (nats), `ppl_gain`,
@@ -72,13 +74,22 @@ def _read(given: Log) -> Iterator[tuple[EvalLog, Iterable[EvalSample]]]:
         return
     path = given.name if isinstance(given, EvalLogInfo) else os.fspath(given)
     files = [path]
-    if Path(path).is_dir():
+    if _is_folder(path):
         files = [info.name for info in list_eval_logs(path, descending=False)]
         if not files:
             raise FileNotFoundError(f"{path}: expected a log file or a folder of Inspect logs, found no log in it")
     for file in files:
         header = read_eval_log(file, header_only=True)
         yield header, read_eval_log_samples(file, all_samples_required=False, exclude_fields=_BIG)
+
+
+def _is_folder(path: str) -> bool:
+    system, place = url_to_fs(path)
+    if system.isdir(place):
+        return True
+    if not system.exists(place):
+        raise FileNotFoundError(f"{path}: no such log file or folder")
+    return False
 
 
 def _native(location: str) -> str:

@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, Unpack
 
+from inspect_ai.event import Event
+from inspect_ai.log import transcript
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
@@ -68,7 +70,7 @@ def _chain_scorer(name: str, usual: Sequence[str], options: Any) -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         try:
-            reading = read_trace(state, target, turns)
+            reading = read_trace(state, target, turns, _events)
         except Unscorable as problem:
             return Score.unscored(reason=problem.code, explanation=fenced(f"not scored: {problem}"))
         try:
@@ -84,6 +86,14 @@ def _chain_scorer(name: str, usual: Sequence[str], options: Any) -> Scorer:
         return as_score(_told(chain, reading), reading.trace.model_answer, metrics)
 
     return score
+
+
+def _events() -> Sequence[Event]:
+    """The sample's events so far; none where Inspect has dropped them to bound its memory."""
+    try:
+        return list(transcript().events)
+    except RuntimeError:  # TranscriptHistoryUnavailableError, which is not in all versions
+        return []
 
 
 def _turns(name: str, given: Any) -> Turns:

@@ -9,7 +9,9 @@ from inspect_ai.scorer import Target
 from inspect_ai.solver import TaskState
 
 from ...metrics import Trace
-from ...metrics.answers.extraction import extract_answer, gold_from_suffix, resolve_choice
+from ...metrics.answers.extraction import extract_answer, resolve_choice
+from ..gold import gold_answers
+from .shuffled import Events, Unreadable, as_written
 from .transcript import Chain, Turns, Unscorable, read_chain
 
 
@@ -22,7 +24,7 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def read_trace(state: TaskState, target: Target, turns: Turns = "all") -> Reading:
+def read_trace(state: TaskState, target: Target, turns: Turns = "all", events: Events = tuple) -> Reading:
     """The trace of one finished sample.
 
     The chain is what the model wrote after the sample's input, turn by turn. Reasoning content comes first, set in the
@@ -31,14 +33,21 @@ def read_trace(state: TaskState, target: Target, turns: Turns = "all") -> Readin
 
     Args:
         turns: `all` assistant turns, or those after the `last` user message alone.
+        events: gives the sample's events, which hold what a solver has overwritten.
 
     Raises:
-        Unscorable: hidden reasoning, nothing written, no user message, or a target that fits none of the options.
+        Unscorable: hidden reasoning, nothing written, what was written is lost, no user message, or a target that fits
+            none of the options.
     """
     options = _options(state)
     answers, notes = _gold_answers(target, options)
+    try:
+        state, told = as_written(state, options, events)
+    except Unreadable as problem:
+        why = f"multiple_choice(shuffle=…) replaced what the model wrote by {state.output.completion!r:.80}"
+        raise Unscorable("response_rewritten", f"{why}, and {problem}") from problem
     chain = read_chain(state, turns)
-    notes += chain.notes
+    notes += [*told, *chain.notes]
     if _stop_reason(state) in ("max_tokens", "model_length"):
         notes.append(f"the generation stopped at its token limit ({_stop_reason(state)}): the chain may be cut off")
     try:
@@ -78,21 +87,13 @@ def _letter(index: int) -> str:
 
 
 def _gold_answers(target: Target, options: Sequence[str]) -> tuple[list[str], list[str]]:
-    """All accepted answers, and notes. Letters become the options' texts."""
-    targets = [text for text in target if text.strip()]
-    if not options:
-        return [gold_from_suffix(text) for text in targets], []
-    if len(targets) == 1 and len(targets[0]) > 1 and targets[0] not in options:
-        letters = {_letter(index) for index in range(len(options))}
-        if set(targets[0]) <= letters:  # "AC": Inspect's choice() takes it as two correct options
-            targets = list(targets[0])
-    answers = []
-    for text in targets:
-        try:
-            answers.append(resolve_choice(_position(text, options), options))
-        except ValueError as error:
-            raise Unscorable("scoring_failed", f"target: {error}") from error
-    notes = [f"{len(answers)} options are correct; likelihoods are those of the first"] if len(answers) > 1 else []
+    """All accepted answers, and notes. Letters become the options' texts, as Inspect's `choice()` takes them."""
+    try:
+        answers = gold_answers(target, options, by_letter=True)
+    except ValueError as error:
+        raise Unscorable("scoring_failed", f"target: {error}") from error
+    several = len(set(answers)) if options else 0
+    notes = [f"{several} options are correct: what is measured is that one of them is said"] if several > 1 else []
     return answers, notes
 
 

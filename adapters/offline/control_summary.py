@@ -18,35 +18,35 @@ from ...metrics.comparison.record import cluster_of
 from ...metrics.comparison.statistics import clustered, interval
 from ...metrics.controls.gain_over import BEFORE, control_metrics
 from ...metrics.printable import printable
-from .means import Mean, read_rows
+from .means import Mean, question_of, read_rows
 
 _SHOWN_REASONS = 2
 
 
 @dataclass
 class PairedMean(Mean):
-    """A mean of per-chain differences; chains of the same question are resampled together."""
+    """A mean of differences; questions of one text are resampled together."""
 
-    values: list[float] = field(default_factory=list)
-    clusters: list[str] = field(default_factory=list)
+    clusters: dict[str, str] = field(default_factory=dict)  # of each question that has the number
 
-    def add_chain(self, value: float | None, reason: str, cluster: str) -> None:
-        self.add(value, reason)
+    def add_chain(self, value: float | None, question: str, reason: str, cluster: str) -> None:
+        self.add(value, question, reason)
         if value is not None:
-            self.values.append(value)
-            self.clusters.append(cluster)
+            self.clusters[question] = cluster
 
     @cached_property
     def around(self) -> tuple[float, float] | None:
         """95 % bootstrap interval of the mean; None for fewer than two questions."""
-        if len(set(self.clusters)) < 2:
+        if len(set(self.clusters.values())) < 2:
             return None
-        usual = Settings()  # the same resampling as in `compare`
-        return interval(clustered(self.values, self.clusters), resamples=usual.resamples, seed=usual.seed)
+        usual = Settings()  # resampled as `compare` does
+        values = self.of_questions
+        data = clustered(list(values.values()), [self.clusters[question] for question in values])
+        return interval(data, resamples=usual.resamples, seed=usual.seed)
 
     def to_dict(self) -> dict[str, Any]:
         low, high = self.around or (None, None)
-        return {**super().to_dict(), "low": low, "high": high, "questions": len(set(self.clusters))}
+        return {**super().to_dict(), "low": low, "high": high}
 
 
 @dataclass
@@ -63,7 +63,8 @@ class ControlSummary:
         cluster = cluster_of(row["question"], row["question_hash"], row["task"], row["doc_id"])
         for name in names:
             reason = score["missing"].get(name, "no reason given")
-            self.numbers.setdefault(name, PairedMean()).add_chain(score["metrics"].get(name), reason, cluster)
+            mean = self.numbers.setdefault(name, PairedMean())
+            mean.add_chain(score["metrics"].get(name), question_of(row), reason, cluster)
 
     def to_dict(self) -> dict[str, Any]:
         numbers = {name: mean.to_dict() for name, mean in self.numbers.items()}

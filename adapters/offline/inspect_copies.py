@@ -17,6 +17,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from ...metrics import ChainScore
+from ..formats.inspect_logs import full_name
 from ..formats.sources import Source
 from ..inspect.scorers import as_score
 from .out_folder import SCORES
@@ -39,10 +40,11 @@ def write_copies(folder: Path, sources: Sequence[Source], metrics: Sequence[str]
         if source.format != "inspect":
             continue
         log = read_eval_log(source.name)
-        roles, log.eval.model_roles = log.eval.model_roles, None  # graders may need an API key, too
+        roles, log.eval.model_roles = log.eval.model_roles, None  # graders, too, may need a key
+        name, log.eval.model = log.eval.model, full_name(log.eval.model)
         looked_up = stepgauge(str(folder / SCORES), source.name, list(metrics))
         log = score(log, looked_up, model=_MODEL, action="append", display="none", copy=False)
-        log.eval.model_roles = roles
+        log.eval.model_roles, log.eval.model = roles, name
         copy = target / _free_name(source.path, taken)
         write_eval_log(log, copy)
         yield copy

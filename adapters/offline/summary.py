@@ -17,7 +17,7 @@ from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
 from ...metrics.printable import printable
 from .control_summary import ControlSummary
-from .means import Mean, read_rows
+from .means import Mean, question_of, read_rows
 from .out_folder import ENGINE, Counts
 
 _NAMES = 20  # minimum width of the column of names
@@ -39,11 +39,12 @@ class Group:
     def add(self, row: Mapping[str, Any]) -> None:
         self.chains += 1
         self.failed += row["failed"] is not None
+        question = question_of(row)
         for name, value in row["accuracy"].items():
-            self.accuracy.setdefault(name, Mean()).add(value)
+            self.accuracy.setdefault(name, Mean()).add(value, question)
         score = row["score"]
         for name, value in score["metrics"].items():
-            self.metrics.setdefault(name, Mean()).add(value, score["missing"].get(name, "no reason given"))
+            self.metrics.setdefault(name, Mean()).add(value, question, score["missing"].get(name, "no reason given"))
 
     def to_dict(self) -> dict[str, Any]:
         return {

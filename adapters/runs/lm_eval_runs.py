@@ -53,6 +53,7 @@ class _Document:
     row: int = 0  # row number of our filter; 0 until it has been read
     chains: Sequence[ChainScore] | None = None
     question: str = ""
+    choices: Sequence[str] | None = None
     answers: tuple[str, ...] = ()
     subject: str | None = None
 
@@ -86,7 +87,7 @@ def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
                 read = reader.document(row)
                 notes.update(read.notes)
                 document.chains = of_lm_eval(row)
-                document.question, document.subject = read.question, subject
+                document.question, document.choices, document.subject = read.question, read.choices, subject
                 document.answers = tuple(answer for answer in read.answers or () if answer.strip())
             except (Unreadable, FieldError) as error:
                 raise OptionError(f"{path}, row {number}: {error}") from error
@@ -122,7 +123,7 @@ def _records(path: Path, task: str, doc_id: str, document: _Document, filters: S
         Record(
             task=task,
             question=document.question,
-            question_hash=question_hash(document.question),
+            question_hash=question_hash(document.question, document.choices),
             score=chain,
             accuracy=accuracy,
             doc_id=doc_id,

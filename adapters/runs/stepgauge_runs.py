@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...metrics.comparison.record import Record, question_hash
+from ...metrics.comparison.record import Record
 from ...metrics.format_version import FormatError, check_format
 from ..formats.entries import Unreadable
 from ..formats.options import OptionError
@@ -74,7 +74,7 @@ def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -
     return Record(
         task=task or "",
         question=question,
-        question_hash=question_hash(question),
+        question_hash=_field(row, "question_hash", (str,), needed=True),
         score=of_row(row),
         accuracy=_accuracy(row),
         doc_id=doc_id,

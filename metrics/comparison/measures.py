@@ -9,6 +9,7 @@ from typing import Literal
 
 from ..columns import METRICS
 from ..errors import Missing
+from ..infogain import perplexity
 from .record import Record
 
 
@@ -84,10 +85,13 @@ def first_ppl(record: Record) -> float:
     score = record.score
     if not score.log_likelihoods or not score.n_answer_tokens:
         raise Missing(score.missing.get("infogain", "no log-likelihoods"))
-    try:
-        return math.exp(-score.log_likelihoods[0] / score.n_answer_tokens)
-    except OverflowError:
-        raise Missing("PPL_0 exceeds the range of a float") from None
+    # The number of answer tokens is that after the last step, and another one before it where another accepted answer
+    # was likelier there or the answer was cut otherwise: so back from there, step by step.
+    last = perplexity(score.log_likelihoods[-1], score.n_answer_tokens)
+    first = math.fsum([last, *(step.ppl_gain for step in score.steps)])
+    if not math.isfinite(first):
+        raise Missing("PPL_0 exceeds the range of a float")
+    return first
 
 
 def question_length(record: Record) -> float:

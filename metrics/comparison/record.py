@@ -6,7 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from ..answers.option_list import without_option_list
 from ..score import ChainScore
 
 
@@ -17,7 +19,7 @@ class Record:
     Attributes:
         task: the task's name in the run; "" if it has none.
         question: what the model was asked.
-        question_hash: hash of the question's text, white space collapsed (`question_hash` below).
+        question_hash: hash of what is asked, options and all (`question_hash` below).
         score: steps, numbers, reasons for missing ones, provenance.
         accuracy: the run's own metrics of this chain by name; empty where it has none.
         doc_id: the document's id in its task, or None.
@@ -63,6 +65,14 @@ def cluster_of(question: str, digest: str, task: str | None, doc_id: str | None)
     return digest if question.strip() else f"{task}\0{doc_id}"
 
 
-def question_hash(question: str) -> str:
-    """Hex digest of a question's text with white space collapsed; used to pair chains of different runs."""
-    return hashlib.sha256(json.dumps(" ".join(question.split())).encode()).hexdigest()[:16]
+def question_hash(question: str, choices: Sequence[str] | None = None) -> str:
+    """Hex digest of what is asked, white space collapsed: pairs chains of different runs.
+
+    Args:
+        choices: the options of a multiple-choice question. Where its text does not list them they are part of what is
+            asked, in any order: the same stem with other options is another question.
+    """
+    asked: Any = " ".join(question.split())
+    if choices and without_option_list(question, choices) == asked:
+        asked = [asked, sorted({" ".join(choice.split()) for choice in choices})]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]

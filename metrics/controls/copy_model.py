@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from ..chain import Chain, ChainMetric
 from ..errors import Missing
 from ..infogain import before_answer
+from ..probability import log_sum_exp
 
 COPY_SHARE = 0.9
 VOCABULARY = 50_000
@@ -28,12 +29,12 @@ def copy_tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.casefold())
 
 
-def copy_gain(question: str, steps: Sequence[str], answer: str) -> float:
+def copy_gain(question: str, steps: Sequence[str], answers: Sequence[str]) -> float:
     """Log-likelihood of the answer under the copy model given question and steps, minus that given the question. Nats.
 
-    Raises Missing where the answer has no token.
+    Several accepted answers count together, as in `Likelihoods`. Raises Missing where none of them has a token.
     """
-    wanted = copy_tokens(answer)
+    wanted = [tokens for answer in answers if (tokens := copy_tokens(answer))]
     if not wanted:
         raise Missing("the gold answer has no word, digit or symbol")
     counts = Counter(copy_tokens(question))
@@ -43,9 +44,13 @@ def copy_gain(question: str, steps: Sequence[str], answer: str) -> float:
     return _log_likelihood(wanted, counts) - before
 
 
-def _log_likelihood(wanted: Sequence[str], counts: Counter[str]) -> float:
+def _log_likelihood(answers: Sequence[Sequence[str]], counts: Counter[str]) -> float:
     n = max(counts.total(), 1)
-    return math.fsum(math.log(COPY_SHARE * counts[token] / n + (1 - COPY_SHARE) / VOCABULARY) for token in wanted)
+
+    def log_p(token: str) -> float:
+        return math.log(COPY_SHARE * counts[token] / n + (1 - COPY_SHARE) / VOCABULARY)
+
+    return log_sum_exp([math.fsum(map(log_p, tokens)) for tokens in answers])
 
 
 def copy_gain_nats(chain: Chain) -> float:
@@ -61,7 +66,8 @@ def _gain(chain: Chain, count: Callable[[Chain], int]) -> float:
         raise Missing("no gold answer")
     if not chain.steps:
         raise Missing("no steps in the response")
-    return copy_gain(chain.trace.question, [step.text for step in chain.steps[: count(chain)]], chain.trace.answers[0])
+    steps = [step.text for step in chain.steps[: count(chain)]]
+    return copy_gain(chain.trace.question, steps, chain.trace.distinct_answers)
 
 
 COPY_METRICS = (

@@ -40,7 +40,7 @@ function tokenBar(probability) {
 }
 
 // Probability of the gold answer per answer token, exp(l / N).
-const perToken = (logLikelihood, n) => (missing(logLikelihood) || !n ? null : Math.exp(logLikelihood / n));
+const perToken = (logLikelihood, n) => (missing(logLikelihood) || !n ? null : Math.exp(Math.min(0, logLikelihood / n)));
 const small = (p) => (missing(p) ? DASH : p > 0 && p < 0.001 ? '< 0.1\u00a0%' : percent(p, 1));
 
 function bars(rows) {

@@ -161,8 +161,22 @@ def test_chain_without_gold_answer_is_scored_as_far_as_it_goes_and_says_why_the_
     assert group["metrics"]["infogain"] == {
         "mean": None,
         "n": 0,
+        "questions": 0,
         "missing": {row["score"]["missing"]["infogain"]: 1},
     }
+
+
+def test_summary_weights_by_question_however_many_repeats_each_has(tmp_path):
+    """As lm-eval's table and Inspect's reducers do; a repeat without the number does not count for its question."""
+    first, second = traces(2)
+    repeats = [first | {"response": text} for text in ("0 + 1 = 1", "0 + 1 = 2", "0 + 1 = 3", "We add.")]
+    source = write_jsonl(tmp_path / "in.jsonl", [*repeats, second | {"response": "1 + 1 = 2"}])
+    assert score(source, "--out", tmp_path / "out") == 0
+    (group,) = json.loads((tmp_path / "out" / "summary.json").read_text())["groups"]
+    ki = group["metrics"]["ki"]
+    assert (ki["mean"], ki["n"], ki["questions"]) == (pytest.approx((1 / 3 + 1) / 2), 4, 2)
+    nats = [row["score"]["metrics"]["infogain_nats"] for row in rows(tmp_path / "out")]
+    assert group["metrics"]["infogain_nats"]["mean"] == pytest.approx((sum(nats[:4]) / 4 + nats[4]) / 2)
 
 
 def test_every_row_names_the_scorer_whether_or_not_its_window_needed_it(tmp_path):
@@ -185,7 +199,12 @@ def test_summary_holds_means_with_their_counts_by_file_task_and_model(tmp_path, 
     ]
     nats = [row["score"]["metrics"]["infogain_nats"] for row in rows(tmp_path / "out")]
     assert groups[0]["metrics"]["infogain_nats"]["mean"] == pytest.approx(sum(nats[:3]) / 3)
-    assert groups[0]["metrics"]["ki"] == {"mean": 1.0, "n": 2, "missing": {"no checkable step": 1}}
+    assert groups[0]["metrics"]["ki"] == {
+        "mean": 1.0,
+        "n": 2,
+        "questions": 2,
+        "missing": {"no checkable step": 1},
+    }
     printed = capsys.readouterr().out
     assert "n=2" in printed
     assert [row["accuracy"] for row in score_table(printed)] == [1.0, 0.0]

@@ -30,6 +30,8 @@ SCRIPT = {
     "Ben": ["He eats 5 of 9.\nThat leaves 9 - 5 = 4.\nThe answer is 4."],
     "Cleo": ["2 * 3 = 6, so the answer is 6."],
 }
+# One of Anna's repeats has no KI, Ben's have a wrong one: a mean over chains is not one over documents.
+REPEATS = {**SCRIPT, "Anna": [SCRIPT["Anna"][0], "Eight.\nThe answer is 8."], "Ben": ["9 - 5 = 3\nThe answer is 4."]}
 CHOICES = [
     {"question": "Which metal is liquid at room temperature?", "options": ["iron", "mercury", "gold"], "gold": 1},
     {"question": "Which planet is the largest?", "options": ["Mars", "Venus", "Jupiter"], "gold": 2},
@@ -88,7 +90,7 @@ def live_chains(samples: Path) -> list[ChainScore]:
 
 
 CASES = {
-    "few-shot, several repeats": (config("sums", SUMS, repeats=2, num_fewshot=1, fewshot_split="test"), SCRIPT),
+    "few-shot, several repeats": (config("sums", SUMS, repeats=2, num_fewshot=1, fewshot_split="test"), REPEATS),
     "options of the task": (
         config(
             "liquid",
@@ -116,7 +118,7 @@ def test_scores_of_a_finished_run_equal_those_of_the_live_run(tmp_path, case, ti
     task, script = CASES[case]
     scorer = {"scorer": tiny_scorer, "device": "cpu", "dtype": "float32"}
     live_task = {**task, "class": StepTask, "stepgauge": {**task.get("stepgauge", {}), **scorer}}
-    samples, _ = finished(tmp_path, ScriptedLM(script), live_task)
+    samples, results = finished(tmp_path, ScriptedLM(script), live_task)
     options = [part for name, value in scorer.items() for part in ("--set", f"{name}={value}")]
     assert score(samples, "--out", tmp_path / "out", *options, cheap=False) == 0
     again = [ChainScore.from_dict(row["score"]) for row in rows(tmp_path / "out")]
@@ -128,6 +130,14 @@ def test_scores_of_a_finished_run_equal_those_of_the_live_run(tmp_path, case, ti
         for name, value in other.metrics.items():
             assert one.metrics[name] == pytest.approx(value, abs=1e-3, nan_ok=True), name
         assert not math.isnan(one.metrics["infogain"])
+    # The means, too: lm-eval averages a document's repeats first, and so does the summary.
+    (group,) = json.loads((tmp_path / "out" / "summary.json").read_text())["groups"]
+    (table,) = results["results"].values()
+    means = {name: group["metrics"][name]["mean"] for name in group["metrics"] if f"{name},reasoning" in table}
+    assert {"infogain_nats", "ki"} <= set(means)
+    for name, mean in means.items():
+        expected = table[f"{name},reasoning"]
+        assert (math.nan if mean is None else mean) == pytest.approx(expected, abs=1e-3, nan_ok=True), name
 
 
 def test_chain_is_scored_once_whatever_filters_it_stands_under(tmp_path, capsys):

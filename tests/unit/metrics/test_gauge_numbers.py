@@ -187,3 +187,88 @@ def test_reference_variant_is_missing_where_one_perplexity_is_beyond_a_float(whe
     (found,) = scripted_gauge(says, variant="reference").score([trace("Hens lay eggs.", "She eats some.")])
     assert found.missing["infogain_reference"] == "a perplexity is too large for a float"
     assert found.infogain == 0
+
+
+def accepted(shares: list[dict[str, tuple[float, int]]]):
+    """The probability and number of tokens of each answer after 0, 1, … steps; they hang on the last step alone."""
+
+    def says(steps, text):
+        probability, tokens = shares[len(steps)][text]
+        return math.log(probability), tokens
+
+    return says
+
+
+SEVERAL = [{"7": (0.02, 1), "seven eggs": (0.06, 3)}, {"7": (0.5, 1), "seven eggs": (0.125, 3)}]
+
+
+@pytest.mark.parametrize("answer", [["7", "seven eggs"], ["seven eggs", " 7", "7", "", "seven eggs\n"]])
+def test_accepted_answers_are_measured_together_each_once_and_in_whatever_order(answer):
+    asked = Trace(QUESTION, "Hens lay eggs.", answer)
+    (found,) = scripted_gauge(accepted(SEVERAL)).score([asked])
+    assert found.log_likelihoods == pytest.approx([math.log(0.08), math.log(0.625)])
+    assert found.infogain_nats == pytest.approx(math.log(0.625 / 0.08))
+    assert found.metrics["infogain_nats_without_final"] == pytest.approx(found.infogain_nats)
+    # Per token: as many as the likeliest answer has, three before the step and one after it.
+    assert found.infogain == pytest.approx(0.08 ** (-1 / 3) - 1 / 0.625)
+    assert found.n_answer_tokens == 1
+    assert found.metrics["infogain_nats_per_answer_token"] == pytest.approx(found.infogain_nats)
+    assert found.provenance["gold_answer"] == "log-sum-exp over 2 accepted answers"
+
+
+def test_controls_and_the_reference_figure_measure_all_accepted_answers_too():
+    def says(steps, text):
+        if QUESTION in text:  # the whole text
+            return math.log(0.25 if text.endswith("7") else 0.5) * (1 + text.count("\n")), 2
+        return math.log({"7": 0.25, "seven eggs": 0.5}[text]) * (1 + len(steps)), 1
+
+    gauge = scripted_gauge(says, controls=["filler"], variant="reference")
+    (found,) = gauge.score([Trace(QUESTION, "Hens lay eggs.", ["7", "seven eggs"])])
+    after = math.log(0.25**2 + 0.5**2)
+    assert found.controls["filler"].log_likelihood == pytest.approx(after)
+    assert found.metrics["gain_over_filler"] == pytest.approx(0)
+    assert found.metrics["infogain_reference"] == pytest.approx((0.75 ** (-1 / 2) - math.exp(-after / 2)) / 2)
+
+
+def test_one_accepted_answer_without_a_number_leaves_the_chain_unscored():
+    asked = Trace(QUESTION, "Hens lay eggs.", ["seven eggs", "7"])
+    (found,) = scripted_gauge(lambda _, text: (math.nan if text == "7" else -1.0, 1)).score([asked])
+    assert found.missing["infogain_nats"] == "the scoring LM gave a log-likelihood of nan"
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "expected"),
+    [
+        (["none", "seven", "eight"], ["seven", "eight"], 0.5 + 0.25),
+        (["none", "seven", "eight"], ["eight", "seven"], 0.5 + 0.25),
+        (["none", "seven", " seven"], "seven", 2 * 0.5 / 1.25),
+    ],
+)
+def test_options_that_are_right_add_up(options, answer, expected):
+    shares = {"none": 0.25, "seven": 0.5, "eight": 0.25}
+    asked = Trace(QUESTION, "Hens lay eggs.", answer, options)
+    (found,) = scripted_gauge(lambda _, text: (math.log(shares[text]), 1)).score([asked])
+    assert found.metrics["gold_probability"] == pytest.approx(expected)
+    assert found.steps[0].gold_probability == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("answer", [["seven", "G"], ["G", "seven"]])
+def test_every_accepted_answer_of_a_multiple_choice_question_is_one_of_its_options(answer):
+    with pytest.raises(ValueError, match="'G' is not one of the choices"):
+        Trace(QUESTION, "Hens lay eggs.", answer, ["seven", "eight"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "choices", "noted"),
+    [
+        ("B", None, True),
+        ("(C)", None, True),
+        (["B", "D"], None, True),
+        ("seven", None, False),
+        ("B", ["B", "C"], False),
+    ],
+)
+def test_letter_without_options_is_measured_as_a_letter_and_a_note_says_so(answer, choices, noted):
+    (found,) = scripted_gauge(along((-2.0, 1), (-1.0, 1))).score([Trace(QUESTION, "Hens lay.", answer, choices)])
+    assert any("lone letter" in note for note in found.notes) == noted
+    assert found.metrics["infogain_nats"] == pytest.approx(1)

@@ -77,6 +77,65 @@ def test_row_of_each_format_becomes_a_chain_with_its_gold_answer_and_accuracy(tm
     assert written["score"]["metrics"]["infogain"] is not None
 
 
+SOLUTIONS = [
+    "Three boxes of 24 pens make 3 * 24 = 72 pens, so the total is $\\boxed{72}$.",
+    "Three boxes of 24.\nThe answer is 72.",
+    "Three boxes of 24.\n#### 72",
+]
+
+
+@pytest.mark.parametrize(
+    ("format", "gold"),
+    [
+        *(("chat", gold) for gold in [*SOLUTIONS, 72, 72.0, ["72", SOLUTIONS[0]]]),
+        *(("traces", gold) for gold in [*SOLUTIONS, ["72", SOLUTIONS[0]]]),
+    ],
+)
+def test_gold_answer_may_be_a_worked_solution_in_every_format(tmp_path, format, gold):
+    said = {"question": "How many pens?", "response": "3 * 24 = 72.\nThe answer is 72.", "answer": gold}
+    chat = {
+        "messages": [{"role": "user", "content": said["question"]}, {"role": "assistant", "content": said["response"]}]
+    }
+    row = said if format == "traces" else {**chat, "answer": gold}
+    score(write_jsonl(tmp_path / "in.jsonl", [row]), "--out", tmp_path / "out")
+    (written,) = rows(tmp_path / "out")
+    assert set(written["answer"]) == {"72"}
+    assert written["score"]["provenance"]["gold_answer"] == "the one accepted answer"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"choices": ["red", "green"]},
+        {"options": {"A": "red", "B": "green"}},
+        {"opa": "red", "opb": "green"},
+        {"A": "red", "B": "green"},
+    ],
+)
+def test_options_of_a_chat_are_found_where_data_sets_keep_them(tmp_path, options):
+    row = {"messages": LETTERED["messages"], "label": "The leaf is green. The answer is B.", **options}
+    score(write_jsonl(tmp_path / "in.jsonl", [row]), "--out", tmp_path / "out")
+    (written,) = rows(tmp_path / "out")
+    assert written["answer"] == ["green"]
+    assert written["score"]["metrics"]["gold_probability"] is not None
+    assert not written["score"]["notes"]
+
+
+def test_letter_whose_options_are_not_known_is_measured_and_noted(tmp_path):
+    row = {"messages": LETTERED["messages"], "label": "B", "first_option_text": "red"}
+    score(write_jsonl(tmp_path / "in.jsonl", [row]), "--out", tmp_path / "out")
+    (written,) = rows(tmp_path / "out")
+    assert (written["answer"], len(written["score"]["notes"])) == (["B"], 1)
+    assert "lone letter B" in written["score"]["notes"][0]
+
+
+@pytest.mark.parametrize(("answer", "found"), [("B", ["green"]), (["B", "green"], ["green"]), ("AB", ["red", "green"])])
+def test_letters_in_a_trace_are_its_choices(tmp_path, answer, found):
+    row = {"question": "Which?", "response": "It is green.", "answer": answer, "choices": ["red", "green"]}
+    score(write_jsonl(tmp_path / "in.jsonl", [row]), "--out", tmp_path / "out")
+    assert rows(tmp_path / "out")[0]["answer"] == found
+
+
 def test_reasoning_of_a_chat_comes_before_its_visible_text_and_earlier_turns_are_left_out(tmp_path):
     score(write_jsonl(tmp_path / "in.jsonl", [CHAT]), "--out", tmp_path / "out")
     (written,) = rows(tmp_path / "out")

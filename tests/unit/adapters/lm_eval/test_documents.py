@@ -9,7 +9,8 @@ import pytest
 from lm_eval.api.task import ConfigurableTask
 from scripted_lm import documents
 
-from stepgauge.adapters.lm_eval.documents import answer_in, gold_and_choices, question_text, without_cue
+from stepgauge.adapters.gold import answer_in
+from stepgauge.adapters.lm_eval.documents import gold_and_choices, question_text, without_cue
 from stepgauge.metrics.errors import Missing
 
 

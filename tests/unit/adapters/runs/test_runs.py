@@ -31,6 +31,7 @@ from stepgauge.adapters.formats.options import OptionError
 from stepgauge.adapters.inspect import knowledge, reasoning, steps_df
 from stepgauge.adapters.lm_eval import StepTask
 from stepgauge.adapters.runs import load_runs
+from stepgauge.metrics.comparison.pairs import pair_runs
 from stepgauge.metrics.comparison.record import Record, Run, question_hash
 
 SUMS = [
@@ -557,3 +558,53 @@ def test_scored_rows_say_where_they_stand(tmp_path):
     out = chat_scores(tmp_path / "out")
     assert [record.where for record in one(out).records] == [f"{out / 'scores.jsonl'}, row {i}" for i in (1, 2, 3)]
     assert json.loads((out / "scores.jsonl").read_text().splitlines()[0])["truncated"] is None
+
+
+STEM = "Which of the following statements is true?"
+INSULIN, IRON = ("Insulin lowers glucose", "Insulin raises glucose"), ("Iron carries oxygen", "Zinc carries oxygen")
+
+
+def stem_row(options: tuple[str, str], accuracy: int, doc_id: str | None, **fields: Any) -> dict[str, Any]:
+    meta = {"task": "mc", "model": "m", "accuracy": accuracy} | ({} if doc_id is None else {"doc_id": doc_id})
+    row = {"question": STEM, "response": "It is so.\nThe answer is A.", "answer": options[0], "choices": list(options)}
+    return {**row, "meta": meta, **fields}
+
+
+@pytest.mark.parametrize("ids", [("1", "2", "2", "1"), (None,) * 4, ("1", "2", "1", "2")], ids=["ids", "none", "rows"])
+def test_questions_of_one_stem_pair_by_their_options_too(tmp_path, ids):
+    """The second run has them in another order; its ids may follow the questions or the rows."""
+    base = [stem_row(INSULIN, 1, ids[0]), stem_row(IRON, 0, ids[1])]
+    tuned = [stem_row(IRON, 1, ids[2]), stem_row(INSULIN, 0, ids[3])]
+    for name, run_rows in (("base", base), ("tuned", tuned)):
+        assert score(write_jsonl(tmp_path / f"{name}.jsonl", run_rows), "--out", tmp_path / name) == 0
+    pairing = pair_runs(one(tmp_path / "base"), one(tmp_path / "tuned"))
+    assert pairing.unpaired == 0
+    found = {tuple(pair.base[0].answer): (pair.base[0].accuracy, pair.tuned[0].accuracy) for pair in pairing.pairs}
+    assert found == {
+        (INSULIN[0],): ({"accuracy": 1.0}, {"accuracy": 0.0}),
+        (IRON[0],): ({"accuracy": 0.0}, {"accuracy": 1.0}),
+    }
+    assert len({pair.cluster for pair in pairing.pairs}) == 2
+
+
+@pytest.mark.parametrize(
+    ("question", "choices", "same"),
+    [
+        (STEM, INSULIN[::-1], True),
+        (f"  {STEM}\n", ("Insulin  lowers glucose", "Insulin raises glucose"), True),
+        (STEM, IRON, False),
+        (STEM, None, False),
+        ("Which statement?", INSULIN, False),
+    ],
+)
+def test_what_is_asked_is_the_text_with_options_that_it_does_not_list_in_any_order(question, choices, same):
+    assert (question_hash(question, choices) == question_hash(STEM, INSULIN)) == same
+
+
+def test_options_that_the_text_lists_are_part_of_it():
+    listed = f"{STEM}\nA. {INSULIN[0]}\nB. {INSULIN[1]}"
+    assert question_hash(listed, INSULIN) == question_hash(listed)
+    holds_them = (
+        "Of 12 apples in the baskets of the market hall, 3 are green and of the other fruit 5 are ripe. How many?"
+    )
+    assert question_hash(holds_them, ("12", "3")) != question_hash(holds_them, ("12", "5"))

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 
 import pytest
 from made_runs import chain, record, run
+from scripted_likelihoods import scripted_gauge
 
-from stepgauge.metrics import ChainScore
+from stepgauge.metrics import ChainScore, Trace
 from stepgauge.metrics.comparison import Comparison, Settings, TaskComparison, compare_runs
+from stepgauge.metrics.comparison.measures import first_ppl
 
 
 def compared(base: Iterable[ChainScore], tuned: Iterable[ChainScore]) -> TaskComparison:
@@ -230,3 +232,16 @@ def test_same_values_in_another_order_are_no_difference():
     )
     row = both(base, tuned).tasks[0].row("infogain_nats")
     assert row.difference == 0
+
+
+def test_ppl_before_any_step_has_the_token_count_of_its_own_prefix():
+    """Of two accepted answers the long one is likelier before the step, the short one after it."""
+    shares = [{"7": (0.02, 1), "seven eggs": (0.06, 3)}, {"7": (0.5, 1), "seven eggs": (0.125, 3)}]
+
+    def says(steps, text):
+        probability, tokens = shares[len(steps)][text]
+        return math.log(probability), tokens
+
+    asked = Trace("How many eggs?", "Hens lay eggs.", ["7", "seven eggs"])
+    (found,) = scripted_gauge(says).score([asked])
+    assert first_ppl(record(1, found)) == pytest.approx(0.08 ** (-1 / 3))

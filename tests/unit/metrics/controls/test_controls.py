@@ -324,6 +324,17 @@ def test_copy_gain_is_that_of_counting_tokens(trace):
         assert found.missing["copy_gain_nats_before_answer"] == "the first step states the answer"
 
 
+def test_copy_gain_of_several_accepted_answers_is_that_of_any():
+    def gain(answer):
+        (found,) = Gauge(None, splitter="lines").score([Trace("red or blue", "It is blue\nblue it is", answer)])
+        return found.metrics["copy_gain_nats"]
+
+    rare = 0.1 / 50_000
+    blue, grey = (0.9 * 1 / 3 + rare, 0.9 * 3 / 9 + rare), (rare, rare)
+    expected = math.log((blue[1] + grey[1]) / (blue[0] + grey[0]))
+    assert gain(["blue", "grey"]) == gain(["grey", "blue", "..."]) == pytest.approx(expected)
+
+
 def test_copy_gain_worked_by_hand():
     (found,) = Gauge(None, splitter="lines").score([Trace("red or blue", "It is blue\nblue it is", "blue")])
     before = 0.9 * 1 / 3 + 0.1 / 50_000
@@ -360,14 +371,16 @@ def test_score_command_shows_gains_with_intervals_and_why_some_are_missing(folde
     }  # fmt: skip
     for name, told in group["metrics"].items():
         there = [row for row in rows(out) if row["score"]["metrics"][name] is not None]
-        values = [row["score"]["metrics"][name] for row in there]
-        questions = [row["question_hash"] for row in there]
-        assert told["n"] == len(values)
-        assert told["questions"] == len(set(questions))
-        assert told["mean"] == pytest.approx(sum(values) / len(values))
-        expected = interval(clustered(values, questions), resamples=9999, seed=0)
+        values = {}
+        for row in there:
+            values.setdefault(row["question_hash"], []).append(row["score"]["metrics"][name])
+        means = [sum(those) / len(those) for those in values.values()]
+        assert told["n"] == len(there)
+        assert told["questions"] == len(means)
+        assert told["mean"] == pytest.approx(sum(means) / len(means))
+        expected = interval(clustered(means, list(values)), resamples=9999, seed=0)
         assert (told["low"], told["high"]) == pytest.approx(expected)
-        assert sum(told["missing"].values()) == len(chains) - len(values)
+        assert sum(told["missing"].values()) == len(chains) - len(there)
     assert group["metrics"]["gain_over_filler"]["n"] == 6
     assert group["metrics"]["gain_over_filler"]["questions"] == 5
     assert group["metrics"]["gain_over_filler_before_answer"]["missing"] == {"the first step states the answer": 1}

@@ -41,6 +41,24 @@ def check_against_oracle(scores, traces, model, tokenizer) -> None:
         assert len(score.log_likelihoods) == len(steps) + 1
 
 
+def test_several_accepted_answers_are_the_logarithm_of_their_summed_probabilities(tmp_path, tokenizers):
+    """Each is cut jointly with the text before it; perplexity counts the tokens of the likeliest at each prefix."""
+    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"])
+    model, tokenizer = load(folder)
+    question, steps = "How many clips did she sell?", ["48 / 2 = 24.", "48 + 24 = 72."]
+    answers = ["72", "72 clips", "seventy-two"]
+    (score,) = Gauge(str(folder), device="cpu", splitter="lines").score([Trace(question, "\n".join(steps), answers)])
+    apart = [naive_chain(model, tokenizer, question, steps, answer) for answer in answers]
+    expected, perplexities = [], []
+    for i in range(len(steps) + 1):
+        expected.append(math.log(sum(math.exp(values[i]) for values, _ in apart)))
+        _, tokens = max((values[i], counts[i]) for values, counts in apart)
+        perplexities.append(math.exp(-expected[i] / tokens))
+    assert score.log_likelihoods == pytest.approx(expected, abs=TOLERANCE)
+    assert score.infogain == pytest.approx((perplexities[0] - perplexities[-1]) / len(steps), rel=1e-3)
+    assert max(values[0] for values, _ in apart) < expected[0]
+
+
 # One of each: full attention, a sliding window in some layers or in turn, learned positions.
 EVERY_RUN = ("llama", "qwen2-sliding", "gemma3_text", "gpt2")
 
