@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ContentReasoning
 from inspect_ai.solver import TaskState
 
-from ...metrics.segment.tags import has_tags
+from ...metrics.segment.sections import context_note, read_sections, with_thinking
 
 Turns: TypeAlias = Literal["all", "last"]
 TURNS: tuple[Turns, ...] = ("all", "last")
@@ -69,16 +69,12 @@ def read_chain(state: TaskState, turns: Turns = "all") -> Chain:
     submitted = _submitted(state)
     parts: list[str] = []
     for message, turn in zip(written, thoughts, strict=True):
-        thinking = "\n\n".join(text for text in (block.reasoning.strip() for block in turn) if text)
-        if thinking:
-            parts.append(f"<think>\n{thinking}\n</think>")
         visible = _last_words(state, message, submitted) if message is written[-1] else message.text
-        if visible.strip():
-            parts.append(visible)
-    response = "\n\n".join(parts)
+        parts.append(with_thinking([block.reasoning for block in turn], visible))
+    response = "\n\n".join(part for part in parts if part)
     if not response.strip():
         raise Unscorable("no_response", "the model wrote nothing: no reasoning content and an empty completion")
-    source = "think tags" if has_tags(response) else "completion"
+    source = "think tags" if read_sections(response).thinking else "completion"
     if any(block.reasoning.strip() for block in blocks):
         source = "reasoning content"
     return Chain(response, source, submitted, _notes(len(written), later))
@@ -144,13 +140,8 @@ def _notes(turns: int, later: Sequence[ChatMessage]) -> tuple[str, ...]:
         notes.append(f"the chain is {turns} assistant turns")
     results = sum(isinstance(message, ChatMessageTool) for message in later)
     said = sum(message.role == "user" for message in later)
-    context = [
-        f"{count} {name}{'s' if count > 1 else ''}"
-        for count, name in ((results, "tool result"), (said, "later user message"))
-        if count
-    ]
-    if context:
-        notes.append(f"context, not steps, and unseen by the scoring LM: {' and '.join(context)}")
+    if results or said:
+        notes.append(context_note({"tool result": results, "later user message": said}))
     return tuple(notes)
 
 
