@@ -62,6 +62,8 @@ def _question(state: TaskState, options: Sequence[str]) -> str:
         question = state.input_text
     except ValueError as error:
         raise Unscorable("scoring_failed", "the sample's input has no user message, hence no question") from error
+    if not question.strip():
+        raise Unscorable("scoring_failed", "the sample's input is empty, hence no question")
     if not options or all(option in question for option in options):
         return question
     listed = (f"{_letter(index)}) {option}" for index, option in enumerate(options))

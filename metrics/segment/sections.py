@@ -26,6 +26,11 @@ _WORDS = re.compile(r"[A-Za-z_][\w.-]*")
 _RECIPIENT = re.compile(r"\bto=([\w.-]{1,80})")
 _SENTENCE_END = re.compile(r"[.!?。！？।؟][\"'”’)*_]{0,3}\s*$")
 _WORD = re.compile(r"\w")
+_RETURNED = re.compile(
+    r"\s*(?:\*\*)?(?:observation|(?:(?:tool|function|execution|code|command)(?:'s)?[ _])?(?:result|output|response)s?)"
+    r"(?:[ _]?\d{1,3})?(?:\*\*)?\s?[:：]",
+    re.IGNORECASE,
+)
 # What is left of a first header where special tokens were dropped.
 _STRIPPED_HEADER = re.compile(
     r"\s*(?:(?P<harmony>analysis)(?=[A-Z\"'(\d])|(?P<line>assistant|model|thoughts?|thinking|think|analysis)\n)"
@@ -90,6 +95,18 @@ def with_thinking(thoughts: Sequence[str], visible: str) -> str:
         kept = [*(other for other in kept if _folded(other) not in folded), thought]
     thinking = ["<think>\n" + "\n\n".join(kept) + "\n</think>"] if kept else []
     return "\n\n".join([*thinking, *([visible] if visible.strip() else [])])
+
+
+def is_tool_result(text: str, *, behind_model: bool) -> bool:
+    """Whether a user's message is what a tool returned.
+
+    Its marks say so ("<tool_response>"), or, where the model has spoken before it, its label ("Observation:").
+    """
+    if behind_model and _RETURNED.match(text):
+        return True
+    reader = _Reader(text)
+    reader.read()
+    return bool(reader.left_out["tool result"]) and not reader.sections
 
 
 def context_note(counts: Mapping[str, int]) -> str:
