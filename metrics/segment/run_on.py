@@ -10,7 +10,7 @@ from ..answers.extraction import extract_answer, is_final_answer
 _ASKS = (
     "question|q|problem|exercise|task|query|prompt|instruction|input|example|human|user|pregunta|frage|aufgabe|domanda|"
     "pergunta|questão|вопрос|задача|问题|問題|问|題目|题目|質問|질문|문제|प्रश्न|প্রশ্ন|ప్రశ్న|โจทย์|คำถาม|swali|السؤال|سؤال|"
-    "passage|article|abstract|context|premise|scenario|case"
+    "passage|article|abstract|context|premise|scenario"
 )
 _LABEL = re.compile(
     rf"^[ \t>*_]{{0,8}}(?P<hash>#{{1,6}}[ \t]+)?[*_]{{0,2}}(?P<label>{_ASKS})(?:[ \t]?#?(?P<n>\d{{1,4}}))?"
@@ -24,8 +24,10 @@ _ANSWERS = re.compile(
 )
 _ROLES = frozenset({"human", "user"})
 _GIVES_MATERIAL = frozenset(
-    {"passage", "article", "abstract", "context", "premise", "scenario", "case", "input", "task"}
+    {"passage", "article", "abstract", "context", "premise", "scenario", "example", "input", "task"}
 )
+# Role words that stay where a chat template's tokens were dropped: "… is 72.user\n\nTom has …".
+_TURN = re.compile(r"(?:^|(?<=[.!?)\]}*$\d]))(?:user|human|assistant)\n\s{0,4}(?=\S)", re.MULTILINE)
 _GSM8K = re.compile(r"^[ \t]{0,8}####[ \t]*\S[^\n]{0,200}$", re.MULTILINE)
 _SETTLED = re.compile(r"####[ \t]*\S|\\boxed|\b(?:final )?answer is\b", re.IGNORECASE)
 _REFLECTS = re.compile(
@@ -81,7 +83,16 @@ def find_run_on(text: str, begin: int = 0) -> RunOn | None:
         if asks and doubtful is None and label not in earlier and label not in _GIVES_MATERIAL:
             doubtful = _run_on(text, match.start(), ends_chain=False)
         earlier.add(label)
-    return _second_solution(text, begin) or doubtful
+    return _turn(text, begin) or _second_solution(text, begin) or doubtful
+
+
+def _turn(text: str, begin: int) -> RunOn | None:
+    for count, match in enumerate(_TURN.finditer(text, begin)):
+        if count == _MOST_LABELS:
+            break
+        if _answered(text[begin : match.start()]):
+            return _run_on(text, match.start(), ends_chain=True)
+    return None
 
 
 def _second_solution(text: str, begin: int) -> RunOn | None:
