@@ -1,4 +1,4 @@
-"""What of a response is its chain: marks of many models, tool calls, labels of agents, answer tags, and where it ends."""
+"""What of a response is its chain: marks of many models, tool calls, labels of agents, answer tags, where it ends."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ MARKED = {
 CALLING = {
     "harmony": (
         f"<|channel|>analysis<|message|>{A}<|end|><|start|>assistant<|channel|>commentary to=functions.calc "
-        f"<|constrain|>json<|message|>{CALL}<|call|><|start|>functions.calc to=assistant<|channel|>commentary<|message|>72"
-        f"<|end|><|start|>assistant<|channel|>analysis<|message|>{B}<|end|><|start|>assistant<|channel|>final<|message|>{C}"
+        f"<|constrain|>json<|message|>{CALL}<|call|><|start|>functions.calc to=assistant<|channel|>commentary"
+        f"<|message|>72<|end|><|start|>assistant<|channel|>analysis<|message|>{B}<|end|><|start|>assistant<|channel|>final"
+        f"<|message|>{C}"
     ),
     "harmony, recipient first": (
         f"<|channel|>analysis<|message|>{A}<|end|><|start|>assistant to=python<|channel|>analysis code<|message|>3*24"
@@ -97,7 +98,8 @@ CALLING = {
     ),
     "mistral": f"{A}[TOOL_CALLS][{CALL}]</s>[TOOL_RESULTS]72[/TOOL_RESULTS]{B}\n{C}</s>",
     "searching": (
-        f"{A} <|begin_search_query|>3*24<|end_search_query|>\n\n<|begin_search_result|>72<|end_search_result|>\n\n{B}\n{C}"
+        f"{A} <|begin_search_query|>3*24<|end_search_query|>\n\n<|begin_search_result|>72<|end_search_result|>\n\n"
+        f"{B}\n{C}"
     ),
     "searching in tags": f"{A}<search>3*24</search><information>72</information>{B}\n{C}",
     "output of a program": f"{A}\n<tool_call>x</tool_call>\n```output\n72\n```\n{B}\n{C}",
@@ -188,7 +190,7 @@ def test_an_agents_actions_and_observations_are_context_and_its_thoughts_are_ste
 
 RUN_ON = {
     "question": "\n#### 72\n\nQuestion: Tom has 5 cats. How many pets?\nAnswer: 5 pets.\n#### 5",
-    "question of few-shot prompts": " The answer is (B).\n\nQuestion:\nWhich?\nOptions:\nA. x\nB. y\nAnswer: The answer is (A).",
+    "question of few-shot prompts": " The answer is (B).\n\nQuestion:\nWhich?\nA. x\nAnswer: The answer is (A).",
     "problem": "\nThe final answer is $72$. I hope it is correct.\n\nProblem:\nIf x=2, find x+1.\n\nSolution: 3",
     "heading": "\nThe answer is 72.\n\n## Question 2\nTom has 5 cats. How many?",
     "example": "\nANSWER: 72\n\nExample 2:\nTom has 5 cats. How many?",
@@ -200,7 +202,7 @@ RUN_ON = {
     "instruction": "\nSo 72.\nThe answer is 72.\n\n### Instruction:\nList three colours.\n\n### Response:\nred",
     "role without tokens": "\nThe answer is 72.\nuser\nTom has 5 cats. How many?\nassistant\n5",
     "role in the line": "\nThe answer is 72.user\n\nTom has 5 cats. How many?assistant\n\n5",
-    "user's turn": "\nThe answer is 72.<|im_end|>\n<|im_start|>user\nThanks! And 4?<|im_end|>\n<|im_start|>assistant\n96",
+    "user's turn": "\nThe answer is 72.<|im_end|>\n<|im_start|>user\nAnd 4?<|im_end|>\n<|im_start|>assistant\n96",
     "user's turn of mistral": "\nThe answer is 72.</s> [INST] And 4? [/INST] 96</s>",
     "another text": "\nThe answer is 72.<|endoftext|>Tom has 5 cats.",
 }
@@ -221,7 +223,7 @@ def test_a_chain_ends_where_the_model_goes_on_with_another_question(more: str) -
 @pytest.mark.parametrize(
     "response",
     [
-        "Question 1: How many pens in a box?\nAnswer: 24.\nQuestion 2: How many in three?\nAnswer: 72.\nThe answer is 72.",
+        "Question 1: How many pens in a box?\nAnswer: 24.\nQuestion 2: And in three?\nAnswer: 72.\nThe answer is 72.",
         "Q: How many in a box?\nA: 24\nQ: How many in three?\nA: 72\n#### 72",
         "3 * 24 = 71.\n#### 71\n\nWait, is that right? Let me check.\n3 * 24 = 72.\n#### 72",
         "Question: Pens in three boxes of 24?\n3 * 24 = 72.\nThe answer is 72.",
@@ -245,7 +247,7 @@ def test_a_question_before_any_answer_stays_a_step_with_a_note() -> None:
 
 
 def test_data_lines_and_option_headings_are_reasoning() -> None:
-    headed = "**Option A**\n1. raises glucose\n2. lowers potassium\n\n**Option C**\n1. protects\n2. helps\n\nThe answer is C."
+    headed = "**Option A**\n1. raises sugar\n2. lowers salt\n\n**Option C**\n1. protects\n2. helps\n\nThe answer is C."
     data = "The primes are:\n2\n3\n5\n7\nThe sum is 17."
     assert [step.kind for step in cut(headed).steps] == ["reasoning"] * 4 + ["final_answer"]
     assert "final_answer" not in [step.kind for step in cut(data).steps[:-1]]
