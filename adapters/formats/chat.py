@@ -13,7 +13,7 @@ from typing import Any
 
 from ...metrics import Trace
 from ...metrics.answers.extraction import extract_answer, gold_from_suffix, resolve_choice
-from ...metrics.segment.sections import context_note
+from ...metrics.segment.sections import context_note, read_sections
 from .entries import Entry, Unreadable, Where, subject_of
 from .messages import read_messages
 from .sources import Source
@@ -42,7 +42,7 @@ def reader(source: Source):
                 response=chat.response,
                 answer=answers or None,
                 choices=options or None,
-                model_answer=extract_answer(chat.response),
+                model_answer=extract_answer(chat.response[: read_sections(chat.response).end]),
                 id=str(where.row if doc_id is None else doc_id),
             )
         except (TypeError, ValueError) as error:

@@ -106,11 +106,12 @@ def _read(message: Mapping[str, Any]) -> Message:
 
 
 def _speaker(message: Mapping[str, Any]) -> Speaker:
-    if "role" not in message and message.get("type"):  # an item of OpenAI's Responses API
-        return "tool" if _kind(message["type"]) == "result" else "model"
-    found = kind_of_role(str(message.get("role")))
+    """By its role; items of OpenAI's Responses API and LangChain's messages have a type instead."""
+    named = message.get("role", message.get("type"))
+    if "role" not in message and (kind := _kind(named)) is not None:
+        return "tool" if kind == "result" else "model"
     names: dict[str | None, Speaker] = {"user": "human", "text": "model", "tool_result": "tool"}
-    return names.get(found, "other")
+    return names.get(kind_of_role(str(named)), "other")
 
 
 def _written(parts: Sequence[tuple[PartKind, str]]) -> str:

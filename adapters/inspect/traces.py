@@ -10,6 +10,7 @@ from inspect_ai.solver import TaskState
 
 from ...metrics import Trace
 from ...metrics.answers.extraction import extract_answer, gold_from_suffix, resolve_choice
+from ...metrics.segment.sections import read_sections
 from .transcript import Chain, Turns, Unscorable, read_chain
 
 
@@ -106,7 +107,8 @@ def _position(target: str, options: Sequence[str]) -> str | int:
 
 def _model_answer(chain: Chain, options: Sequence[str]) -> str | None:
     """What the model hands in or announces last; the option's text where it names one."""
-    given = extract_answer(chain.submitted or chain.response) or chain.submitted
+    written = chain.submitted or chain.response[: read_sections(chain.response).end]
+    given = extract_answer(written) or chain.submitted
     if given is None or not options:
         return given
     try:

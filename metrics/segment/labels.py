@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from .marks import Mark
 
@@ -19,20 +20,22 @@ _OUTPUT = frozenset({"output", "outputs", "stdout", "result", "execution_result"
 def find_labels(text: str) -> Iterator[Mark]:
     """What sets an agent's actions and observations, and a program's output, apart from its thoughts.
 
-    "Observation:" alone may head a finding; beside "Action:" or "Thought:" it is what a tool returned.
+    One of the labels alone may head anything ("Observation: the patient is pale"); two of them are an agent's.
     """
     labels = list(_LABEL.finditer(text))
-    names = {match["label"].lower() for match in labels}
-    if "observation" in names and names & {"action", "thought"}:
-        for match in labels:
+    names = {match["label"].lower().split()[0] for match in labels}
+    if len(names & {"thought", "action", "observation"}) > 1:
+        for match, after in zip_longest(labels, labels[1:]):
             name = match["label"].lower()
             if name == "observation":
                 yield Mark(*match.span(), "label", word="tool_result")
             elif name.startswith("action") and not match["finish"]:
                 yield Mark(*match.span(), "label", word="tool_call")
+                blank = text.find("\n\n", match.end(), after.start() if after else len(text))
+                if blank >= 0:  # the result stands in a message of its own
+                    yield Mark(blank, blank, "label", word="text")
             else:  # the label belongs to the step
-                word = "text" if name == "thought" else "answer"
-                yield Mark(match.start(), match.start(), "label", word=word)
+                yield Mark(match.start(), match.start(), "label", word="text" if name == "thought" else "answer")
     opening = None
     for match in _FENCE.finditer(text):
         if opening is None:

@@ -28,12 +28,15 @@ _GIVES_MATERIAL = frozenset(
 )
 # Role words that stay where a chat template's tokens were dropped: "… is 72.user\n\nTom has …".
 _TURN = re.compile(r"(?:^|(?<=[.!?)\]}*$\d]))(?:user|human|assistant)\n\s{0,4}(?=\S)", re.MULTILINE)
-_GSM8K = re.compile(r"^[ \t]{0,8}####[ \t]*\S[^\n]{0,200}$", re.MULTILINE)
-_SETTLED = re.compile(r"####[ \t]*\S|\\boxed|\b(?:final )?answer is\b", re.IGNORECASE)
+# "#### 72", not "#### Step 1", which is a heading.
+_GSM8K = re.compile(r"^[ \t]{0,8}####[ \t]*(?:[^\s\w]{0,3}\d|\\boxed)[^\n]{0,100}$", re.MULTILINE)
+_HEADING = re.compile(r"^[ \t]{0,8}####[ \t]+(?=[^\W\d])", re.MULTILINE)
+_SETTLED = re.compile(r"####[ \t]*[^\s\w]{0,3}\d|\\boxed|\b(?:final )?answer is\b", re.IGNORECASE)
 _REFLECTS = re.compile(
     r"\b(?:wait|hmm+|let'?s|let me|check|recheck|verify|mistake|error|actually|again|correct)\b", re.I
 )
 _MOST_LABELS = 40
+_SOON = 4_000  # characters behind a label in which its question is looked for
 _SHOWN = 60
 
 
@@ -80,7 +83,8 @@ def find_run_on(text: str, begin: int = 0) -> RunOn | None:
         settled = _settled(before) if label in earlier else _answered(before)
         if settled or (label in _ROLES and asks and label not in earlier):
             return _run_on(text, match.start(), ends_chain=True)
-        if asks and doubtful is None and label not in earlier and label not in _GIVES_MATERIAL:
+        answers = _ANSWERS.search(text, match.end(), match.end() + _SOON)
+        if asks and answers and doubtful is None and label not in earlier and label not in _GIVES_MATERIAL:
             doubtful = _run_on(text, match.start(), ends_chain=False)
         earlier.add(label)
     return _turn(text, begin) or _second_solution(text, begin) or doubtful
@@ -115,11 +119,12 @@ def _run_on(text: str, start: int, *, ends_chain: bool) -> RunOn:
 
 def _asks(text: str, position: int) -> bool:
     """Whether a question, or a label of an answer, stands soon behind the label."""
-    soon = text[position : position + 4_000]
+    soon = text[position : position + _SOON]
     return "?" in soon or "？" in soon or "؟" in soon or _ANSWERS.search(soon) is not None
 
 
 def _answered(before: str) -> bool:
+    before = _HEADING.sub("", before)
     if extract_answer(before) is not None:
         return True
     last = before.strip()[-400:].rpartition("\n")[2]

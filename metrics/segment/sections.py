@@ -33,7 +33,8 @@ _RETURNED = re.compile(
 )
 # What is left of a first header where special tokens were dropped.
 _STRIPPED_HEADER = re.compile(
-    r"\s*(?:(?P<harmony>analysis)(?=[A-Z\"'(\d])|(?P<line>assistant|model|thoughts?|thinking|think|analysis)\n)"
+    r"\s*(?:(?P<harmony>analysis|commentary|final)(?=[A-Z\"'(\d])"
+    r"|(?P<line>assistant|model|thoughts?|thinking|think|analysis)\n)"
 )
 _MOST_NAMES = 5
 
@@ -55,12 +56,14 @@ class Reading:
         clean: as long as the response, so that a place in one is the same place in the other. Marks are white space
             in it, and so is what is no part of the chain.
         sections: what the model thought and delivered, in order.
+        end: where the chain ends; the model may run on behind it.
         thinking: whether thinking was marked as such.
         notes: what was left out, and why.
     """
 
     clean: str
     sections: Sequence[Section]
+    end: int
     thinking: bool
     notes: tuple[str, ...]
 
@@ -137,12 +140,12 @@ class _Reader:
         self.unknown: dict[str, None] = {}
         self.notes: list[str] = []
         self.thinking = False
-        self.ended = False
+        self.end: int | None = None
 
     def read(self) -> None:
         self._stripped_header()
         index = 0
-        while index < len(self.marks) and not self.ended:
+        while index < len(self.marks) and self.end is None:
             mark = self.marks[index]
             index += 1
             if self.closer is not None and not (mark.closing and mark.name == self.closer):
@@ -163,7 +166,7 @@ class _Reader:
                 self._text_end(mark, index)
             else:
                 self._other(mark)
-        if not self.ended:
+        if self.end is None:
             self._close(len(self.text))
 
     def reading(self) -> Reading:
@@ -177,7 +180,8 @@ class _Reader:
             clean = self._clean()
         elif run_on is not None:
             self.notes.append(f"the model asks a question of its own, which is taken for a step: {run_on.asked!r}")
-        return Reading(clean, _at_most(self.sections), self.thinking, (*self._counts(), *self.notes))
+        end = len(self.text) if self.end is None else self.end
+        return Reading(clean, _at_most(self.sections), end, self.thinking, (*self._counts(), *self.notes))
 
     def _counts(self) -> list[str]:
         found = []
@@ -215,7 +219,7 @@ class _Reader:
         self.begin, self.kind, self.closer = mark.end, kind, None
 
     def _end(self, start: int, why: str) -> None:
-        self.ended = True
+        self.end = start
         self.blanks.append((start, len(self.text), "\n"))
         if why:
             self.notes.append(f"{why}: the chain ends before it")
@@ -223,7 +227,7 @@ class _Reader:
     def _stripped_header(self) -> None:
         found = _STRIPPED_HEADER.match(self.text)
         if found:
-            kind = "text" if found["line"] in ("assistant", "model") else "thinking"
+            kind = kind_of_role(found["harmony"] or found["line"]) or "text"
             self.thinking = kind == "thinking"
             self._boundary(Mark(found.start(), found.end(), "header"), kind)
 

@@ -26,6 +26,7 @@ _HEADING = re.compile(
     r"[ \t]{0,3}(?:#{1,6}[ \t]+[*_]{0,2}|[*_]{2})(?:step\s?)?(?:\d{1,3}\s?[.:)]?\s?)?[^\d=≈\n]{1,60}?[*_:]{0,5}[ \t]*",
     re.IGNORECASE,
 )
+_LABEL = re.compile(r"[^\d=≈\n]{1,40}[:：][*_]{0,2}[ \t]*")
 # Anything but white space, control characters and characters of no width.
 _VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")
 
@@ -101,7 +102,8 @@ def _name(splitter: Splitter, choices: Iterable[str], reading: Reading) -> str:
 def _without_heading(text: str) -> str:
     """A step without the heading over it ("### Conclusion"): what stands below decides whether it is an answer."""
     heading, _, below = text.partition("\n")
-    return below if below.strip() and _HEADING.fullmatch(heading) else text
+    label = "\n" not in below.strip() and _LABEL.fullmatch(heading)
+    return below if below.strip() and (label or _HEADING.fullmatch(heading)) else text
 
 
 def _resolve(splitter: Splitter, text: str, trace_id: str | None) -> Splitter:

@@ -161,6 +161,11 @@ CALLS: dict[str, list[dict[str, Any]]] = {
         {"role": "user", "content": "<tool_response>\nRETURNED 72\n</tool_response>"},
         {"role": "assistant", "content": "There are 72."},
     ],
+    "LangChain": [
+        {"type": "ai", "content": "I multiply 3 by 24.\nI calculate.", "tool_calls": [{"name": "calc", "args": {}}]},
+        {"type": "tool", "content": "RETURNED 72", "tool_call_id": "t1"},
+        {"type": "ai", "content": "There are 72."},
+    ],
     "ReAct": [
         {"role": "assistant", "content": "I multiply 3 by 24.\nI calculate."},
         {"role": "user", "content": "Observation: RETURNED 72"},
@@ -183,6 +188,12 @@ def test_the_human_asks_and_what_tools_return_is_context_in_whoevers_turn(
     assert entry.trace.question == ASKED
     assert steps(entry, "lines") == ["I multiply 3 by 24.", "I calculate.", "There are 72."]
     assert "context, not steps, and unseen by the scoring LM: 1 tool result" in entry.notes
+
+
+def test_an_action_is_context_where_its_observation_stands_in_the_next_message(tmp_path: Path) -> None:
+    acts = model("Thought: I multiply.\nAction: calc\nAction Input: 3 * 24")
+    entry = read(tmp_path, user(ASKED), acts, user("Observation: 72"), model("There are 72."))
+    assert steps(entry, "lines") == ["Thought: I multiply.", "There are 72."]
 
 
 AGAIN = [
@@ -228,6 +239,11 @@ def test_an_empty_question_is_refused(tmp_path: Path, asked: Any) -> None:
     assert skipped(tmp_path, {"role": "user", "content": asked}, {"role": "assistant", "content": ANSWER}).kind == (
         "the question is empty"
     )
+
+
+def test_the_answer_of_a_chain_that_runs_on_is_the_one_before_it(tmp_path: Path) -> None:
+    entry = read(tmp_path, user(ASKED), model("3 * 24 = 72\n#### 72\n\nQuestion: Tom has 5 cats. How many?\n#### 5"))
+    assert entry.trace.model_answer == "72"
 
 
 def user(asked: str) -> dict[str, Any]:
