@@ -152,7 +152,8 @@ def _part(part: Mapping[str, Any], inside: PartKind, depth: int) -> Iterator[tup
     elif kind in ("text", "thinking"):
         texts = list(_texts(part, depth))
         if texts:
-            yield from ((kind, text) for text in texts)
+            for text in texts:
+                yield kind, text
         elif kind == "thinking" and any(value for name, value in part.items() if name not in ("type", "id")):
             yield "hidden", ""
     elif kind == "hidden":

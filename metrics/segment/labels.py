@@ -28,9 +28,9 @@ def find_labels(text: str) -> Iterator[Mark]:
         for match, after in zip_longest(labels, labels[1:]):
             name = match["label"].lower()
             if name == "observation":
-                yield Mark(*match.span(), "label", word="tool_result")
+                yield Mark(match.start(), match.end(), "label", word="tool_result")
             elif name.startswith("action") and not match["finish"]:
-                yield Mark(*match.span(), "label", word="tool_call")
+                yield Mark(match.start(), match.end(), "label", word="tool_call")
                 blank = text.find("\n\n", match.end(), after.start() if after else len(text))
                 if blank >= 0:  # the result stands in a message of its own
                     yield Mark(blank, blank, "label", word="text")
@@ -42,6 +42,6 @@ def find_labels(text: str) -> Iterator[Mark]:
             opening = match
         else:
             if opening["info"].lower() in _OUTPUT:
-                yield Mark(*opening.span(), "tool_result", name="fence")
-                yield Mark(*match.span(), "tool_result", closing=True, name="fence")
+                yield Mark(opening.start(), opening.end(), "tool_result", name="fence")
+                yield Mark(match.start(), match.end(), "tool_result", closing=True, name="fence")
             opening = None

@@ -34,7 +34,7 @@ _MARK = re.compile(
     r"|◁(?P<triangles>/?[A-Za-z_]{3,40})▷"
     r"|<(?P<reserved>(?:unused|extra_id_|SPECIAL_|reserved_?)\d{1,5})>"
     r"|<<(?P<system>/?SYS)>>"
-    r"|\[(?P<square>/?(?:THINK|INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|gMASK))\]"
+    r"|\[(?P<square>/?(?i:THINK|INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|gMASK))\]"
     r"|<(?P<tag>/?(?:[A-Za-z]{2,12}:)?[A-Za-z][A-Za-z_-]{0,30})(?:[=\s][^<>\n]{0,200})?>"
     r"|assistant(?P<bare>analysis|commentary|final)"
 )
@@ -62,6 +62,7 @@ _ASSISTANT = _words("assistant model chatbot ai bot gpt")
 _USER = _words("user human inst")
 _SYSTEM = _words("system developer sys")
 _TOOL_ROLE = _words("tool function functions ipython observation environment interpreter")
+_AROUND_A_ROLE = _words("im hy start begin open prefix end stop close suffix message turn role header")
 _BEGIN, _END = _words("begin start open prefix"), _words("end stop close suffix")
 
 # Names as they are written in plain brackets, without namespace.
@@ -130,6 +131,7 @@ class Mark:
         closing: it ends the section that a mark of the same name opens.
         name: what it says, in lower case and without "begin", "end" and the like; a pair shares it.
         word: the role or channel that a mark of the kind `role` names.
+        plain: it is a tag in plain brackets, which may be spoken of as well as used.
     """
 
     start: int
@@ -138,6 +140,7 @@ class Mark:
     closing: bool = False
     name: str = ""
     word: str = ""
+    plain: bool = False
 
 
 def find_marks(text: str) -> Iterator[Mark]:
@@ -165,12 +168,12 @@ def _mark(match: re.Match[str]) -> Mark | None:
     start, end = match.span()
     if form == "reserved":
         return Mark(start, end, "header", name="reserved")
-    if form in ("square", "system") and name in _ROLE_TAGS:
-        return Mark(start, end, "role", word=_ROLE_TAGS[name])
+    if form in ("square", "system") and name.upper() in _ROLE_TAGS:
+        return Mark(start, end, "role", word=_ROLE_TAGS[name.upper()])
     if form in ("tag", "square", "system"):
         return _tag(start, end, name)
     slash = bool(match["slash"]) or name.startswith("/")
-    words = [word for word in re.findall(r"[a-z]+", name.lower()) if word not in ("id", "token", "dsml")]
+    words = [word for word in re.findall(r"[a-z]+", name.lower()) if word not in ("token", "dsml")]
     half_open = form == "pipes" and name[-1] not in "|｜"
     found = _by_words(words, slash or form == "half")
     if found is None:
@@ -184,7 +187,7 @@ def _mark(match: re.Match[str]) -> Mark | None:
 
 def _by_words(words: list[str], closing: bool) -> tuple[Kind, bool, str, str] | None:
     """(kind, closing, name, word) of a special token; None where its words say nothing."""
-    name = " ".join(words)
+    name = " ".join(word for word in words if word != "id")
     if name in _STRUCTURE:
         kind = _STRUCTURE[name]
         return ("turn_end" if closing and kind == "header" else kind), closing, name, ""
@@ -197,11 +200,11 @@ def _by_words(words: list[str], closing: bool) -> tuple[Kind, bool, str, str] | 
         return ("tool_result" if has & _RESULT else "tool_call"), closing, base, ""
     if has & _THINKING:
         return "thinking", closing, base, ""
+    if has - _AROUND_A_ROLE - _ASSISTANT - _USER - _SYSTEM - _TOOL_ROLE:
+        return ("answer", closing, base, "") if has & _ANSWER else None
     for words_of_role, word in ((_ASSISTANT, "assistant"), (_USER, "user"), (_SYSTEM, "system"), (_TOOL_ROLE, "tool")):
         if has & words_of_role:
             return ("turn_end" if closing else "role"), closing, base, word
-    if has & _ANSWER:
-        return "answer", closing, base, ""
     return None
 
 
@@ -222,7 +225,7 @@ def _tag(start: int, end: int, name: str) -> Mark | None:
         return None
     if kind == "header" and closing:
         kind = "message"
-    return Mark(start, end, kind, closing, plain)
+    return Mark(start, end, kind, closing, plain, plain=True)
 
 
 RoleKind = Literal["thinking", "answer", "text", "tool_call", "tool_result", "user", "system"]

@@ -37,6 +37,8 @@ _STRIPPED_HEADER = re.compile(
     r"|(?P<line>assistant|model|thoughts?|thinking|think|analysis)\n)"
 )
 _MOST_NAMES = 5
+_SPOKEN_TO = ("user_message", "system_message")
+_MESSAGE_MARKS = ("header", "role", "message", "turn_end", "text_end", "tool_call", "tool_result")
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.marks = sorted([*find_marks(text), *find_labels(text)], key=lambda mark: (mark.start, mark.end))
-        self.last_closing = {mark.name: mark.start for mark in self.marks if mark.closing}
+        self.same_next = _same_next(self.marks)
         self.kind: str = "text"
         self.begin = 0  # of the section being read
         self.closer: str | None = None  # the name of the mark that ends the tool's section being read
@@ -150,10 +152,12 @@ class _Reader:
             index += 1
             if self.closer is not None and not (mark.closing and mark.name == self.closer):
                 continue
+            if self.kind in _SPOKEN_TO and mark.kind not in _MESSAGE_MARKS:
+                continue  # a prompt speaks of tags
             if mark.kind in ("header", "role", "message"):
                 index = self._header(mark, index)
             elif mark.kind in ("tool_call", "tool_result"):
-                self._tool(mark)
+                self._tool(mark, index - 1)
             elif mark.kind == "thinking":
                 self._think(mark)
             elif mark.kind == "answer":
@@ -206,7 +210,7 @@ class _Reader:
     def _close(self, end: int) -> None:
         """End the section being read."""
         if self.kind in ("thinking", "answer", "text"):
-            if _WORD.search(self.text, self.begin, end):
+            if _WORD.search(self.text, self.begin, end) or not self.marks:
                 self.sections.append(Section(self.begin, end, self.kind))  # type: ignore[arg-type]
         elif end > self.begin:
             if _WORD.search(self.text, self.begin, end):
@@ -276,17 +280,22 @@ class _Reader:
             self._end(header.start, "the model goes on with a turn of the user's" if goes_on else "")
         else:
             self.blanks.append((header.start, header.end, "\n"))
-            self.begin, self.kind, self.closer = header.end, f"{speaker}_message", None
+            self.begin, self.closer = header.end, None
+            self.kind = "text" if returns else f"{speaker}_message"
 
-    def _tool(self, mark: Mark) -> None:
+    def _tool(self, mark: Mark, index: int) -> None:
         inside = self.kind in ("tool_call", "tool_result")
         if mark.closing:
             self._boundary(mark, self.resume if inside else self.kind)
             return
+        partner = self.same_next[index]
+        closed = partner is not None and partner.closing
+        if not closed and mark.plain and self._in_sentence(mark):
+            self.blanks.append((mark.start, mark.end, " "))  # "I can use <search> for it"
+            return
         self.resume = self.resume if inside else self.kind
         self._boundary(mark, mark.kind)
-        if self.last_closing.get(mark.name, -1) > mark.start:
-            self.closer = mark.name
+        self.closer = mark.name if closed else None
 
     def _think(self, mark: Mark) -> None:
         if mark.closing and not self.thinking:  # the opening mark stood in the prompt
@@ -313,6 +322,9 @@ class _Reader:
             self._boundary(mark, self.kind)
 
     def _text_end(self, mark: Mark, index: int) -> None:
+        if "<s>" in self._line(mark):  # HTML: "<s>71</s> 72"
+            self._other(mark)
+            return
         self._boundary(mark, "text")
         position = mark.end
         for follows in self.marks[index : index + 10]:
@@ -326,8 +338,22 @@ class _Reader:
             self._end(mark.end, f"the model writes on behind {name}, which ends its text")
 
     def _in_sentence(self, mark: Mark) -> bool:
-        line = self.text[max(self.begin, mark.start - _LINE) : mark.start].rpartition("\n")[2].strip()
+        line = self._line(mark, self.begin)
         return bool(line) and not _SENTENCE_END.search(line)
+
+    def _line(self, mark: Mark, begin: int = 0) -> str:
+        """What stands before a mark in its line."""
+        return self.text[max(begin, mark.start - _LINE) : mark.start].rpartition("\n")[2].strip()
+
+
+def _same_next(marks: Sequence[Mark]) -> list[Mark | None]:
+    """For each mark the next one of its name."""
+    found: list[Mark | None] = []
+    latest: dict[str, Mark] = {}
+    for mark in reversed(marks):
+        found.append(latest.get(mark.name))
+        latest[mark.name] = mark
+    return found[::-1]
 
 
 def _at_most(sections: list[Section]) -> list[Section]:

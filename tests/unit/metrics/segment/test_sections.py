@@ -46,7 +46,7 @@ MARKED = {
     "marco": f"<Thought>\n{T}\n</Thought>\n<Output>\n{C}\n</Output>",
     "reflection": f"<thinking>\n{A}\n<reflection>\n{B}\n</reflection>\n</thinking>\n<output>\n{C}\n</output>",
     "nobody's": f"<|begin_of_inner_thoughts|>{T}<|end_of_inner_thoughts|><|deliver|>{C}<|fin|>",
-    "prompt and all": f"<|im_start|>user\nHow many pens?<|im_end|>\n<|im_start|>assistant\n{T}\n{C}<|im_end|>",
+    "prompt and all": f"<|im_start|>user\nThink in <think> tags, then <answer>. How many?<|im_end|>\n<|im_start|>assistant\n{T}\n{C}<|im_end|>",
 }
 
 CALLING = {
@@ -140,6 +140,7 @@ def test_marks_that_say_nothing_are_no_steps_and_leave_a_note() -> None:
         "<p>Three boxes</p> hold <b>72</b> pens, and <i>n</i> < 3.",
         "xs |> map f <| g, with [1, 2] and [HCN] and <MISSING CONDITION>.",
         "I put it in `<answer>` tags, not in '<think>'.",
+        "It is <s>71</s> 72, and I can use <search> for it.",
         "Observation: the patient is pale.",
         "The assistant's final analysis holds.",
     ],
