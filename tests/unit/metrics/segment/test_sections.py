@@ -47,7 +47,7 @@ MARKED = {
     "reflection": f"<thinking>\n{A}\n<reflection>\n{B}\n</reflection>\n</thinking>\n<output>\n{C}\n</output>",
     "nobody's": f"<|begin_of_inner_thoughts|>{T}<|end_of_inner_thoughts|><|deliver|>{C}<|fin|>",
     "prompt and all": (
-        f"<|im_start|>user\nThink in <think> tags, then <answer>. How many?<|im_end|>\\n"
+        f"<|im_start|>user\nThink in <think> tags, then <answer>. How many?<|im_end|>\n"
         f"<|im_start|>assistant\n{T}\n{C}<|im_end|>"
     ),
 }
