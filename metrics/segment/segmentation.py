@@ -79,8 +79,8 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
     choices: dict[str, None] = {}
     for section in reading.sections or [Section(0, 0, "text")]:
         inside = clean[section.start : section.end]
-        used = _resolve(splitter, inside, trace.id)
-        choices[used.name.removeprefix(f"{splitter.name}:")] = None
+        used, choice = _resolve(splitter, inside, trace.id)
+        choices[choice] = None
         delivered = section.kind == "answer" and is_final_answer(f"The answer is {inside.strip()}")
         for span in _spans(used, inside, trace.id):
             start, end = _trim(clean, (section.start + span[0], section.start + span[1]))
@@ -95,7 +95,7 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
 def _name(splitter: Splitter, choices: Iterable[str], reading: Reading) -> str:
     if splitter.resolve is None:
         return splitter.name
-    marked = "think:" if reading.thinking and splitter.name != "think" else ""
+    marked = f"{THINK.name}:" if reading.thinking and splitter is AUTO else ""
     return f"{splitter.name}:{marked}{'+'.join(choices)}"
 
 
@@ -106,11 +106,13 @@ def _without_heading(text: str) -> str:
     return below if below.strip() and (label or _HEADING.fullmatch(heading)) else text
 
 
-def _resolve(splitter: Splitter, text: str, trace_id: str | None) -> Splitter:
+def _resolve(splitter: Splitter, text: str, trace_id: str | None) -> tuple[Splitter, str]:
+    """The splitter to use, and its name beside that of the one which chose it."""
     if splitter.resolve is None:
-        return splitter
+        return splitter, splitter.name
     try:
-        return splitter.resolve(text)
+        used = splitter.resolve(text)
+        return used, used.name.removeprefix(f"{splitter.name}:")
     except Exception as error:
         raise _failure(splitter, trace_id, f"raised {type(error).__name__}: {error}") from error
 
