@@ -337,7 +337,7 @@ class Gauge:
             n_answer_tokens=likelihoods.n_answer_tokens[-1] if likelihoods else None,
             metrics=metrics,
             missing=missing,
-            notes=notes(trace),
+            notes=[*notes(trace), *(() if isinstance(segmentation, Unscored) else segmentation.notes)],
             provenance=self._provenance(trace, segmentation),
             controls=control_scores(likelihoods) if likelihoods else {},
         )

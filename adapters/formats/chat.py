@@ -1,25 +1,27 @@
 """Reads chats in OpenAI's form, one a line: `messages`, and the gold answer under one of several names.
 
-The question is the last user message; what the assistant wrote after it is the chain. Reasoning that a server returned
-in a field of its own (`reasoning_content`, `reasoning`) comes first, in the `<think>` tags that a model without a
-reasoning parser would have written.
+The question is the last message that a human wrote; what the assistant wrote after it is the chain, thinking first in
+its turn, in the `<think>` tags that a model without a reasoning parser would have written. With `turns=all` the first
+such message is the question, and later ones are context. What tools returned is context in whoever's message it stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ...metrics import Trace
 from ...metrics.answers.extraction import extract_answer
+from ...metrics.segment.sections import context_note, read_sections
 from ..gold import field_options, gold_answers
 from .entries import Entry, Unreadable, Where, subject_of
+from .messages import read_messages
 from .sources import Source
 from .traces import accuracies
 
 GOLD = ("answer", "target", "ideal", "expected", "label", "reference")
 _IDS = ("id", "custom_id", "doc_id")
-_REASONING = ("reasoning_content", "reasoning")
 
 
 def recognises(row: Mapping[str, Any]) -> bool:
@@ -28,19 +30,19 @@ def recognises(row: Mapping[str, Any]) -> bool:
 
 def reader(source: Source):
     """A function that reads one row."""
-    del source
+    turns = source.settings.turns or "last"
 
     def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
-        question, response = _question_and_response(row.get("messages"))
+        chat = _chat(row.get("messages"), turns)
         answers, options = _gold_and_options(row)
         doc_id = next((row[name] for name in _IDS if isinstance(row.get(name), str | int)), None)
         try:
             trace = Trace(
-                question=question,
-                response=response,
+                question=chat.question,
+                response=chat.response,
                 answer=answers or None,
                 choices=options,
-                model_answer=extract_answer(response),
+                model_answer=extract_answer(chat.response[: read_sections(chat.response).end]),
                 id=str(where.row if doc_id is None else doc_id),
             )
         except (TypeError, ValueError) as error:
@@ -55,6 +57,7 @@ def reader(source: Source):
                 doc_id=doc_id,
                 accuracy=accuracies(row.get("accuracy", row.get("correct"))),
                 subject=subject_of(row),
+                notes=chat.notes,
                 no_gold=None if answers else f"no gold answer under {', '.join(GOLD)}",
             )
         ]
@@ -62,37 +65,48 @@ def reader(source: Source):
     return read
 
 
-def _question_and_response(messages: Any) -> tuple[str, str]:
-    if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
-        raise Unreadable("field 'messages' is no list of messages", f"got {messages!r:.80}")
-    roles = [message.get("role") for message in messages]
-    if "user" not in roles:
+@dataclass(frozen=True)
+class _Chat:
+    question: str
+    response: str
+    notes: tuple[str, ...]
+
+
+def _chat(raw: Any, turns: str) -> _Chat:
+    messages = read_messages(raw)
+    asked = [index for index, one in enumerate(messages) if one.speaker == "human" and not one.returns]
+    if not asked:
         raise Unreadable("no user message, hence no question")
-    asked = len(roles) - 1 - roles[::-1].index("user")
-    written = [
-        part for message in messages[asked + 1 :] if message.get("role") == "assistant" for part in _parts(message)
-    ]
-    if not written:
-        raise Unreadable("no assistant text after the last user message")
-    return _content(messages[asked]), "\n\n".join(written)
-
-
-def _parts(message: Mapping[str, Any]) -> list[str]:
-    thoughts = next((value for name in _REASONING if isinstance(value := message.get(name), str) and value.strip()), "")
-    visible = _content(message)
-    return [*([f"<think>\n{thoughts.strip()}\n</think>"] if thoughts else []), *([visible] if visible.strip() else [])]
-
-
-def _content(message: Mapping[str, Any]) -> str:
-    content = message.get("content")
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        raise Unreadable("a message's content is no text", f"got {content!r:.80}")
-    texts = [part.get("text") for part in content if isinstance(part, Mapping)]
-    return "\n".join(part for part in texts if isinstance(part, str))
+    at = asked[0] if turns == "all" else asked[-1]
+    question, later = messages[at], messages[at + 1 :]
+    if not question.text.strip():
+        raise Unreadable("the question is empty", ", ".join(question.not_read))
+    written = [one for one in later if one.speaker == "model"]
+    hidden = sum(one.hidden for one in written)
+    if hidden and not any(one.thinks for one in written):
+        raise Unreadable("the reasoning is hidden", f"{hidden} part(s) of it came redacted, encrypted or as a summary")
+    response = "\n\n".join(one.text for one in written if one.text.strip())
+    if not response:
+        raise Unreadable("no assistant text after the user's question")
+    notes: list[str] = []
+    if at != asked[0]:
+        earlier = sum(one.speaker == "model" for one in messages[:at])
+        notes.append(f"{earlier} assistant turn(s) before the last user message are left out (turns=last)")
+    if len(written) > 1:
+        notes.append(f"the chain is {len(written)} assistant turns")
+    context = {
+        "tool result": sum(one.returns or one.speaker == "tool" for one in later),
+        "later user message": sum(one.speaker == "human" and not one.returns for one in later),
+    }
+    if any(context.values()):
+        notes.append(context_note(context))
+    if hidden:
+        notes.append(f"{hidden} part(s) of the reasoning came redacted, encrypted or as a summary, and are no steps")
+    for whose, some in (("the question", [question]), ("the response", written)):
+        names = dict.fromkeys(name for one in some for name in one.not_read)
+        if names:
+            notes.append(f"of {whose}, this was not read: {', '.join(names)}")
+    return _Chat(question.text, response, tuple(notes))
 
 
 def _gold_and_options(row: Mapping[str, Any]) -> tuple[list[str], Sequence[str] | None]:

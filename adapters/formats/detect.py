@@ -17,7 +17,7 @@ from ..scored import is_chain, is_row
 from . import chat, mmlu_pro, traces
 from . import lm_eval_samples as lm_eval
 from .entries import Item, Unreadable
-from .options import LM_EVAL_ONLY, OptionError, Settings, Wanted
+from .options import OF_FORMATS, OptionError, Settings, Wanted
 from .rows import is_zip, open_stream, read_rows
 from .sources import Source, row_items
 
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=str)
 
 SUFFIXES = (".jsonl", ".json", ".eval", ".zip", ".jsonl.gz", ".json.gz")
+_READ = {("lm-eval",): "lm-eval's samples", ("chat", "inspect"): "chats and Inspect logs"}
 _LOOK_AT = 50  # rows, of a file that starts with malformed ones
 _HEAD = 65_536
 _RESULTS_JSON = re.compile(rb'^\s*\{\s*"results"\s*:')
@@ -107,8 +108,9 @@ def find_sources(
         raise OptionError(f"{', '.join(paths)}: no file of a known format ({', '.join(FORMATS)})")
     formats = sorted({source.format for source in found.values()})
     for name in (settings or Settings()).to_dict():
-        if name in LM_EVAL_ONLY and "lm-eval" not in formats:
-            raise OptionError(f"--set {name}: is for lm-eval's samples; the input is {', '.join(formats)}")
+        its = OF_FORMATS.get(name, formats)
+        if not set(its) & set(formats):
+            raise OptionError(f"--set {name}: is for {_READ[its]}; the input is {', '.join(formats)}")
     return list(found.values())
 
 

@@ -46,7 +46,7 @@ def items(source: Source) -> Iterator[Item]:
             yield Skipped(where, "the sample ended with an error", f"sample {sample.id}: {sample.error.message}"[:300])
         else:
             try:
-                yield entry(where, header, sample)
+                yield entry(where, header, sample, source.settings.turns or "all")  # type: ignore[arg-type]
             except Unscorable as problem:
                 yield Skipped(where, f"not scorable ({problem.code})", f"sample {sample.id}: {problem}")
             # A log that another tool wrote or edited: what Inspect's own types refuse costs that sample alone.

@@ -14,6 +14,9 @@ from ...metrics.names import unknown_name
 
 TEMPLATES = ("question", "gold", "choices", "passages")
 LM_EVAL_ONLY = (*TEMPLATES, "base")
+# Which assistant turns are the chain; of the formats that hold several.
+TURNS = ("all", "last")
+OF_FORMATS = {**dict.fromkeys(LM_EVAL_ONLY, ("lm-eval",)), "turns": ("chat", "inspect")}
 _LISTS = ("controls", "claims", "judges", "metrics")
 _MISSING = object()
 
@@ -31,17 +34,20 @@ class Settings:
         metrics: names of the metrics in the summary; None: the default columns.
         templates: templates over lm-eval's documents, by option name (see `adapters/lm_eval/options.py`).
         base: the registered lm-eval task that the run's task was made from.
+        turns: `all` assistant turns are the chain, or the `last` ones; None: as the format has it.
     """
 
     gauge: Mapping[str, Any] = field(default_factory=dict)
     metrics: tuple[str, ...] | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
     base: str | None = None
+    turns: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The options as given, for `run.json`."""
         metrics = {"metrics": list(self.metrics)} if self.metrics else {}
-        return {**self.gauge, **metrics, **self.templates, **({"base": self.base} if self.base else {})}
+        named = {"base": self.base, "turns": self.turns}
+        return {**self.gauge, **metrics, **self.templates, **{name: value for name, value in named.items() if value}}
 
 
 def read_settings(pairs: Sequence[str], **shortcuts: Any) -> Settings:
@@ -53,7 +59,7 @@ def read_settings(pairs: Sequence[str], **shortcuts: Any) -> Settings:
     Raises:
         OptionError: no "=", an unknown name, or a value of the wrong type.
     """
-    known = [*(name for name in inspect.signature(Gauge).parameters if name != "progress"), "metrics", *LM_EVAL_ONLY]
+    known = [*(name for name in inspect.signature(Gauge).parameters if name != "progress"), "metrics", *OF_FORMATS]
     given: dict[str, Any] = {name: value for name, value in shortcuts.items() if value is not None}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -64,12 +70,15 @@ def read_settings(pairs: Sequence[str], **shortcuts: Any) -> Settings:
             raise OptionError(f"--set {pair!r}: {unknown_name('option', name, known)}")
         given[name] = _value(name, value)
     metrics = given.pop("metrics", None)
+    turns = given.pop("turns", None)
+    if turns is not None and turns not in TURNS:
+        raise OptionError(f"--set turns: {unknown_name('value', str(turns), TURNS)}")
     own = {name: given.pop(name) for name in LM_EVAL_ONLY if name in given}
     for name, value in own.items():
         if not isinstance(value, str):
             raise OptionError(f"--set {name}: expected text, got {value!r:.80}")
     base = own.pop("base", None)
-    return Settings(given, tuple(metrics) if metrics else None, own, base)
+    return Settings(given, tuple(metrics) if metrics else None, own, base, turns)
 
 
 def _value(name: str, text: str) -> Any:

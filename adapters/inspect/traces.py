@@ -10,6 +10,7 @@ from inspect_ai.solver import TaskState
 
 from ...metrics import Trace
 from ...metrics.answers.extraction import extract_answer, resolve_choice
+from ...metrics.segment.sections import read_sections
 from ..gold import gold_answers
 from .shuffled import Events, Unreadable, as_written
 from .transcript import Chain, Turns, Unscorable, read_chain
@@ -71,6 +72,8 @@ def _question(state: TaskState, options: Sequence[str]) -> str:
         question = state.input_text
     except ValueError as error:
         raise Unscorable("scoring_failed", "the sample's input has no user message, hence no question") from error
+    if not question.strip():
+        raise Unscorable("scoring_failed", "the sample's input is empty, hence no question")
     if not options or all(option in question for option in options):
         return question
     listed = (f"{_letter(index)}) {option}" for index, option in enumerate(options))
@@ -105,7 +108,8 @@ def _position(target: str, options: Sequence[str]) -> str | int:
 
 def _model_answer(chain: Chain, options: Sequence[str]) -> str | None:
     """What the model hands in or announces last; the option's text where it names one."""
-    given = extract_answer(chain.submitted or chain.response) or chain.submitted
+    written = chain.submitted or chain.response[: read_sections(chain.response).end]
+    given = extract_answer(written) or chain.submitted
     if given is None or not options:
         return given
     try:

@@ -10,10 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ContentReasoning
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageTool,
+    ChatMessageUser,
+    ContentReasoning,
+    ContentText,
+)
 from inspect_ai.solver import TaskState
 
-from ...metrics.segment.tags import has_tags
+from ...metrics.segment.sections import context_note, is_tool_result, read_sections, with_thinking
 
 Turns: TypeAlias = Literal["all", "last"]
 TURNS: tuple[Turns, ...] = ("all", "last")
@@ -69,19 +76,15 @@ def read_chain(state: TaskState, turns: Turns = "all") -> Chain:
     submitted = _submitted(state)
     parts: list[str] = []
     for message, turn in zip(written, thoughts, strict=True):
-        thinking = "\n\n".join(text for text in (block.reasoning.strip() for block in turn) if text)
-        if thinking:
-            parts.append(f"<think>\n{thinking}\n</think>")
         visible = _last_words(state, message, submitted) if message is written[-1] else message.text
-        if visible.strip():
-            parts.append(visible)
-    response = "\n\n".join(parts)
+        parts.append(with_thinking([block.reasoning for block in turn], visible))
+    response = "\n\n".join(part for part in parts if part)
     if not response.strip():
         raise Unscorable("no_response", "the model wrote nothing: no reasoning content and an empty completion")
-    source = "think tags" if has_tags(response) else "completion"
+    source = "think tags" if read_sections(response).thinking else "completion"
     if any(block.reasoning.strip() for block in blocks):
         source = "reasoning content"
-    return Chain(response, source, submitted, _notes(len(written), later))
+    return Chain(response, source, submitted, (*_notes(len(written), later), *_not_read(written)))
 
 
 def _end_of_prompt(state: TaskState, turns: Turns) -> int:
@@ -91,7 +94,7 @@ def _end_of_prompt(state: TaskState, turns: Turns) -> int:
     them, and what it says later, have none. Messages without any marks: as many user messages as the sample's input
     has belong to it.
     """
-    asked = [index for index, message in enumerate(state.messages) if message.role == "user"]
+    asked = [index for index, message in enumerate(state.messages) if _is_human(state.messages, index)]
     if not asked:
         return 0
     if turns == "last":
@@ -101,6 +104,12 @@ def _end_of_prompt(state: TaskState, turns: Turns) -> int:
         return own[-1] + 1
     given = 1 if isinstance(state.input, str) else sum(message.role == "user" for message in state.input)
     return asked[: max(given, 1)][-1] + 1
+
+
+def _is_human(messages: Sequence[ChatMessage], index: int) -> bool:
+    """Whether a message is the user's own words: solvers put what a tool returned into the user's turn, too."""
+    behind_model = any(message.role == "assistant" for message in messages[:index])
+    return messages[index].role == "user" and not is_tool_result(messages[index].text, behind_model=behind_model)
 
 
 def _output(state: TaskState) -> list[ChatMessageAssistant]:
@@ -142,16 +151,18 @@ def _notes(turns: int, later: Sequence[ChatMessage]) -> tuple[str, ...]:
     notes = []
     if turns > 1:
         notes.append(f"the chain is {turns} assistant turns")
-    results = sum(isinstance(message, ChatMessageTool) for message in later)
-    said = sum(message.role == "user" for message in later)
-    context = [
-        f"{count} {name}{'s' if count > 1 else ''}"
-        for count, name in ((results, "tool result"), (said, "later user message"))
-        if count
-    ]
-    if context:
-        notes.append(f"context, not steps, and unseen by the scoring LM: {' and '.join(context)}")
+    said = sum(_is_human(later, index) for index in range(len(later)))
+    results = sum(isinstance(message, ChatMessageTool | ChatMessageUser) for message in later) - said
+    if results or said:
+        notes.append(context_note({"tool result": results, "later user message": said}))
     return tuple(notes)
+
+
+def _not_read(written: Sequence[ChatMessageAssistant]) -> tuple[str, ...]:
+    """That turns hold content which is neither text nor reasoning."""
+    parts = [part for message in written if not isinstance(message.content, str) for part in message.content]
+    names = dict.fromkeys(part.type for part in parts if not isinstance(part, ContentText | ContentReasoning))
+    return (f"of the response, this was not read: {', '.join(names)}",) if names else ()
 
 
 def _reasoning(state: TaskState, message: ChatMessageAssistant) -> list[ContentReasoning]:

@@ -58,16 +58,16 @@ def look(
 def _count(found: Found, entry: Entry, splitter) -> None:
     found.chains += 1
     try:
-        steps = segment([entry.trace], splitter)[0].steps
+        cut = segment([entry.trace], splitter)[0]
     except ValueError:  # a third-party splitter's failure
         found.without["the splitter failed"] += 1
         return
-    found.steps += len(steps)
-    if not steps:
+    found.steps += len(cut.steps)
+    if not cut.steps:
         found.without["the response holds no text" if not entry.trace.response.strip() else "no step"] += 1
     if not entry.trace.answers:
         found.without["no gold answer"] += 1
-    for note in entry.notes:
+    for note in (*entry.notes, *cut.notes):
         found.without[f"note: {note}" if len(found.without) < _SHOWN_REASONS else "other notes"] += 1
 
 

@@ -1,4 +1,4 @@
-"""Cutting a response into reasoning steps."""
+"""Reading a response into sections, and cutting those into reasoning steps."""
 
 from .base import Span, Splitter
 from .segmentation import BUILTIN_SPLITTERS, Segmentation, segment

@@ -1,4 +1,4 @@
-"""Splitter that picks the one that fits each response: tags of thinking, numbering, paragraphs, lines or sentences."""
+"""Splitter that picks the one that fits each section of a response: numbering, paragraphs, lines or sentences."""
 
 from __future__ import annotations
 
@@ -9,26 +9,18 @@ from .base import Span, Splitter
 from .numbered import NUMBERED, markers
 from .plain import LINES, PARAGRAPHS
 from .sentences import SENTENCES, split_sentences
-from .tags import has_tags, sections
 
 # A step is taken to be about one to three sentences; in a long chain, up to six.
 _SENTENCES_PER_STEP = 3
-_MAX_CHOICES = 50  # sections between tags with a choice of their own; a response full of stray tags stays cheap
 _ANNOUNCEMENT = 400  # characters at the end of a chain in which an announcement of the answer is looked for
 _BREAK = re.compile(r"(?<=[.!?:)\]$。])\s{1,8}(?=[A-Z\\$*(])|(?<=。)")
 _LONG_CHAIN, _SENTENCES_PER_LONG_STEP = 10, 6
 
 
 def choose(text: str) -> Splitter:
-    """The splitter for `text`: `think` where thinking is tagged, `numbered` where two or more items are numbered,
-    else the coarsest of `paragraphs`, `lines` and `sentences` that gives two or more reasoning steps of at most three
-    sentences on average (six, from ten steps on). A last sentence that only announces the answer becomes a step of
-    its own."""
-    return resolve_think(text) if has_tags(text) else choose_layout(text)
-
-
-def choose_layout(text: str) -> Splitter:
-    """`choose` for text without tags."""
+    """The splitter for `text`: `numbered` where two or more items are numbered, else the coarsest of `paragraphs`,
+    `lines` and `sentences` that gives two or more reasoning steps of at most three sentences on average (six, from ten
+    steps on). A last sentence that only announces the answer becomes a step of its own."""
     if len(markers(text)) > 1:
         return _detaching(NUMBERED)
     n_sentences = _count_reasoning(text, split_sentences(text))
@@ -63,37 +55,10 @@ def split_auto(text: str) -> list[Span]:
     return choose(text).split(text)
 
 
-def split_think(text: str) -> list[Span]:
-    """Thinking and the answer after it, each cut as `auto` would cut it alone; tags are left out.
-
-    Either tag may be missing: thinking that was cut off, or an opening tag that stood in the prompt. What stands
-    behind the closing tag belongs to the chain: its steps are kept, and those that only announce the answer are
-    flagged as `final_answer`, as anywhere else.
-    """
-    return _think(text)[0]
-
-
-def resolve_think(text: str) -> Splitter:
-    """The `think` splitter for `text`, named with what it chose inside: "think:paragraphs+sentences"."""
-    spans, chosen = _think(text)
-    return Splitter(f"{THINK.name}:{'+'.join(chosen)}" if chosen else THINK.name, lambda _: spans)
-
-
-def _think(text: str) -> tuple[list[Span], list[str]]:
-    """Spans, and the names of the splitters used, each once, in order."""
-    spans: list[Span] = []
-    names: dict[str, None] = {}
-    for index, (start, end) in enumerate(sections(text)):
-        inside = text[start:end]
-        splitter = choose_layout(inside) if index < _MAX_CHOICES else LINES
-        names[splitter.name] = None
-        spans += [(start + a, start + b) for a, b in splitter.split(inside)]
-    return spans, list(names)
-
-
 def _count_reasoning(text: str, spans: list[Span]) -> int:
     return sum(1 for start, end in spans if text[start:end].strip() and not is_final_answer(text[start:end]))
 
 
-THINK = Splitter("think", split_think, "thinking inside <think>…</think> and the answer after it", resolve_think)
-AUTO = Splitter("auto", split_auto, "chooses by each response's layout and records the choice", choose)
+AUTO = Splitter("auto", split_auto, "chooses by each section's layout and records the choice", choose)
+# Thinking is told from the answer before any splitter, so this is `auto` by the name that it had for tagged responses.
+THINK = Splitter("think", split_auto, "as auto", choose)

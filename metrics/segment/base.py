@@ -12,7 +12,8 @@ Span = tuple[int, int]
 class Splitter:
     """`split(text)` returns half-open character spans in reading order that do not overlap.
 
-    Text between spans is left out (tags, rules, blank lines). Spans are trimmed of white space by the caller.
+    It is given one section of a response at a time (`sections.py`), without marks. Text between spans is left out
+    (rules, blank lines). Spans are trimmed of white space by the caller.
 
     Attributes:
         resolve: for a splitter that chooses among others text by text: returns the one to use for `text`. Its name is

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from ..answers.extraction import is_final_answer
 from .base import Span, Splitter
-from .blocks import Piece, group_paragraphs, is_heading, join_dependants, line_pieces
+from .blocks import Piece, group_paragraphs, is_heading, is_lead_in, join_dependants, line_pieces
 
 _WORDS = (
     "step|schritt|étape|etape|paso|passo|passaggio|шаг|bước|langkah|krok|stap|adım|ステップ|단계|चरण|ধাপ|"
@@ -61,7 +61,8 @@ def split_numbered(text: str) -> list[Span]:
     for index, item in enumerate(items):
         last = index == len(items) - 1
         part = cut(text, item) if unit != "items" else _cut_last(text, item, longest) if last else [_whole(item)]
-        if result and result[-1].start not in starts and is_heading(text, result[-1]):
+        heads = result and (is_heading(text, result[-1], item_below=True) or is_lead_in(text, result[-1]))
+        if heads and result[-1].start not in starts:
             part = [_whole([result.pop(), part[0]]), *part[1:]]
         result += part
     return [(piece.start, piece.end) for piece in result]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,11 +15,18 @@ from .auto import AUTO, THINK
 from .base import Span, Splitter
 from .numbered import NUMBERED
 from .plain import LINES, PARAGRAPHS
+from .sections import Reading, Section, read_sections
 from .sentences import SENTENCES
 
 BUILTIN_SPLITTERS: Mapping[str, Splitter] = {
     splitter.name: splitter for splitter in (AUTO, THINK, NUMBERED, PARAGRAPHS, LINES, SENTENCES)
 }
+# "### Conclusion", "**Step 4: Final Answer**": words alone, so nothing that reasons.
+_HEADING = re.compile(
+    r"[ \t]{0,3}(?:#{1,6}[ \t]+[*_]{0,2}|[*_]{2})(?:step\s?)?(?:\d{1,3}\s?[.:)]?\s?)?[^\d=≈\n]{1,60}?[*_:]{0,5}[ \t]*",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"[^\d=≈\n]{1,40}[:：][*_]{0,2}[ \t]*")
 # Anything but white space, control characters and characters of no width.
 _VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")
 
@@ -30,11 +37,14 @@ class Segmentation:
 
     Attributes:
         steps: in reading order; empty where the response holds no text.
-        splitter: the name of what cut it; for a splitter that chooses, with its choice ("auto:lines").
+        splitter: the name of what cut it; for a splitter that chooses, with its choices ("auto:lines",
+            "auto:think:paragraphs+sentences" where thinking was marked).
+        notes: what of the response is no step, and why.
     """
 
     steps: list[Step]
     splitter: str
+    notes: tuple[str, ...] = ()
 
 
 def segment(
@@ -62,31 +72,47 @@ def _find(name: str, splitters: Mapping[str, Splitter]) -> Splitter:
 
 
 def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
-    text = trace.response
-    used, name = _resolve(splitter, text, trace.id)
-    spans = [_trim(text, span) for span in _spans(used, text, trace.id)]
+    reading = read_sections(trace.response)
+    clean = reading.clean
     matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
-    steps = [
-        Step(
-            text=text[start:end],
-            start=start,
-            end=end,
-            kind="final_answer" if is_final_answer(text[start:end]) else "reasoning",
-            states_answer=matcher.states(text[start:end]),
-        )
-        for start, end in spans
-        if _VISIBLE.search(text, start, end)
-    ]
-    return Segmentation(steps, name)
+    steps: list[Step] = []
+    choices: dict[str, None] = {}
+    for section in reading.sections or [Section(0, 0, "text")]:
+        inside = clean[section.start : section.end]
+        used, choice = _resolve(splitter, inside, trace.id)
+        choices[choice] = None
+        delivered = section.kind == "answer" and is_final_answer(f"The answer is {inside.strip()}")
+        for span in _spans(used, inside, trace.id):
+            start, end = _trim(clean, (section.start + span[0], section.start + span[1]))
+            text = clean[start:end]
+            if _VISIBLE.search(text):
+                final = delivered or is_final_answer(_without_heading(text))
+                kind = "final_answer" if final else "reasoning"
+                steps.append(Step(trace.response[start:end], start, end, kind, matcher.states(text)))
+    return Segmentation(steps, _name(splitter, choices, reading), reading.notes)
+
+
+def _name(splitter: Splitter, choices: Iterable[str], reading: Reading) -> str:
+    if splitter.resolve is None:
+        return splitter.name
+    marked = f"{THINK.name}:" if reading.thinking and splitter is AUTO else ""
+    return f"{splitter.name}:{marked}{'+'.join(choices)}"
+
+
+def _without_heading(text: str) -> str:
+    """A step without the heading over it ("### Conclusion"): what stands below decides whether it is an answer."""
+    heading, _, below = text.partition("\n")
+    label = "\n" not in below.strip() and _LABEL.fullmatch(heading)
+    return below if below.strip() and (label or _HEADING.fullmatch(heading)) else text
 
 
 def _resolve(splitter: Splitter, text: str, trace_id: str | None) -> tuple[Splitter, str]:
+    """The splitter to use, and its name beside that of the one which chose it."""
     if splitter.resolve is None:
         return splitter, splitter.name
     try:
         used = splitter.resolve(text)
-        own = f"{splitter.name}:"
-        return used, used.name if used.name.startswith(own) else own + used.name
+        return used, used.name.removeprefix(f"{splitter.name}:")
     except Exception as error:
         raise _failure(splitter, trace_id, f"raised {type(error).__name__}: {error}") from error
 

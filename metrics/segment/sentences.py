@@ -15,6 +15,10 @@ _WINDOW = 8_000
 _INLINE = re.compile(r"\$(?=[^\s$])[^$\n]{1,500}(?<=[^\s$])\$(?!\d)|\\\([^\n]{1,500}?\\\)|<<[^<>\n]{1,200}>>")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ENUMERATOR = re.compile(r"[\W_]*(?:\d{1,4}|[A-Za-z]|[IVXivx]{1,5})?[\W_]*$")
+# "19! ways": what follows goes on with the sentence, so the mark is a factorial's.
+_FACTORIAL = re.compile(
+    r"(?<=[\d)\]}])!(?=\s{0,3}(?:[a-z\d=+*/×·÷^<>≈)\]},;:(\\-]|$))|(?<=\b[a-zA-Z])!(?=\s{0,3}[a-z=+*/×·÷^)\],])"
+)
 _FINAL = (".", "!", "?", "。")
 
 
@@ -53,7 +57,7 @@ def _sentences(masked: str, start: int, end: int) -> list[Span]:
 
 def _mask(text: str) -> str:
     """`text`, same length, with formulas and code replaced by a word, so that no sentence ends inside them."""
-    masked = _SURROGATE.sub("\ufffd", text)
+    masked = _FACTORIAL.sub("X", _SURROGATE.sub("\ufffd", text))
     masked = _replace(masked, display_blocks(masked), display=True)
     return _replace(masked, [match.span() for match in _INLINE.finditer(masked)], display=False)
 

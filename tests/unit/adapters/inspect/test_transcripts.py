@@ -21,6 +21,7 @@ from inspect_ai.model import (
     ChatMessageAssistant,
     ChatMessageSystem,
     ChatMessageUser,
+    ContentImage,
     ContentReasoning,
     ContentText,
     ModelOutput,
@@ -204,3 +205,54 @@ def test_hidden_reasoning_of_the_turn_that_submits_is_not_overlooked(tmp_path: P
     turn.message.content = [ContentReasoning(reasoning="gAAAAB", redacted=True), ContentText(text="Done.")]
     score = scored(tmp_path, react(tools=TOOLS), [turn])
     assert score.reason == "reasoning_redacted"
+
+
+def test_thinking_that_the_provider_left_in_the_text_counts_once(tmp_path: Path) -> None:
+    outputs = [says("<think>\n2 * 3 = 6\n</think>\n6 + 1 = 7", thinks="2 * 3 = 6")]
+    assert steps(scored(tmp_path, generate(), outputs)) == ["2 * 3 = 6", "6 + 1 = 7"]
+
+
+@pytest.mark.parametrize("splitter", ["lines", "sentences"])
+def test_the_tags_around_reasoning_content_are_no_steps(tmp_path: Path, splitter: str) -> None:
+    outputs = [says("6 + 1 = 7", thinks="2 * 3 = 6")]
+    assert steps(scored(tmp_path, generate(), outputs, splitter=splitter)) == ["2 * 3 = 6", "6 + 1 = 7"]
+
+
+@solver
+def tool_in_the_users_turn() -> Solver:
+    """Hands a result back as a message of the user's, as ReAct prompts do, and lets the model go on."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        state = await generate(state)
+        state.messages.append(ChatMessageUser(content="Observation: TOOL RESULT 6"))
+        return await generate(state)
+
+    return solve
+
+
+@pytest.mark.parametrize("turns", ["all", "last"])
+def test_a_tools_result_in_the_users_turn_is_context(tmp_path: Path, turns: str) -> None:
+    outputs = [says("Action: calc[2 * 3]\nI need 2 * 3."), says("6 + 1 = 7")]
+    score = scored(tmp_path, tool_in_the_users_turn(), outputs, turns=turns)
+    assert steps(score)[-2:] == ["I need 2 * 3.", "6 + 1 = 7"]
+    assert "unseen by the scoring LM: 1 tool result" in notes(score)
+    assert "later user message" not in notes(score)
+
+
+def test_content_that_is_neither_text_nor_reasoning_leaves_a_note(tmp_path: Path) -> None:
+    output = says("6 + 1 = 7")
+    output.message.content = [ContentText(text="6 + 1 = 7"), ContentImage(image="data:image/png;base64,AA==")]
+    assert "of the response, this was not read: image" in notes(scored(tmp_path, generate(), [output]))
+
+
+def test_an_empty_question_is_refused(tmp_path: Path) -> None:
+    score = scored(tmp_path, generate(), [says("6 + 1 = 7")], Sample(input=" ", target="7"))
+    assert score.reason == "scoring_failed"
+    assert "empty" in (score.explanation or "")
+
+
+def test_the_answer_of_a_chain_that_runs_on_is_the_one_before_it(tmp_path: Path) -> None:
+    score = scored(tmp_path, generate(), [says("6 + 1 = 7\n#### 7\n\nQuestion: What is 1 + 1?\n#### 2")])
+    assert steps(score) == ["6 + 1 = 7", "#### 7"]
+    assert score.answer == "7"
+    assert "the chain ends before it" in notes(score)
