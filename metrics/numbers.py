@@ -31,6 +31,7 @@ GROUPED = (
 DECIMAL = r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6}(?![0-9A-Za-z]))?|\.[0-9]+"
 
 _GROUP_MARK = re.compile(rf"(?<=[0-9]){GROUP_MARK}(?=[0-9]{{3}}(?![0-9]))")
+_GROUPED = re.compile(GROUPED)
 _POINT_AS_GROUP = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 _DECIMAL_COMMA = re.compile(r"[0-9]+(?:\.[0-9]{3})*,[0-9]+")
 _POINT_GROUPS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3}){2,}")
@@ -50,7 +51,9 @@ def readings(written: str) -> tuple[Fraction, ...]:
     Raises:
         ValueError: no number, or an exponent beyond MAX_EXPONENT.
     """
-    grouped = re.fullmatch(GROUPED, written)
+    if written.isdigit() and written.isascii():
+        return (Fraction(int(written)),)
+    grouped = _GROUPED.fullmatch(written)
     if not grouped and _DECIMAL_COMMA.fullmatch(written):
         whole, _, part = written.replace(".", "").partition(",")
         return (_decimal(whole, part),)
@@ -181,8 +184,8 @@ def find_numbers(text: str) -> Iterator[Written]:
         values = _values(match)
         if values:
             form = "mixed" if match["whole"] else "fraction" if match["over"] else "number"
-            sign = -1 if match["sign"] else 1
-            yield Written(match.start(), match.end(), tuple(sign * value for value in values), form)
+            signed = tuple(-value for value in values) if match["sign"] else values
+            yield Written(match.start(), match.end(), signed, form)
     for match in _SPACED.finditer(text):
         if len(match[0]) <= _MAX_DIGITS:
             whole, _, part = re.sub(r"\s", "", match[0]).replace(",", ".").partition(".")

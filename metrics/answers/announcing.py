@@ -263,14 +263,18 @@ def _fold_boxes(text: str) -> tuple[str, list[str]]:
     boxes: list[str] = []
     parts: list[str] = []
     position = 0
+    closing: dict[int, int] | None = None
     for match in _FOLDED.finditer(text):
         if match.start() < position:
             continue
-        tagged = match["tagged"]
-        end = _closing_brace(text, match.end()) if tagged is None else match.end() - 1
-        if end is None:
-            continue
-        inside = (tagged or text[match.end() + 1 : end]).strip()
+        if match["tagged"] is None:
+            closing = _closing_braces(text) if closing is None else closing
+            end = closing.get(match.end())
+            if end is None or end - match.end() > _MAX_BOXED:
+                continue
+            inside = text[match.end() + 1 : end].strip()
+        else:
+            end, inside = match.end() - 1, match["tagged"].strip()
         if not _PLACEHOLDER.fullmatch(inside):
             boxes.append(inside)
             parts += [text[position : match.start()], BOX]
@@ -278,23 +282,25 @@ def _fold_boxes(text: str) -> tuple[str, list[str]]:
     return "".join([*parts, text[position:]]), boxes
 
 
-def _closing_brace(text: str, opening: int) -> int | None:
-    depth = 0
-    for match in _BRACE.finditer(text, opening, opening + _MAX_BOXED):
-        depth += {"{": 1, "}": -1}.get(match[0], 0)
-        if depth == 0 and match[0] == "}":
-            return match.start()
-    return None
+def _closing_braces(text: str) -> dict[int, int]:
+    """For the position of each opening brace that of the one that closes it."""
+    closing: dict[int, int] = {}
+    opened: list[int] = []
+    for match in _BRACE.finditer(text):
+        if match[0] == "{":
+            opened.append(match.start())
+        elif match[0] == "}" and opened:
+            closing[opened.pop()] = match.start()
+    return closing
 
 
 def last_boxed(text: str) -> str | None:
-    r"""What the last `\boxed{…}` that is not empty holds, braces balanced; None without one.
-
-    Looks at the last 20, at 2,000 characters of each.
-    """
-    for match in reversed(list(_BOXED.finditer(text))[-20:]):
-        end = _closing_brace(text, match.end())
-        if end is not None and not _PLACEHOLDER.fullmatch(inside := text[match.end() + 1 : end].strip()):
+    r"""What the last `\boxed{…}` that is not empty holds, braces balanced; None without one of at most 2,000 characters."""
+    matches = list(_BOXED.finditer(text))
+    closing = _closing_braces(text) if matches else {}
+    for match in reversed(matches):
+        end = closing.get(match.end(), match.end() + 2 * _MAX_BOXED)
+        if end - match.end() <= _MAX_BOXED and not _PLACEHOLDER.fullmatch(inside := text[match.end() + 1 : end].strip()):
             return inside
     return None
 

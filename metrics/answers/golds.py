@@ -84,8 +84,8 @@ class Text:
 
     @cached_property
     def numbers(self) -> list[Written]:
-        """By value and place in `with_money`."""
-        return sorted(find_numbers(self.with_money))
+        """By their place in `with_money`."""
+        return sorted(find_numbers(self.with_money), key=lambda one: one[:2])
 
     def joined(self, words_only: bool) -> str:
         if words_only not in self._joined:
@@ -363,10 +363,13 @@ def _value(text: str) -> Fraction | None:
     """The number a token writes; None for dates, versions and numbers of more than 40 digits."""
     if len(text) > 2 * _MAX_DIGITS or text.count("/") > 1:
         return None
-    sign, text = (-1, text[1:]) if text.startswith("-") else (1, text)
+    negative, text = text.startswith("-"), text.removeprefix("-")
     numerator, _, denominator = text.partition("/")
-    top, bottom = _decimal(numerator), _decimal(denominator or "1")
-    return None if top is None or not bottom else sign * top / bottom
+    top = _decimal(numerator)
+    if denominator:
+        bottom = _decimal(denominator)
+        top = None if top is None or not bottom else top / bottom
+    return None if top is None else -top if negative else top
 
 
 def _decimal(text: str) -> Fraction | None:
