@@ -64,6 +64,7 @@ _COMPUTES = re.compile(
 )
 # Between two numbers; "5-7 days" and "1/2" are none.
 _OPERATION = re.compile(rf"\d\s?[%$]?\s?(?:[+*×÷·^]|\\(?:times|cdot|div)(?![a-zA-Z])|\s[-−–/]\s)\s?[$(]?\d|\d\s?x\s?\d")
+_HEADING = re.compile(r"(?:(?:final\s)?(?:conclusion|summary|result|fazit|conclusión|conclusão|结论|結論|まとめ|결론))?[\s:：.#*]*", re.I)
 _BOILERPLATE = re.compile(r"\s?I hope (?:it|this) is (?:correct|right|helpful)\.?|[✅✓☑]\ufe0f?", re.IGNORECASE)
 _MARKUP = re.compile(
     r"\*\*|__|`|\\\(|\\\)|\\\[|\\\]|\$\$|</?(?:answer|output)>|\\(?:text|textbf|mathrm|mathbf)(?=\{)", re.IGNORECASE
@@ -106,6 +107,20 @@ def is_bare(step_text: str) -> bool:
     return found is not None and found[1]
 
 
+def concludes(step_text: str) -> bool:
+    """Whether a step is one short sentence that computes and derives nothing, apart from how it begins."""
+    text = " ".join(_plain(step_text[: _MAX_STEP + 1]).split())
+    text = _skip(CONNECTIVE, text[_end(_LEAD, text) :], 3)
+    return (
+        0 < len(step_text.strip()) <= _MAX_STEP
+        and len(text.split()) <= _MAX_CONCLUSION_WORDS
+        and len(_SENTENCE_BREAK.split(text)) == 1
+        and not _computes(text)
+        and not DERIVES.search(text)
+        and "?" not in text
+    )
+
+
 def _announced(step_text: str) -> tuple[str, bool] | None:
     """The answer, and whether it stands there without any word that announces it."""
     if len(step_text) > _MAX_STEP:
@@ -122,6 +137,8 @@ def _announced(step_text: str) -> tuple[str, bool] | None:
     sentences = [" ".join(part.split()) for part in _SENTENCE_BREAK.split(text)]
     found: list[tuple[str, bool]] = []
     for sentence in filter(None, sentences):
+        if _HEADING.fullmatch(_skip(CONNECTIVE, sentence, 3)):
+            continue
         answer = _read(sentence, bare)
         if answer is None:
             return None

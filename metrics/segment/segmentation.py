@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from ..answers.extraction import AnswerMatcher, is_final_answer
+from ..answers.finals import final_answers
+from ..answers.matching import AnswerMatcher
 from ..names import unknown_name
 from ..trace import Step, Trace
 from .auto import AUTO, THINK
@@ -65,17 +66,18 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
     text = trace.response
     used, name = _resolve(splitter, text, trace.id)
     spans = [_trim(text, span) for span in _spans(used, text, trace.id)]
+    spans = [(start, end) for start, end in spans if _VISIBLE.search(text, start, end)]
+    final = final_answers([text[start:end] for start, end in spans])
     matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
     steps = [
         Step(
             text=text[start:end],
             start=start,
             end=end,
-            kind="final_answer" if is_final_answer(text[start:end]) else "reasoning",
+            kind="final_answer" if is_final else "reasoning",
             states_answer=matcher.states(text[start:end]),
         )
-        for start, end in spans
-        if _VISIBLE.search(text, start, end)
+        for (start, end), is_final in zip(spans, final, strict=True)
     ]
     return Segmentation(steps, name)
 
