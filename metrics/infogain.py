@@ -266,13 +266,20 @@ INFOGAIN_METRICS = (
         "nats",
         "infogain_nats without the steps that only announce an answer.",
     ),
-    ChainMetric("answer_step", answer_step, None, "step", "The first step that announces the gold answer, or writes down what the question does not hold; from 1."),
+    ChainMetric(
+        "answer_step",
+        answer_step,
+        None,
+        "step",
+        "The first step that announces the gold answer, or writes down what the question does not hold; from 1.",
+    ),
     ChainMetric(
         "commit_step",
         commit_step,
         None,
         "step",
-        "The first step that states the chain's own final answer, right or wrong, with no other one announced after it; from 1.",
+        "The first step that states the chain's own final answer, right or wrong, and after which it announces no "
+        "other one, from 1.",
     ),
     ChainMetric(
         "leak_share",

@@ -20,10 +20,10 @@ ASCII_DIGITS: dict[int, str] = {
     **{code: str(unicodedata.decimal(chr(code))) for code in range(0x80, 0x20000) if chr(code).isdecimal()},
     ord("٬"): ",",
     ord("٫"): ".",
-    **{ord(wide): plain for wide, plain in zip("，．", ",.", strict=True)},
+    ord("．"): ".",
 }
 # What parts groups of three digits beyond doubt. A plain space and a point do so, too, but may mean something else.
-GROUP_MARK = r"(?:,|\{,\}|\\[,;!\ ]|[\u00a0\u2009\u202f'’])"
+GROUP_MARK = r"(?:,\\!|,|\{,\}|\\[,;!\ ]|[\u00a0\u2009\u202f'’])"
 GROUPED = (
     rf"[0-9]{{1,3}}(?:{GROUP_MARK}[0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?"
     r"|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?![0-9,])(?:\.[0-9]+)?"  # 1,25,000
@@ -43,7 +43,7 @@ def with_commas(text: str) -> str:
 
 
 def readings(written: str) -> tuple[Fraction, ...]:
-    """The values that a number in digits may have, the usual one first: "1.250" is 1.25, or 1250 with its point as a mark.
+    """The values that a number in digits may have, the usual one first: "1.250" is 1.25, or 1250 with a grouping point.
 
     Args:
         written: what `GROUPED` or `DECIMAL` matches, "2,5", "1.234.567" or "1.250,75".
@@ -150,17 +150,16 @@ _SPACED = re.compile(r"(?<![0-9.,/-])(?<![0-9]\s)[1-9][0-9]{0,2}(?:\s[0-9]{3})+(
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 _UNITS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-        " eighteen nineteen".split()
-    )
-}
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
+    "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
 _TENS = {
-    word: 10 * number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
-}
-_PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_PARTS = {
+    "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10,
+}  # fmt: skip
 _SCALE_WORDS = "hundred|thousand|million|billion"
 _WORD = "|".join(sorted((*_UNITS, *_TENS), key=len, reverse=True))
 _WORDS = re.compile(
@@ -174,7 +173,7 @@ _WORDS = re.compile(
 def find_numbers(text: str) -> Iterator[Written]:
     """The numbers of a text, in digits or in English words; not in the order of the text.
 
-    Where a notation may mean two things both come: "1 250" is 1250, or 1 and 250. A version or a date ("1.2.3", "1/2/24")
+    Where a notation may mean two things both come: "1 250" is 1250, or 1 and 250. A version, a date ("1.2.3", "1/2/24")
     and a number of more than 40 digits are none.
 
     Args:
@@ -219,7 +218,8 @@ def _values(match: re.Match[str]) -> tuple[Fraction, ...]:
 
 
 def _plain(written: str) -> tuple[Fraction, ...]:
-    if len(written) > _MAX_DIGITS or (written.count(".") > 1 and not re.search(r",|^[0-9]{1,3}(?:\.[0-9]{3})+$", written)):
+    version = written.count(".") > 1 and "," not in written and not _POINT_GROUPS.fullmatch(written)
+    if version or len(written) > _MAX_DIGITS:
         return ()
     return readings(written)
 

@@ -1,7 +1,7 @@
 r"""Reads announcements: the answers that a text says are the answer, by words, by `\boxed{…}`, "####" or "ANSWER:".
 
-`announced` reads a step that does nothing else (a final answer), `announcements` any text. Which answer is the gold one is
-decided in `matching`. All patterns are bounded, so the cost is linear in the text whatever a model wrote.
+`announced` reads a step that does nothing else (a final answer), `announcements` any text. Which answer is the gold one
+is decided in `matching`. All patterns are bounded, so the cost is linear in the text whatever a model wrote.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ _PLACEHOLDER = re.compile(
 )
 _A_LABEL = re.compile(r"(?:A|Ans)\s?[:：]\s?", re.IGNORECASE)
 _REVERSED = re.compile(
-    rf"(.{{1,120}}?)\s(?:is|are|must be|would be)\s(?:(?:the|our|my)\s)?(?:{ADJECTIVES}{NOUN}|correct|the correct one){OF}$",
+    rf"(.{{1,120}}?)\s(?:is|are|must be|would be)\s(?:(?:the|our|my)\s)?(?:{ADJECTIVES}{NOUN}|correct|the correct one)"
+    rf"{OF}$",
     re.IGNORECASE,
 )
 _DIGITS = rf"(?:{GROUPED}|\d{{1,3}}(?:\.\d{{3}})+,\d+|\d+,\d+|\d[\d,٬٫]*(?:\.\d+)?|{DECIMAL})"
@@ -63,8 +64,10 @@ _COMPUTES = re.compile(
     r"\\frac[^=]{0,80}=|[\d)}](?:\s|\\[,;])?(?:[-+*/×÷·^x]|\\times|\\cdot|\\div)[^=]{0,80}=|=[^=]*=|<<"
 )
 # Between two numbers; "5-7 days" and "1/2" are none.
-_OPERATION = re.compile(rf"\d\s?[%$]?\s?(?:[+*×÷·^]|\\(?:times|cdot|div)(?![a-zA-Z])|\s[-−–/]\s)\s?[$(]?\d|\d\s?x\s?\d")
-_HEADING = re.compile(r"(?:(?:final\s)?(?:conclusion|summary|result|fazit|conclusión|conclusão|结论|結論|まとめ|결론))?[\s:：.#*]*", re.I)
+_OPERATION = re.compile(r"\d\s?[%$]?\s?(?:[+*×÷·^]|\\(?:times|cdot|div)(?![a-zA-Z])|\s[-−–/]\s)\s?[$(]?\d|\d\s?x\s?\d")
+_HEADING = re.compile(
+    r"(?:(?:final\s)?(?:conclusion|summary|result|fazit|conclusión|conclusão|结论|結論|まとめ|결론))?[\s:：.#*]*", re.I
+)
 _BOILERPLATE = re.compile(r"\s?I hope (?:it|this) is (?:correct|right|helpful)\.?|[✅✓☑]\ufe0f?", re.IGNORECASE)
 _MARKUP = re.compile(
     r"\*\*|__|`|\\\(|\\\)|\\\[|\\\]|\$\$|</?(?:answer|output)>|\\(?:text|textbf|mathrm|mathbf)(?=\{)", re.IGNORECASE
@@ -78,7 +81,8 @@ _HASHES = re.compile(r"^[ \t]{0,8}####\s?(?P<answer>\S[^\n]{0,120})$", re.MULTIL
 _SENTENCE_BREAK = re.compile(r"(?<=[.!?。！？])(?<!\b[A-Ja-j]\.)\s+(?=\S)|\n+|(?<=。)")
 _INSIDE = re.compile(rf"(?<![A-Za-zÀ-ɏͰ-ӿ_-])(?:{ANNOUNCE.pattern})", re.IGNORECASE)
 _MARKED = re.compile(
-    r"^[ \t]{0,8}(?:(?P<hashes>####)\s?|[>*#][ \t>*#]{0,8}(?:A|Ans)[:：]|(?:A|Ans)[:：])[ \t]{0,4}(?P<answer>\S[^\n]{0,120})$",
+    r"^[ \t]{0,8}(?:(?P<hashes>####)\s?|(?:[>*#][ \t>*#]{0,8})?(?:A|Ans)[:：])[ \t]{0,4}"
+    r"(?P<answer>\S[^\n]{0,120})$",
     re.MULTILINE | re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(r"[;\n]|[,，]\s(?!\d)|\s(?:but|and not|rather than)\s|\s[–—]\s|\s\((?!\w\))")
@@ -87,9 +91,9 @@ _CLAUSE_END = re.compile(r"[;\n]|[,，]\s(?!\d)|\s(?:but|and not|rather than)\s|
 def is_final_answer(step_text: str) -> bool:
     r"""Whether a step only announces an answer, whichever it is: "The answer is 72", `\boxed{72}`, "#### 72", "(B)".
 
-    Judged by form: once the announcement and a short answer are taken away, nothing of substance is left; or the step is a
-    conclusion around a box that computes nothing, whatever it restates. A step that also derives ("48+24=72, so the answer
-    is 72") is reasoning. A label alone ("Final answer:") counts.
+    Judged by form: once the announcement and a short answer are taken away, nothing of substance is left; or the step
+    is a conclusion around a box that computes nothing, whatever it restates. A step that also derives ("48+24=72, so
+    the answer is 72") is reasoning. A label alone ("Final answer:") counts.
     """
     return announced(step_text) is not None
 
@@ -101,8 +105,7 @@ def announced(step_text: str) -> str | None:
 
 
 def is_bare(step_text: str) -> bool:
-    """Whether a step is a value and nothing else ("72", "**Option A**"): at the end of a chain its answer, else data or a
-    heading."""
+    """Whether a step is a value and nothing else ("72", "**Option A**"): at a chain's end its answer, else data."""
     found = _announced(step_text)
     return found is not None and found[1]
 
@@ -312,12 +315,17 @@ def _closing_braces(text: str) -> dict[int, int]:
 
 
 def last_boxed(text: str) -> str | None:
-    r"""What the last `\boxed{…}` that is not empty holds, braces balanced; None without one of at most 2,000 characters."""
+    r"""What the last `\boxed{…}` that is not empty holds, braces balanced; None without one.
+
+    Boxes of more than 2,000 characters are left out.
+    """
     matches = list(_BOXED.finditer(text))
     closing = _closing_braces(text) if matches else {}
     for match in reversed(matches):
         end = closing.get(match.end(), match.end() + 2 * _MAX_BOXED)
-        if end - match.end() <= _MAX_BOXED and not _PLACEHOLDER.fullmatch(inside := text[match.end() + 1 : end].strip()):
+        if end - match.end() <= _MAX_BOXED and not _PLACEHOLDER.fullmatch(
+            inside := text[match.end() + 1 : end].strip()
+        ):
             return inside
     return None
 
@@ -328,7 +336,9 @@ _LETTER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LETTER_ENDS = re.compile(r"[\s*\"'”]{0,4}(?:$|[\n.,:;!?<–—/]|-\s)")
-_LETTER_GOES_ON = re.compile(r"\s{1,2}(?:because|since|as|which|based|due|given|and|or|rather|with|for|from|\(|it|[–—-])(?!\w)")
+_LETTER_GOES_ON = re.compile(
+    r"\s{1,2}(?:because|since|as|which|based|due|given|and|or|rather|with|for|from|\(|it|[–—-])(?!\w)"
+)
 
 
 def letter_of(answer: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Reads answers from text: what a response's own answer is, which option is meant, and what a gold answer's row holds."""
+"""Reads answers from text: what a response's own answer is, which option is meant, what stands behind "####"."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "resolve_choice",
     "states_answer",
 ]
+
 
 def gold_from_suffix(text: str) -> str:
     """The answer after the last "####", as GSM8K's solutions end; text without it, stripped."""

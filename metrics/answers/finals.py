@@ -1,4 +1,4 @@
-"""What a chain ends up with: which of its steps only give the answer, and from which step on it keeps to its own answer."""
+"""What a chain ends up with: which of its steps only give the answer, and from which step on it keeps to its own."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def final_answers(steps: Sequence[str]) -> list[bool]:
     """For each step of a chain whether it only gives an answer.
 
     Those that announce one by words or by a box do wherever they stand. A step that is a value and nothing else ("72",
-    "**Option A**") does at the end alone: elsewhere it is data or a heading. So does the closing sentence that only says
-    the last result again ("So she sold 72 clips altogether.").
+    "**Option A**") does at the end alone: elsewhere it is data or a heading. So does the closing sentence that only
+    says the last result again ("So she sold 72 clips altogether.").
     """
     final = [announced(step) is not None for step in steps]
     bare = [is_final and is_bare(step) for step, is_final in zip(steps, final, strict=True)]

@@ -1,7 +1,7 @@
 """The kinds of gold answers: numbers, lists of numbers, formulas, texts, and letters or words that prose is full of.
 
-Each can be looked for in a text in two ways. `occurs`: the text writes it down, whatever for. `said`: an announced answer is
-it. Numbers are compared by value, texts as runs of whole words.
+Each can be looked for in two ways. `occurs`: a text writes it down, as a result if it is a number. `said`: an announced
+answer is it. Numbers are compared by value, texts as runs of whole words.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..numbers import ASCII_DIGITS, Written, find_numbers, readings, vulgar_fraction, with_commas
@@ -140,7 +141,7 @@ class ListGold:
         size = len(self.values)
         for first in range(len(numbers) - size + 1):
             run = numbers[first : first + size]
-            gaps = (text.with_money[a.end : b.start] for a, b in zip(run, run[1:], strict=False))
+            gaps = (text.with_money[a.end : b.start] for a, b in pairwise(run))
             if sorted(one.values[0] for one in run) == list(self.values) and all(map(_BETWEEN_ITEMS.fullmatch, gaps)):
                 return True
         return False
@@ -253,7 +254,9 @@ def _read(answer: str) -> Gold | None:
 
 
 _AROUND_NUMBER = re.compile(r"[\s(]*(?P<money>[$€£¥₹])?\s*")
-_UNIT_BEHIND = re.compile(r"\s*(?P<tight>)(?P<unit>(?:[%°$€£¥₹]|[^\W\d_][^\s\d,;:=+*^()\\<>-]*)(?:\s[^\W\d_][^\W\d_]*){0,2})?[\s.,;:!?)]*")
+_UNIT_BEHIND = re.compile(
+    r"\s*(?P<unit>(?:[%°$€£¥₹]|[^\W\d_][^\s\d,;:=+*^()\\<>-]*)(?:\s[^\W\d_][^\W\d_]*){0,2})?[\s.,;:!?)]*"
+)
 
 
 def _number(text: Text) -> NumberGold | None:
@@ -283,12 +286,11 @@ def _list(answer: str) -> ListGold | None:
     numbers = [one for one in text.numbers if is_alone(text.with_money, one)]
     if len(numbers) < 2 or plain.startswith(("(", "[")):
         return None
-    edges = [*numbers]
-    lead = re.fullmatch(r"[\s\\]*(?:[a-z]\s*=\s*)?", text.with_money[: edges[0].start], re.IGNORECASE)
-    gaps = [text.with_money[a.end : b.start] for a, b in zip(edges, edges[1:], strict=False)]
-    if lead is None or text.with_money[edges[-1].end :].strip(" .\\") or not all(map(_BETWEEN_ITEMS.fullmatch, gaps)):
+        lead = re.fullmatch(r"[\s\\]*(?:[a-z]\s*=\s*)?", text.with_money[: numbers[0].start], re.IGNORECASE)
+    gaps = [text.with_money[a.end : b.start] for a, b in pairwise(numbers)]
+    if lead is None or text.with_money[numbers[-1].end :].strip(" .\\") or not all(map(_BETWEEN_ITEMS.fullmatch, gaps)):
         return None
-    return ListGold(tuple(sorted(one.values[0] for one in edges)))
+    return ListGold(tuple(sorted(one.values[0] for one in numbers)))
 
 
 def _parted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Decides whether a step states the gold answer: by announcing it, or by writing it down where the question does not."""
+"""Decides whether a step states the gold answer: by announcing it, or by writing down what the question does not."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from .option_list import without_option_list
 
 _LIST_LABEL = re.compile(r"\s{0,8}(?:[-*•#>]{1,6}\s{1,4})?(?:\*\*)?\d{1,3}[.)](?:\*\*)?\s{1,4}(?=[^\W\d]|[\\$*])")
 # What an announced option may begin with: its article, its letter.
-_OPTION_LABEL = re.compile(r"\W{0,3}(?:(?:the|an?)\s)?(?:option\s|choice\s)?(?:[(\[]?[A-Za-z][)\].:]{1,2}\s)?", re.IGNORECASE)
+_OPTION_LABEL = re.compile(
+    r"\W{0,3}(?:(?:the|an?)\s)?(?:option\s|choice\s)?(?:[(\[]?[A-Za-z][)\].:]{1,2}\s)?", re.IGNORECASE
+)
 
 
 def states_answer(step_text: str, answers: Sequence[str], question: str, choices: Sequence[str] | None = None) -> bool:
     r"""Whether the step announces one of the gold answers, or writes it down and the question does not.
 
-    An announcement ("the answer is 4", `\boxed{4}`, "#### 4", "ANSWER: basket") counts whatever the question holds; a bare
-    mention only of what the question does not hold, and only as a result: not as a factor, an end of a range or a known
-    conversion on the way ("7 days a week").
+    An announcement ("the answer is 4", `\boxed{4}`, "#### 4", "ANSWER: basket") counts whatever the question holds; a
+    bare mention only of what the question does not hold, and only as a result: not as a factor, an end of a range or
+    a known conversion on the way ("7 days a week").
 
     Numbers are compared by value as people write them (`numbers`), whole: 72 is not in 720, 7.2, 1/72, x_{72}, 72x or
-    "Step 72:". Texts match as a run of whole words; case, punctuation, LaTeX wrappers and plurals aside. A single letter,
-    "yes" or "no" counts only where it is announced or named ("(B)", "option B", "the answer is no"). A formula is also
-    stated by an equal one (`formulas`), a list of numbers by the same ones in any order.
+    "Step 72:". Texts match as a run of whole words; case, punctuation, LaTeX wrappers and plurals aside. A single
+    letter, "yes" or "no" counts only where it is announced or named ("(B)", "option B", "the answer is no"). A formula
+    is also stated by an equal one (`formulas`), a list of numbers by the same ones in any order.
 
     Where the gold answer is one of `choices`, naming its letter states it, too; the option list does not count as part
     of the question; and a step that names other options beside it discusses them: there it must be announced.
@@ -131,5 +133,3 @@ def _begins_with(gold: Gold, answer: Text) -> bool:
 
 def _length(gold: Gold) -> int:
     return len(gold.joined) if isinstance(gold, TextGold | FormulaGold) else 0
-
-

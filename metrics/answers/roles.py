@@ -7,6 +7,11 @@ import re
 from ..numbers import Written
 from .conversions import is_conversion
 
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _VARIABLES = "abdefijnopqrtuvwxyz"  # "12i"; but "12m" is a length
 _BEFORE = 64  # characters looked at on either side
 _BEHIND = 96
@@ -47,7 +52,7 @@ _RUNS_ON = re.compile(r"\d[^=\n]{0,60}?(?:[-+*/×÷·]|\\(?:times|cdot|div))[^=\
 _RANGE_LEFT = re.compile(r"(?<![\d=])(?:\d[\d.,]*\s?[-~]\s?|between\s[^.\n]{0,24}\d[^.\n]{0,16}\sand\s)[$€£]?$")
 _TO = re.compile(r"(?P<verb>[A-Za-z]+\s)?(?:about\s)?[$€£]?\d[\d.,]*\sto\s[$€£]?$")
 _TO_RIGHT = re.compile(r"\sto\s[$€£]?\d")
-_NO_RANGE = frozenset("from round rounds rounded rounding up down increased decreased rose fell".split())
+_NO_RANGE = _set("from round rounds rounded rounding up down increased decreased rose fell")
 _RANGE_RIGHT = re.compile(r"\s?[-~]\s?\d")
 _BETWEEN = re.compile(r"between\s[$€£]?$", re.IGNORECASE)
 
@@ -109,20 +114,21 @@ _ALIASES = {
 _MONEY = {"$": "dollar", "€": "euro", "£": "lb", "¥": "yen", "₹": "rupee"}
 _WORD = re.compile(r"[\s-]?([^\W\d_]+|[%°$€£¥₹])")
 # Words behind a number that are no unit of it.
-_NO_UNIT = frozenset(
-    "a an and are as at altogether after all before but by daily day does each every for from had has have he her his i if"
-    " in into is it its left less long more most not of off old on or out over overall per remaining she so still than"
-    " that the their them then there they this to today together tomorrow total toward was we were when where which while"
-    " who will with yearly weekly monthly you your".split()
+_NO_UNIT = _set(
+    "a an and are as at altogether after all before but by daily day does each every for from had has have he her his i"
+    " if in into is it its left less long more most not of off old on or out over overall per remaining she so still"
+    " than that the their them then there they this to today together tomorrow total toward was we were when where"
+    " which while who will with yearly weekly monthly you your"
 )
-_ADJECTIVES = frozenset("us american whole full more extra additional total cubic square new different other".split())
+_ADJECTIVES = _set("us american whole full more extra additional total cubic square new different other")
 
 
 def unit_conflicts(text: str, number: Written, unit: str) -> bool:
     """Whether a number is of something else than `unit`; what stands there without any unit may be of it."""
     if not unit:
         return False
-    wanted = _unit(unit.split()[0])
+    first = re.match(r"[^\W\d_]+", unit)
+    wanted = _unit(first[0] if first else unit)
     sign = text[max(0, number.start - 2) : number.start].strip()[-1:]
     if sign in _MONEY:
         return _MONEY[sign] != wanted

@@ -1,4 +1,4 @@
-"""The words by which an answer is announced ("the answer is", "La respuesta correcta es", "因此答案是"): the one list of them.
+"""The words by which an answer is announced ("the answer is", "La respuesta correcta es", "因此答案是"): the only list.
 
 Read by `announcing`, in any text, whatever language the rest is in. Every pattern is bounded.
 """
