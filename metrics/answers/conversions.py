@@ -1,4 +1,4 @@
-"""Numbers that everybody knows of two units ("7 days a week", "12 inches in a foot"): no results, where written down."""
+"""Numbers that everybody knows of two units ("7 days a week", "12 inches in a foot"): no results where written."""
 
 from __future__ import annotations
 

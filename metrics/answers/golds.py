@@ -287,6 +287,7 @@ def _list(answer: str) -> ListGold | None:
     if len(numbers) < 2 or plain.startswith(("(", "[")):
         return None
         lead = re.fullmatch(r"[\s\\]*(?:[a-z]\s*=\s*)?", text.with_money[: numbers[0].start], re.IGNORECASE)
+    lead = re.fullmatch(r"[\s\\]*(?:[a-z]\s*=\s*)?", text.with_money[: numbers[0].start], re.IGNORECASE)
     gaps = [text.with_money[a.end : b.start] for a, b in pairwise(numbers)]
     if lead is None or text.with_money[numbers[-1].end :].strip(" .\\") or not all(map(_BETWEEN_ITEMS.fullmatch, gaps)):
         return None
