@@ -286,7 +286,6 @@ def _list(answer: str) -> ListGold | None:
     numbers = [one for one in text.numbers if is_alone(text.with_money, one)]
     if len(numbers) < 2 or plain.startswith(("(", "[")):
         return None
-        lead = re.fullmatch(r"[\s\\]*(?:[a-z]\s*=\s*)?", text.with_money[: numbers[0].start], re.IGNORECASE)
     lead = re.fullmatch(r"[\s\\]*(?:[a-z]\s*=\s*)?", text.with_money[: numbers[0].start], re.IGNORECASE)
     gaps = [text.with_money[a.end : b.start] for a, b in pairwise(numbers)]
     if lead is None or text.with_money[numbers[-1].end :].strip(" .\\") or not all(map(_BETWEEN_ITEMS.fullmatch, gaps)):
