@@ -332,7 +332,7 @@ def last_boxed(text: str) -> str | None:
 
 _LETTER = re.compile(
     r"\W{0,3}(?:(?:option|choice|answer|letter)[\s_:]{1,3}){0,2}"
-    r"(?P<open>[(\[{])?\s?(?P<letter>[A-Za-z])\s?(?P<close>[)\]}])?(?P<rest>.{0,60})",
+    r"(?P<open>[(（\[{])?\s?(?P<letter>[A-Za-z])\s?(?P<close>[)）\]}])?(?P<rest>.{0,60})",
     re.IGNORECASE | re.DOTALL,
 )
 _LETTER_ENDS = re.compile(r"[\s*\"'”]{0,4}(?:$|[\n.,:;!?<–—/]|-\s)")
