@@ -13,6 +13,7 @@ from ..numbers import DECIMAL, GROUPED
 from .vocabulary import (
     ADJECTIVES,
     ANNOUNCE,
+    ARGUES,
     BOX,
     CONNECTIVE,
     DERIVES,
@@ -27,7 +28,7 @@ from .vocabulary import (
 )
 
 _MAX_STEP = 600  # characters; a longer step says more than an answer
-_MAX_WORDS, _MAX_CONCLUSION_WORDS, _MAX_OPTION_WORDS = 20, 40, 45
+_MAX_WORDS, _MAX_CONCLUSION_WORDS, _MAX_OPTION_WORDS = 20, 60, 45
 _MAX_BOXED = 2_000
 _MOST = 400  # announcements of one text that are read
 
@@ -218,7 +219,7 @@ def _read(sentence: str, bare: bool) -> tuple[str, bool] | None:
     if reverse and _is_value(reverse[1]):
         short = _short(reverse[1])
         return None if short is None else (short, False)
-    if BOX in text and len(text.split()) <= _MAX_CONCLUSION_WORDS and not _computes(text) and not DERIVES.search(text):
+    if BOX in text and len(text.split()) <= _MAX_CONCLUSION_WORDS and not _computes(text) and not ARGUES.search(text):
         return BOX, False
     return None
 

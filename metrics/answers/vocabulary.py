@@ -124,3 +124,9 @@ DERIVES = re.compile(
     r"|,\sso\b|因为|因為|所以|なぜなら",
     re.IGNORECASE,
 )
+# A conclusion that also argues; in one around a box "the number which" and "if" only say what is meant.
+ARGUES = re.compile(
+    r"\b(?:because|since|given that|so that|however|giving|gives|yields?|porque|weil|parce que|perché|потому что)\b"
+    r"|[,;]\s(?:and\s)?(?:so|which|thus|hence|therefore|meaning|as)\b|因为|因為|所以|なぜなら",
+    re.IGNORECASE,
+)
