@@ -257,14 +257,14 @@ INFOGAIN_METRICS = (
         infogain_without_final,
         True,
         "PPL",
-        "infogain without the steps that only announce an answer.",
+        "infogain without the steps that only give an answer.",
     ),
     ChainMetric(
         "infogain_nats_without_final",
         infogain_nats_without_final,
         True,
         "nats",
-        "infogain_nats without the steps that only announce an answer.",
+        "infogain_nats without the steps that only give an answer.",
     ),
     ChainMetric(
         "answer_step",

@@ -69,7 +69,9 @@ def test_the_judge_of_equations_reads_other_scripts_digits() -> None:
     assert claim.text == "1,000 + 250 = 1,250"
 
 
-@pytest.mark.parametrize("piece", ["1 ", "1,", "1.250", "1,25", "one ", "2 1/2 ", "1e", "1*10^", "1 000 ", "-1/2", "٬1"])
+@pytest.mark.parametrize(
+    "piece", ["1 ", "1,", "1.250", "1,25", "one ", "2 1/2 ", "1e", "1*10^", "1 000 ", "-1/2", "٬1"]
+)
 def test_a_long_text_is_read_in_linear_time(piece: str) -> None:
     begin = time.process_time()
     for _ in find_numbers(piece * (60_000 // len(piece))):

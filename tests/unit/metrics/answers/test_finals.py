@@ -61,13 +61,20 @@ def test_a_result_on_the_way_is_no_final_answer() -> None:
         ([], None),
     ],
 )
-def test_the_commitment_is_the_first_statement_after_the_last_other_answer(steps: list[str], commit: int | None) -> None:
+def test_the_commitment_is_the_first_statement_after_the_last_other_answer(
+    steps: list[str], commit: int | None
+) -> None:
     found = commit_index(steps, "How many?")
     assert (None if found is None else found + 1) == commit
 
 
 def test_options_are_committed_to_by_letter_or_text() -> None:
-    steps = ["I think the answer is B.", "But asthma.", "The ACE inhibitor protects the kidney.", "La respuesta es (C)."]
+    steps = [
+        "I think the answer is B.",
+        "But asthma.",
+        "The ACE inhibitor protects the kidney.",
+        "La respuesta es (C).",
+    ]
     assert commit_index(steps, "Which drug?", DRUGS) == 2
     assert commit_index(steps[:2], "Which drug?", DRUGS) == 0
 
