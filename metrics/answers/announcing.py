@@ -153,8 +153,12 @@ def _announced(step_text: str) -> tuple[str, bool] | None:
     return _with_boxes(last, boxes), all(is_bare for _, is_bare in found) and not boxes
 
 
-def announcements(text: str) -> list[str]:
-    """All answers that a text announces, each once, in the order in which they come last; of the first 400."""
+def announcements(text: str, *, value_alone: bool = True) -> list[str]:
+    """All answers that a text announces, each once, in the order in which they come last; of the first 400.
+
+    Args:
+        value_alone: whether a text that is a value and nothing else announces it (`is_bare`).
+    """
     folded, boxes = _fold_boxes(text)
     plain = _plain(folded)
     found: list[tuple[int, str]] = []
@@ -173,8 +177,8 @@ def announcements(text: str) -> list[str]:
             answer = _clause(" ".join(_SENTENCE_BREAK.split(rest, maxsplit=1)[0].split()), match[0])
             if answer and BOX not in answer:
                 found.append((match.start(), answer))
-    whole = announced(text)
-    if whole and whole not in (answer for _, answer in found):
+    whole, bare = _announced(text) or ("", False)
+    if whole and (value_alone or not bare) and whole not in (answer for _, answer in found):
         found.append((len(plain), whole))
     ordered = [answer for _, answer in sorted(found, key=lambda one: one[0]) if not _PLACEHOLDER.fullmatch(answer)]
     return list(dict.fromkeys(reversed(ordered)))[::-1]

@@ -73,7 +73,8 @@ def commit_index(
 
     Returns: an index into `steps`; None where the chain has no answer of its own or no step states it.
     """
-    said = [announcements(step) for step in steps]
+    final = final_answers(steps)
+    said = [announcements(step, value_alone=is_final) for step, is_final in zip(steps, final, strict=True)]
     last = next((answers[-1] for answers in reversed(said) if answers), own)
     if not last or not last.strip():
         result = _restated(steps)
@@ -88,4 +89,6 @@ def commit_index(
         others = [not matcher.is_answer(answer) for answer in answers]
         if any(others):
             begin = index + others[-1]
-    return next((index for index in range(begin, len(steps)) if matcher.states(steps[index])), None)
+    return next(
+        (index for index in range(begin, len(steps)) if matcher.states(steps[index], value_alone=final[index])), None
+    )

@@ -27,7 +27,8 @@ _AFTER_EQUALS = re.compile(rf"=(?P<side>[^=$\n;]{{1,{_LONGEST}}})")
 # Outside all marks: "so it is 2x+x^2." Letters in words of up to three ("sin"), an operator in between.
 _OPERAND = r"(?:\d{1,9}(?:\.\d{1,9})?)?(?:\\?[A-Za-z]{1,4}|[πθ])?(?:\^(?:\{[^{}]{1,9}\}|\w))?"
 _IN_PROSE = re.compile(
-    rf"(?<![\w\\$^])[-(]{{0,2}}(?=[\w\\]){_OPERAND}(?:[)(]?\s?[-+*/^·][ ]?[(]?{_OPERAND}[)]?){{1,12}}(?![\w^])"
+    rf"(?<![\w\\$^+*/·-])(?<![-+*/^·]\s)[-(]{{0,2}}(?=[\w\\]){_OPERAND}"
+    rf"(?:[)(]?\s?[-+*/^·][ ]?[(]?{_OPERAND}[)]?){{1,12}}(?![\w^]|\s?[-+*/^·]\s?[\w(\\])"
 )
 _SENTENCE_END = re.compile(r"[.,]\s|[.,:]$|\\\\|\\[()\[\]]|\s(?:and|or|so|but|which|is|where|for|we|as|if|the)\s")
 _SPACE = re.compile(r"\s+|\\[,;:! ]|\\q?quad(?![a-z])|~|&")

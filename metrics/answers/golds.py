@@ -64,7 +64,7 @@ _BETWEEN_ITEMS = re.compile(r"\s*(?:[,;]|,?\s*(?:and|or|&)(?![a-z]))\s*(?:[a-z]\
 
 class Token(NamedTuple):
     text: str
-    value: Fraction | None
+    value: Fraction | int | None
     tight: bool
     """No white space before it."""
     kind: str
@@ -361,7 +361,7 @@ def _tokens(plain: str) -> list[Token]:
     return tokens
 
 
-def _value(text: str) -> Fraction | None:
+def _value(text: str) -> Fraction | int | None:
     """The number a token writes; None for dates, versions and numbers of more than 40 digits."""
     if len(text) > 2 * _MAX_DIGITS or text.count("/") > 1:
         return None
@@ -370,11 +370,13 @@ def _value(text: str) -> Fraction | None:
     top = _decimal(numerator)
     if denominator:
         bottom = _decimal(denominator)
-        top = None if top is None or not bottom else top / bottom
+        top = None if top is None or not bottom else Fraction(top) / bottom
     return None if top is None else -top if negative else top
 
 
-def _decimal(text: str) -> Fraction | None:
+def _decimal(text: str) -> Fraction | int | None:
+    if text.isdigit() and len(text) <= _MAX_DIGITS:
+        return int(text)
     return None if text.count(".") > 1 or len(text) > _MAX_DIGITS else readings(text)[0]
 
 

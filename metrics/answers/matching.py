@@ -47,10 +47,16 @@ class AnswerMatcher:
         if listed:
             self._options = _Options(options, listed, Text(without_option_list(question, options)))
 
-    def states(self, step_text: str) -> bool:
+    def states(self, step_text: str, *, value_alone: bool = True) -> bool:
+        """Whether a step states a gold answer.
+
+        Args:
+            value_alone: whether a step that is a value and nothing else announces it. In the middle of a chain it does
+                not: there it is data, or a heading.
+        """
         if not self._golds and self._options is None:
             return False
-        said = [Text(answer) for answer in announcements(step_text)]
+        said = [Text(answer) for answer in announcements(step_text, value_alone=value_alone)]
         if any(self._said(answer) for answer in said):
             return True
         label = _LIST_LABEL.match(step_text)

@@ -75,7 +75,7 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
             start=start,
             end=end,
             kind="final_answer" if is_final else "reasoning",
-            states_answer=matcher.states(text[start:end]),
+            states_answer=matcher.states(text[start:end], value_alone=is_final),
         )
         for (start, end), is_final in zip(spans, final, strict=True)
     ]

@@ -1,4 +1,4 @@
-r"""Announcements in many languages and wordings, and what only looks like one: `announced`, `announcements`, letters."""
+r"""Announcements in many languages and wordings, and what only looks like one, and the letters in them."""
 
 from __future__ import annotations
 

@@ -57,6 +57,7 @@ def test_a_result_on_the_way_is_no_final_answer() -> None:
         (["It is 5.", "The answer is 5.", "Wait: 3+4 = 7.", "The answer is 7.", "No, 5 fits.", "The answer is 5."], 5),
         (["The answer is 7.", "The answer is 5, no, the answer is 7."], 2),
         (["The answer is 5.", "Hmm.", "The answer is 5."], 1),
+        (["The primes are:", "2", "3", "5", "Their sum is 2+3+5 = 10.", "So the sum is 10."], 5),
         (["No answer here.", "None at all."], None),
         ([], None),
     ],
