@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from .answers.finals import commit_index
 from .chain import Chain, ChainMetric, Likelihoods
 from .errors import Missing
 from .probability import softmax
@@ -183,6 +184,16 @@ def answer_step(chain: Chain) -> float:
     return float(before + 1)
 
 
+def commit_step(chain: Chain) -> float:
+    if not chain.steps:
+        raise Missing("no steps in the response")
+    trace = chain.trace
+    found = commit_index([step.text for step in chain.steps], trace.question, trace.choices, trace.model_answer)
+    if found is None:
+        raise Missing("no step states an answer that the chain keeps to")
+    return float(found + 1)
+
+
 def leak_share(chain: Chain) -> float:
     values = with_steps(chain).answer
     total = values[-1] - values[0]
@@ -250,16 +261,30 @@ INFOGAIN_METRICS = (
         infogain_without_final,
         True,
         "PPL",
-        "infogain without the steps that only announce an answer.",
+        "infogain without the steps that only give an answer.",
     ),
     ChainMetric(
         "infogain_nats_without_final",
         infogain_nats_without_final,
         True,
         "nats",
-        "infogain_nats without the steps that only announce an answer.",
+        "infogain_nats without the steps that only give an answer.",
     ),
-    ChainMetric("answer_step", answer_step, None, "step", "The first step that states the gold answer, from 1."),
+    ChainMetric(
+        "answer_step",
+        answer_step,
+        None,
+        "step",
+        "The first step that announces the gold answer, or writes down what the question does not hold; from 1.",
+    ),
+    ChainMetric(
+        "commit_step",
+        commit_step,
+        None,
+        "step",
+        "The first step that states the chain's own final answer, right or wrong, and after which it announces no "
+        "other one, from 1.",
+    ),
     ChainMetric(
         "leak_share",
         leak_share,

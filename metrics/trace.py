@@ -18,9 +18,10 @@ class Step:
     Attributes:
         text: `response[start:end]`, without surrounding white space.
         start, end: character span in `Trace.response`, half open.
-        kind: `final_answer` where the step is boilerplate that announces an answer ("The answer is 72",
-            `\\boxed{72}`, "#### 72"), whichever answer it announces; else `reasoning`.
-        states_answer: the gold answer occurs in the step and not in the question, so the step leaks it.
+        kind: `final_answer` where the step only gives an answer ("The answer is 72", `\\boxed{72}`, "#### 72", a
+            closing sentence that says the last result again), whichever answer it gives; else `reasoning`.
+        states_answer: the step announces the gold answer, or holds it as a result where the question does not hold it:
+            it leaks the answer.
     """
 
     text: str

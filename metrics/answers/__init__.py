@@ -1,4 +1,4 @@
 """Answers in text: finding the one that a response gives, and telling whether a text states the gold one.
 
-Imports nothing of stepgauge.
+Imports of stepgauge only `numbers`.
 """

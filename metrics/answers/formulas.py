@@ -24,6 +24,12 @@ _DELIMITED = re.compile(
 )
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s?\{")
 _AFTER_EQUALS = re.compile(rf"=(?P<side>[^=$\n;]{{1,{_LONGEST}}})")
+# Outside all marks: "so it is 2x+x^2." Letters in words of up to three ("sin"), an operator in between.
+_OPERAND = r"(?:\d{1,9}(?:\.\d{1,9})?)?(?:\\?[A-Za-z]{1,4}|[πθ])?(?:\^(?:\{[^{}]{1,9}\}|\w))?"
+_IN_PROSE = re.compile(
+    rf"(?<![\w\\$^+*/·-])(?<![-+*/^·]\s)[-(]{{0,2}}(?=[\w\\]){_OPERAND}"
+    rf"(?:[)(]?\s?[-+*/^·][ ]?[(]?{_OPERAND}[)]?){{1,12}}(?![\w^]|\s?[-+*/^·]\s?[\w(\\])"
+)
 _SENTENCE_END = re.compile(r"[.,]\s|[.,:]$|\\\\|\\[()\[\]]|\s(?:and|or|so|but|which|is|where|for|we|as|if|the)\s")
 _SPACE = re.compile(r"\s+|\\[,;:! ]|\\q?quad(?![a-z])|~|&")
 _WRAPPERS = re.compile(
@@ -131,7 +137,8 @@ class FormulaMatcher:
 def formulas(text: str) -> Iterator[str]:
     r"""The short formulas of a text: between $…$, \(…\), \[…\], in \boxed{…}, and what stands right of an "=".
 
-    Tidied: no spaces, `\left` or `\dfrac`. One that recurs comes again.
+    Also those outside all marks that have an operator. Tidied: no spaces, `\left` or `\dfrac`. One that recurs comes
+    again.
     """
     for match in _DELIMITED.finditer(text):
         inner = match[match.lastgroup or 0]
@@ -144,6 +151,8 @@ def formulas(text: str) -> Iterator[str]:
         side, *rest = _SENTENCE_END.split(match["side"].strip(), maxsplit=1)
         if side and (rest or len(match["side"]) < _LONGEST):  # else it goes on beyond what was read
             yield _tidy(side)
+    for match in _IN_PROSE.finditer(text):
+        yield _tidy(match[0].strip())
 
 
 def _sides(formula: str) -> Iterator[str]:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from ..answers.extraction import AnswerMatcher, is_final_answer
+from ..answers.extraction import is_final_answer
+from ..answers.finals import final_answers
+from ..answers.matching import AnswerMatcher
 from ..names import unknown_name
 from ..trace import Step, Trace
 from .auto import AUTO, THINK
@@ -74,8 +76,7 @@ def _find(name: str, splitters: Mapping[str, Splitter]) -> Splitter:
 def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
     reading = read_sections(trace.response)
     clean = reading.clean
-    matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
-    steps: list[Step] = []
+    found: list[tuple[int, int, bool]] = []  # where a step stands, and whether its section delivers the answer
     choices: dict[str, None] = {}
     for section in reading.sections or [Section(0, 0, "text")]:
         inside = clean[section.start : section.end]
@@ -84,11 +85,15 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
         delivered = section.kind == "answer" and is_final_answer(f"The answer is {inside.strip()}")
         for span in _spans(used, inside, trace.id):
             start, end = _trim(clean, (section.start + span[0], section.start + span[1]))
-            text = clean[start:end]
-            if _VISIBLE.search(text):
-                final = delivered or is_final_answer(_without_heading(text))
-                kind = "final_answer" if final else "reasoning"
-                steps.append(Step(trace.response[start:end], start, end, kind, matcher.states(text)))
+            if _VISIBLE.search(clean, start, end):
+                found.append((start, end, delivered))
+    final = final_answers([_without_heading(clean[start:end]) for start, end, _ in found])
+    matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
+    steps: list[Step] = []
+    for (start, end, delivered), is_final in zip(found, final, strict=True):
+        is_final = is_final or delivered
+        states = matcher.states(clean[start:end], value_alone=is_final)
+        steps.append(Step(trace.response[start:end], start, end, "final_answer" if is_final else "reasoning", states))
     return Segmentation(steps, _name(splitter, choices, reading), reading.notes)
 
 

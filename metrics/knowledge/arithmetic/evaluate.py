@@ -15,13 +15,13 @@ from enum import Enum
 from fractions import Fraction
 from math import factorial, isqrt
 
-from .tokens import Token, vulgar_fraction
-from .units import CONNECTIVES, FUNCTIONS, GLUED_UNITS, MEASURES, SCALES, stem
+from ...numbers import MAX_EXPONENT, SCALES, readings, vulgar_fraction
+from .tokens import Token
+from .units import CONNECTIVES, FUNCTIONS, GLUED_UNITS, MEASURES, stem
 
 MAX_TOKENS = 400
 MAX_NESTING = 40
 MAX_DIGITS = 1000
-MAX_EXPONENT = 10_000
 MAX_BITS = 12_000
 MAX_FACTORIAL = 200
 
@@ -538,17 +538,18 @@ class _Parser:
         return digits
 
     def number(self, token: Token) -> Fraction:
-        written = "".join(c for c in self.number_bound(token.text) if c.isascii() and (c.isalnum() or c in ".+-"))
-        whole, _, decimals = written.partition(".")
-        if len(decimals) == 3 and decimals.isdigit() and len(whole) <= 3 and whole not in ("", "0"):
+        try:
+            plain, *grouped = readings(self.number_bound(token.text))
+        except ValueError as error:
+            raise BoundExceeded(str(error)) from None
+        if grouped:
             self.readings.add(Reading.GROUPED_BY_POINT)
             if self.reading is Reading.GROUPED_BY_POINT:
-                return Fraction(int(whole + decimals))
-        mantissa, _, exponent = written.lower().partition("e")
-        if abs(int(exponent or 0)) > MAX_EXPONENT:
-            raise BoundExceeded(f"exponent {exponent} exceeds the bound {MAX_EXPONENT}")
-        nudge = Fraction(1, 2 * 10 ** len(mantissa.partition(".")[2])) if token is self.nudged else 0
-        return (Fraction(mantissa) + nudge) * Fraction(10) ** int(exponent or 0)
+                return grouped[0]
+        if token is not self.nudged:
+            return plain
+        mantissa, _, exponent = token.text.lower().partition("e")
+        return plain + Fraction(10) ** int(exponent or 0) / (2 * 10 ** len(mantissa.partition(".")[2]))
 
 
 _PAIRS = {"(": ")", "[": "]", "{": "}"}

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from ...numbers import ASCII_DIGITS
 from ...trace import Step, Trace
 from ..base import ClaimExtractor
 from ..types import Claim
@@ -92,8 +93,8 @@ def _extract(trace: Trace, steps: Sequence[Step]) -> list[Claim]:
 def find_equations(text: str, *, x_times: bool = True) -> list[_Found]:
     """The equations over numbers in `text`, in reading order."""
     out: list[_Found] = []
-    # Code and addresses are blanked out, which keeps positions.
-    text = _CODE.sub(lambda match: "`" * len(match.group()), text)
+    # Code and addresses are blanked out, which keeps positions, as do ASCII digits in the place of others.
+    text = _CODE.sub(lambda match: "`" * len(match.group()), text).translate(ASCII_DIGITS)
     for start, end in _windows(text):
         out.extend(_Window(text, start, end, x_times).equations())
     return out

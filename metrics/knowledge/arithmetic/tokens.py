@@ -7,10 +7,10 @@ in the text's length whatever it holds.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from ...numbers import DECIMAL, GROUPED
 from .units import ABOUT, DETERMINERS
 
 
@@ -39,16 +39,12 @@ class Token(NamedTuple):
     texted: bool = False
 
 
-_SPACES = "\u2009\u202f\u00a0"
 _PATTERN = re.compile(
     rf"""
     (?P<nl>\n|\\(?:begin|end)\s?\{{(?![A-Za-z]{{0,9}}matrix)[A-Za-z]{{1,20}}\*?\}}|\\\\|\\[\[\]]|\$\$)
   | (?P<space>[^\S\n]+ | \\[,;:!\ >] | ~(?!=) | & | \\(?:quad|qquad|displaystyle|textstyle|limits|nobreak|hfill)\b)
   | (?P<note><<[^<>\n]{{0,300}}>>)
-  | (?P<num>[0-9]{{1,3}}(?:(?:,|\{{,\}}|,\\!|[{_SPACES}])[0-9]{{3}})+(?![0-9])(?:\.[0-9]+)?
-      | [0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}(?![0-9,])(?:\.[0-9]+)?
-      | [0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,6}}(?![0-9A-Za-z]))?
-      | \.[0-9]+)
+  | (?P<num>{GROUPED}|{DECIMAL})
   | (?P<text>\\(?:text|mathrm|mbox|textrm|mathit|textit|textnormal|rm)\s*\{{(?P<inner>[^{{}}\\0-9=\n]{{0,200}})\}})
   | (?P<wrap>\\(?:text|mathrm|mbox|textrm|mathit|textit|textnormal|boxed|fbox|mathbf|textbf|bf|boldsymbol|underline|emph
         |left|right|bigl|bigr|Bigl|Bigr|big|Big|bigg|Bigg|biggl|biggr|Biggl|Biggr|middle|rm|it)(?![A-Za-z])\s?)
@@ -371,9 +367,3 @@ def _is_fraction(raw: Sequence[Token], i: int) -> bool:
     if raw[i].kind == "num":
         return i >= 2 and raw[i - 1].kind == "op" and raw[i - 1].text == "/" and raw[i - 2].kind == "num"
     return i >= 6 and raw[i].text == "}" and any(token.kind == "frac" for token in raw[i - 6 : i])
-
-
-def vulgar_fraction(vulgar: str) -> tuple[int, int]:
-    """Numerator and denominator of a vulgar fraction character."""
-    top, _, bottom = unicodedata.normalize("NFKC", vulgar).partition("⁄")
-    return int(top), int(bottom)

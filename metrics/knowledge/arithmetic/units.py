@@ -50,15 +50,6 @@ SI_UNITS = frozenset(
     for prefix in ("", "k", "m", "c", "µ", "u", "n", "p", "g")
 )
 
-SCALES = {
-    "hundred": 10**2,
-    "thousand": 10**3,
-    "million": 10**6,
-    "millions": 10**6,
-    "billion": 10**9,
-    "billions": 10**9,
-    "trillion": 10**12,
-}
 COUNTS = _set("dozen dozens pair pairs score gross couple half halves")
 
 # Words that end a unit: what follows is another clause or belongs to another number.

@@ -118,7 +118,8 @@ STATED = [
     ("total of −5", "-5", True),
     ("a loss of -$5", "-5", True),
     ("8-5 is 3", "-5", False),
-    ("8-5 is 3", "5", True),
+    ("8-5 is 3", "5", False),
+    ("8-5 is 3", "3", True),
     ("720", "72", False),
     ("172", "72", False),
     ("7.2", "72", False),
@@ -185,10 +186,17 @@ def test_the_gold_answer_is_found_as_a_whole_and_by_value(step: str, gold: str, 
         ("she has 72", ["72"], "She had 72 eggs. How many now?", False),
         ("she has 72", ["72"], "She had 720 eggs. How many now?", True),
         ("she has 72", ["5", "72"], "How many?", True),
-        ("the answer is Aspirin", ["Aspirin"], "Aspirin or ibuprofen?", False),
+        ("she has 72, so the answer is 72", ["72"], "She had 72 eggs. How many now?", True),
+        ("That makes \\boxed{72}", ["72"], "She had 72 eggs. How many now?", True),
+        ("#### 72", ["72"], "She had 72 eggs. How many now?", True),
+        ("so it is .35625", [".35625"], "What is 57/160 as a decimal?", False),
+        ("The answer is .35625", [".35625"], "What is 57/160 as a decimal?", True),
+        ("the answer is Aspirin", ["Aspirin"], "Aspirin or ibuprofen?", True),
+        ("it must be Aspirin", ["Aspirin"], "Aspirin or ibuprofen?", False),
         ("the answer is B", ["B"], "Which? (A) one (B) two", True),
         ("so it is 3", ["3", "three"], "Which of 3?", False),
-        ("so it is three", ["3", "three"], "Which of 3?", True),
+        ("so it is three", ["3", "three"], "Which of 3?", False),
+        ("so it is 3", ["three"], "Which of 4?", True),
     ],
 )
 def test_an_answer_that_stands_in_the_question_is_not_leaked_by_a_step(
@@ -320,11 +328,11 @@ def test_the_official_gsm8k_solutions_state_their_own_answers_and_rarely_another
     golds = [gold_from_suffix(answer) for answer in answers]
     solutions = [answer.rpartition("####")[0] for answer in answers]
     stated = sum(states_answer(text, [gold], "") for text, gold in zip(solutions, golds, strict=True))
-    # In the other five the solution ends with another unit (0.25 dollars, 25 cents), "118 000", or "three".
-    assert (stated, len(answers)) == (1314, 1319)
+    # In the other four the solution ends with another unit (0.25 dollars, 25 cents) or another number.
+    assert (stated, len(answers)) == (1315, 1319)
     others = golds[7:] + golds[:7]
     by_chance = sum(states_answer(text, [gold], "") for text, gold in zip(solutions, others, strict=True))
-    assert by_chance < len(answers) / 5
+    assert by_chance < len(answers) / 10
     assert [extract_answer(answer) for answer in answers] == golds
 
 
