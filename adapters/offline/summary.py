@@ -109,7 +109,9 @@ def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[s
     for group, row in zip(groups, rows, strict=True):
         named = [printable(text) for text in (Path(group.file).name, group.task, group.model) if text]
         table.add_row(Text("\n".join(named)), *map(Text, row))
-    console.print(table, width=max(console.width, needed), crop=False)
+    if needed > console.width:  # else rich takes what is missing from the column of names, down to nothing
+        table.width = needed
+    console.print(table, crop=False)
 
 
 def _cells(group: Group, metrics: Sequence[str]) -> list[str]:

@@ -70,10 +70,16 @@ def assert_panel(printed: str, log: Any, names: Sequence[str]) -> None:
 
 
 def score_table(printed: str) -> list[dict[str, float]]:
-    """`{column: value}` of each row that `stepgauge score` printed; a dash is nan."""
+    """`{column: value}` of each row that `stepgauge score` printed; a dash is nan.
+
+    "before answer" stands below a title that is the metric's own, to the right of that metric.
+    """
     lines = printed.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("input, task, model"))
     names = re.split(r"\s{2,}", lines[at].strip())[1:]
+    for i, name in enumerate(names):
+        if name == "before answer":
+            names[i] = f"{names[i - 1]}_before_answer"
     cells = rf"(?:\s+(?:{NUMBER}|–))" + f"{{{len(names)}}}"
     found = []
     for line in lines[at + 1 :]:

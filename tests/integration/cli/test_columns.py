@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from columns import REASONING
+from columns import NUMBER, REASONING, assert_numbers, score_table
 from repo import REPO
 from scoring import score, traces, write_jsonl
 
@@ -43,7 +44,8 @@ def in_lm_eval(options: dict[str, Any]) -> set[str]:
     return {name for name in found if not name.endswith("_stderr")} - {"exact_match", "n_unscored"}
 
 
-def in_inspect(options: dict[str, Any], tmp_path: Path) -> set[str]:
+def in_inspect(options: dict[str, Any], tmp_path: Path) -> dict[str, float]:
+    """The mean of each column."""
     from inspect_ai import Task
     from inspect_ai import eval as inspect_eval
     from inspect_ai.dataset import Sample
@@ -58,7 +60,19 @@ def in_inspect(options: dict[str, Any], tmp_path: Path) -> set[str]:
         task, model=get_model("mockllm/model", custom_outputs=[output]), log_dir=str(tmp_path), display="none"
     )
     assert log.status == "success"
-    return {column.name for column in log.results.scores}
+    return {column.name: column.metrics["mean"].value for column in log.results.scores}
+
+
+def in_table_of_runs(page: str) -> dict[str, float]:
+    """The numbers of the report's first run, by what their columns are called."""
+    table = page[page.index('<table class="numbers runs">') :]
+    names = re.findall(r'<th scope="col" class="n">(.*?)(?: <.*?)?</th>', table[: table.index("</thead>")])
+    row = table[table.index("<tbody>") : table.index("</tr>", table.index("<tbody>"))]
+    cells = re.findall(rf'<td class="n">({NUMBER}|–).*?</td>', row)
+    return {
+        name: float(cell.replace("−", "-").replace(",", "")) if cell != "–" else math.nan
+        for name, cell in zip(names, cells, strict=True)
+    }
 
 
 def test_options_add_the_same_columns_in_lm_eval_inspect_score_show_and_report(tmp_path, capsys):
@@ -66,6 +80,11 @@ def test_options_add_the_same_columns_in_lm_eval_inspect_score_show_and_report(t
     out = tmp_path / "out"
     assert score(source, "--out", out, "--set", "variant=reference", "--controls", "filler") == 0
     said = capsys.readouterr().out
+    (row,) = score_table(said)
+    assert_numbers(
+        row, {*REASONING, *ADDED} - {"infogain_before_answer", "gain_over_filler", "gain_over_filler_before_answer"}
+    )
+    assert re.search(r"^in\.jsonl +3 ", said, re.M), "names stay where numbers need more room than there is"
     assert said.count("infogain_reference") == 2
     assert re.search(r"^gain_over_filler +[-+]\d", said, re.M)
     assert "…" not in said
@@ -77,21 +96,23 @@ def test_options_add_the_same_columns_in_lm_eval_inspect_score_show_and_report(t
 
     assert main(["report", f"run={out}", "-o", str(tmp_path / "page.html")]) == 0
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    for name in ADDED:
-        assert f'<th scope="col" class="n">{name} ' in page, name
+    assert_numbers(in_table_of_runs(page), ADDED)
 
-    lm_eval = in_lm_eval(OPTIONS)
-    assert lm_eval == {*REASONING, *ADDED}
-    assert in_inspect({**OPTIONS, "backend": "cheap"}, tmp_path) == lm_eval
+    assert in_lm_eval(OPTIONS) == {*REASONING, *ADDED}
+    inspect = in_inspect({**OPTIONS, "backend": "cheap"}, tmp_path)
+    assert set(inspect) == {*REASONING, *ADDED}
+    assert_numbers(inspect, inspect)
 
 
-def test_without_a_scoring_lm_columns_that_need_one_are_left_out_and_missing_in_inspect(tmp_path, capsys):
+def test_without_a_scoring_lm_columns_that_need_one_are_shown_by_inspect_alone_and_are_empty(tmp_path, capsys):
     source = write_jsonl(tmp_path / "in.jsonl", traces(2))
     assert score(source, "--out", tmp_path / "out", "--set", "scorer=null", "--set", "variant=reference") == 0
     assert "infogain" not in capsys.readouterr().out
     options = {**OPTIONS, "scorer": None}
     assert in_lm_eval(options) == {"ki", "ki_coverage", "n_steps"}
-    assert in_inspect(options, tmp_path) == {*REASONING, *ADDED}
+    inspect = in_inspect(options, tmp_path)
+    assert set(inspect) == {*REASONING, *ADDED}
+    assert {name for name, mean in inspect.items() if math.isfinite(mean)} == {"ki", "ki_coverage", "n_steps"}
 
 
 @pytest.mark.parametrize("width", [80, 160])
