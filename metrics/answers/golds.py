@@ -224,6 +224,7 @@ Gold = NumberGold | ListGold | TextGold | FormulaGold | ShortGold
 
 def read_golds(answer: str) -> list[Gold]:
     """What a gold answer may mean: "3,5" is 3.5, or 3 and 5. Empty where it holds neither number nor word."""
+    answer = _FORMULA.sub(r"\1", answer)
     listed = _list(answer)
     one = _read(answer)
     return [gold for gold in (one, listed) if gold is not None]
@@ -253,6 +254,7 @@ def _read(answer: str) -> Gold | None:
     return written if is_text else FormulaGold(written, answer)
 
 
+_FORMULA = re.compile(r"^\s*\$([^$]+)\$\.?\s*$")
 _AROUND_NUMBER = re.compile(r"[\s(]*(?P<money>[$€£¥₹])?\s*")
 _UNIT_BEHIND = re.compile(
     r"\s*(?P<unit>(?:[%°$€£¥₹]|[^\W\d_][^\s\d,;:=+*^()\\<>-]*)(?:\s[^\W\d_][^\W\d_]*){0,2})?[\s.,;:!?)]*"

@@ -81,8 +81,8 @@ class _Options:
     def __init__(self, options: Sequence[str], golds: Sequence[str], asked: Text) -> None:
         is_gold = [option in golds for option in options]
         read = [read_golds(option) for option in options]
-        # Options that are letters themselves are meant by their texts.
-        by_letter = not any(is_letter(option) for option in options)
+        # Options that are letters themselves are meant by their texts; a single "e" among numbers is none of these.
+        by_letter = 2 * sum(is_letter(option) for option in options) < len(options)
         letters = [short_gold(chr(ord("a") + i)) if by_letter and i < 26 else None for i in range(len(options))]
         self._is_gold = is_gold
         self._read = read

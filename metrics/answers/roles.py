@@ -112,7 +112,7 @@ _ALIASES = {
     **dict.fromkeys(("°", "degree", "deg"), "°"),
 }
 _MONEY = {"$": "dollar", "€": "euro", "£": "lb", "¥": "yen", "₹": "rupee"}
-_WORD = re.compile(r"[\s-]?([^\W\d_]+|[%°$€£¥₹])")
+_WORD = re.compile(r"(?:[^\S\n]{0,4}|-)([^\W\d_]+|[%°$€£¥₹])")
 # Words behind a number that are no unit of it.
 _NO_UNIT = _set(
     "a an and are as at altogether after all before but by daily day does each every for from had has have he her his i"
@@ -129,22 +129,23 @@ def unit_conflicts(text: str, number: Written, unit: str) -> bool:
         return False
     first = re.match(r"[^\W\d_]+", unit)
     wanted = _unit(first[0] if first else unit)
-    sign = text[max(0, number.start - 2) : number.start].strip()[-1:]
-    if sign in _MONEY:
-        return _MONEY[sign] != wanted
     position = number.end
+    conflict = False
     for _ in range(3):
         word = _WORD.match(text, position, position + 40)
-        if word is None:
-            return False
+        if word is None or word[1] == "$":  # the end of a formula, or of "18$"
+            break
         found = word[1].casefold()
         if _unit(found) == wanted:
             return False
-        if found in _ADJECTIVES:
-            position = word.end()
-            continue
-        return found not in _NO_UNIT
-    return False
+        conflict = found not in _NO_UNIT
+        if found not in _ADJECTIVES:
+            break
+        position = word.end()
+    sign = text[max(0, number.start - 2) : number.start].strip()[-1:]
+    if sign in _MONEY and not (sign == "$" and text.startswith("$", number.end)):
+        return _MONEY[sign] != wanted
+    return conflict
 
 
 def _unit(word: str) -> str:

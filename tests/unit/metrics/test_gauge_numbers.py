@@ -73,7 +73,7 @@ def test_options_are_weighed_by_their_whole_likelihood_however_many_tokens_they_
     def says(steps, text):
         return math.log(0.01 * shares[len(steps)][options.index(text)]), len(text.split())
 
-    asked = trace("Hens lay eggs.", "There are seven of them.", choices=options)
+    asked = trace("Hens lay eggs.", "There are several of them.", choices=options)
     (found,) = scripted_gauge(says).score([asked])
 
     def entropy(row):

@@ -77,6 +77,13 @@ def test_an_option_inside_another_is_told_from_it():
     assert stated("It is a chronic hepatitis B infection.") == [False, False, True]
 
 
+def test_one_option_that_is_a_letter_leaves_the_others_their_letters():
+    options = ["0", "1", "e", "2e"]
+    assert states_answer("The answer is (A).", ["0"], "What is the limit?", options)
+    assert not states_answer("The answer is (B).", ["0"], "What is the limit?", options)
+    assert states_answer("The answer is B.", ["B"], "Which letter?", ["C", "A", "B"])
+
+
 def test_numbers_among_options_are_found_by_value_and_roman_numbers_are_no_letters():
     options = [str(n) for n in range(12, 120, 12)]
     question = "What is 6 * 4?\n" + "\n".join(f"{letter}. {n}" for letter, n in zip("ABCDEFGHI", options, strict=True))
