@@ -19,15 +19,15 @@ Speaker = Literal["human", "model", "tool", "other"]
 PartKind = Literal["text", "thinking", "hidden", "call", "result", "unknown"]
 
 _DEPTH = 8
-_SETTINGS = re.compile(r"effort|budget|tokens?$|format|signature|config|enabled|_id$|level|duration|time")
+_SETTINGS = re.compile(r"effort|budget|tokens?$|format|signature|config|enabled|_ids?$|level|duration|time|reason$")
 _KINDS: tuple[tuple[PartKind, re.Pattern[str]], ...] = (
-    ("hidden", re.compile(r"redact|encrypt|summary")),
+    ("hidden", re.compile(r"redact|encrypt|summary_text|(?:reasoning|thinking|thought).{0,3}summary")),
     (
         "result",
         re.compile(r"(?:tool|function|code|search|interpreter|computer|shell|mcp).{0,30}(?:result|output|response)"),
     ),
     ("call", re.compile(r"tool_?use|tool_?call|function_?call|_call$|^executable_?code$")),
-    ("thinking", re.compile(r"think|thought|reason|chain_of_thought|^cot$")),
+    ("thinking", re.compile(r"think|thought|reasoning|^cot$|tool_plan|scratchpad|monologue")),
     ("text", re.compile(r"^(?:text|input_text|output_text|refusal|markdown|content)$")),
 )
 # Fields of a message that hold nothing of what was said in it.

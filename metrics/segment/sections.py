@@ -37,7 +37,10 @@ _STRIPPED_HEADER = re.compile(
     r"|(?P<line>assistant|model|thoughts?|thinking|think|analysis)\n)"
 )
 _MOST_NAMES = 5
+_EITHER = ("function", "invoke", "search", "tool")  # tags that call a tool only where they are closed
+_OWN = ("observation", "information")  # tags around the model's own words, unless it calls tools
 _SPOKEN_TO = ("user_message", "system_message")
+# Marks that count in what is said to the model: it may speak of the others.
 _MESSAGE_MARKS = ("header", "role", "message", "turn_end", "text_end", "tool_call", "tool_result")
 
 
@@ -132,6 +135,7 @@ class _Reader:
         self.text = text
         self.marks = sorted([*find_marks(text), *find_labels(text)], key=lambda mark: (mark.start, mark.end))
         self.same_next = _same_next(self.marks)
+        self.calls = any(mark.kind == "tool_call" for mark in self.marks)
         self.kind: str = "text"
         self.begin = 0  # of the section being read
         self.closer: str | None = None  # the name of the mark that ends the tool's section being read
@@ -153,10 +157,10 @@ class _Reader:
             if self.closer is not None and not (mark.closing and mark.name == self.closer):
                 continue
             if self.kind in _SPOKEN_TO and mark.kind not in _MESSAGE_MARKS:
-                continue  # a prompt speaks of tags
+                continue
             if mark.kind in ("header", "role", "message"):
                 index = self._header(mark, index)
-            elif mark.kind in ("tool_call", "tool_result"):
+            elif mark.kind in ("tool_call", "tool_result") and (mark.name not in _OWN or self.calls):
                 self._tool(mark, index - 1)
             elif mark.kind == "thinking":
                 self._think(mark)
@@ -290,8 +294,8 @@ class _Reader:
             return
         partner = self.same_next[index]
         closed = partner is not None and partner.closing
-        if not closed and mark.plain and self._in_sentence(mark):
-            self.blanks.append((mark.start, mark.end, " "))  # "I can use <search> for it"
+        if mark.plain and not closed and (mark.name in _EITHER or self._in_sentence(mark)):
+            self._other(mark)  # "I can use <search> for it"
             return
         self.resume = self.resume if inside else self.kind
         self._boundary(mark, mark.kind)

@@ -41,6 +41,7 @@ THINKING: dict[str, dict[str, Any]] = {
     "reasoning": {"content": ANSWER, "reasoning": THOUGHT},
     "reasoning_content": {"content": ANSWER, "reasoning_content": THOUGHT},
     "reasoning_text": {"content": ANSWER, "reasoning_text": THOUGHT},
+    "tool_plan": {"content": ANSWER, "tool_plan": THOUGHT},
     "reasoning_details": {"content": ANSWER, "reasoning_details": [{"type": "reasoning.text", "text": THOUGHT}]},
     "thinking_blocks": {"content": ANSWER, "thinking_blocks": [{"type": "thinking", "thinking": THOUGHT}]},
     "in the text": {"content": TAGGED},
@@ -52,7 +53,12 @@ THINKING: dict[str, dict[str, Any]] = {
         "reasoning_details": [{"type": "reasoning.text", "text": THOUGHT, "format": "x", "index": 0}],
     },
     "in the text without tags": {"content": f"{THOUGHT}\n\n{ANSWER}", "reasoning_content": THOUGHT},
-    "with settings beside it": {"content": ANSWER, "thinking": THOUGHT, "reasoning_effort": "high", "thinking_id": "x"},
+    "with settings beside it": {
+        "content": ANSWER,
+        "thinking": THOUGHT,
+        "reasoning_effort": "high",
+        "done_reason": "stop",
+    },
 }
 
 
@@ -80,6 +86,7 @@ def test_thinking_between_texts_keeps_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("message", "note"),
     [
+        ({"content": ANSWER, "summary": "Three boxes."}, "of the response, this was not read: field 'summary'"),
         ({"content": ANSWER, "chain": "Three boxes."}, "of the response, this was not read: field 'chain'"),
         ({"content": [text(ANSWER), {"type": "canvas", "x": 1}]}, "this was not read: a part of type 'canvas'"),
         ({"content": [text(ANSWER), {"blob": "x"}]}, "this was not read: a part with blob"),

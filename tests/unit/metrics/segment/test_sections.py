@@ -182,6 +182,13 @@ def test_tags_tokens_and_headings_do_not_hide_a_final_answer(response: str, last
     assert result.steps[-1].kind == kind
 
 
+def test_observations_in_tags_are_the_models_own_unless_it_calls_a_tool() -> None:
+    own = f"<observation>\n{A}\n</observation>\n<reasoning>\n{B}\n</reasoning>\n{C}"
+    assert texts(cut(own, "lines")) == [A, B, C]
+    assert cut(own, "lines").notes == ()
+    assert texts(cut(f"<search>pens</search>\n{own}", "lines")) == [B, C]
+
+
 def test_an_agents_actions_and_observations_are_context_and_its_thoughts_are_steps() -> None:
     response = (
         f"Thought 1: {A}\nAction 1: Search[pens]\nObservation 1: Pens come in many\ncolours.\n"
