@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_EXPONENT = 10_000
@@ -180,6 +181,10 @@ def find_numbers(text: str) -> Iterator[Written]:
         text: with ASCII digits (`ASCII_DIGITS`) and "-" for every minus sign.
     """
     for match in _NUMBER.finditer(text):
+        if match[0].isdecimal():  # nearly all
+            if match.end() - match.start() <= _MAX_DIGITS:
+                yield Written(match.start(), match.end(), _whole(match[0]), "number")
+            continue
         values = _values(match)
         if values:
             form = "mixed" if match["whole"] else "fraction" if match["over"] else "number"
@@ -193,6 +198,11 @@ def find_numbers(text: str) -> Iterator[Written]:
         value = _in_words(match)
         if value is not None:
             yield Written(*match.span(), (value,), "words")
+
+
+@lru_cache(maxsize=4_096)
+def _whole(digits: str) -> tuple[Fraction, ...]:
+    return (Fraction(int(digits)),)
 
 
 def _values(match: re.Match[str]) -> tuple[Fraction, ...]:
