@@ -139,8 +139,8 @@ def _spread(differences: np.ndarray) -> dict[str, float]:
 
 
 def answers(chains: Sequence[Asked], values: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Select from all values those of the gold answer after each prefix."""
-    return [found[chain.requests.answer] for chain, found in zip(chains, values, strict=True)]
+    """Select from all values those of the gold answer, the first where several are accepted, after each prefix."""
+    return [found[[first for first, *_ in chain.requests.answer]] for chain, found in zip(chains, values, strict=True)]
 
 
 @torch.inference_mode()
@@ -153,7 +153,7 @@ def from_plain_logits(gauge: Gauge, chains: Sequence[Asked]) -> tuple[list[np.nd
     tokenizer = AutoTokenizer.from_pretrained(backend.describe()["source"])
     wide, narrow = [], []
     for chain in chains:
-        pairs = [_both(model, tokenizer, chain.requests.requests[i]) for i in chain.requests.answer]
+        pairs = [_both(model, tokenizer, chain.requests.requests[first]) for first, *_ in chain.requests.answer]
         wide.append(np.array([pair[0] for pair in pairs]))
         narrow.append(np.array([pair[1] for pair in pairs]))
     return wide, narrow

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("inspect_ai")
 pytest.importorskip("pandas")
 
+import pandas as pd
 from agent_turns import model_that, says
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
@@ -52,7 +53,7 @@ def test_inspects_frame_of_evals_has_a_column_for_each_of_our_metrics(folder: Pa
     assert row["score_match_accuracy"] == 0.25
     assert row["score_ki_mean"] == 0.5
     assert row["score_n_steps_mean"] == 2.0
-    assert not [name for name in row if "infogain" in name], "no scoring LM: no such columns, rather than 0"
+    assert pd.isna(row["score_infogain_nats_mean"]), "no scoring LM: missing, not 0"
 
 
 def test_inspects_frame_of_samples_has_a_column_per_number_where_missing_ones_are_na(folder: Path) -> None:
