@@ -253,6 +253,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize("length", sweep([25_000, 100_000], [25_000]))
 @pytest.mark.parametrize(
     "piece", sweep(HOSTILE, ["(B) ", "$x+1=", "\\frac{", "the answer is ", "Crohn's disease gallstone "])

@@ -151,6 +151,7 @@ def test_final_answer_steps_make_no_claims():
         "\n- ",
     ],
 )
+@pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize("length", sweep([40_000, 160_000], [40_000]))
 def test_hostile_text_costs_linear_time(unit, length):
     def seconds(length: int) -> float:
