@@ -167,7 +167,7 @@ def test_plugin_metric_without_a_number_is_missing_counted_and_named_and_the_oth
         assert (score["metrics"]["fine"], score["metrics"]["n_steps"]) == (1.5, 3)
     (group,) = json.loads((out / "summary.json").read_text())["groups"]
     for name, reason in expected.items():
-        assert group["metrics"][name] == {"mean": None, "n": 0, "missing": {reason: 3}}
+        assert group["metrics"][name] == {"mean": None, "n": 0, "questions": 0, "missing": {reason: 3}}
     for path in out.glob("*.jsonl"):
         for line in path.read_text().splitlines():
             json.loads(line, parse_constant=lambda constant: pytest.fail(f"no strict JSON: {constant}"))

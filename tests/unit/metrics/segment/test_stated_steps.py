@@ -61,11 +61,11 @@ CHAINS = {
         "5",
         ["-", "-"],
     ),
-    "data on lines of their own, one of them in the question": (
+    "data on lines of their own": (
         "Sum of the primes below 8, of which 7 is one?",
         "The primes are:\n2\n3\n5\n7\nThe sum is 17.",
         "7",
-        ["-", "-", "-", "-", "-", "-"],
+        ["-", "-"],  # the numbers and the line that leads in to them are one step
     ),
 }
 
