@@ -86,6 +86,7 @@ def test_two_processes_give_what_one_gives_in_the_same_order(pool, alone, monkey
     assert {name for name, value in theirs.items() if value != own[name]} == {"scorer", "source", "architecture"}
 
 
+@pytest.mark.slow  # starts processes
 def test_counts_of_the_workers_are_added_up(pool, alone):
     before = [gauge.statistics() for gauge in (pool, alone)]
     for gauge in (pool, alone):
@@ -96,6 +97,7 @@ def test_counts_of_the_workers_are_added_up(pool, alone):
     assert ours.seconds > 0
 
 
+@pytest.mark.slow  # starts processes
 def test_the_model_generates_in_the_workers(pool, alone):
     pytest.importorskip("llguidance")
     prompts = [f"A number, {i}: " for i in range(5)]
@@ -106,6 +108,7 @@ def test_the_model_generates_in_the_workers(pool, alone):
     assert sum(done) == 5
 
 
+@pytest.mark.slow  # starts processes
 def test_chat_template_that_is_missing_is_the_usual_error(pool):
     with pytest.raises(ScorerError, match="has no chat template; use template='plain'"):
         pool.backend.render_chat([{"role": "user", "content": "Hello"}])
