@@ -13,7 +13,7 @@ from typing import Any
 
 from ...metrics import Trace
 from ...metrics.answers.extraction import extract_answer
-from ...metrics.segment.sections import context_note, read_sections
+from ...metrics.segment.sections import context_note, without_run_on
 from ..gold import field_options, gold_answers
 from .entries import Entry, Unreadable, Where, subject_of
 from .messages import read_messages
@@ -42,7 +42,7 @@ def reader(source: Source):
                 response=chat.response,
                 answer=answers or None,
                 choices=options,
-                model_answer=extract_answer(chat.response[: read_sections(chat.response).end]),
+                model_answer=extract_answer(without_run_on(chat.response)),
                 id=str(where.row if doc_id is None else doc_id),
             )
         except (TypeError, ValueError) as error:

@@ -10,7 +10,7 @@ from inspect_ai.solver import TaskState
 
 from ...metrics import Trace
 from ...metrics.answers.extraction import extract_answer, resolve_choice
-from ...metrics.segment.sections import read_sections
+from ...metrics.segment.sections import without_run_on
 from ..gold import gold_answers
 from .shuffled import Events, Unreadable, as_written
 from .transcript import Chain, Turns, Unscorable, read_chain
@@ -108,7 +108,7 @@ def _position(target: str, options: Sequence[str]) -> str | int:
 
 def _model_answer(chain: Chain, options: Sequence[str]) -> str | None:
     """What the model hands in or announces last; the option's text where it names one."""
-    written = chain.submitted or chain.response[: read_sections(chain.response).end]
+    written = chain.submitted or without_run_on(chain.response)
     given = extract_answer(written) or chain.submitted
     if given is None or not options:
         return given

@@ -86,6 +86,11 @@ def read_sections(response: str) -> Reading:
     return reader.reading()
 
 
+def without_run_on(response: str) -> str:
+    """A response up to the end of its chain: what a model announces behind that is no answer to the question."""
+    return response[: read_sections(response).end]
+
+
 def with_thinking(thoughts: Sequence[str], visible: str) -> str:
     """One turn as a model without a reasoning parser writes it: thinking in tags, then the visible text.
 
@@ -93,15 +98,14 @@ def with_thinking(thoughts: Sequence[str], visible: str) -> str:
     """
     own = read_sections(visible)
     written = _folded("".join(own.clean[one.start : one.end] for one in own.sections if one.kind == "thinking"))
-    kept: list[str] = []
+    shown = _folded(own.clean)
+    kept: dict[str, str] = {}  # by the text without its white space, by which they are compared
     for thought in (one.strip() for one in thoughts):
         folded = _folded(thought)
-        if not folded or folded in written or _folded(own.clean).startswith(folded):
+        if not folded or folded in written or shown.startswith(folded) or any(folded in other for other in kept):
             continue
-        if any(folded in _folded(other) for other in kept):
-            continue
-        kept = [*(other for other in kept if _folded(other) not in folded), thought]
-    thinking = ["<think>\n" + "\n\n".join(kept) + "\n</think>"] if kept else []
+        kept = {**{other: text for other, text in kept.items() if other not in folded}, folded: thought}
+    thinking = ["<think>\n" + "\n\n".join(kept.values()) + "\n</think>"] if kept else []
     return "\n\n".join([*thinking, *([visible] if visible.strip() else [])])
 
 
