@@ -30,14 +30,14 @@ def is_chain(data: Any) -> bool:
 
 
 def of_row(row: Mapping[str, Any]) -> ChainScore:
-    """The score in a row of `stepgauge score` whose format was already checked. Raises FieldError."""
+    """The score in a row of `stepgauge score` whose format was already checked. Raises as `restore` does."""
     if "score" not in row:
         raise FieldError(absent(row, "score"))
     return restore(row["score"], "score")
 
 
 def of_lm_eval(row: Mapping[str, Any]) -> list[ChainScore]:
-    """The scores of all responses to one document, from the row of the filter `reasoning`. Raises FieldError."""
+    """The scores of all responses to a document, from the row of the filter `reasoning`. Raises as `restore` does."""
     records = row.get("filtered_resps")
     if not isinstance(records, list):
         raise FieldError(f"field 'filtered_resps': expected a list, got {records!r:.80}")
@@ -52,8 +52,8 @@ def of_lm_eval(row: Mapping[str, Any]) -> list[ChainScore]:
             raise FieldError(f"field 'filtered_resps': no list 'chains' in {text!r:.80}")
         try:
             out += [restore(chain, "score") for chain in chains]
-        except FieldError as error:
-            raise FieldError(f"field 'filtered_resps': {error}") from error
+        except (FieldError, FormatError) as error:
+            raise type(error)(f"field 'filtered_resps': {error}") from error
     return out
 
 
@@ -61,25 +61,25 @@ def of_sample(log: EvalLog, sample: EvalSample) -> Iterator[tuple[str, ChainScor
     """Our scores of one Inspect sample, with their names in the log.
 
     Raises:
-        FieldError: a score marked as ours cannot be read; names log, sample, epoch and score.
+        FieldError, FormatError: a score marked as ours cannot be read; names log, sample, epoch and score.
     """
     for name, score in (sample.scores or {}).items():
         if is_chain(score.metadata):
             try:
                 yield name, restore(score.metadata, "metadata")
-            except FieldError as error:
+            except (FieldError, FormatError) as error:
                 where = f"{log.location or log.eval.task}, sample {sample.id!r}, epoch {sample.epoch}, score {name!r}"
-                raise FieldError(f"{where}: not a chain score: {error}") from error
+                raise type(error)(f"{where}: not a chain score: {error}") from error
 
 
 def restore(data: Any, field: str) -> ChainScore:
-    """A score from its dict. Raises FieldError naming `field` if it is not a score or has a later format."""
+    """A score from its dict. Raises FieldError, which names `field`, or FormatError if it is of a later format."""
     if not isinstance(data, Mapping):
         raise FieldError(f"field {field!r}: expected an object, got {data!r:.80}")
     try:
         score = ChainScore.from_dict(data)
-    except FormatError as error:
-        raise FieldError(str(error)) from error
+    except FormatError:
+        raise
     except KeyError as error:
         raise FieldError(f"field {field!r}: no {error.args[0]!r} in it") from error
     except (TypeError, ValueError, AttributeError) as error:
