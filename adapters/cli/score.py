@@ -121,7 +121,7 @@ def _score(args: argparse.Namespace) -> int:
                 score_all(sources, gauge, out, window=args.window, limit=args.limit, strict=args.strict)
             except KeyboardInterrupt as error:
                 raise KeyboardInterrupt(f"{out.on_disk}; the same command goes on from here") from error
-            except (Stopped, OSError) as error:
+            except Stopped as error:
                 raise UserError(f"{error}; until then: {out.on_disk}. The same command goes on from here") from error
             finally:
                 statistics = gauge.statistics()
@@ -190,6 +190,8 @@ def _description(args: argparse.Namespace, sources: Sequence[Source], settings: 
 
 
 def _input(source: Source) -> dict[str, Any]:
+    if source.problem is not None:
+        return {"path": source.name, "problem": str(source.problem)}
     told = {"path": source.name, "format": source.format, **fingerprint(source.path)}
     if source.format == "lm-eval":  # its results file, a separate file, says how to read the documents
         told["results"] = [fingerprint(path) for path in results_beside(source.path)]

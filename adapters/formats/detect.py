@@ -181,15 +181,15 @@ def is_inspect_log(path: Path) -> bool:
 def is_array(head: bytes, damage: str | None = None) -> bool:
     """Whether a file, by its first bytes, is a JSON array of rows and not JSON Lines.
 
-    Raises Unreadable where it is neither, ValueError for what holds no chains: nothing, or lm-eval's results.
+    Raises ValueError for what holds no chains: nothing, or lm-eval's results. Unreadable where damage hides what it is.
     """
     if _RESULTS_JSON.match(head):
         raise ValueError("this is lm-eval's results file; the chains are in samples_*.jsonl (--log_samples)")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start not in (b"{", b"["):
-        if not head and damage is None:
-            raise ValueError("the file is empty")
-        raise Unreadable(UNREADABLE_FILE, damage or f"neither JSON nor JSON Lines: it starts with {head[:40]!r}")
+    if not start and damage is not None:
+        raise Unreadable(UNREADABLE_FILE, damage)
+    if not head:
+        raise ValueError("the file is empty")
     return start == b"["
 
 
@@ -218,7 +218,7 @@ def first_known(
         return None, problem or "it holds no row"
     if not array and _is_json(path):
         return None, "it is one JSON object over several lines, not a row a line"
-    raise Unreadable(UNREADABLE_FILE, f"no row in it can be read; the first: {unreadable}")
+    raise Unreadable(UNREADABLE_FILE, f"neither JSON nor JSON Lines: none of its rows is; the first: {unreadable}")
 
 
 def _is_json(path: Path) -> bool:

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from ...metrics.format_version import FORMAT, FormatError, check_format
 from ..formats.options import OptionError
+from .whole_file import write_whole
 
 SCORES = "scores.jsonl"
 SKIPPED = "skipped.jsonl"
@@ -141,7 +142,7 @@ class OutFolder:
             done, end = last_window(self.path)
             if done is None and (end or ((self.path / SCORES).exists() and not (self.path / _WINDOWS).exists())):
                 raise OptionError(
-                    f"{self.path / _WINDOWS}: damaged or gone, so that it is not known which rows are whole; "
+                    f"{self.path / _WINDOWS}: gone, damaged or of other rows, so that it is not known which rows are whole; "
                     "give another --out, or --restart to overwrite the run"
                 )
         elif (self.path / SCORES).exists() and not self._restart:
@@ -230,16 +231,6 @@ def _ends_a_row(path: Path, size: int) -> bool:
     with path.open("rb") as file:
         file.seek(size - 1)
         return file.read(1) == b"\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write the file atomically."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Iterable[str]:

@@ -47,7 +47,7 @@ def score_all(
     """Score the chains that are not in `out` yet.
 
     Raises:
-        Stopped: a row cannot be read (with `strict`), or a whole window cannot be scored.
+        Stopped: a row cannot be read (with `strict`), a whole window cannot be scored, or nothing can be written.
     """
     if out.complete:
         return
@@ -70,7 +70,10 @@ def score_all(
             out.counts.failed += failed
             out.counts.skipped.update(item.kind for item in one.skipped)
             out.counts.passed.update(one.passed)
-            out.write_window(rows, [_skipped(item) for item in one.skipped], last=one.last)
+            try:
+                out.write_window(rows, [_skipped(item) for item in one.skipped], last=one.last)
+            except OSError as error:
+                raise Stopped(f"--out {out.path}: cannot be written: {error}") from error
             progress.scored(len(rows))
 
 

@@ -18,7 +18,8 @@ from ...metrics.infogain import BEFORE
 from ...metrics.printable import printable
 from .control_summary import ControlSummary
 from .means import Mean, question_of, read_rows
-from .out_folder import ENGINE, Counts, write_whole
+from .out_folder import ENGINE, Counts
+from .whole_file import write_whole
 
 _NAMES = 20  # minimum width of the column of names
 _GAP = 2  # between two columns

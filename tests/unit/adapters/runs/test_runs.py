@@ -405,7 +405,7 @@ UNREADABLE: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "text": (text_file("notes.txt", "hello"), ("neither JSON nor JSON Lines", "what `stepgauge score` wrote")),
     "empty file": (text_file("empty.jsonl"), ("the file is empty", "lm-eval's output")),
     "other rows": (text_file("other.jsonl", {"a": 1}), ("not a scored run", "fields a", "Inspect logs")),
-    "no row": (text_file("s.jsonl", "{oops", "[]"), ("no row in it can be read; the first: not JSON",)),
+    "no row": (text_file("s.jsonl", "{oops", "[]"), ("none of its rows is; the first: not JSON",)),
     "not one of our rows": (
         lambda t: write_jsonl(t / "s.jsonl", [{**row, "score": 3} for row in rows(t / "base")]),
         ("no row of scores in it can be read", "s.jsonl, row 1", "field 'score'"),
