@@ -11,7 +11,7 @@ INTERRUPTED = 130  # a shell's exit code for a process ended by Ctrl-C
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code. Ctrl-C and SIGTERM, also while modules are loaded, are one line and 130."""
     try:
-        from .main import run_command
+        from .commands import run_command
 
         return run_command(argv)
     except KeyboardInterrupt as stop:

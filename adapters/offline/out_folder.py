@@ -142,7 +142,7 @@ class OutFolder:
             done, end = last_window(self.path)
             if done is None and (end or ((self.path / SCORES).exists() and not (self.path / _WINDOWS).exists())):
                 raise OptionError(
-                    f"{self.path / _WINDOWS}: gone, damaged or of other rows, so that it is not known which rows are whole; "
+                    f"{self.path / _WINDOWS}: gone, damaged or of other rows: which rows are whole is not known; "
                     "give another --out, or --restart to overwrite the run"
                 )
         elif (self.path / SCORES).exists() and not self._restart:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...metrics import ChainScore, Gauge, OverlapError
+from ...metrics import ChainScore, Gauge, ScorerError
 from ...metrics.format_version import FORMAT
 from ..formats.entries import Entry, Skipped
 from ..formats.options import OptionError
@@ -115,7 +115,7 @@ def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> l
     foreign = [entry.trace for entry in before]
     try:
         scores = gauge.score(traces, foreign_from=foreign)
-    except OverlapError:  # not the failure of a chain: the whole request is refused
+    except ScorerError:  # not the failure of a chain: the whole request is refused
         raise
     # One chain must not cost hours of scores: any exception becomes the reason of the chain that raised it.
     except Exception as error:
