@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -25,7 +26,7 @@ def convert_gguf(gguf: Path) -> Path:
     Raises ScorerError if transformers cannot read the file.
     """
     stat = gguf.stat()
-    key = hashlib.sha256(f"{gguf.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(os.fsencode(f"{gguf.resolve()}|{stat.st_size}|{stat.st_mtime_ns}")).hexdigest()[:12]
     target = cache_dir() / "models" / f"{gguf.stem}-{key}"
     if (target / "config.json").is_file():
         return target
