@@ -6,7 +6,7 @@ Every reader of scored runs (`show`, `compare`, `report`, `steps_df`) uses this 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..metrics import ChainScore, FormatError, StepgaugeError
@@ -85,9 +85,43 @@ def restore(data: Any, field: str) -> ChainScore:
     except (TypeError, ValueError, AttributeError) as error:
         raise FieldError(f"field {field!r}: not a chain's score ({error})") from error
     for name, value in score.metrics.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
             raise FieldError(f"field '{field}.metrics.{name}': expected a number or null, got {value!r:.80}")
+    if (misfit := _misfit(score)) is not None:
+        raise FieldError(f"field {field!r}: {misfit}")
     return score
+
+
+_LARGEST = 1.8e308  # of numbers that fit into a float; nan passes
+_MAYBE_TEXT, _MAYBE_WHOLE = (str, type(None)), (int, type(None))
+_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
+_SCORE = {"id": _MAYBE_TEXT, "trace_hash": str, "n_answer_tokens": _MAYBE_WHOLE, "missing": Mapping}
+_SCORE |= {"notes": Sequence, "provenance": Mapping}
+_STEP = {"text": str, "start": int, "end": int, "kind": str, "n_tokens": _MAYBE_WHOLE}
+_STEP |= dict.fromkeys(_NUMBERS, (int, float))
+_VERDICT = {"judge": str, "label": _MAYBE_TEXT, "probability": (int, float, type(None)), "reason": str}
+_VERDICT |= {"error": _MAYBE_TEXT}
+_PASSAGE = {"id": str, "title": str, "text": str}
+
+
+def _misfit(score: ChainScore) -> str | None:
+    """The first part of a score that is of another type than what we write; None where all are as they should be."""
+    parts: list[tuple[str, Any, Mapping[str, Any]]] = [("the score", score, _SCORE)]
+    for step in score.steps:
+        parts.append(("a step", step, _STEP))
+        for verdict in step.verdicts:
+            parts += [("a verdict", verdict, _VERDICT), ("a claim", verdict.claim, {"text": str})]
+            parts += [("a passage", passage, _PASSAGE) for passage in verdict.evidence]
+    for what, part, types in parts:
+        for name, expected in types.items():
+            if not isinstance(value := getattr(part, name), expected):
+                return f"{name!r} of {what} is {value!r:.80}"
+    texts = [*score.notes, *score.missing.values()]
+    if wrong := [value for value in texts if not isinstance(value, str)]:
+        return f"a note or a reason is no text, but {wrong[0]!r:.80}"
+    if wrong := [value for value in score.log_likelihoods if not isinstance(value, int | float)]:
+        return f"a log-likelihood is no number, but {wrong[0]!r:.80}"
+    return None
 
 
 def absent(row: Mapping[str, Any], name: str) -> str:

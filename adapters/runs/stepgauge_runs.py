@@ -10,7 +10,7 @@ from typing import Any
 
 from ...metrics.comparison.record import Record
 from ...metrics.format_version import FormatError, check_format
-from ..formats.entries import Unreadable, number
+from ..formats.entries import Unreadable, identifier, number
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..offline.out_folder import SCORES, check_folder, last_window
@@ -55,7 +55,7 @@ def read_scored(path: Path, keep: Keep) -> Found:
             part = parts.setdefault(name, Part(path, name))
             part.records.append(record)
             key = row.get("key")
-            repeat = key.get("repeat") if isinstance(key, Mapping) else None
+            repeat = identifier(key.get("repeat")) if isinstance(key, Mapping) else None
             chain = (record.task, record.doc_id, record.question_hash, repeat)
             inputs.setdefault(name, Counter())[chain] += 1
     notes += lost.notes(read=read)
