@@ -224,7 +224,7 @@ def first_known(
 def _is_json(path: Path) -> bool:
     with open_stream(path) as stream:
         try:
-            json.loads(stream.bytes.read(LONGEST))
+            json.loads(stream.bytes.read(LONGEST).decode("utf-8-sig"))
         except (ValueError, RecursionError):
             return False
         return True

@@ -81,8 +81,8 @@ def _kind(path: Path) -> Kind:
     if is_inspect_log(path):
         return "inspect"
     with open_stream(path) as stream:
-        head = stream.bytes.read(_HEAD)
-    array = is_array(head)
+        head, damage = stream.bytes.read(_HEAD), stream.damage()
+    array = is_array(head, damage)
     kind, problem = first_known(path, array, _kind_of_row)
     if kind is None:
         raise ValueError(f"not a scored run: {problem}")
