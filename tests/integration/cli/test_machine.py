@@ -52,7 +52,7 @@ def runs(tmp_path_factory) -> Path:
     base = tmp_path_factory.mktemp("runs")
     write_jsonl(base / "in.jsonl", traces(300, meta={"model": "m", "task": "t", "accuracy": 1}))
     for name in ("a", "b"):
-        assert score(base / "in.jsonl", "--out", base / name, *NULL) == 0
+        assert score(base / "in.jsonl", "--out", base / name, *NULL, cheap=False) == 0
     return base
 
 
@@ -64,7 +64,7 @@ def test_full_disk_keeps_whole_windows_and_the_same_command_goes_on(runs, tmp_pa
     [line] = [line for line in error.splitlines() if not line.startswith("INFO")]
     assert line.startswith(f"stepgauge: --out {out}: cannot be written: [Errno 27]")
     assert "until then: 64 scored, 0 skipped, 0 failed. The same command goes on from here" in line
-    assert score(runs / "in.jsonl", "--out", out, *NULL) == 0
+    assert score(runs / "in.jsonl", "--out", out, *NULL, cheap=False) == 0
     assert (out / "scores.jsonl").read_bytes() == (runs / "a" / "scores.jsonl").read_bytes()
 
 
@@ -147,7 +147,7 @@ def test_damaged_output_is_one_line_and_nothing_of_it_is_thrown_away(runs, tmp_p
     shutil.copytree(runs / "a", out)
     damage(out / name)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert score(runs / "in.jsonl", "--out", out, *NULL) == 2
+    assert score(runs / "in.jsonl", "--out", out, *NULL, cheap=False) == 2
     error = capsys.readouterr().err
     assert said in error
     assert "--restart" in error
@@ -159,7 +159,7 @@ def test_damaged_line_in_the_middle_of_the_journal_costs_nothing(runs, tmp_path)
     out = tmp_path / "out"
     shutil.copytree(runs / "a", out)
     _first_line_lost(out / "windows.jsonl")
-    assert score(runs / "in.jsonl", "--out", out, *NULL) == 0
+    assert score(runs / "in.jsonl", "--out", out, *NULL, cheap=False) == 0
     assert (out / "scores.jsonl").read_bytes() == (runs / "a" / "scores.jsonl").read_bytes()
 
 
