@@ -142,7 +142,7 @@ def _lines(stream: Stream) -> Iterator[tuple[int, Row]]:
 
 def _parse(line: bytes) -> Row:
     try:
-        return _checked(json.loads(line.decode("utf-8-sig")))  # given bytes, json guesses at UTF-16 and others
+        return _checked(json.loads(line.strip().decode("utf-8-sig")))  # given bytes, json guesses at UTF-16 and others
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         return Unreadable(_MALFORMED, f"{error}"[:200])
 

@@ -181,6 +181,9 @@ COMMANDS = {
 }
 
 
+QUICK = ("dry run", "show", "metrics", "plugins", "include-path", "corpus", "tasks")
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT])
 @pytest.mark.parametrize("after", [0.1, pytest.param(2.5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("command", sweep(COMMANDS, ["compare", "tasks"]))
@@ -190,7 +193,7 @@ def test_ctrl_c_in_any_command_is_one_line_and_130(runs, tmp_path, command, afte
     time.sleep(after)
     process.send_signal(sent)
     _, error = process.communicate(timeout=120)
-    if process.returncode == 0:  # it was faster
+    if process.returncode in (0, -sent) and command in QUICK:  # it had ended, and Python was ending, too
         assert after > 1
         return
     assert process.returncode == 130
