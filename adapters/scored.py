@@ -6,7 +6,7 @@ Every reader of scored runs (`show`, `compare`, `report`, `steps_df`) uses this 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..metrics import ChainScore, FormatError, StepgaugeError
@@ -30,14 +30,14 @@ def is_chain(data: Any) -> bool:
 
 
 def of_row(row: Mapping[str, Any]) -> ChainScore:
-    """The score in a row of `stepgauge score` whose format was already checked. Raises FieldError."""
+    """The score in a row of `stepgauge score` whose format was already checked. Raises as `restore` does."""
     if "score" not in row:
         raise FieldError(absent(row, "score"))
     return restore(row["score"], "score")
 
 
 def of_lm_eval(row: Mapping[str, Any]) -> list[ChainScore]:
-    """The scores of all responses to one document, from the row of the filter `reasoning`. Raises FieldError."""
+    """The scores of all responses to a document, from the row of the filter `reasoning`. Raises as `restore` does."""
     records = row.get("filtered_resps")
     if not isinstance(records, list):
         raise FieldError(f"field 'filtered_resps': expected a list, got {records!r:.80}")
@@ -52,8 +52,8 @@ def of_lm_eval(row: Mapping[str, Any]) -> list[ChainScore]:
             raise FieldError(f"field 'filtered_resps': no list 'chains' in {text!r:.80}")
         try:
             out += [restore(chain, "score") for chain in chains]
-        except FieldError as error:
-            raise FieldError(f"field 'filtered_resps': {error}") from error
+        except (FieldError, FormatError) as error:
+            raise type(error)(f"field 'filtered_resps': {error}") from error
     return out
 
 
@@ -61,33 +61,67 @@ def of_sample(log: EvalLog, sample: EvalSample) -> Iterator[tuple[str, ChainScor
     """Our scores of one Inspect sample, with their names in the log.
 
     Raises:
-        FieldError: a score marked as ours cannot be read; names log, sample, epoch and score.
+        FieldError, FormatError: a score marked as ours cannot be read; names log, sample, epoch and score.
     """
     for name, score in (sample.scores or {}).items():
         if is_chain(score.metadata):
             try:
                 yield name, restore(score.metadata, "metadata")
-            except FieldError as error:
+            except (FieldError, FormatError) as error:
                 where = f"{log.location or log.eval.task}, sample {sample.id!r}, epoch {sample.epoch}, score {name!r}"
-                raise FieldError(f"{where}: not a chain score: {error}") from error
+                raise type(error)(f"{where}: not a chain score: {error}") from error
 
 
 def restore(data: Any, field: str) -> ChainScore:
-    """A score from its dict. Raises FieldError naming `field` if it is not a score or has a later format."""
+    """A score from its dict. Raises FieldError, which names `field`, or FormatError if it is of a later format."""
     if not isinstance(data, Mapping):
         raise FieldError(f"field {field!r}: expected an object, got {data!r:.80}")
     try:
         score = ChainScore.from_dict(data)
-    except FormatError as error:
-        raise FieldError(str(error)) from error
+    except FormatError:
+        raise
     except KeyError as error:
         raise FieldError(f"field {field!r}: no {error.args[0]!r} in it") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise FieldError(f"field {field!r}: not a chain's score ({error})") from error
     for name, value in score.metrics.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
             raise FieldError(f"field '{field}.metrics.{name}': expected a number or null, got {value!r:.80}")
+    if (misfit := _misfit(score)) is not None:
+        raise FieldError(f"field {field!r}: {misfit}")
     return score
+
+
+_LARGEST = 1.8e308  # of numbers that fit into a float; nan passes
+_MAYBE_TEXT, _MAYBE_WHOLE = (str, type(None)), (int, type(None))
+_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
+_SCORE = {"id": _MAYBE_TEXT, "trace_hash": str, "n_answer_tokens": _MAYBE_WHOLE, "missing": Mapping}
+_SCORE |= {"notes": Sequence, "provenance": Mapping}
+_STEP = {"text": str, "start": int, "end": int, "kind": str, "n_tokens": _MAYBE_WHOLE}
+_STEP |= dict.fromkeys(_NUMBERS, (int, float))
+_VERDICT = {"judge": str, "label": _MAYBE_TEXT, "probability": (int, float, type(None)), "reason": str}
+_VERDICT |= {"error": _MAYBE_TEXT}
+_PASSAGE = {"id": str, "title": str, "text": str}
+
+
+def _misfit(score: ChainScore) -> str | None:
+    """The first part of a score that is of another type than what we write; None where all are as they should be."""
+    parts: list[tuple[str, Any, Mapping[str, Any]]] = [("the score", score, _SCORE)]
+    for step in score.steps:
+        parts.append(("a step", step, _STEP))
+        for verdict in step.verdicts:
+            parts += [("a verdict", verdict, _VERDICT), ("a claim", verdict.claim, {"text": str})]
+            parts += [("a passage", passage, _PASSAGE) for passage in verdict.evidence]
+    for what, part, types in parts:
+        for name, expected in types.items():
+            if not isinstance(value := getattr(part, name), expected):
+                return f"{name!r} of {what} is {value!r:.80}"
+    texts = [*score.notes, *score.missing.values()]
+    if wrong := [value for value in texts if not isinstance(value, str)]:
+        return f"a note or a reason is no text, but {wrong[0]!r:.80}"
+    if wrong := [value for value in score.log_likelihoods if not isinstance(value, int | float)]:
+        return f"a log-likelihood is no number, but {wrong[0]!r:.80}"
+    return None
 
 
 def absent(row: Mapping[str, Any], name: str) -> str:

@@ -206,7 +206,7 @@ class Gauge:
         Raises:
             TypeError: an element that is not a Trace.
             OverlapError: questions that had a part in fitting the scorer, and not `allow_overlap`.
-            ScorerError: the scorer cannot be loaded.
+            ScorerError: the scorer cannot be loaded, or has no chat template that can be used.
             OutOfMemory: no chain at all fits in memory.
         """
         traces = list(traces)

@@ -15,6 +15,7 @@ from ...metrics.comparison import Comparison
 from ...metrics.comparison.render import markdown, print_comparison
 from ...metrics.comparison.results import VerdictName
 from ...metrics.names import unknown_name
+from ..offline.whole_file import write_whole
 from . import comparison_options
 from .errors import UserError
 
@@ -87,7 +88,7 @@ def _json(comparisons: Sequence[Comparison]) -> str:
 def _write(folder: Path, comparisons: Sequence[Comparison]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "comparison.json").write_text(_json(comparisons) + "\n", encoding="utf-8")
-        (folder / "comparison.md").write_text(markdown(comparisons), encoding="utf-8")
+        write_whole(folder / "comparison.json", _json(comparisons) + "\n")
+        write_whole(folder / "comparison.md", markdown(comparisons))
     except OSError as error:
         raise UserError(f"--out {folder}: {error}") from error

@@ -24,7 +24,6 @@ from ..formats.fitting_data import FittingData, asked_in, digests, read_chains
 from ..formats.options import LM_EVAL_ONLY, Settings, Wanted, read_settings
 from .errors import UserError
 
-_INTERRUPTED = 130  # a shell's exit code for a process ended by Ctrl-C
 _DEFAULT = FitSettings()
 
 
@@ -104,9 +103,8 @@ def run(args: argparse.Namespace) -> int:
             restart=args.restart,
             progress=sys.stderr.isatty() and _is_main(),
         )
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from the last checkpoint, if there is one")
-        return _INTERRUPTED
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("the same command goes on from the last checkpoint, if there is one") from error
     if _is_main():
         _print(card, data, args.out)
     return 0

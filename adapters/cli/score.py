@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,6 @@ from ..offline.parquet import check_pyarrow, write_parquet
 from ..offline.run import WINDOW, Stopped, check_overlap, score_all
 from ..offline.summary import print_counts, print_summary, summarise, write_statistics, write_summary
 from .errors import UserError
-
-_INTERRUPTED = 130  # a shell's exit code for a process ended by Ctrl-C
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,20 +115,19 @@ def _score(args: argparse.Namespace) -> int:
             elif out.windows:
                 print(f"{args.out}: going on after {out.counts}")
             try:
-                with _terminated_as_interrupted():
-                    if settings.gauge.get("scorer", "") is not None and not out.complete:
-                        # Load now: every row's provenance names it, whether or not its window needed it.
-                        _ = gauge.backend
-                    score_all(sources, gauge, out, window=args.window, limit=args.limit, strict=args.strict)
-            except KeyboardInterrupt:
-                print(f"\ninterrupted: {out.counts}; the same command goes on from here")
-                return _INTERRUPTED
+                if settings.gauge.get("scorer", "") is not None and not out.complete:
+                    # Load now: every row's provenance names it, whether or not its window needed it.
+                    _ = gauge.backend
+                score_all(sources, gauge, out, window=args.window, limit=args.limit, strict=args.strict)
+            except KeyboardInterrupt as error:
+                raise KeyboardInterrupt(f"{out.on_disk}; the same command goes on from here") from error
             except Stopped as error:
-                raise UserError(f"{error}; until then: {out.counts}. The same command goes on from here") from error
+                raise UserError(f"{error}; until then: {out.on_disk}. The same command goes on from here") from error
             finally:
                 statistics = gauge.statistics()
                 if statistics is not None and statistics.passes:
-                    write_statistics(args.out, statistics)
+                    with contextlib.suppress(OSError):  # a full disk is told by what it stopped
+                        write_statistics(args.out, statistics)
             result = _finish(args, out, sources, settings, gauge)
             if statistics is not None and statistics.passes:
                 print(statistics.summary())
@@ -194,6 +190,8 @@ def _description(args: argparse.Namespace, sources: Sequence[Source], settings: 
 
 
 def _input(source: Source) -> dict[str, Any]:
+    if source.problem is not None:
+        return {"path": source.name, "problem": str(source.problem)}
     told = {"path": source.name, "format": source.format, **fingerprint(source.path)}
     if source.format == "lm-eval":  # its results file, a separate file, says how to read the documents
         told["results"] = [fingerprint(path) for path in results_beside(source.path)]
@@ -203,21 +201,3 @@ def _input(source: Source) -> dict[str, Any]:
 def _console() -> Console:
     width = None if sys.stdout.isatty() else 130  # a file or log is not limited by a terminal's width
     return Console(width=width, highlight=False)
-
-
-@contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Treat SIGTERM, as sent by schedulers, like Ctrl-C, so that the run ends cleanly."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread: the caller handles signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

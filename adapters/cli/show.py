@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import shutil
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ...metrics.render import chain_table
+from ..formats.detect import files_below
+from ..formats.entries import Unreadable
 from ..runs.chains import scored_chains
 from .errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +36,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, width: int | None = None) -> None:
-    """Print up to `limit` chains of a file. Raises UserError if there are none."""
-    path = _newest_in(path) if path.is_dir() else path
-    if not path.is_file():
+    """Print up to `limit` chains of a file, in a folder of the newest that can be read. Raises UserError if none."""
+    if not os.path.lexists(path):
         raise UserError(f"{path}: no such file")
+    files = _newest_in(path) if path.is_dir() else [path]
     columns = width or min(shutil.get_terminal_size((120, 24)).columns, 160)
+    for index, file in enumerate(files, 1):
+        try:
+            return _show(file, chain_id, limit, columns)
+        except Unreadable as problem:
+            if index == len(files):
+                raise UserError(f"{file}: {problem}") from problem
+            log.warning("%s: left out: %s", file, problem)
+    return None
+
+
+def _show(path: Path, chain_id: str | None, limit: int, columns: int) -> None:
     shown = 0
     for question, score in scored_chains(path):
         if chain_id is not None and score.id != chain_id:
@@ -47,12 +65,13 @@ def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, widt
         raise UserError(f"{path}: {which} in this file")
 
 
-def _newest_in(folder: Path) -> Path:
-    """The newest scored file, samples file or Inspect log in a folder or its subfolders."""
-    found = [path for pattern in ("scores.jsonl", "samples_*.jsonl", "*.eval") for path in folder.rglob(pattern)]
+def _newest_in(folder: Path) -> list[Path]:
+    """The scored files, samples files and Inspect logs in a folder and its subfolders, the newest first."""
+    patterns = ("scores.jsonl", "samples_*.jsonl", "*.eval")
+    found = [path for path in files_below(folder) if any(fnmatch(path.name, one) for one in patterns)]
     if not found:
         raise UserError(
             f"{folder}: no scores.jsonl (`stepgauge score`), no samples_*.jsonl (lm-eval's --log_samples) "
             "and no Inspect log in this folder"
         )
-    return max(found, key=lambda path: path.stat().st_mtime)
+    return sorted(found, key=lambda path: path.lstat().st_mtime, reverse=True)

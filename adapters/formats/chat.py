@@ -15,7 +15,7 @@ from ...metrics import Trace
 from ...metrics.answers.extraction import extract_answer
 from ...metrics.segment.sections import context_note, without_run_on
 from ..gold import field_options, gold_answers
-from .entries import Entry, Unreadable, Where, subject_of
+from .entries import Entry, Unreadable, Where, identifier, subject_of
 from .messages import read_messages
 from .sources import Source
 from .traces import accuracies
@@ -35,7 +35,7 @@ def reader(source: Source):
     def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
         chat = _chat(row.get("messages"), turns)
         answers, options = _gold_and_options(row)
-        doc_id = next((row[name] for name in _IDS if isinstance(row.get(name), str | int)), None)
+        doc_id = next((found for name in _IDS if (found := identifier(row.get(name))) is not None), None)
         try:
             trace = Trace(
                 question=chat.question,

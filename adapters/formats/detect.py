@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 import itertools
+import json
 import logging
+import os
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,9 @@ from ...metrics.names import unknown_name
 from ..scored import is_chain, is_row
 from . import chat, mmlu_pro, traces
 from . import lm_eval_samples as lm_eval
-from .entries import Item, Unreadable
+from .entries import UNREADABLE_FILE, Item, Skipped, Unreadable, Where
 from .options import OF_FORMATS, OptionError, Settings, Wanted
-from .rows import is_zip, open_stream, read_rows
+from .rows import LONGEST, open_stream, read_rows, zip_names
 from .sources import Source, row_items
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,13 @@ FORMATS: Mapping[str, Format] = {
 
 
 def items_of(source: Source) -> Iterator[Item]:
-    """Everything in one file, in order."""
-    return FORMATS[source.format].items(source)
+    """Everything in one file, in order; a file that cannot be read, or no longer, is one item that says so."""
+    try:
+        if source.problem is not None:
+            raise source.problem
+        yield from FORMATS[source.format].items(source)
+    except Unreadable as problem:
+        yield Skipped(Where(source.name, 0), problem.kind, str(problem))
 
 
 def find_sources(
@@ -81,21 +87,26 @@ def find_sources(
 ) -> list[Source]:
     """The input files behind files, folders and globs, each once, in the order given and sorted below a folder.
 
+    A file that should hold rows and cannot be read is among them, with its `problem`, as long as another one can be.
+
     Args:
         format: a key of FORMATS that is not to be detected; None: by what is in each file.
 
     Raises:
-        OptionError: no such file, a file of no known format, or nothing to read at all.
+        OptionError: no such file, a named one of no known format, or nothing to read at all.
     """
     if format is not None and format not in FORMATS:
         raise OptionError(f"--format: {unknown_name('format', format, FORMATS)}")
-    found: dict[Path, Source] = {}
+    found: dict[str, Source] = {}
     for path, named in itertools.chain.from_iterable(_expand(path) for path in paths):
-        if path.resolve() in found:
+        resolved = os.path.realpath(path)  # pathlib's refuses a loop of links
+        if resolved in found:
             continue
         try:
             source = _source(path, format)
-        except (ValueError, OSError) as error:
+        except Unreadable as problem:
+            source = Source(str(path), "", problem=problem)
+        except ValueError as error:
             if named:
                 raise OptionError(f"{path}: {error}") from error
             log.info("%s: left out (%s)", path, error)
@@ -103,10 +114,11 @@ def find_sources(
         source.settings = settings or Settings()
         source.wanted = wanted or Wanted()
         source.lm_eval_filter = lm_eval_filter
-        found[path.resolve()] = source
-    if not found:
-        raise OptionError(f"{', '.join(paths)}: no file of a known format ({', '.join(FORMATS)})")
-    formats = sorted({source.format for source in found.values()})
+        found[resolved] = source
+    formats = sorted({source.format for source in found.values() if source.problem is None})
+    if not formats:
+        damaged = next((f"{source.name}: {source.problem}" for source in found.values()), None)
+        raise OptionError(damaged or f"{', '.join(paths)}: no file of a known format ({', '.join(FORMATS)})")
     for name in (settings or Settings()).to_dict():
         its = OF_FORMATS.get(name, formats)
         if not set(its) & set(formats):
@@ -115,54 +127,69 @@ def find_sources(
 
 
 def _expand(path: str) -> list[tuple[Path, bool]]:
-    """(file, whether the user named it: then it must be readable)."""
+    """(file, whether the user named it: then it must be of a known format)."""
     given = Path(path)
-    if given.is_file():
-        return [(given, True)]
-    if given.is_dir():
-        below = sorted(file for file in given.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
-        return [(file, False) for file in below]
-    matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (pathlib takes no absolute pattern)
-    if not matches:
-        raise OptionError(f"{path}: no such file or folder" + (", and no match" if glob.has_magic(path) else ""))
-    return [pair if not pair[1] else (pair[0], False) for match in matches for pair in _expand(match)]
+    try:
+        given.lstat()
+    except (OSError, ValueError) as error:
+        magic = glob.has_magic(path)
+        matches = sorted(glob.glob(path, recursive=True)) if magic else []  # noqa: PTH207 (pathlib's: no absolute ones)
+        if not matches:
+            said = str(error) if isinstance(error, PermissionError) else "no such file or folder"
+            raise OptionError(f"{path}: {said}{', and no match' if magic else ''}") from error
+        return [(file, False) for match in matches for file, _ in _expand(match)]
+    return [(file, False) for file in files_below(given)] if given.is_dir() else [(given, True)]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files below a folder whose names say that they may be read, and folders that must not be looked into."""
+    found: list[Path] = []
+    refused: list[OSError] = []
+    for above, _, names in os.walk(folder, onerror=refused.append):
+        found.extend(Path(above, name) for name in names if name.lower().endswith(SUFFIXES))
+    return sorted([*found, *(Path(error.filename) for error in refused)])
 
 
 def _source(path: Path, format: str | None) -> Source:
-    """Raises ValueError with the reason where the file is of no known format."""
-    size = path.stat().st_size
-    if not size:
-        raise ValueError("the file is empty")
-    if is_zip(path) and _is_inspect_zip(path):
-        return Source(str(path), format or "inspect", size=size)
-    with open_stream(path) as stream:
-        head = stream.bytes.read(_HEAD)
-        total = stream.size
-    if format == "inspect" or (format is None and _INSPECT_JSON.match(head)):
+    """Raises ValueError with the reason where the file is of no known format, Unreadable where that cannot be told."""
+    head, size, damage = _head(path)
+    if format == "inspect" or (format is None and (head is None or _INSPECT_JSON.match(head))):
+        from .inspect_logs import read_header
+
+        read_header(str(path))
         return Source(str(path), "inspect", size=size)
-    array = is_array(head)
+    array = is_array(head or b"", damage)
     detected = format or _detect(path, array)
-    return Source(str(path), detected, array=array, size=total)
+    return Source(str(path), detected, array=array, size=size)
+
+
+def _head(path: Path) -> tuple[bytes | None, int, str | None]:
+    """A file's first bytes, its size, and why the bytes end early; None for the bytes of an Inspect archive."""
+    names = zip_names(path)
+    if names is not None and ("header.json" in names or any(name.startswith("_journal/") for name in names)):
+        return None, path.stat().st_size, None
+    with open_stream(path) as stream:
+        return stream.bytes.read(_HEAD), stream.size, stream.damage()
 
 
 def is_inspect_log(path: Path) -> bool:
-    """Whether a file, by its first bytes or what its archive holds, is an Inspect log. Raises ValueError, OSError."""
-    if is_zip(path) and _is_inspect_zip(path):
-        return True
-    with open_stream(path) as stream:
-        return _INSPECT_JSON.match(stream.bytes.read(_HEAD)) is not None
+    """Whether a file, by its first bytes or what its archive holds, is an Inspect log. Raises Unreadable."""
+    head, *_ = _head(path)
+    return head is None or _INSPECT_JSON.match(head) is not None
 
 
-def is_array(head: bytes) -> bool:
+def is_array(head: bytes, damage: str | None = None) -> bool:
     """Whether a file, by its first bytes, is a JSON array of rows and not JSON Lines.
 
-    Raises ValueError where it is neither, or lm-eval's results file, which holds no chains.
+    Raises ValueError for what holds no chains: nothing, or lm-eval's results. Unreadable where damage hides what it is.
     """
     if _RESULTS_JSON.match(head):
         raise ValueError("this is lm-eval's results file; the chains are in samples_*.jsonl (--log_samples)")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start not in (b"{", b"["):
-        raise ValueError(f"neither JSON nor JSON Lines: it starts with {head[:40]!r}")
+    if not start and damage is not None:
+        raise Unreadable(UNREADABLE_FILE, damage)
+    if not head:
+        raise ValueError("the file is empty")
     return start == b"["
 
 
@@ -173,26 +200,34 @@ def first_known(
 
     Returns:
         Its kind, or None and what was found instead.
+
+    Raises:
+        Unreadable: not one of those rows can be read.
     """
-    problem = "it holds no row"
+    problem: str | None = None
+    unreadable: Unreadable | None = None
     with open_stream(path) as stream:
-        for _, row in itertools.islice(read_rows(stream.bytes, array=array), _LOOK_AT):
+        for _, row in itertools.islice(read_rows(stream, array=array), _LOOK_AT):
             if isinstance(row, Unreadable):
-                problem = str(row)
+                unreadable = unreadable or row
                 continue
             if (kind := kind_of(row)) is not None:
                 return kind, ""
             problem = f"a row has the fields {', '.join(map(str, row))[:200]}"
-    return None, problem
+    if problem is not None or unreadable is None:
+        return None, problem or "it holds no row"
+    if not array and _is_json(path):
+        return None, "it is one JSON object over several lines, not a row a line"
+    raise Unreadable(UNREADABLE_FILE, f"neither JSON nor JSON Lines: none of its rows is; the first: {unreadable}")
 
 
-def _is_inspect_zip(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"the archive is damaged: {error}") from error
-    return "header.json" in names or any(name.startswith("_journal/") for name in names)
+def _is_json(path: Path) -> bool:
+    with open_stream(path) as stream:
+        try:
+            json.loads(stream.bytes.read(LONGEST).decode("utf-8-sig"))
+        except (ValueError, RecursionError):
+            return False
+        return True
 
 
 def _detect(path: Path, array: bool) -> str:

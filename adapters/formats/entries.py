@@ -9,9 +9,13 @@ from typing import Any
 from ...metrics import Trace
 from ...metrics.comparison.record import question_hash
 
+UNREADABLE_FILE = "the file cannot be read"
+# Sums and squares of many such numbers are finite, too; what is beyond is no measure of anything.
+_LARGEST = 1e100
+
 
 class Unreadable(Exception):
-    """A row that holds no chain.
+    """A row that holds no chain, or a file that holds no row.
 
     Attributes:
         kind: the reason in a few fixed words, by which such rows are counted.
@@ -24,14 +28,14 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Where:
-    """A place in the input: the file as it was named, the row (from 1), and which of the row's chains."""
+    """A place in the input: the file as it was named, the row (from 1; 0: all of it), and which of the row's chains."""
 
     file: str
     row: int
     repeat: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}, row {self.row}"
+        return f"{self.file}, row {self.row}" if self.row else self.file
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,13 @@ def text(row: Mapping[str, Any], name: str) -> str:
 
 
 def number(value: object) -> float | None:
-    """`value` as a finite number; None for anything else."""
-    if isinstance(value, bool | int | float) and abs(value) < float("inf"):
-        return float(value)
-    return None
+    """`value` as a number; None for anything else, what is not finite and what is too large to compute with."""
+    return float(value) if isinstance(value, bool | int | float) and abs(value) <= _LARGEST else None
+
+
+def identifier(value: object) -> str | int | None:
+    """`value` as the name that a data set gives a document; None for anything but text and whole numbers."""
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def subject_of(row: Mapping[str, Any]) -> str | None:

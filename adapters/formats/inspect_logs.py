@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...metrics.optional_packages import needs
 from ..scored import is_chain
-from .entries import Entry, Item, Passed, Skipped, Where, number, subject_of
+from .entries import UNREADABLE_FILE, Entry, Item, Passed, Skipped, Unreadable, Where, number, subject_of
 from .options import OptionError
 from .sources import Source
 
@@ -50,7 +50,7 @@ def items(source: Source) -> Iterator[Item]:
             except Unscorable as problem:
                 yield Skipped(where, f"not scorable ({problem.code})", f"sample {sample.id}: {problem}")
             # A log that another tool wrote or edited: what Inspect's own types refuse costs that sample alone.
-            except (TypeError, ValueError) as error:
+            except Exception as error:
                 yield Skipped(
                     where, "Inspect refuses the sample", f"sample {sample.id}: {type(error).__name__}: {error}"[:300]
                 )
@@ -58,7 +58,7 @@ def items(source: Source) -> Iterator[Item]:
 
 
 def read_header(path: str) -> EvalLog:
-    """A log without its samples. Raises OptionError where Inspect is not installed or cannot read it."""
+    """A log without its samples. Raises Unreadable, or OptionError where Inspect is not installed."""
     try:
         from inspect_ai.log import read_eval_log
     except ImportError as error:
@@ -68,18 +68,29 @@ def read_header(path: str) -> EvalLog:
         return read_eval_log(path, header_only=True)
     # Whatever Inspect's reader and its validation raise, the file is no log that it can read.
     except Exception as error:
-        raise OptionError(f"{path}: Inspect cannot read this log: {type(error).__name__}: {error}") from error
+        raise unreadable_log(error) from error
+
+
+def unreadable_log(error: Exception) -> Unreadable:
+    return Unreadable(UNREADABLE_FILE, f"Inspect cannot read this log: {type(error).__name__}: {error}"[:300])
 
 
 def samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
-    """A log's samples in order; `Passed` for one that the run did not reach, `Skipped` for one that is damaged."""
+    """A log's samples in order; `Passed` for one that the run did not reach, `Skipped` for one that is damaged.
+
+    Raises Unreadable where the whole log is.
+    """
     from inspect_ai.log import read_eval_log, read_eval_log_sample
 
     from ..inspect.shuffled import may_be_rewritten
 
     ids = header.eval.dataset.sample_ids
     if ids is None or not source.name.endswith(".eval"):
-        yield from read_eval_log(source.name, resolve_attachments="core").samples or []
+        try:
+            log = read_eval_log(source.name, resolve_attachments="core")
+        except Exception as error:  # as in `read_header`
+            raise unreadable_log(error) from error
+        yield from log.samples or []
         return
     read = functools.partial(read_eval_log_sample, source.name, resolve_attachments="core")
     epochs = range(1, (header.eval.config.epochs or 1) + 1)

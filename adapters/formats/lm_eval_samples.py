@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ...metrics import Trace
 from ...metrics.optional_packages import needs
-from .entries import Entry, Item, Passed, Skipped, Unreadable, Where, number, subject_of
+from .entries import Entry, Item, Passed, Skipped, Unreadable, Where, identifier, number, subject_of
 from .options import OptionError
 from .sources import Source
 
@@ -117,7 +117,7 @@ class SamplesReader:
                     trace,
                     task=self._task,
                     model=self._model,
-                    doc_id=doc_id if isinstance(doc_id, str | int) else None,
+                    doc_id=identifier(doc_id),
                     accuracy=metrics_of(row),
                     subject=subject_in(row),
                     notes=notes,

@@ -17,11 +17,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import jinja2
+import regex
 from jinja2.sandbox import SandboxedEnvironment
 from lm_eval.api.task import ConfigurableTask
-from lm_eval.utils import env as lm_eval_env
 
 from ...metrics.errors import Missing
+from ...metrics.step_limit import step_limit
 from ..gold import field_options
 from ..lm_eval.documents import given_passages, gold_and_choices, question_text, without_cue
 from ..lm_eval.inherit import complete
@@ -31,8 +32,16 @@ from .options import TEMPLATES, OptionError, Settings
 
 log = logging.getLogger(__name__)
 
+_SECONDS = 1.0  # for one of a template's regular expressions, which may take exponential time
+
+
+def regex_replace(string: str, pattern: str, repl: str, count: int = 0) -> str:
+    """lm-eval's filter of that name. Raises TimeoutError."""
+    return regex.sub(pattern, repl, string, count=count, timeout=_SECONDS)
+
+
 _SANDBOX = SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-_SANDBOX.filters["regex_replace"] = lm_eval_env.filters["regex_replace"]
+_SANDBOX.filters["regex_replace"] = regex_replace
 
 _KEYS = ("doc_to_text", "doc_to_target", "doc_to_choice")
 # How lm-eval writes a function into the results file: its source, or what `str` makes of it.
@@ -105,8 +114,11 @@ class FinishedTask(ConfigurableTask):
 
 
 def render(template: str, doc: Mapping[str, Any]) -> Any:
-    """The document's field of that name, or the template rendered over the document in a sandbox."""
-    return doc[template] if template in doc else _compiled(template).render(**doc)
+    """The document's field of that name, or the template rendered over the document in a sandbox, for a while."""
+    if template in doc:
+        return doc[template]
+    with step_limit(template):
+        return _compiled(template).render(**doc)
 
 
 @functools.lru_cache(maxsize=64)

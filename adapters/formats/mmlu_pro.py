@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...metrics import Trace
-from .entries import Entry, Unreadable, Where, subject_of
+from .entries import Entry, Unreadable, Where, identifier, subject_of
 from .sources import Source
 
 _RESPONSES = ("generated_text", "model_outputs")
@@ -28,13 +28,13 @@ def reader(source: Source):
         if not isinstance(options, list) or not all(isinstance(option, str) for option in options):
             raise Unreadable("field 'options' is no list of texts", f"got {options!r:.80}")
         letters = [chr(ord("A") + index) for index in range(len(options))]
-        if not isinstance(gold, int):
+        if not isinstance(gold, int) or isinstance(gold, bool):
             gold = letters.index(row["answer"]) if row.get("answer") in letters else -1
         if not 0 <= gold < len(options):
             raise Unreadable("the gold answer is none of the options", f"{row.get('answer')!r:.80}")
-        question, response = row.get("question"), next(row[name] for name in _RESPONSES if name in row)
+        question, response = row.get("question"), next((row[name] for name in _RESPONSES if name in row), None)
         if not isinstance(response, str):
-            raise Unreadable("the model's output is no text", f"got {response!r:.80}")
+            raise Unreadable("the model's output is no text", f"got {response!r:.80} under {' and '.join(_RESPONSES)}")
         listed = (f"{letter}. {option}" for letter, option in zip(letters, options, strict=True))
         pred = row.get("pred")
         try:
@@ -55,7 +55,7 @@ def reader(source: Source):
                 trace,
                 task="mmlu_pro",
                 model=model,
-                doc_id=row.get("question_id"),
+                doc_id=identifier(row.get("question_id")),
                 # A row without a letter counts as wrong here. MMLU-Pro's own script draws a letter at random for it.
                 accuracy={"correct": float(pred == letters[gold])},
                 subject=subject_of(row),

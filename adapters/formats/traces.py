@@ -7,7 +7,7 @@ from typing import Any
 
 from ...metrics import Trace
 from ..gold import gold_answers
-from .entries import Entry, Unreadable, Where, number, subject_of
+from .entries import Entry, Unreadable, Where, identifier, number, subject_of
 from .sources import Source
 
 
@@ -21,7 +21,7 @@ def reader(source: Source):
 
     def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
         try:
-            trace = Trace.from_dict(_with_gold(row))
+            trace = Trace.from_dict({**_with_gold(row), **_names(row)})
         except (TypeError, ValueError) as error:
             raise Unreadable("not a trace", str(error)) from error
         meta = trace.meta if isinstance(trace.meta, Mapping) else {}
@@ -32,13 +32,25 @@ def reader(source: Source):
                 trace,
                 task=task if isinstance(task, str) else None,
                 model=model if isinstance(model, str) else None,
-                doc_id=doc_id if isinstance(doc_id, str | int) else None,
+                doc_id=identifier(doc_id),
                 accuracy=accuracies(meta.get("accuracy", meta.get("correct"))),
                 subject=subject_of(meta),
             )
         ]
 
     return read
+
+
+def _names(row: Mapping[str, Any]) -> dict[str, str]:
+    """What a trace holds as text and a file may hold as a whole number. Raises TypeError for anything else."""
+    found: dict[str, str] = {}
+    for name in ("id", "model_answer"):
+        if (value := row.get(name)) is None:
+            continue
+        if identifier(value) is None:
+            raise TypeError(f"field {name!r}: expected text or a whole number, got {value!r:.80}")
+        found[name] = str(value)
+    return found
 
 
 def _with_gold(row: Mapping[str, Any]) -> Mapping[str, Any]:

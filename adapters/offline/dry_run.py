@@ -78,7 +78,7 @@ def found_table(found: Sequence[Found]) -> Table:
         table.add_column(title, justify="left" if title in ("input", "format") else "right", overflow="fold")
     for one in found:
         numbers = (f"{one.chains:,}", f"{one.steps:,}", f"{one.steps / one.chains:.1f}" if one.chains else "–")
-        title = FORMATS[one.source.format].title
+        title = FORMATS[one.source.format].title if one.source.problem is None else "–"
         table.add_row(Text(printable(one.source.path.name)), title, *numbers, f"{one.skipped.total():,}")
         for reason, count in one.skipped.most_common(_SHOWN_REASONS):
             table.add_row(Text(f"  skipped: {printable(reason)}"), "", "", "", "", f"{count:,}")

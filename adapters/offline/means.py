@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..formats.options import OptionError
+from ..scored import is_row
 from .out_folder import SCORES
 
 _REASONS = 20  # distinct reasons kept per metric; the rest are counted together
@@ -60,7 +62,16 @@ def question_of(row: Mapping[str, Any]) -> str:
 
 
 def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a scored folder, one at a time."""
-    with (folder / SCORES).open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+    """The rows of a scored folder, one at a time. Raises OptionError for one that was damaged since."""
+    with (folder / SCORES).open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                if not is_row(row):
+                    raise ValueError("it holds no score")
+            except (ValueError, TypeError, RecursionError) as error:
+                raise OptionError(
+                    f"{folder / SCORES}, row {number}: damaged ({error!s:.80}), so that chains cannot be summed up; "
+                    "--restart scores them again"
+                ) from error
+            yield row

@@ -7,6 +7,7 @@ the run was asked to do; a run with another request is refused.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from typing import IO, Any
 
 from ...metrics.format_version import FORMAT, FormatError, check_format
 from ..formats.options import OptionError
+from .whole_file import write_whole
 
 SCORES = "scores.jsonl"
 SKIPPED = "skipped.jsonl"
@@ -70,7 +72,8 @@ class OutFolder:
 
     Attributes:
         path: the folder.
-        counts: the counts up to the last window on disk.
+        counts: the counts of the windows so far, the one that is being written included.
+        on_disk: the counts up to the last window on disk.
         windows: number of windows on disk.
         complete: whether the run is finished.
     """
@@ -82,6 +85,7 @@ class OutFolder:
         """
         self.path = path
         self.counts = Counts()
+        self.on_disk = str(self.counts)
         self.windows = 0
         self.complete = False
         self._run = json.loads(json.dumps(run))
@@ -90,25 +94,28 @@ class OutFolder:
         self._files: dict[str, IO[bytes]] = {}
 
     def __enter__(self) -> OutFolder:
-        """Raises OptionError if the folder holds a different run or another process is writing to it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self.path)
+        """Raises OptionError if the folder holds a different run, another process writes to it, or nobody can."""
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(self.path)
             self._begin()
-        except BaseException:
+        except BaseException as error:
             self.__exit__()
+            if isinstance(error, OSError):
+                raise OptionError(f"--out {self.path}: cannot be written: {error}") from error
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         for file in [*self._files.values(), *([self._lock] if self._lock else [])]:
-            file.close()
+            with contextlib.suppress(OSError):  # of a full disk; every window that counts is on it already
+                file.close()
         self._files, self._lock = {}, None
 
     def write_window(
         self, rows: Iterable[Mapping[str, Any]], skipped: Iterable[Mapping[str, Any]], *, last: bool
     ) -> None:
-        """Append a window and sync it to disk; `counts` must already include its rows."""
+        """Append a window and sync it to disk; `counts` must already include its rows. Raises OSError."""
         for name, lines in ((SCORES, rows), (SKIPPED, skipped)):
             for line in lines:
                 self._files[name].write(json.dumps(line, allow_nan=False).encode() + b"\n")
@@ -118,6 +125,7 @@ class OutFolder:
         entry = {"window": self.windows, "sizes": sizes, "last": last, "counts": self.counts.to_dict()}
         self._files[_WINDOWS].write(json.dumps(entry).encode() + b"\n")
         self._sync(_WINDOWS)
+        self.on_disk = str(self.counts)
 
     def _sync(self, name: str) -> int:
         file = self._files[name]
@@ -132,6 +140,11 @@ class OutFolder:
         if run_file.exists() and not self._restart:
             self._compare(run_file)
             done, end = last_window(self.path)
+            if done is None and (end or ((self.path / SCORES).exists() and not (self.path / _WINDOWS).exists())):
+                raise OptionError(
+                    f"{self.path / _WINDOWS}: gone, damaged or of other rows: which rows are whole is not known; "
+                    "give another --out, or --restart to overwrite the run"
+                )
         elif (self.path / SCORES).exists() and not self._restart:
             raise OptionError(
                 f"{self.path}: holds {SCORES} but no {_RUN}; give another --out, or --restart to overwrite"
@@ -139,7 +152,7 @@ class OutFolder:
         else:
             for name in (SCORES, SKIPPED, ENGINE, _WINDOWS):
                 (self.path / name).unlink(missing_ok=True)
-            _write_whole(run_file, json.dumps({"format": FORMAT, **self._run}, indent=2) + "\n")
+            write_whole(run_file, json.dumps({"format": FORMAT, **self._run}, indent=2) + "\n")
         sizes = done["sizes"] if done else {}
         for name, size in ((SCORES, sizes.get(SCORES, 0)), (SKIPPED, sizes.get(SKIPPED, 0)), (_WINDOWS, end)):
             file = (self.path / name).open("ab")
@@ -149,12 +162,13 @@ class OutFolder:
                 file.seek(size)
         if done:
             self.counts, self.windows, self.complete = Counts.of(done["counts"]), done["window"], done["last"]
+            self.on_disk = str(self.counts)
 
     def _compare(self, run_file: Path) -> None:
         try:
-            before = json.loads(run_file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise OptionError(f"{run_file}: not JSON ({error}); --restart overwrites the run") from error
+            before = dict(json.loads(run_file.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise OptionError(f"{run_file}: not a JSON object ({error}); --restart overwrites the run") from error
         format = check_folder(self.path)
         if format != FORMAT:  # the file would mix rows of two formats
             raise OptionError(
@@ -181,36 +195,42 @@ def check_folder(folder: Path) -> int:
 
 
 def last_window(folder: Path) -> tuple[dict[str, Any] | None, int]:
-    """The last window whose rows are all on disk, and the offset in `windows.jsonl` at which its line ends."""
-    there = {name: _size(folder / name) for name in (SCORES, SKIPPED)}
+    """The last window whose rows are all on disk, and the offset in `windows.jsonl` behind what counts in it.
+
+    A line counts everything up to its window, so one that is damaged costs nothing where a later one is whole. With no
+    window, an offset above 0 says that there are lines, and not one of them is whole.
+    """
     found, end, at = None, 0, 0
     if not (folder / _WINDOWS).exists():
         return None, 0
     with (folder / _WINDOWS).open("rb") as lines:
         for line in lines:
             at += len(line)
-            try:
-                window = json.loads(line) if line.endswith(b"\n") else None
-            except ValueError:
-                window = None
-            if window is None or any(there[name] < size for name, size in window["sizes"].items()):
+            if not line.endswith(b"\n"):
                 break
-            found, end = window, at
+            try:
+                window = json.loads(line)
+                str(Counts.of(window["counts"]))
+                whole = all(_ends_a_row(folder / name, window["sizes"][name]) for name in (SCORES, SKIPPED))
+                _ = window["window"] + 0, window["last"]
+            except (ValueError, TypeError, LookupError, RecursionError):
+                whole = False
+            if whole:
+                found, end = window, at
+            elif found is None:
+                end = at
     return found, end
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write the file atomically."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+def _ends_a_row(path: Path, size: int) -> bool:
+    """Whether a file's first `size` bytes are there and end with a row. Raises TypeError, ValueError for no size."""
+    if not size:
+        return True
+    if not path.exists() or not 0 <= size <= path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(size - 1)
+        return file.read(1) == b"\n"
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Iterable[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..formats.options import OptionError
 from .summary import Group, read_rows
+from .whole_file import replacing
 
 _ROW_GROUP = 1024  # rows held in memory
 _TEXTS = ("id", "trace_hash", "task", "model", "subject", "question_hash", "question", "model_answer", "failed")
@@ -61,12 +62,12 @@ def write_parquet(folder: Path, groups: Sequence[Group]) -> Path:
             *((name, pa.string()) for name in ("missing", "notes", "provenance")),
         ]
     )
-    target, part = folder / "scores.parquet", folder / "scores.parquet.part"
+    target = folder / "scores.parquet"
     rows = read_rows(folder)
-    with pq.ParquetWriter(part, schema) as writer:
+    with replacing(target) as part, pq.ParquetWriter(part, schema) as writer:
         while batch := [_flat(row, accuracies, metrics) for row in islice(rows, _ROW_GROUP)]:
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-    return part.replace(target)
+    return target
 
 
 def _flat(row: Mapping[str, Any], accuracies: Sequence[str], metrics: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...metrics import ChainScore, Gauge, OverlapError
+from ...metrics import ChainScore, Gauge, ScorerError
 from ...metrics.format_version import FORMAT
 from ..formats.entries import Entry, Skipped
 from ..formats.options import OptionError
@@ -47,7 +47,7 @@ def score_all(
     """Score the chains that are not in `out` yet.
 
     Raises:
-        Stopped: a row cannot be read (with `strict`), or a whole window cannot be scored.
+        Stopped: a row cannot be read (with `strict`), a whole window cannot be scored, or nothing can be written.
     """
     if out.complete:
         return
@@ -70,7 +70,10 @@ def score_all(
             out.counts.failed += failed
             out.counts.skipped.update(item.kind for item in one.skipped)
             out.counts.passed.update(one.passed)
-            out.write_window(rows, [_skipped(item) for item in one.skipped], last=one.last)
+            try:
+                out.write_window(rows, [_skipped(item) for item in one.skipped], last=one.last)
+            except OSError as error:
+                raise Stopped(f"--out {out.path}: cannot be written: {error}") from error
             progress.scored(len(rows))
 
 
@@ -112,7 +115,7 @@ def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> l
     foreign = [entry.trace for entry in before]
     try:
         scores = gauge.score(traces, foreign_from=foreign)
-    except OverlapError:  # not the failure of a chain: the whole request is refused
+    except ScorerError:  # not the failure of a chain: the whole request is refused
         raise
     # One chain must not cost hours of scores: any exception becomes the reason of the chain that raised it.
     except Exception as error:

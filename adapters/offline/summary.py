@@ -19,6 +19,7 @@ from ...metrics.printable import printable
 from .control_summary import ControlSummary
 from .means import Mean, question_of, read_rows
 from .out_folder import ENGINE, Counts
+from .whole_file import write_whole
 
 _NAMES = 20  # minimum width of the column of names
 _GAP = 2  # between two columns
@@ -83,7 +84,7 @@ def write_summary(
         "groups": [group.to_dict() for group in groups],
         **({"controls": [group.to_dict() for group in controls]} if controls else {}),
     }
-    (folder / "summary.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / "summary.json", json.dumps(content, indent=2) + "\n")
 
 
 def write_statistics(folder: Path, statistics: EngineStatistics) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +16,7 @@ from ...metrics.columns import REPORT_RUN_COLUMNS
 from ...metrics.comparison.record import Run
 from ...metrics.comparison.results import Comparison
 from ...metrics.versions import package_version
+from ..offline.whole_file import write_whole
 from .aggregates import added, names
 from .chart_style import Plot
 from .errors import ReportError
@@ -40,15 +39,7 @@ def write_report(
     out = Path(out)
     page = render(runs, comparisons, title=title)
     out.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(out)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(out, page)
 
 
 def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str | None = None) -> str:
@@ -140,9 +131,3 @@ def _script() -> str:
 
 def _asset(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

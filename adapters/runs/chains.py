@@ -16,25 +16,35 @@ from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..formats.sources import Source
 from ..scored import FieldError, is_row, of_lm_eval, of_row, of_sample, restore
+from .run_parts import LostRows
 
 
 def scored_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:
-    """(question or "", score) of each scored chain.
+    """(question or "", score) of each scored chain; what cannot be read is left out with a warning.
 
     Raises:
-        OptionError: something cannot be read; names file and row, or log and sample.
+        OptionError: a score has a later format; names file and row, or log and sample.
+        Unreadable: the file, or not one of its rows, can be read.
     """
-    if path.suffix == ".eval" or is_inspect_log(path):
-        yield from _in_log(path)
-        return
+    lost, read = LostRows(path), False
+    in_log = path.suffix == ".eval" or is_inspect_log(path)
+    for found in _in_log(path, lost) if in_log else _in_rows(path, lost):
+        yield from found
+        read = read or bool(found)
+    lost.notes(read=read)
+
+
+def _in_rows(path: Path, lost: LostRows) -> Iterator[list[tuple[str, ChainScore]]]:
     with open_stream(path) as stream:
-        for number, row in read_rows(stream.bytes, array=False):
+        for number, row in read_rows(stream, array=False):
             try:
                 if isinstance(row, Unreadable):
                     raise row
-                yield from _in_row(row)
-            except (Unreadable, FieldError, FormatError) as error:
+                yield list(_in_row(row))
+            except FormatError as error:
                 raise OptionError(f"{path}, row {number}: {error}") from error
+            except (Unreadable, FieldError) as error:
+                lost.add(f"{path}, row {number}", error)
 
 
 def _in_row(row: dict[str, Any]) -> Iterator[tuple[str, ChainScore]]:
@@ -49,13 +59,18 @@ def _in_row(row: dict[str, Any]) -> Iterator[tuple[str, ChainScore]]:
         yield from ((question, chain) for chain in of_lm_eval(row))
 
 
-def _in_log(path: Path) -> Iterator[tuple[str, ChainScore]]:
+def _in_log(path: Path, lost: LostRows) -> Iterator[list[tuple[str, ChainScore]]]:
     header = read_header(str(path))
     for sample in samples(Source(str(path), "inspect"), header):
         if isinstance(sample, Skipped):
-            raise OptionError(f"{sample.where}: {sample.reason}")
-        if not isinstance(sample, Passed | Entry):
-            yield from ((_text(sample.input), chain) for _, chain in of_sample(header, sample))
+            lost.add(str(sample.where), sample.reason)
+        elif not isinstance(sample, Passed | Entry):
+            try:
+                yield [(_text(sample.input), chain) for _, chain in of_sample(header, sample)]
+            except FormatError as error:
+                raise OptionError(str(error)) from error
+            except FieldError as error:
+                lost.add(f"{path}, sample {sample.id}", error)
 
 
 def _text(value: Any) -> str:

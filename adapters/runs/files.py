@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from ..formats import lm_eval_samples as lm_eval
 from ..formats.detect import FORMATS, SUFFIXES, first_known, is_array, is_inspect_log
+from ..formats.entries import Unreadable
 from ..formats.options import OptionError
 from ..formats.rows import open_stream
 from ..offline.out_folder import SCORES
 from ..scored import is_chain, is_row
+from .run_parts import Found
 from .run_spec import ACCEPTED
 
 log = logging.getLogger(__name__)
@@ -22,29 +25,33 @@ _HEAD = 4096
 _SHOWN = 3
 
 
-def files_of(path: Path) -> dict[Path, Kind]:
+def files_of(path: Path, damaged: Found) -> dict[Path, Kind]:
     """The files at a path, sorted, with their kinds; the kind `chains` is a file of chains without scores of ours.
 
     In a folder that `stepgauge score` wrote only `scores.jsonl` counts: the other files repeat it.
 
+    Args:
+        damaged: takes up the files of a folder that cannot be read.
+
     Raises:
-        OptionError: a file of no known kind, a folder without any, or a damaged log.
+        OptionError: a file of no known kind, or a folder without any.
     """
-    if path.is_file():
+    if not path.is_dir():
         try:
             return {path: _kind(path)}
-        except (ValueError, OSError) as error:
+        except (ValueError, Unreadable) as error:
             raise OptionError(f"{path}: {error}; expected {ACCEPTED}") from error
     found: dict[Path, Kind] = {}
     others: list[str] = []
     for file in _below(path):
         try:
             found[file] = _kind(file)
-        except (ValueError, OSError) as error:
-            if file.name == SCORES or file.suffix == ".eval":  # its name says that it is part of a run
-                raise OptionError(f"{file}: {error}") from error
-            log.info("%s: left out (%s)", file, error)
+        except (ValueError, Unreadable) as error:
             others.append(f"{file.relative_to(path)}: {error}")
+            if isinstance(error, Unreadable):
+                damaged.leave_out(file, error)
+            else:
+                log.info("%s: left out (%s)", file, error)
     if not found:
         why = f" ({'; '.join(others[:_SHOWN])}{'; …' if len(others) > _SHOWN else ''})" if others else ""
         raise OptionError(f"{path}: no scored run in this folder{why}; expected {ACCEPTED}")
@@ -52,29 +59,30 @@ def files_of(path: Path) -> dict[Path, Kind]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    if (folder / SCORES).is_file():
-        yield folder / SCORES
-        return
-    for child in sorted(folder.iterdir()):
-        if child.is_dir() and not child.is_symlink() and not child.name.startswith("."):
-            yield from _below(child)
-        elif child.name.lower().endswith(SUFFIXES) and child.is_file():
-            yield child
+    for above, folders, names in os.walk(folder, onerror=_refused):
+        if SCORES in names:
+            folders.clear()
+            yield Path(above, SCORES)
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(above, name) for name in sorted(names) if name.lower().endswith(SUFFIXES))
+
+
+def _refused(error: OSError) -> None:
+    log.warning("%s: left out: %s", error.filename, error)
 
 
 def _kind(path: Path) -> Kind:
-    """The kind of a file. Raises ValueError with the reason if it is of no known kind."""
-    if path.name == SCORES:
+    """The kind of a file. Raises ValueError with the reason if it is of no known kind, Unreadable if it is damaged."""
+    if path.name == SCORES and path.is_file():
         if not path.stat().st_size:
             raise ValueError("no chain has been scored yet")
         return "scores"
-    if not path.stat().st_size:
-        raise ValueError("the file is empty")
     if is_inspect_log(path):
         return "inspect"
     with open_stream(path) as stream:
-        head = stream.bytes.read(_HEAD)
-    array = is_array(head)
+        head, damage = stream.bytes.read(_HEAD), stream.damage()
+    array = is_array(head, damage)
     kind, problem = first_known(path, array, _kind_of_row)
     if kind is None:
         raise ValueError(f"not a scored run: {problem}")

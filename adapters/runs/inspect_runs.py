@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from ...metrics import ChainScore
 from ...metrics.comparison.record import Record
-from ..formats.entries import Entry, Passed, Skipped, Where
+from ...metrics.format_version import FormatError
+from ..formats.entries import Entry, Passed, Skipped, Unreadable, Where
 from ..formats.inspect_logs import entry, read_header, samples
 from ..formats.options import OptionError
 from ..formats.sources import Source
-from ..scored import FieldError, of_sample
-from .run_parts import Found, Keep, Part, plural, take_newest
+from ..scored import of_sample
+from .run_parts import Found, Keep, LostRows, Part, plural, take_newest
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -30,14 +31,18 @@ def read_logs(files: Iterable[Path], keep: Keep) -> Found:
     """The newest scored log of each task (with its arguments) and model, one part per log.
 
     Raises:
-        OptionError: a log, sample or score cannot be read; names the log and the sample.
+        OptionError: a score has a later format; names the log and the sample.
     """
     runs: dict[tuple[str, str, str], list[tuple[EvalLog, Path]]] = {}
+    found = Found()
     for path in files:
-        header = read_header(str(path))
+        try:
+            header = read_header(str(path))
+        except Unreadable as problem:
+            found.leave_out(path, problem)
+            continue
         arguments = json.dumps(header.eval.task_args, sort_keys=True, default=str)
         runs.setdefault((header.eval.task, header.eval.model, arguments), []).append((header, path))
-    found = Found()
     for (task, *_), versions in runs.items():
         versions.sort(key=lambda version: (version[0].eval.created, version[1].stat().st_mtime), reverse=True)
         found.add(take_newest(task, versions, lambda path, header: _read(path, header, keep)))
@@ -57,34 +62,40 @@ class _Scores:
 
 
 def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
-    """The wanted records of one log; None if no sample in it has a score of ours."""
+    """The wanted records of one log; None if no sample has a score of ours. Raises Unreadable if none can be read."""
     part = Part(path, keep.model(header.eval.model))
     entries: list[tuple[str, Entry]] = []
     by_scorer: dict[str, _Scores] = {}
     left_out: Counter[str] = Counter()
-    scored = False
+    lost, scored = LostRows(path), False
     for row, sample in enumerate(samples(Source(str(path), "inspect"), header), 1):
         if isinstance(sample, Skipped):
-            raise OptionError(f"{sample.where}: {sample.reason}")
+            lost.add(str(sample.where), sample.reason)
+            continue
         if isinstance(sample, Passed | Entry):
             left_out["that the run did not reach"] += 1
             continue
+        where = f"{path}, sample {sample.id}, epoch {sample.epoch}"
         try:
             chains = dict(of_sample(header, sample))
-        except FieldError as error:
+            read = _entry(Where(str(path), row), header, sample, next(iter(chains.values()))) if chains else None
+        except FormatError as error:
             raise OptionError(str(error)) from error
-        if not chains:
+        # What our own fields do not hold, and whatever Inspect's types refuse of a sample, costs that sample.
+        except Exception as error:
+            lost.add(where, error)
+            continue
+        if read is None:
             ended = sample.error is not None
             left_out["that ended with an error" if ended else "without a score of ours"] += 1
             continue
         scored = True
-        where = f"{path}, sample {sample.id}, epoch {sample.epoch}"
-        read = _entry(Where(str(path), row), where, header, sample, next(iter(chains.values())))
         if not keep.fits(task=read.task, subject=read.subject, doc_id=str(read.doc_id), model=read.model):
             continue
         for name, chain in chains.items():
             by_scorer.setdefault(name, _Scores()).add(len(entries), chain)
         entries.append((where, read))
+    part.notes += lost.notes(read=scored)
     if not scored:
         return None
     part.notes += [f"{path.name}: {plural(count, 'sample')} {why}, left out" for why, count in left_out.items()]
@@ -113,14 +124,14 @@ def _about_choice(path: Path, richest: str, by_scorer: dict[str, _Scores], wante
     ]
 
 
-def _entry(at: Where, where: str, header: EvalLog, sample: EvalSample, chain: ChainScore) -> Entry:
+def _entry(at: Where, header: EvalLog, sample: EvalSample, chain: ChainScore) -> Entry:
     from ..inspect.traces import Unscorable
 
     last = str(chain.provenance.get("chain_source", "")).endswith(", last turn")
     try:
         return entry(at, header, sample, "last" if last else "all")
     except Unscorable as problem:
-        raise OptionError(f"{where}: has a score, but its chain cannot be read: {problem}") from problem
+        raise Unreadable("it has a score, but its chain cannot be read", str(problem)) from problem
 
 
 def _record(where: str, read: Entry, chain: ChainScore) -> Record:

@@ -14,20 +14,21 @@ from typing import Any
 
 from ...metrics import ChainScore
 from ...metrics.comparison.record import Record, question_hash
+from ...metrics.format_version import FormatError
 from ..formats.entries import Unreadable
 from ..formats.lm_eval_samples import REASONING, Identity, SamplesReader, identity, metrics_of, recognises, subject_in
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..formats.sources import Source
 from ..scored import FieldError, of_lm_eval
-from .run_parts import Found, Keep, Part, plural, take_newest
+from .run_parts import Found, Keep, LostRows, Part, plural, take_newest
 
 
 def read_samples(files: Iterable[Path], keep: Keep) -> Found:
     """The newest scored file of each task and model in each folder, one part per file.
 
     Raises:
-        OptionError: a row cannot be read; names file, row and field.
+        OptionError: a row has a later format; names the row.
     """
     runs: dict[tuple[Path, str, str | None], list[tuple[Identity, Path]]] = {}
     for path in files:
@@ -59,14 +60,14 @@ class _Document:
 
 
 def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
-    """The wanted records of one file; None if no chain in it is scored."""
+    """The wanted records of one file; None if no chain in it is scored. Raises Unreadable if no score can be read."""
     reader: SamplesReader | None = None
     documents: dict[str, _Document] = {}
     filters: dict[str, None] = {}
     notes: Counter[str] = Counter()
-    scored = False
+    lost, scored, read_one = LostRows(path), False, False
     with open_stream(path) as stream:
-        for number, row in read_rows(stream.bytes, array=False):
+        for number, row in read_rows(stream, array=False):
             try:
                 if isinstance(row, Unreadable):
                     raise row
@@ -80,7 +81,7 @@ def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
                 subject = subject_in(row)
                 if document.row:
                     raise FieldError(f"field 'doc_id': {doc_id} has scores in row {document.row} already")
-                document.row = number
+                document.row, read_one = number, True
                 if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=model):
                     continue
                 reader = reader or SamplesReader(Source(str(path), "lm-eval"))
@@ -89,11 +90,13 @@ def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
                 document.chains = of_lm_eval(row)
                 document.question, document.choices, document.subject = read.question, read.choices, subject
                 document.answers = tuple(answer for answer in read.answers or () if answer.strip())
-            except (Unreadable, FieldError) as error:
+            except FormatError as error:
                 raise OptionError(f"{path}, row {number}: {error}") from error
+            except (Unreadable, FieldError) as error:
+                lost.add(f"{path}, row {number}", error)
     if not scored:
         return None
-    part = Part(path, keep.model(model))
+    part = Part(path, keep.model(model), notes=lost.notes(read=read_one))
     for doc_id, document in documents.items():
         part.records += _records(path, task, doc_id, document, list(filters))
     part.notes += [f"task {task}: {plural(count, 'question')}: {note}" for note, count in notes.items()]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...metrics.comparison.record import Run
+from ..formats.entries import Unreadable
 from ..formats.options import OptionError
 from .files import files_of
 from .inspect_runs import read_logs
@@ -52,10 +53,10 @@ def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
 def _models(spec: Spec, where: Sequence[str]) -> tuple[dict[str, list[Part]], list[str]]:
     """The parts of each model at a path, and notes about the path as a whole."""
     keep = Keep(where, spec.folder)
-    try:
-        found = _read(spec, keep)
-    except OSError as error:
-        raise OptionError(f"{spec.path}: cannot be read: {error}") from error
+    found = _read(spec, keep)
+    if not found.parts and not found.unscored and found.damaged:
+        file, problem = next(iter(found.damaged.items()))
+        raise OptionError(f"{file}: {problem}")
     if not found.parts and found.unscored:
         command = f"stepgauge score {shlex.quote(str(spec.path))} --out DIR"
         raise OptionError(f"{spec.path}: holds chains but no scores; score them first: {command}, then give DIR")
@@ -69,15 +70,20 @@ def _models(spec: Spec, where: Sequence[str]) -> tuple[dict[str, list[Part]], li
     if found.unscored:
         names = ", ".join(path.name for path in found.unscored[:3]) + (", …" if len(found.unscored) > 3 else "")
         notes.append(f"{spec.path}: {plural(len(found.unscored), 'file')} without scores left out: {names}")
+    notes += [f"{file}: left out: {problem}" for file, problem in found.damaged.items()]
     return by_model, notes
 
 
 def _read(spec: Spec, keep: Keep) -> Found:
-    files = files_of(spec.path)
-    found = Found(unscored=[path for path, kind in files.items() if kind == "chains"])
+    found = Found()
+    files = files_of(spec.path, found)
+    found.unscored += [path for path, kind in files.items() if kind == "chains"]
     for path, kind in files.items():
         if kind == "scores":
-            found.add(read_scored(path, keep))
+            try:
+                found.add(read_scored(path, keep))
+            except Unreadable as problem:
+                found.leave_out(path, problem)
     found.add(read_samples([path for path, kind in files.items() if kind == "lm-eval"], keep))
     found.add(read_logs([path for path, kind in files.items() if kind == "inspect"], keep))
     return found

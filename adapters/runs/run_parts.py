@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +10,14 @@ from typing import TypeVar
 
 from ...metrics.comparison.record import Record
 from ...metrics.names import unknown_name
+from ..formats.entries import UNREADABLE_FILE, Unreadable
 from ..formats.options import OptionError, Wanted
+
+log = logging.getLogger(__name__)
 
 FIELDS = ("task", "subject", "doc_id", "model")
 _SHOWN = 10
+_WARNED = 3  # rows of a file that are named on the way
 
 
 @dataclass
@@ -35,14 +40,44 @@ class Found:
 
     Attributes:
         unscored: files with chains but without scores of ours.
+        damaged: {file: why nothing of it can be read}.
     """
 
     parts: list[Part] = field(default_factory=list)
     unscored: list[Path] = field(default_factory=list)
+    damaged: dict[Path, str] = field(default_factory=dict)
 
     def add(self, other: Found) -> None:
         self.parts += other.parts
         self.unscored += other.unscored
+        self.damaged |= other.damaged
+
+    def leave_out(self, file: Path, problem: object) -> None:
+        """Note that nothing of a file can be read, and warn."""
+        log.warning("%s: left out: %s", file, problem)
+        self.damaged[file] = str(problem)
+
+
+class LostRows:
+    """Counts a file's rows that cannot be read, and warns of the first ones."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._reasons: list[str] = []
+
+    def add(self, where: str, problem: object) -> None:
+        self._reasons.append(f"{where}: {problem}")
+        if len(self._reasons) <= _WARNED:
+            log.warning("left out: %s", self._reasons[-1])
+
+    def notes(self, *, read: bool) -> list[str]:
+        """What a reader of the numbers should know. Raises Unreadable unless another row of the file could be read."""
+        if not self._reasons:
+            return []
+        if not read:
+            raise Unreadable(UNREADABLE_FILE, f"no row of scores in it can be read; the first: {self._reasons[0]}")
+        count = plural(len(self._reasons), "row")
+        return [f"{self._file.name}: {count} that cannot be read left out; the first: {self._reasons[0]}"]
 
 
 Which = TypeVar("Which")
@@ -53,18 +88,25 @@ def take_newest(task: str, versions: Sequence[tuple[Which, Path]], read: Callabl
 
     Args:
         versions: a description and the file of each run, newest first.
-        read: returns a run's records; None if it has no scores of ours.
+        read: returns a run's records; None if it has no scores of ours. One that raises Unreadable is left out.
 
     Returns:
         The part of that run, with a note about the others; if no run has scores, all files as unscored.
     """
-    for index, (which, path) in enumerate(versions):
-        part = read(path, which)
-        if part is not None:
-            if others := [other.name for _, other in [*versions[:index], *versions[index + 1 :]]]:
-                part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
-            return Found([part])
-    return Found(unscored=[path for _, path in versions])
+    found = Found()
+    for which, path in versions:
+        try:
+            part = read(path, which)
+        except Unreadable as problem:
+            found.leave_out(path, problem)
+            continue
+        if part is None:
+            found.unscored.append(path)
+            continue
+        if others := [other.name for _, other in versions if other not in (path, *found.damaged)]:
+            part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
+        return Found([part], damaged=found.damaged)
+    return found
 
 
 class Keep:

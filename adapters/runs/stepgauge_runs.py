@@ -10,12 +10,12 @@ from typing import Any
 
 from ...metrics.comparison.record import Record
 from ...metrics.format_version import FormatError, check_format
-from ..formats.entries import Unreadable
+from ..formats.entries import Unreadable, identifier, number
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..offline.out_folder import SCORES, check_folder, last_window
 from ..scored import FieldError, absent, of_row
-from .run_parts import Found, Keep, Part, plural
+from .run_parts import Found, Keep, LostRows, Part, plural
 
 _TEXT = (str, type(None))
 _TYPES = {str: "text", int: "a whole number", bool: "true or false"}
@@ -25,14 +25,16 @@ def read_scored(path: Path, keep: Keep) -> Found:
     """The wanted rows, one part per model.
 
     Raises:
-        OptionError: a row cannot be read or has a later format; names file, row and field.
+        OptionError: a row has a later format; names the row.
+        Unreadable: the file, or not one of its rows, can be read.
     """
     parts: dict[str, Part] = {}
     inputs: dict[str, Counter[tuple[str, str | None, str, Any]]] = {}
     end, notes = _written(path)
+    lost, read = LostRows(path), False
     with open_stream(path) as stream:
-        for number, row in read_rows(stream.bytes, array=False):
-            if stream.position() > end:
+        for number, row in read_rows(stream, array=False):
+            if number > end:
                 break
             where = f"{path}, row {number}"
             try:
@@ -41,17 +43,22 @@ def read_scored(path: Path, keep: Keep) -> Found:
                 check_format(row)
                 model = _field(row, "model", _TEXT)
                 record = _record(row, where, model, keep)
-            except (Unreadable, FieldError, FormatError) as error:
+            except FormatError as error:
                 raise OptionError(f"{where}: {error}") from error
+            except (Unreadable, FieldError) as error:
+                lost.add(where, error)
+                continue
+            read = True
             if record is None:
                 continue
             name = keep.model(model)
             part = parts.setdefault(name, Part(path, name))
             part.records.append(record)
             key = row.get("key")
-            repeat = key.get("repeat") if isinstance(key, Mapping) else None
+            repeat = identifier(key.get("repeat")) if isinstance(key, Mapping) else None
             chain = (record.task, record.doc_id, record.question_hash, repeat)
             inputs.setdefault(name, Counter())[chain] += 1
+    notes += lost.notes(read=read)
     for name, part in parts.items():
         part.notes += notes
         if again := sum(count - 1 for count in inputs[name].values()):
@@ -101,7 +108,7 @@ def _accuracy(row: Mapping[str, Any]) -> dict[str, float]:
     if not isinstance(given, Mapping):
         raise FieldError(f"field 'accuracy': expected an object, got {given!r:.80}")
     for name, value in given.items():
-        if value is not None and (not isinstance(value, int | float) or not math.isfinite(value)):
+        if value is not None and number(value) is None:
             raise FieldError(f"field 'accuracy.{name}': expected a number or null, got {value!r:.80}")
     return {name: float(value) for name, value in given.items() if value is not None}
 
@@ -114,7 +121,7 @@ def _answers(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _written(path: Path) -> tuple[float, list[str]]:
-    """The number of bytes in complete rows, and notes: an interrupted run may have left half a row at the end."""
+    """The number of complete rows, and notes: an interrupted run may have left half a row at the end."""
     if path.name != SCORES:
         return math.inf, []
     check_folder(path.parent)
@@ -123,9 +130,10 @@ def _written(path: Path) -> tuple[float, list[str]]:
         return math.inf, []
     notes = []
     counts = window["counts"]
+    rows = counts["scored"] + counts["failed"]
     if not window["last"]:
-        so_far = plural(counts["scored"] + counts["failed"], "chain")
+        so_far = plural(rows, "chain")
         notes.append(f"{path}: scoring was stopped before its end, after {so_far}; the same command goes on")
     if skipped := sum(counts["skipped"].values()):
         notes.append(f"{path}: {plural(skipped, 'chain')} could not be read when the run was scored (skipped.jsonl)")
-    return math.inf if window["last"] else window["sizes"][SCORES], notes
+    return math.inf if window["last"] else rows, notes

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from stepgauge.adapters.cli.main import build_parser
+from stepgauge.adapters.cli.commands import build_parser
 
 PAGE = Path(__file__).parents[1] / "cli.md"
 WIDTH = "100"

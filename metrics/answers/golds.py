@@ -235,9 +235,10 @@ def _read(answer: str) -> Gold | None:
     number = _number(text)
     if number is not None:
         return number
-    tokens = text.tokens
-    while tokens and tokens[-1].text in (".", ",", ";", ":", "!", "?"):
-        tokens = tokens[:-1]
+    end = len(text.tokens)
+    while end and text.tokens[end - 1].text in (".", ",", ";", ":", "!", "?"):
+        end -= 1
+    tokens = text.tokens[:end]
     words = [token.text for token in tokens if token.kind == "word"]
     if not tokens:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def weights_hash(folder: Path) -> str | None:
     files = sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern))
     digest = hashlib.sha256()
     for path in files:
-        digest.update(path.name.encode())
+        digest.update(os.fsencode(path.name))
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)

@@ -129,4 +129,4 @@ def _ordered(texts: Sequence[str], key: str) -> list[str]:
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

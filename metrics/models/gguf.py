@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 from ..errors import ScorerError
 from .cache import cache_dir
-from .from_pretrained import LOAD_ERRORS, first_line, quiet
+from .from_pretrained import LOAD_ERRORS, MOST_LAYERS, check_layers, first_line, quiet
+from .gguf_header import check_counts
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ def convert_gguf(gguf: Path) -> Path:
     Raises ScorerError if transformers cannot read the file.
     """
     stat = gguf.stat()
-    key = hashlib.sha256(f"{gguf.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(os.fsencode(f"{gguf.resolve()}|{stat.st_size}|{stat.st_mtime_ns}")).hexdigest()[:12]
     target = cache_dir() / "models" / f"{gguf.stem}-{key}"
     if (target / "config.json").is_file():
         return target
@@ -35,11 +37,13 @@ def convert_gguf(gguf: Path) -> Path:
     scratch = Path(tempfile.mkdtemp(prefix=f".{gguf.stem}-", dir=target.parent))
     try:
         where: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+        tensors = check_counts(gguf)
+        config = AutoConfig.from_pretrained(**where)
+        check_layers(config, min(MOST_LAYERS, tensors))
         tokenizer = AutoTokenizer.from_pretrained(**where)
         with quiet():
             quantized = AutoModelForCausalLM.from_pretrained(**where, dtype="float32")
         # save_pretrained refuses a model marked as GGUF-quantized; a fresh model with the same weights is not marked.
-        config = AutoConfig.from_pretrained(**where)
         config.dtype = "float32"
         fresh = AutoModelForCausalLM.from_config(config)
         fresh.load_state_dict(quantized.state_dict())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ScorerError
 from ..tokenization.spans import check_tokenizer
 from .devices import BALANCED, device_names, pick_device
-from .from_pretrained import LOAD_ERRORS, first_line, quiet
+from .from_pretrained import LOAD_ERRORS, MOST_LAYERS, check_layers, first_line, quiet
 from .gguf import convert_gguf
 from .hub import hub_file
 from .quantization import check_checkpoint, check_quantization, own_quantization, quantizer
@@ -122,6 +122,7 @@ def read_texts(
     source = resolve(scorer)
     try:
         config = AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
+        check_layers(config, MOST_LAYERS)
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
     except LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
@@ -131,8 +132,14 @@ def read_texts(
 
 
 def max_tokens(config: PretrainedConfig) -> int | None:
-    """The context length of a model with this configuration, in tokens; None if it has no fixed one."""
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
+    """The context length of a model with this configuration, in tokens; None if it has no fixed one.
+
+    Raises ScorerError where it is no positive whole number.
+    """
+    found = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if found is not None and (not isinstance(found, int) or isinstance(found, bool) or found < 1):
+        raise ScorerError(f"max_position_embeddings {found!r:.80} in config.json: expected a positive whole number")
+    return found
 
 
 def check_token_budget(token_budget: int | str) -> None:
@@ -159,6 +166,13 @@ def _check_quantized(scorer: str, config: PretrainedConfig, quantization: str | 
 
 
 def _not_loaded(scorer: str, source: str, error: BaseException) -> ScorerError:
+    folder = Path(source)
+    pickled = next((path.name for kind in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(kind)), None)
+    if pickled is not None and not list(folder.glob("*.safetensors")):
+        return ScorerError(
+            f"scorer {scorer!r}: its weights are in {pickled}, a pickle, which may run any code and is not read; "
+            "convert it to safetensors"
+        )
     near = f" Did you mean {SMOLLM2!r}?" if difflib.get_close_matches(scorer, [SMOLLM2], cutoff=0.7) else ""
     return ScorerError(
         f"scorer {scorer!r} could not be loaded from {source!r}: {first_line(error)} "
@@ -189,6 +203,7 @@ def load(
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **shared)
         config = AutoConfig.from_pretrained(source, **shared)
+        check_layers(config, MOST_LAYERS)
     except LOAD_ERRORS as error:
         raise _not_loaded(scorer, source, error) from error
     _check_quantized(scorer, config, quantization, device)
@@ -200,6 +215,7 @@ def load(
                 source,
                 dtype=torch_dtype,
                 output_loading_info=True,
+                use_safetensors=True,  # a pickle can run whatever code its author likes
                 **placement,
                 **_quantizing(quantization, torch_dtype, config),
                 **shared,

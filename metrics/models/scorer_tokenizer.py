@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ScorerError
 from ..likelihood import Request, Unscored
+from ..step_limit import TooManySteps, step_limit
 from ..tokenization.spans import encode
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # Upper bound on the special tokens that any tokenizer adds around a text.
 _SPECIAL_TOKENS = 8
+# Characters that a chat template may add to a chat: system prompts with tools have some thousands.
+_MOST_AROUND = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -41,4 +44,15 @@ class ScorerTexts:
     def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
         if not self.tokenizer.chat_template:
             raise ScorerError(f"scorer {self.name!r} has no chat template; use template='plain'")
-        return self.tokenizer.apply_chat_template(list(messages), tokenize=False, continue_final_message=True)  # type: ignore[return-value]
+        written = sum(len(message["content"]) for message in messages)
+        try:
+            with step_limit(self.tokenizer.get_chat_template()):
+                text = self.tokenizer.apply_chat_template(list(messages), tokenize=False, continue_final_message=True)
+        except TooManySteps as error:
+            raise ScorerError(f"scorer {self.name!r}: its chat template: {error}; use template='plain'") from error
+        if len(text) > written + _MOST_AROUND:
+            raise ScorerError(
+                f"scorer {self.name!r}: its chat template makes {len(text):,} characters of a chat of {written:,}; "
+                "use template='plain'"
+            )
+        return text  # type: ignore[return-value]

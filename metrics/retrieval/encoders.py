@@ -79,9 +79,10 @@ class SentenceEncoder:
         self._options = options
         self._batch_size = batch_size
         try:
-            self._model = SentenceTransformer(options.model, device=device)
+            # No pickles: they can run whatever code their author likes.
+            self._model = SentenceTransformer(options.model, device=device, model_kwargs={"use_safetensors": True})
         # The exception raised for a missing or damaged model depends on which of its files is affected.
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
+        except Exception as error:
             raise CorpusError(
                 f"encoder {options.model!r}: cannot be loaded ({type(error).__name__}: {error!s:.300})"
             ) from error

@@ -39,7 +39,8 @@ class Numbers:
             self._flush()
 
     def _flush(self) -> None:
-        np.asarray(self._held).astype(self._dtype, copy=False).tofile(self._file)
+        # Not `tofile`, which does not say why it could not write.
+        self._file.write(np.asarray(self._held).astype(self._dtype, copy=False).tobytes())
         del self._held[:]
 
     def __enter__(self) -> Numbers:

@@ -32,7 +32,8 @@ def split_sentences(text: str) -> list[Span]:
     for start, end in split_lines(text):
         first = len(spans)
         for cut in _sentences(masked, start, end):
-            if len(spans) > first and _ENUMERATOR.match(text, *spans[-1]) and spans[-1][1] - spans[-1][0] < 12:
+            # The length first: on long runs of spaces the pattern takes quadratic time.
+            if len(spans) > first and spans[-1][1] - spans[-1][0] < 12 and _ENUMERATOR.match(text, *spans[-1]):
                 spans[-1] = (spans[-1][0], cut[1])
             else:
                 spans.append(cut)

@@ -13,7 +13,7 @@ from repo import REPO
 pytest.importorskip("lm_eval")
 pytest.importorskip("inspect_ai")
 
-from stepgauge.adapters.cli.main import build_parser
+from stepgauge.adapters.cli.commands import build_parser
 from stepgauge.adapters.lm_eval import include_path
 from stepgauge.metrics import hookspecs
 from stepgauge.tasks.inspect_tasks import registry

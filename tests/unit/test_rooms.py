@@ -16,15 +16,15 @@ FOLDERS = ("metrics", "adapters", "tasks")
 ROOMS = [
     "metrics.errors", "metrics.names", "metrics.numbers", "metrics.versions", "metrics.format_version",
     "metrics.strict_json", "metrics.optional_packages", "metrics.abilities", "metrics.printable",
-    "metrics.probability", "metrics.trace", "metrics.answers", "metrics.segment", "metrics.likelihood",
-    "metrics.templates", "metrics.tokenization", "metrics.models", "metrics.contamination", "metrics.engine",
-    "metrics.workers", "metrics.knowledge", "metrics.retrieval", "metrics.chain", "metrics.chain_requests",
-    "metrics.score", "metrics.infogain", "metrics.ki", "metrics.controls", "metrics.columns", "metrics.hookspecs",
-    "metrics.builtin", "metrics.plugins", "metrics.scheduling", "metrics.provenance", "metrics.gauge", "metrics",
-    "metrics.fitting", "metrics.render", "metrics.comparison", "tasks", "adapters", "adapters.scored",
-    "adapters.gold", "adapters.lm_eval", "adapters.inspect", "adapters.formats", "adapters.offline", "adapters.runs",
-    "adapters.report", "adapters.cli", "tasks.jsonl", "tasks.medical_questions", "tasks.stated_answers",
-    "tasks.lm_eval_medical", "tasks.inspect_tasks",
+    "metrics.probability", "metrics.step_limit", "metrics.trace", "metrics.answers", "metrics.segment",
+    "metrics.likelihood", "metrics.templates", "metrics.tokenization", "metrics.models", "metrics.contamination",
+    "metrics.engine", "metrics.workers", "metrics.knowledge", "metrics.retrieval", "metrics.chain",
+    "metrics.chain_requests", "metrics.score", "metrics.infogain", "metrics.ki", "metrics.controls",
+    "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins", "metrics.scheduling",
+    "metrics.provenance", "metrics.gauge", "metrics", "metrics.fitting", "metrics.render", "metrics.comparison",
+    "tasks", "adapters", "adapters.scored", "adapters.gold", "adapters.lm_eval", "adapters.inspect",
+    "adapters.formats", "adapters.offline", "adapters.runs", "adapters.report", "adapters.cli", "tasks.jsonl",
+    "tasks.medical_questions", "tasks.stated_answers", "tasks.lm_eval_medical", "tasks.inspect_tasks",
 ]
 # fmt: on
 

@@ -175,6 +175,7 @@ def _load(source: str, revision: str | None, device: str, dtype: str) -> tuple[A
             source,
             revision=revision,
             trust_remote_code=False,
+            use_safetensors=True,  # a pickle can run whatever code its author likes
             dtype=pick_dtype(dtype, device),
             output_loading_info=True,
         )

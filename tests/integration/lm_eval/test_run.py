@@ -18,7 +18,7 @@ from local_hub import add_dataset
 from scripted_lm import ScriptedLM
 from sweeps import sweep
 
-from stepgauge.adapters.cli.main import main
+from stepgauge.adapters.cli import main
 from stepgauge.adapters.lm_eval import include_path
 from stepgauge.adapters.lm_eval.aggregate import Mean
 from stepgauge.adapters.lm_eval.catalogue import chain_tasks

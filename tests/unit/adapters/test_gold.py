@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
 
 from stepgauge.adapters.gold import answer_in, field_options, gold_answers
+from stepgauge.metrics.answers.matching import AnswerMatcher
 
 OPTIONS = ["four", "five", "six"]
 
@@ -174,3 +176,16 @@ def test_long_hostile_target_is_read_in_linear_time(hostile):
     with pytest.raises(ValueError, match="none of the 3 choices"):
         gold_answers([hostile], OPTIONS)
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("mark", [".", ". ", ",", "!", "?", ":", ";", "。", "...\n"])
+def test_gold_answer_of_punctuation_takes_linear_time(mark):
+    def seconds(length: int) -> float:
+        gc.disable()
+        before = time.thread_time()
+        AnswerMatcher([mark * (length // len(mark))], "q").states("The answer is 2.")
+        taken = time.thread_time() - before
+        gc.enable()
+        return taken
+
+    assert min(seconds(32_000) for _ in range(2)) < 6 * max(0.05, min(seconds(8_000) for _ in range(3)))

@@ -222,7 +222,11 @@ def test_lines_that_are_no_utf8_are_skipped(tmp_path):
     ("broken", "chains", "skipped"),
     [
         ('[%s, {nope: 1, "a": {"b": 2}}, %s]', 2, ["not JSON"]),
-        ("[%s %s, %s]", 2, ["not JSON"]),
+        ("[%s %s, %s]", 3, ["not JSON"]),
+        ("[%s, garbage, %s, %s]", 3, ["not JSON"]),
+        ("[%s, \x00, %s, %s]", 3, ["not JSON"]),
+        ('[%s, {"question": "cut \n%s, %s]', 3, ["not JSON"]),
+        ('[%s, {"question": "a", "response": [1, 2}, %s]', 2, ["not JSON"]),
         ("[%s, 3, %s]", 2, ["not a JSON object"]),
         ("[%s, %s", 2, ["not JSON"]),
         ('[%s, {"question', 1, ["not JSON"]),
@@ -243,7 +247,9 @@ def test_damaged_archive_gives_what_can_be_read_and_says_where_it_ends(tmp_path)
     source.write_bytes(data[: len(data) // 2])
     assert score(source, "--out", tmp_path / "out", "--set", "scorer=null", "--set", "claims=[]", "--window", 999) == 0
     assert len(rows(tmp_path / "out")) > 100
-    assert rows(tmp_path / "out", "skipped.jsonl")[-1]["kind"] == "the compressed file is damaged"
+    [skipped] = rows(tmp_path / "out", "skipped.jsonl")
+    assert skipped["kind"] == "the file is damaged"
+    assert "end-of-stream marker" in skipped["reason"]
 
 
 def test_folder_gives_each_file_of_a_known_format_once_and_globs_do_likewise(tmp_path, monkeypatch, capsys):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scoring import rows, score, write_jsonl
+
+from stepgauge.metrics.step_limit import TooManySteps
 
 DATE = "2024-08-01T10-00-00.000000"
 
@@ -97,3 +100,20 @@ def test_documents_are_told_apart_by_what_they_ask_too(tmp_path, doc_ids):
     samples = [old_row(doc_id, number, 0.0) for number, doc_id in enumerate(doc_ids, 2)]
     written = scored(run_of(tmp_path / "in", "gsm8k", samples * 2, doc_to_text="{{question}}"))
     assert [row["answer"] for row in written] == [["6"], ["9"], ["12"], ["15"]]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 9**9**9 }}",
+        "{{ ('a' * 60 ~ '!') | regex_replace('^(a|a|aa)+$', '') }}",
+    ],
+)
+def test_a_results_file_whose_templates_have_no_end_costs_seconds(template):
+    from stepgauge.adapters.formats.lm_eval_task import render
+
+    before = time.thread_time()
+    with pytest.raises((TooManySteps, TimeoutError)):
+        render(template, {"question": "q"})
+    assert time.thread_time() - before < 30

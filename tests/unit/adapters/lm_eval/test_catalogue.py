@@ -10,7 +10,7 @@ from datasets import Dataset
 from lm_eval.tasks import TaskManager
 from local_hub import add_dataset
 
-from stepgauge.adapters.cli.main import main
+from stepgauge.adapters.cli import main
 from stepgauge.adapters.lm_eval.catalogue import chain_tasks, families, matching
 from stepgauge.adapters.lm_eval.cot_detection import obstacle, sign
 from stepgauge.adapters.lm_eval.documents import gold_and_choices

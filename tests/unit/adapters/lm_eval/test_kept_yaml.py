@@ -15,7 +15,7 @@ import lm_eval.tasks.manager
 import pytest
 from lm_eval.tasks import TaskManager
 
-from stepgauge.adapters.cli.main import main
+from stepgauge.adapters.cli import main
 from stepgauge.adapters.lm_eval.kept_yaml import kept_yaml
 from stepgauge.adapters.lm_eval.manager import scoring_tasks
 

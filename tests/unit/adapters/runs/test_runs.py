@@ -380,7 +380,7 @@ def text_file(name: str, *lines: object) -> Callable[[Path], Path]:
     return lambda tree: write_jsonl(tree / name, lines)
 
 
-SPOILT: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
+SPOILT_ROWS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "not JSON": (lambda t: write_jsonl(t / "s.jsonl", [*rows(t / "base"), "{oops"]), ("s.jsonl, row 4", "not JSON")),
     "no question": (spoil(2, lambda row: row.pop("question")), ("row 2", "no field 'question'")),
     "no score": (spoil(2, lambda row: row.update(score=3)), ("row 2", "field 'score'", "got 3")),
@@ -393,6 +393,9 @@ SPOILT: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "truncated": (spoil(1, lambda row: row.update(truncated="no")), ("field 'truncated'", "true or false", "'no'")),
     "answer": (spoil(1, lambda row: row.update(answer="7")), ("field 'answer'", "list of texts")),
     "doc_id": (spoil(1, lambda row: row.update(doc_id=True)), ("field 'doc_id'", "text or a whole number")),
+}
+
+UNREADABLE: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "scores without questions": (
         lambda t: write_jsonl(t / "bare.jsonl", [row["score"] for row in rows(t / "base")]),
         ("without their questions",),
@@ -402,7 +405,12 @@ SPOILT: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
     "text": (text_file("notes.txt", "hello"), ("neither JSON nor JSON Lines", "what `stepgauge score` wrote")),
     "empty file": (text_file("empty.jsonl"), ("the file is empty", "lm-eval's output")),
     "other rows": (text_file("other.jsonl", {"a": 1}), ("not a scored run", "fields a", "Inspect logs")),
-    "damaged log": (lambda t: _write(t / "d" / "x.eval", b"PK\x03\x04rest"), ("archive is damaged",)),
+    "no row": (text_file("s.jsonl", "{oops", "[]"), ("none of its rows is; the first: not JSON",)),
+    "not one of our rows": (
+        lambda t: write_jsonl(t / "s.jsonl", [{**row, "score": 3} for row in rows(t / "base")]),
+        ("no row of scores in it can be read", "s.jsonl, row 1", "field 'score'"),
+    ),
+    "damaged log": (lambda t: _write(t / "d" / "x.eval", b"PK\x03\x04rest"), ("cannot be read: BadZipFile",)),
 }
 
 
@@ -412,9 +420,23 @@ def _write(path: Path, content: bytes) -> Path:
     return path.parent
 
 
-@pytest.mark.parametrize("case", SPOILT)
-def test_what_cannot_be_read_is_one_error_that_names_file_row_and_field(tree, case):
-    make, said = SPOILT[case]
+@pytest.mark.parametrize("case", SPOILT_ROWS)
+def test_row_that_cannot_be_read_is_left_out_with_file_row_and_field(tree, case, caplog):
+    make, said = SPOILT_ROWS[case]
+    path = make(tree)
+    run = one(path)
+    assert len(run.records) == len([row for row in path.read_text().splitlines() if row != "{oops"]) - (
+        case != "not JSON"
+    )
+    [note] = [note for note in run.notes if "1 row that cannot be read left out" in note]
+    for part in (*said, str(path)):
+        assert part in note
+        assert part in caplog.text
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_cannot_be_read_is_one_error_that_names_the_file(tree, case):
+    make, said = UNREADABLE[case]
     path = make(tree)
     with pytest.raises(OptionError) as error:
         load_runs([str(path)])
@@ -485,12 +507,20 @@ def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
         (lambda row: row.pop("doc"), "not a sample of lm-eval"),
     ],
 )
-def test_damaged_row_of_lm_eval_is_named(tmp_path, change, said):
-    path = edited(lm_eval_run(tmp_path, **scored_live(None)), change)
-    with pytest.raises(OptionError) as error:
-        one(tmp_path)
-    assert str(error.value).startswith(f"{path}, row ")
-    assert said in str(error.value)
+def test_damaged_row_of_lm_eval_costs_its_document_and_is_named(tmp_path, change, said):
+    before = lm_eval_run(tmp_path, **scored_live(None))
+    whole = len(one(tmp_path).records)
+    path = edited(before, change)
+    if "format 2" in said:
+        with pytest.raises(OptionError, match=re.escape(f"{path}, row ")) as error:
+            one(tmp_path)
+        assert said in str(error.value)
+        return
+    run = one(tmp_path)
+    assert len(run.records) == whole - 1
+    [note] = [note for note in run.notes if "1 row that cannot be read left out" in note]
+    assert f"the first: {path}, row " in note
+    assert said in note
 
 
 def test_run_whose_files_name_no_model_is_called_by_its_folder(tmp_path):
@@ -510,14 +540,15 @@ def test_samples_of_inspect_without_a_chain_are_left_out_and_counted(tmp_path, m
     assert any("1 sample without a score of ours, left out" in note for note in run.notes)
 
 
-def test_score_of_inspect_that_cannot_be_read_is_named(tmp_path):
+def test_score_of_inspect_that_cannot_be_read_costs_its_sample_and_is_named(tmp_path):
     log = inspect_run(tmp_path / "logs", [knowledge()])
     metadata = (log.samples or [])[1].scores["knowledge"].metadata
     del metadata["metrics"]
     Path(log.location).unlink()
     write_eval_log(log, tmp_path / "logs" / "changed.eval")
-    with pytest.raises(OptionError, match=r"changed\.eval, sample 1, epoch 1, score 'knowledge': not a chain score"):
-        one(tmp_path / "logs")
+    run = one(tmp_path / "logs")
+    assert [record.doc_id for record in run.records] == ["0", "2"]
+    assert any("changed.eval, sample 1, epoch 1, score 'knowledge': not a chain score" in note for note in run.notes)
 
 
 def test_score_of_inspect_in_a_later_format_is_named_by_every_reader(tmp_path, capsys):

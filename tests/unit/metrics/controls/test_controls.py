@@ -19,8 +19,9 @@ from transformers import AutoTokenizer
 
 from stepgauge.adapters.cli import main
 from stepgauge.metrics import ChainScore, Gauge, Trace
+from stepgauge.metrics.answers.matching import AnswerMatcher
 from stepgauge.metrics.comparison.statistics import clustered, interval
-from stepgauge.metrics.controls.texts import CONTROLS
+from stepgauge.metrics.controls.texts import CONTROLS, filler_lines
 
 CHAINS = [
     Trace(
@@ -517,3 +518,13 @@ def test_inspect_refuses_an_unknown_control():
 
     with pytest.raises(OptionError, match=r"unknown control 'filer'; did you mean 'filler'\?"):
         infogain(controls="filer")
+
+
+@pytest.mark.parametrize("control", ["filler", "foreign", "shuffled"])
+def test_lone_surrogates_in_a_question_key_a_control_too(control):
+    traces = [Trace(f"How many \ud800 {i}?", f"We add.\n{i} + 1 = {i + 1}\nDone.", str(i + 1)) for i in range(3)]
+    score_of = Gauge(None, controls=[control]).score(traces)
+    assert [one.n_steps for one in score_of] == [3, 3, 3]
+    key = "\udfff question"
+    matcher = AnswerMatcher(["2"], key)
+    assert filler_lines(key, matcher, 3) == filler_lines(key, matcher, 3)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import sys
+import time
+from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 from tiny_scorers import make_scorer
 
@@ -174,3 +178,106 @@ def test_progress_bar_is_shown_when_asked_for_and_quiet_in_logs(folder, capfd):
     assert "scoring" not in capfd.readouterr().err
     Gauge(str(folder), device="cpu", progress=True).score([TRACE])
     assert "1/1" in capfd.readouterr().err
+
+
+def pickled(folder):
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def malicious(folder):
+    class Runs:
+        def __reduce__(self):
+            return (Path.touch, (folder / "was-run",))
+
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Runs()))
+    (folder / "model.safetensors").unlink()
+
+
+@pytest.mark.parametrize("damage", [pickled, malicious])
+def test_pickled_weights_are_refused_and_never_unpickled(folder, damage):
+    damage(folder)
+    with pytest.raises(ScorerError, match=r"weights are in pytorch_model\.bin, a pickle, .* convert it to safetensors"):
+        Gauge(str(folder), device="cpu").score([TRACE])
+    assert not (folder / "was-run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("max_position_embeddings", value) for value in ("many", None, -5, 0, 512.5, [1])),
+        *(("num_hidden_layers", value) for value in ("four", 10**9)),
+        *(("num_attention_heads", value) for value in (0, "x")),
+        *(("vocab_size", value) for value in ("x", 3)),
+        ("rope_parameters", "x"),
+        ("rms_norm_eps", "x"),
+        ("hidden_act", "nope"),
+        ("dtype", "nonsense"),
+        ("quantization_config", 3),
+    ],
+)
+def test_field_of_the_configuration_that_cannot_be_is_one_line(folder, name, value):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(ScorerError) as raised:
+        Gauge(str(folder), device="cpu").score([TRACE])
+    assert "\n" not in str(raised.value)
+
+
+MESSAGES = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "does not come to an end"),
+        ("{{ 9**9**9 }}", "computes a power"),
+        ("{{ 'a' * 2000000 }}", "its chat template makes 2,000,"),
+    ],
+)
+def test_chat_template_without_an_end_is_one_line(folder, template, said):
+    (folder / "chat_template.jinja").write_text(template + MESSAGES)
+    before = time.thread_time()
+    with pytest.raises(ScorerError, match=said):
+        Gauge(str(folder), device="cpu", template="chat").score([TRACE])
+    assert time.thread_time() - before < 60
+    assert sys.gettrace() is None
+
+
+def test_stars_in_a_chat_template_are_no_power(folder):
+    (folder / "chat_template.jinja").write_text("**Be brief.** {{ '**' }}" + MESSAGES)
+    [score] = Gauge(str(folder), device="cpu", template="chat").score([TRACE])
+    assert len(score.log_likelihoods) == 2
+
+
+def _gguf(tensors: int, pairs: int, rest: bytes) -> bytes:
+    return b"GGUF\x03\0\0\0" + tensors.to_bytes(8, "little") + pairs.to_bytes(8, "little") + rest
+
+
+_KEY = (1).to_bytes(8, "little") + b"k"
+_MANY = (2**60).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _gguf(2**60, 0, b"\0" * 99),
+        _gguf(0, 2**60, b"\0" * 99),
+        _gguf(0, 1, _MANY + b"k"),
+        _gguf(0, 1, _KEY + b"\x08\0\0\0" + _MANY),
+        _gguf(0, 1, _KEY + b"\x09\0\0\0\x04\0\0\0" + _MANY + b"\0" * 64),
+        _gguf(0, 1, _KEY + b"\x09\0\0\0\x08\0\0\0" + _MANY + b"\0" * 64),
+        _gguf(0, 1, _KEY + (b"\x09\0\0\0" + (1).to_bytes(8, "little")) * 4000),
+        _gguf(1, 0, _KEY + b"\xff\xff\xff\x7f" + b"\0" * 64),
+        b"",
+        b"GGUF",
+    ],
+)
+def test_gguf_file_of_absurd_counts_is_refused_at_once(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "bad.gguf").write_bytes(content)
+    before = time.thread_time()
+    with pytest.raises(ScorerError, match="could not be converted") as raised:
+        resolve(str(tmp_path / "bad.gguf"))
+    assert "\n" not in str(raised.value)
+    assert time.thread_time() - before < 30

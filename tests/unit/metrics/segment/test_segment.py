@@ -378,3 +378,10 @@ def cut(response: str, splitter: str = "auto") -> Segmentation:
 
 def texts(result: Segmentation) -> list[str]:
     return [step.text for step in result.steps]
+
+
+@pytest.mark.parametrize("sentence", ["True.", "1 + 1 = 2. "])
+def test_sentence_behind_a_long_run_of_spaces_takes_linear_time(sentence):
+    before = time.thread_time()
+    segment([Trace("q", f"{' ' * 20_000}{sentence}{sentence}", "2")], "sentences")
+    assert time.thread_time() - before < 1.5  # quadratic: 7 s

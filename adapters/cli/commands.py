@@ -1,0 +1,80 @@
+"""Parses the command line and calls the module of the subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+
+from ...metrics.errors import StepgaugeError
+from ...metrics.versions import package_version
+from . import compare, corpus, demo, fit, include_path, lm_eval, metrics, model, plugins, report, score, show, tasks
+
+_COMMANDS = (demo, score, fit, compare, report, metrics, plugins, show, model, include_path, corpus, tasks, lm_eval)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; docs/cli.md is generated from it."""
+    parser = argparse.ArgumentParser(prog="stepgauge", description="Reasoning scores beside accuracy.")
+    parser.add_argument("--version", action="version", version=f"stepgauge {package_version('stepgauge')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        name = command.__name__.rpartition(".")[2].replace("_", "-")
+        about = (command.__doc__ or "").splitlines()[0]
+        sub = commands.add_parser(name, help=about, description=about)
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def run_command(argv: Sequence[str] | None = None) -> int:
+    """Run a command. An error that the user can mend is one line on stderr and exit code 2."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name need not be text that a terminal can show
+            stream.reconfigure(errors="backslashreplace")
+    args = build_parser().parse_args(argv)
+    try:
+        with _terminated_as_interrupted():
+            code = args.run(args)
+            sys.stdout.flush()
+            return code
+    except StepgaugeError as error:
+        print(f"stepgauge: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        _drop_output()
+        return 0
+    except OSError as error:  # a full disk, a folder that must not be written: of the machine, not of the program
+        _drop_output()
+        print(f"stepgauge: {args.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere: Python would complain at the exit that it cannot be."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Treat SIGTERM, as sent by schedulers, like Ctrl-C, so that a command ends cleanly."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread: the caller handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
