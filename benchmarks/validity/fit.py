@@ -46,7 +46,7 @@ FITS = {
         fit_settings(altered=0.25, evaluations=1, max_tokens=512, device="cpu"),
     ),
     "long": FitSize(
-        {"gsm8k": 600, "mrben math": 70, "mrben medicine": 60, MATH: 70},
+        {"gsm8k": 180, "mrben math": 21, "mrben medicine": 18, MATH: 21},
         fit_settings(altered=0.3, evaluations=3, held_out=0.08, max_tokens=800, device="cpu"),
     ),
     "full": FitSize(
