@@ -43,11 +43,12 @@ def _gsm8k(plain: Sequence[Scored], fitted: Sequence[Scored] | None) -> list[Fig
         return one.chain.worked
 
     row = "2 GSM8K, right against wrong"
-    out = [
-        figure(row, f"{part}: {what}", "AUROC", area, *chains(partial(value, end), by_model))
-        for part, end in ENDS.items()
-        for what, value in MEASURED.items()
-    ]
+    out = []
+    for part, end in ENDS.items():
+        out.append(figure(row, f"{part}: gain", "AUROC", area, *chains(partial(_gain, end), by_model)))
+        for what, value in WITHOUT_SCORER.items():
+            items = _chains(plain, partial(value, end), by_model)
+            out.append(figure(row, f"{part}: {what}", "AUROC", area, items, None))
     row = "2 GSM8K, real steps"
     for name in CONTROLS:
         for end, about in (("", "whole chain"), ("_before_answer", "before the answer")):
@@ -85,8 +86,8 @@ def _fewer_steps(end: End, one: Scored) -> float:
     return -count if (count := end(one)) else math.nan
 
 
-MEASURED: Mapping[str, Callable[[End, Scored], float]] = {
-    "gain": _gain,
+# What the same cut tells without any scoring LM.
+WITHOUT_SCORER: Mapping[str, Callable[[End, Scored], float]] = {
     "gain of the copy model": _copied,
     "fewer steps, nothing else": _fewer_steps,
 }
@@ -111,10 +112,11 @@ def _marked(row: str, name: str, plain: Sequence[Scored], fitted: Sequence[Score
     def drops() -> tuple[Items, Items | None]:
         return _drops(plain), _drops(fitted) if fitted else None
 
+    cut = _steps(plain, spoken=False, cut_alone=True)
     return [
         figure(row, f"{name}: gain, unmarked above marked", "AUROC", area, *steps()),
         figure(row, f"{name}: the same before the answer", "AUROC", area, *steps(spoken=False)),
-        figure(row, f"{name}: … fewer steps, nothing else", "AUROC", area, *steps(spoken=False, cut_alone=True)),
+        figure(row, f"{name}: … fewer steps, nothing else", "AUROC", area, cut, None),
         figure(row, f"{name}: unmarked minus marked, in a chain", "mean nats", mean, *drops()),
         figure("5 position and length", f"{name}: gain, both regressed out", "AUROC", area, *steps(residual=True)),
     ]
