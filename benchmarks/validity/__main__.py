@@ -1,6 +1,6 @@
 """Do gains measure reasoning? Tests on labelled chains, with the plain and the fitted scorer, with 95 % intervals.
 
-    python -m benchmarks.validity [--size reduced|long|full] [--rows 1 2 …] [--device cpu] [--out DIR]
+    python -m benchmarks.validity [--size reduced|medium|long|full] [--rows 1 2 …] [--device cpu] [--out DIR]
 
 1. planted faults: finding the faulty step with a supervisor that was trained on such chains
 2. GSM8K: right against wrong chains, with and without the answer in them; real steps against controls
@@ -42,13 +42,13 @@ class Size:
     planted: int
 
 
+_MANY = {"gsm8k": 60, "mrben math": 30, "mrben medicine": 25, "prmbench redundency": 90, "prmbench circular": 90}
 SIZES = {
     "reduced": Size(
         {"gsm8k": 8, "mrben math": 6, "mrben medicine": 6, "prmbench redundency": 6, "prmbench circular": 6}, 200
     ),
-    "long": Size(
-        {"gsm8k": 60, "mrben math": 30, "mrben medicine": 25, "prmbench redundency": 90, "prmbench circular": 90}, 400
-    ),
+    "medium": Size(_MANY, 400),  # as many chains as `long`, a smaller fit
+    "long": Size(_MANY, 400),
     "full": Size(
         {name: 1_000 for names in _LABELS.values() for name in names},
         4_000,

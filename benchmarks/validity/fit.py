@@ -40,15 +40,14 @@ def fit_settings(**changes: Any) -> FitSettings:
     )
 
 
+_LONGER = fit_settings(altered=0.3, evaluations=3, held_out=0.08, max_tokens=800, device="cpu")
 FITS = {
     "reduced": FitSize(
         {"gsm8k": 60, "mrben math": 8, "mrben medicine": 8, MATH: 8},
         fit_settings(altered=0.25, evaluations=1, max_tokens=512, device="cpu"),
     ),
-    "long": FitSize(
-        {"gsm8k": 600, "mrben math": 70, "mrben medicine": 60, MATH: 70},
-        fit_settings(altered=0.3, evaluations=3, held_out=0.08, max_tokens=800, device="cpu"),
-    ),
+    "medium": FitSize({"gsm8k": 180, "mrben math": 21, "mrben medicine": 18, MATH: 21}, _LONGER),
+    "long": FitSize({"gsm8k": 600, "mrben math": 70, "mrben medicine": 60, MATH: 70}, _LONGER),
     "full": FitSize(
         {"gsm8k": 10_000, "mrben math": 1_000, "mrben medicine": 1_000, MATH: 1_000},
         fit_settings(epochs=3, layers=None, lr=5e-5, batch=16, altered=0.5, evaluations=2),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
+
+from stepgauge.metrics.controls.copy_model import copy_gain
 
 from .figures import Figure, Items, area, figure, mean, rank_correlation, share_above
 from .scores import CONTROLS, Scored
@@ -40,12 +43,12 @@ def _gsm8k(plain: Sequence[Scored], fitted: Sequence[Scored] | None) -> list[Fig
         return one.chain.worked
 
     row = "2 GSM8K, right against wrong"
-    out = [
-        figure(row, "total gain", "AUROC", area, *chains(_metric("infogain_nats"), by_model)),
-        figure(row, "gain before the gold answer", "AUROC", area, *chains(_before_gold, by_model)),
-        figure(row, "gain before the chain's own answer", "AUROC", area, *chains(_before_own, by_model)),
-        figure(row, "gain of the copy model", "AUROC", area, *chains(_metric("copy_gain_nats"), by_model)),
-    ]
+    out = []
+    for part, end in ENDS.items():
+        out.append(figure(row, f"{part}: gain", "AUROC", area, *chains(partial(_gain, end), by_model)))
+        for what, value in WITHOUT_SCORER.items():
+            items = _chains(plain, partial(value, end), by_model)
+            out.append(figure(row, f"{part}: {what}", "AUROC", area, items, None))
     row = "2 GSM8K, real steps"
     for name in CONTROLS:
         for end, about in (("", "whole chain"), ("_before_answer", "before the answer")):
@@ -59,13 +62,35 @@ def _metric(name: str) -> Callable[[Scored], float]:
     return lambda one: one.score.metrics.get(name, math.nan)
 
 
-def _before_gold(one: Scored) -> float:
-    return math.fsum(one.gains[: one.gold_stated]) if one.gold_stated else math.nan
+# Where a chain is cut: the number of its first steps that count; nan is the value of a chain without any.
+End = Callable[[Scored], int]
+ENDS: Mapping[str, End] = {
+    "whole chain": lambda one: len(one.steps),
+    "before the gold answer": lambda one: one.gold_stated,
+    "before the chain's own answer": lambda one: one.own_answer,
+}
 
 
-def _before_own(one: Scored) -> float:
-    """The gain of a chain, right or wrong, up to the first answer it announces; nan if it begins with one."""
-    return math.fsum(one.gains[: one.own_answer]) if one.own_answer else math.nan
+def _gain(end: End, one: Scored) -> float:
+    return math.fsum(one.gains[:count]) if (count := end(one)) else math.nan
+
+
+def _copied(end: End, one: Scored) -> float:
+    """What the copy model gains from the same steps."""
+    trace, steps = one.chain.trace, [step.text for step in one.steps[: end(one)]]
+    return copy_gain(trace.question, steps, trace.distinct_answers) if steps else math.nan
+
+
+def _fewer_steps(end: End, one: Scored) -> float:
+    """The cut itself, without any model: a chain that is cut early counts as right."""
+    return -count if (count := end(one)) else math.nan
+
+
+# What the same cut tells without any scoring LM.
+WITHOUT_SCORER: Mapping[str, Callable[[End, Scored], float]] = {
+    "gain of the copy model": _copied,
+    "fewer steps, nothing else": _fewer_steps,
+}
 
 
 def _chains(scored: Sequence[Scored], value: Callable[[Scored], float], keep: Callable[[Scored], bool]) -> Items:
@@ -81,27 +106,35 @@ def _chains(scored: Sequence[Scored], value: Callable[[Scored], float], keep: Ca
 def _marked(row: str, name: str, plain: Sequence[Scored], fitted: Sequence[Scored] | None) -> list[Figure]:
     """Figures on steps: those without a mark should gain more than those with one."""
 
-    def steps(residual: bool, spoken: bool = True) -> tuple[Items, Items | None]:
-        return _steps(plain, residual, spoken), _steps(fitted, residual, spoken) if fitted else None
+    def steps(**options: bool) -> tuple[Items, Items | None]:
+        return _steps(plain, **options), _steps(fitted, **options) if fitted else None
 
     def drops() -> tuple[Items, Items | None]:
         return _drops(plain), _drops(fitted) if fitted else None
 
+    cut = _steps(plain, spoken=False, cut_alone=True)
     return [
-        figure(row, f"{name}: gain, unmarked above marked", "AUROC", area, *steps(residual=False)),
-        figure(row, f"{name}: the same before the answer", "AUROC", area, *steps(residual=False, spoken=False)),
+        figure(row, f"{name}: gain, unmarked above marked", "AUROC", area, *steps()),
+        figure(row, f"{name}: the same before the answer", "AUROC", area, *steps(spoken=False)),
+        figure(row, f"{name}: … fewer steps, nothing else", "AUROC", area, cut, None),
         figure(row, f"{name}: unmarked minus marked, in a chain", "mean nats", mean, *drops()),
         figure("5 position and length", f"{name}: gain, both regressed out", "AUROC", area, *steps(residual=True)),
     ]
 
 
-def _steps(scored: Sequence[Scored], residual: bool, spoken: bool) -> Items:
-    """The labelled steps of a set; `spoken`: including those from the first that states the gold answer."""
+def _steps(scored: Sequence[Scored], *, residual: bool = False, spoken: bool = True, cut_alone: bool = False) -> Items:
+    """The labelled steps of a set.
+
+    Args:
+        residual: position and length regressed out of the gains.
+        spoken: including those from the first that states the gold answer.
+        cut_alone: each step's value is how few steps its chain has before the answer, not its gain.
+    """
     found = []
     for one in scored:
         end = len(one.gains) if spoken else one.gold_stated
         found += [(one, i) for i in range(end)]
-    values = [one.gains[i] for one, i in found]
+    values = [_fewer_steps(ENDS["before the gold answer"], one) if cut_alone else one.gains[i] for one, i in found]
     if residual:
         values = list(residuals(np.array(values), *_position_and_length(found)))
     return Items(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from stepgauge.metrics import ChainScore, Gauge
+from stepgauge.metrics.answers.extraction import extract_answer
 from stepgauge.metrics.segment import segment
 from stepgauge.metrics.trace import Step, steps_before_answer
 
@@ -44,9 +45,12 @@ class Scored:
 
     @property
     def own_answer(self) -> int:
-        """Number of steps before the chain first states the gold answer or announces any answer, right or wrong."""
-        announced = (i for i, s in enumerate(self.steps) if s.states_answer or s.kind == "final_answer")
-        return next(announced, len(self.steps))
+        """Number of steps before the first that states the chain's own answer; all if it announces none.
+
+        The own answer is read with the gold answer's rule, so that right and wrong chains are cut alike.
+        """
+        own = extract_answer(self.chain.trace.response)
+        return steps_before_answer(segment([replace(self.chain.trace, answer=own, choices=None)], SPLITTER)[0].steps)
 
 
 def draw(data: Path, questions: Mapping[str, int]) -> dict[str, list[Chain]]:

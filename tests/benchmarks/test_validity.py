@@ -13,13 +13,17 @@ import pytest
 from benchmark_modules import benchmark
 from scipy.stats import spearmanr
 
+from stepgauge.metrics import ChainScore, StepScore, Trace
+from stepgauge.metrics.controls.copy_model import copy_gain
 from stepgauge.metrics.fitting import question_hash, read_card
+from stepgauge.metrics.segment import segment
 
 data = benchmark("validity.chains")
 fit = benchmark("validity.fit")
 figures = benchmark("validity.figures")
 planted = benchmark("validity.planted")
 rows = benchmark("validity.rows")
+scores = benchmark("validity.scores")
 
 
 # --- chains
@@ -164,6 +168,68 @@ def test_residuals_keep_nothing_of_what_explains_them():
     assert np.corrcoef(left, rest)[0, 1] > 0.9
 
 
+# Lines, gains, and the number of steps before the gold answer (12) and before the chain's own.
+ASKED = "3 rows of 4 eggs: how many?"
+RIGHT = [
+    (["She has 3 rows of 4 eggs.", "That is 3*4=12 eggs.", "The answer is 12."], [0.5, 2.0, 1.0], 1, 1),
+    (["We multiply rows by eggs.", "Each row holds 4.", "The answer is 12."], [1.0, -3.0, 4.0], 2, 2),
+    (["So 4*3=12.", "The answer is 12."], [5.0, 0.0], 0, 0),
+]
+WRONG = [
+    (["Rows and eggs.", "That is 3+4=7 eggs.", "She keeps all.", "The answer is 7."], [1.5, 1.0, 1.0, -1.0], 4, 1),
+    (["Both halves.", "24/2=12 eggs.", "Both: 12+12=24.", "The answer is 24."], [-1.0, 3.0, 0.0, -2.0], 1, 2),
+    (["I do not know.", "It may be many."], [0.1, 0.2], 2, 2),
+]
+
+
+def made_chains():
+    out = []
+    for i, (lines, gains, *_) in enumerate(RIGHT + WRONG):
+        trace = Trace(ASKED, "\n".join(lines), "12", id=str(i), meta={"question": f"{i}"})
+        steps = segment([trace], "lines")[0].steps
+        pairs = zip(steps, gains, strict=True)
+        scored = [StepScore(s.text, s.start, s.end, s.kind, s.states_answer, gain=gain) for s, gain in pairs]
+        chain = data.Chain("gsm8k", trace, right=i < len(RIGHT))
+        out.append(scores.Scored(chain, ChainScore(str(i), trace.hash, scored, [], None, {}), steps))
+    return out
+
+
+def test_right_and_wrong_chains_are_cut_alike_at_their_own_answer():
+    found = [(one.gold_stated, one.own_answer) for one in made_chains()]
+    assert found == [(gold, own) for _, _, gold, own in RIGHT + WRONG]
+
+
+def test_every_cut_has_the_copy_model_and_the_number_of_steps_beside_the_gain():
+    chains = made_chains()
+    found = {one.what: one for one in rows.rows({"gsm8k": chains}, None) if "right against wrong" in one.row}
+    parts = {
+        "whole chain": [len(lines) for lines, *_ in RIGHT + WRONG],
+        "before the gold answer": [gold for _, _, gold, _ in RIGHT + WRONG],
+        "before the chain's own answer": [own for *_, own in RIGHT + WRONG],
+    }
+    assert len(found) == 3 * len(parts)
+    for part, cuts in parts.items():
+        gains, copied, fewer = {}, {}, {}
+        for i, (cut, (lines, own_gains, *_)) in enumerate(zip(cuts, RIGHT + WRONG, strict=True)):
+            if cut:
+                gains[i] = sum(own_gains[:cut])
+                copied[i] = copy_gain(ASKED, lines[:cut], ["12"])
+                fewer[i] = -cut
+        for what, values in (
+            ("gain", gains),
+            ("gain of the copy model", copied),
+            ("fewer steps, nothing else", fewer),
+        ):
+            pairs = [
+                (values[r] > values[w]) + 0.5 * (values[r] == values[w])
+                for r, w in itertools.product(range(len(RIGHT)), range(len(RIGHT), len(chains)))
+                if r in values and w in values
+            ]
+            one = found[f"{part}: {what}"]
+            assert one.plain[0] == pytest.approx(np.mean(pairs)), (part, what)
+            assert (one.n, one.missing) == (len(values), len(chains) - len(values))
+
+
 # --- the command
 
 
@@ -195,7 +261,7 @@ def test_the_reduced_size_writes_the_table_and_goes_on_from_what_is_scored(share
     found = json.loads((tmp_path / "reduced.json").read_text("utf-8"))
     by_name = {(one["row"], one["what"], one["unit"]): one for one in found}
     assert {one["row"][0] for one in found} == set("12345")
-    assert by_name["2 GSM8K, right against wrong", "total gain", "AUROC"]["n"] >= 30
+    assert by_name["2 GSM8K, right against wrong", "whole chain: gain", "AUROC"]["n"] >= 30
     assert by_name["3 first wrong step", "mrben math: gain, unmarked above marked", "AUROC"]["n"] >= 30
     for one in found:
         assert one["n"] > 0, one
