@@ -1,7 +1,8 @@
 """Decides whether a written equation holds: exactly, as a rounding to the digits shown, or not at all.
 
 An equation is called wrong only when it is wrong under every reading its notation allows, and when neither rounding nor
-a conversion of units that is not spelled out could explain the difference.
+a conversion of units that is not spelled out could explain the difference. What cannot be evaluated (division by zero,
+a power beyond the bounds) is neither right nor wrong.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from ..types import Label
-from .evaluate import Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
-from .tokens import Token, tokenize
-from .units import SI_UNITS, mixes_scales
+from .evaluate import ROOT_ERROR, Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
+from .tokens import Token, in_ascii, tokenize
+from .units import COHERENT, FACTORS, MEASURED, SCALED, mixes_scales
 
 MAX_CLAIM_CHARACTERS = 1000
 # A number shown with decimals may stand for a value this far off, a whole number shown for a fraction this far.
@@ -23,6 +25,13 @@ _ROUNDED_WHOLE = Fraction(1, 100)
 # What double-precision arithmetic may be off by after a few operations ("0.1 * 3 = 0.30000000000000004").
 _FLOATING_POINT = Fraction(1, 10**12)
 _MAX_NUDGED = 20
+# Decimals that are rounded as shown explain a difference up to here.
+_ROUNDED_OPERANDS = Fraction(2, 100)
+# An integer may be rounded to fewer digits than it shows up to here.
+_ROUNDED_DIGITS = Fraction(2, 100)
+# Units that nothing before them prepares may hide a conversion where the values differ by more than this factor.
+_HIDDEN_CONVERSION = 10
+_LETTERS = (2_147_483_647, 524_287, 131_071, 8_191)  # primes: what letters may stand for when it should not matter
 _APPROXIMATE = Fraction(1, 100)
 _APPROXIMATE_AT_BEST = Fraction(1, 10)
 
@@ -40,10 +49,28 @@ class Equation:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether an equation holds and one line that says why. `label` None: it could not be evaluated."""
+    """Whether an equation holds.
 
-    label: Label | None
+    Attributes:
+        reason: one line that says why.
+        operations: how many each side holds.
+        shown: the value of each side, for a person.
+    """
+
+    label: Label
     reason: str
+    operations: tuple[int, int] = (1, 0)
+    shown: tuple[str, str] = ("", "")
+
+
+@lru_cache(maxsize=16_384)
+def decide(text: str) -> Comparison | None:
+    """Whether the equation that `text` is holds; None where it is none, or not one over numbers alone."""
+    text = in_ascii(text)
+    try:
+        return compare(read(text), text)
+    except NotArithmetic:
+        return None
 
 
 def read(text: str) -> Equation:
@@ -69,23 +96,40 @@ def compare(equation: Equation, text: str) -> Comparison:
     """Whether the equation holds. `text` is what the tokens' spans refer to; reasons quote it.
 
     Raises:
-        NotArithmetic: a side is no expression over numbers, or the equation has no operation in it.
+        NotArithmetic: a side is no expression over numbers, or the equation has no operation in it, or its letters may
+            be variables.
     """
     try:
-        plain = _compare(equation, text, Reading.PLAIN)
+        label, reason, (left, right) = _compare(equation, text, Reading.PLAIN)
+        if any(token.label == "letter" for token in (*equation.left, *equation.right)):
+            _check_letters(equation, left, right)
     except (BoundExceeded, Undefined) as error:
-        return Comparison(None, str(error))
-    label, reason, amounts = plain
-    if label == "supported":
-        return Comparison(label, reason)
-    for other in sorted(amounts[0].readings | amounts[1].readings, key=lambda r: r.value):
-        try:
-            tried, why, _ = _compare(equation, text, other)
-        except (NotArithmetic, BoundExceeded, Undefined):
-            continue
-        if tried == "supported":
-            return Comparison(tried, f"{why}, {other.value}")
-    return Comparison(label, reason)
+        return Comparison("insufficient", f"not evaluable: {error}")
+    if label != "supported":
+        for other in sorted(left.readings | right.readings, key=lambda r: (not r.is_usual, r.value)):
+            try:
+                tried, why, _ = _compare(equation, text, other)
+            except (NotArithmetic, BoundExceeded, Undefined):
+                continue
+            if tried == "supported" and other.is_usual:
+                label, reason = tried, f"{why}, {other.value}"
+                break
+            if label == "contradicted" and (tried == "supported" or (tried == "insufficient" and other.is_usual)):
+                label, reason = "insufficient", f"{reason}; {why}, {other.value}"
+    if label == "contradicted" and any(" " in t.text for t in (*equation.left, *equation.right) if t.kind == "num"):
+        label, reason = "insufficient", f"{reason}; a blank may part two numbers"
+    return Comparison(label, reason, (left.operations, right.operations), (render(left.value), render(right.value)))
+
+
+def _check_letters(equation: Equation, left: Amount, right: Amount) -> None:
+    """Raises NotArithmetic unless the equation says the same whatever its letters stand for, units or variables."""
+    names = sorted({token.text for token in (*equation.left, *equation.right) if token.label == "letter"})
+    letters = dict(zip(names, map(Fraction, _LETTERS), strict=False))
+    a = evaluate(equation.left, letters=letters).value
+    b = evaluate(equation.right, letters=letters).value
+    zero = not (left.value and right.value)
+    if len(names) > len(letters) or (any((a, b, left.value, right.value)) if zero else a * right.value != b * left.value):
+        raise NotArithmetic("a letter that may be a variable")
 
 
 def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, str, tuple[Amount, Amount]]:
@@ -108,6 +152,8 @@ def _decide(left: Amount, right: Amount, approximate: bool, written: tuple[str, 
     computed, shown = (right, left) if swap else (left, right)
     source, target = (written[1], written[0]) if swap else written
     exact, given = computed.value, shown.value
+    if (left.is_irrational or right.is_irrational) and exact != given and _relative(exact, given) < ROOT_ERROR:
+        given = exact
     if exact == given:
         if shown.operations and shown.decimals is None:
             return "supported", f"{says(source, exact)} and {says(target, given)}"
@@ -125,11 +171,14 @@ def _decide(left: Amount, right: Amount, approximate: bool, written: tuple[str, 
         if (approximate and how == "rounded") or off <= limit:
             return "supported", said
         return "insufficient", f"{value}; {target} may be that {how} to {places}"
+    at_zeros = _rounded_at_zeros(exact, shown)
     if approximate:
-        if off <= _APPROXIMATE or _rounded_at_zeros(exact, shown):
+        if off <= _APPROXIMATE or at_zeros:
             return "supported", f"{value}, about {target}"
         if off <= _APPROXIMATE_AT_BEST:
             return "insufficient", f"{value}; {target} is {float(off):.1%} off"
+    if at_zeros and off <= _ROUNDED_DIGITS and (exact.denominator != 1 or computed.is_measured):
+        return "insufficient", f"{value}; {target} may be that with fewer digits"
     return "contradicted", f"{value}, not {target}"
 
 
@@ -167,23 +216,20 @@ def _rounding(exact: Fraction, shown: Amount) -> str:
 
 
 def _rounded_at_zeros(exact: Fraction, shown: Amount) -> bool:
-    """Whether `shown` is `exact` rounded to tens, hundreds, …, as its trailing zeros allow."""
-    return any(
-        abs(exact - shown.value) <= Fraction(10**zeros, 2) for zeros in range(1, min(shown.trailing_zeros, 40) + 1)
-    )
+    """Whether `shown` is `exact` rounded to, or cut at, tens, hundreds, …, as its trailing zeros allow."""
+    if not shown.trailing_zeros:
+        return False
+    unit = 10 ** min(shown.trailing_zeros, 40)
+    cut = abs(shown.value) < abs(exact) and abs(exact - shown.value) < unit
+    return cut or abs(exact - shown.value) <= Fraction(unit, 2)
 
 
 def _unspoken_units(left: Amount, right: Amount) -> str:
     """Why the numbers alone do not decide, or ""."""
-    words = sorted(left.units | right.units)
-    if mixed := mixes_scales(words):
+    if mixed := mixes_scales(sorted(left.units | right.units)):
         return f"{mixed[0]} and {mixed[1]} differ in scale"
-    if not left.units.isdisjoint(("ppm", "ppb")) or not right.units.isdisjoint(("ppm", "ppb")):
-        return "parts per million differ in scale"
-    if _power_of_ten(left.value, right.value) and (left.units ^ right.units) & SI_UNITS:
-        return "the units may differ by a power of ten"
-    if left.decimals is not None and right.decimals is not None and left.units and right.units - left.units:
-        return "a quantity in two units"
+    if hidden := _hidden_conversion(left, right):
+        return hidden
     for amount, other in ((left, right), (right, left)):
         if amount.is_fraction and other.decimals == 0:
             return "the fraction may name a part of something"
@@ -196,6 +242,26 @@ def _unspoken_units(left: Amount, right: Amount) -> str:
             named = [units - {"%"} for units in (*amount.term_units, *other.term_units) if units - {"%"}]
             if any(not (a & b) for a, b in pairwise(named)):
                 return "the terms have different units"
+    return ""
+
+
+def _hidden_conversion(left: Amount, right: Amount) -> str:
+    """Why the sides may be one quantity in two units, or ""."""
+    a, b = left.units & MEASURED, right.units & MEASURED
+    if (a ^ b) & SCALED and _power_of_ten(left.value, right.value):
+        return "the units may differ by a power of ten"
+    if a & SCALED and (b - a) & SCALED and not a | b <= COHERENT:
+        return "a quantity in other units"
+    if left.decimals is not None and right.decimals is not None and left.units and right.units - left.units:
+        return "a quantity in two units"
+    if a == b or not (left.value and right.value):
+        return ""
+    ratio = abs(left.value / right.value)
+    ratio = max(ratio, 1 / ratio)
+    if any(ratio in FACTORS.get(unit, ()) for unit in a ^ b):
+        return "a conversion of units may be left out"
+    if not (a and b) and ratio >= _HIDDEN_CONVERSION and (a ^ b) & SCALED - COHERENT:
+        return "a conversion of units may be left out"
     return ""
 
 
@@ -218,7 +284,7 @@ def _rounded_operands(equation: Equation, text: str, left: Amount, right: Amount
                     slack += abs(evaluate(tokens, reading, token).value - amount.value)
                 except (NotArithmetic, BoundExceeded, Undefined):
                     return ""
-    explained = abs(left.value - right.value) <= slack <= _ROUNDED_WHOLE * max(abs(left.value), abs(right.value))
+    explained = abs(left.value - right.value) <= slack <= _ROUNDED_OPERANDS * max(abs(left.value), abs(right.value))
     return "the decimals shown may be rounded" if explained else ""
 
 
