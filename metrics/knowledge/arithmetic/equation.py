@@ -16,7 +16,7 @@ from itertools import pairwise
 from ..types import Label
 from .evaluate import ROOT_ERROR, Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
 from .tokens import Token, in_ascii, tokenize
-from .units import COHERENT, FACTORS, MEASURED, SCALED, mixes_scales
+from .units import CONVERSIONS, COHERENT, FACTORS, MEASURED, SCALED, dimensions, mixes_scales
 
 MAX_CLAIM_CHARACTERS = 1000
 # A number shown with decimals may stand for a value this far off, a whole number shown for a fraction this far.
@@ -26,12 +26,13 @@ _ROUNDED_WHOLE = Fraction(1, 100)
 _FLOATING_POINT = Fraction(1, 10**12)
 _MAX_NUDGED = 20
 # Decimals that are rounded as shown explain a difference up to here.
-_ROUNDED_OPERANDS = Fraction(2, 100)
+_DATES = frozenset(("day", "week", "month", "year"))
+_CONVERTED = Fraction(3, 1000)
+_ROUNDED_OPERANDS = Fraction(1, 100)
 # An integer may be rounded to fewer digits than it shows up to here.
 _ROUNDED_DIGITS = Fraction(2, 100)
-# Units that nothing before them prepares may hide a conversion where the values differ by more than this factor.
-_HIDDEN_CONVERSION = 10
-_LETTERS = (2_147_483_647, 524_287, 131_071, 8_191)  # primes: what letters may stand for when it should not matter
+# What units may stand for where it should not matter.
+_PRIMES = tuple(map(Fraction, (8_191, 7_919, 7_907, 7_901, 7_883, 7_879, 7_877, 7_873, 7_867, 7_853)))
 _APPROXIMATE = Fraction(1, 100)
 _APPROXIMATE_AT_BEST = Fraction(1, 10)
 
@@ -101,8 +102,9 @@ def compare(equation: Equation, text: str) -> Comparison:
     """
     try:
         label, reason, (left, right) = _compare(equation, text, Reading.PLAIN)
-        if any(token.label == "letter" for token in (*equation.left, *equation.right)):
-            _check_letters(equation, left, right)
+        letters = any(token.label == "letter" for token in (*equation.left, *equation.right))
+        if letters and not _same_units(equation, left, right):
+            raise NotArithmetic("a letter that may be a variable")
     except (BoundExceeded, Undefined) as error:
         return Comparison("insufficient", f"not evaluable: {error}")
     if label != "supported":
@@ -114,22 +116,29 @@ def compare(equation: Equation, text: str) -> Comparison:
             if tried == "supported" and other.is_usual:
                 label, reason = tried, f"{why}, {other.value}"
                 break
-            if label == "contradicted" and (tried == "supported" or (tried == "insufficient" and other.is_usual)):
+            undecided = tried == "insufficient" and other.is_usual and other is not Reading.GROUPED_BY_POINT
+            if label == "contradicted" and (tried == "supported" or undecided):
                 label, reason = "insufficient", f"{reason}; {why}, {other.value}"
     if label == "contradicted" and any(" " in t.text for t in (*equation.left, *equation.right) if t.kind == "num"):
         label, reason = "insufficient", f"{reason}; a blank may part two numbers"
     return Comparison(label, reason, (left.operations, right.operations), (render(left.value), render(right.value)))
 
 
-def _check_letters(equation: Equation, left: Amount, right: Amount) -> None:
-    """Raises NotArithmetic unless the equation says the same whatever its letters stand for, units or variables."""
-    names = sorted({token.text for token in (*equation.left, *equation.right) if token.label == "letter"})
-    letters = dict(zip(names, map(Fraction, _LETTERS), strict=False))
-    a = evaluate(equation.left, letters=letters).value
-    b = evaluate(equation.right, letters=letters).value
+def _same_units(equation: Equation, left: Amount, right: Amount) -> bool:
+    """Whether the units cancel to the same on both sides: then the equation says the same whatever they stand for.
+
+    That holds, too, for letters that may be units or variables.
+    """
+    names = sorted((left.units | right.units) - {"%"})
     zero = not (left.value and right.value)
-    if len(names) > len(letters) or (any((a, b, left.value, right.value)) if zero else a * right.value != b * left.value):
-        raise NotArithmetic("a letter that may be a variable")
+    if len(names) > len(_PRIMES) or (names and zero):
+        return False
+    letters = dict(zip(names, _PRIMES, strict=False))
+    try:
+        a, b = (evaluate(side, letters=letters).value for side in (equation.left, equation.right))
+    except (NotArithmetic, BoundExceeded, Undefined):
+        return False
+    return not names or a * right.value == b * left.value
 
 
 def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, str, tuple[Amount, Amount]]:
@@ -140,7 +149,7 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
     written = _written(equation.left, text), _written(equation.right, text)
     label, reason = _decide(left, right, equation.approximate, written)
     if label == "contradicted" and (
-        why := _unspoken_units(left, right) or _rounded_operands(equation, text, left, right, reading)
+        why := _unspoken_units(left, right, _same_units(equation, left, right)) or _rounded_operands(equation, text, left, right, reading)
     ):
         label, reason = "insufficient", f"{reason}; {why}"
     return label, reason, (left, right)
@@ -224,15 +233,15 @@ def _rounded_at_zeros(exact: Fraction, shown: Amount) -> bool:
     return cut or abs(exact - shown.value) <= Fraction(unit, 2)
 
 
-def _unspoken_units(left: Amount, right: Amount) -> str:
-    """Why the numbers alone do not decide, or ""."""
-    if mixed := mixes_scales(sorted(left.units | right.units)):
-        return f"{mixed[0]} and {mixed[1]} differ in scale"
-    if hidden := _hidden_conversion(left, right):
+def _unspoken_units(left: Amount, right: Amount, same: bool) -> str:
+    """Why the numbers alone do not decide, or "". same: whether the units cancel to the same on both sides."""
+    if not same and (hidden := _hidden_conversion(left, right)):
         return hidden
     for amount, other in ((left, right), (right, left)):
         if amount.is_fraction and other.decimals == 0:
             return "the fraction may name a part of something"
+        if amount.is_fraction and other.units & _DATES and other.operations > 1:
+            return "the fractions may be dates"
         share = "%" not in other.units or Reading.SHARE_OF_ALL in other.readings
         if amount.is_percentage and other.operations and share:
             return "the percentage may name a part of something"
@@ -247,20 +256,27 @@ def _unspoken_units(left: Amount, right: Amount) -> str:
 
 def _hidden_conversion(left: Amount, right: Amount) -> str:
     """Why the sides may be one quantity in two units, or ""."""
+    if mixed := mixes_scales(sorted(left.units | right.units)):
+        return f"{mixed[0]} and {mixed[1]} differ in scale"
     a, b = left.units & MEASURED, right.units & MEASURED
-    if (a ^ b) & SCALED and _power_of_ten(left.value, right.value):
+    if (a ^ b) & SCALED and _power_of_ten(left.value, right.value, least=1):
         return "the units may differ by a power of ten"
     if a & SCALED and (b - a) & SCALED and not a | b <= COHERENT:
         return "a quantity in other units"
     if left.decimals is not None and right.decimals is not None and left.units and right.units - left.units:
         return "a quantity in two units"
-    if a == b or not (left.value and right.value):
+    if a == b or left.value * right.value <= 0:
         return ""
-    ratio = abs(left.value / right.value)
+    ratio = left.value / right.value
     ratio = max(ratio, 1 / ratio)
     if any(ratio in FACTORS.get(unit, ()) for unit in a ^ b):
         return "a conversion of units may be left out"
-    if not (a and b) and ratio >= _HIDDEN_CONVERSION and (a ^ b) & SCALED - COHERENT:
+    # Between systems of units, with any power of ten.
+    if (left.is_measured or right.is_measured) and any(
+        _power_of_ten(ratio, factor, within=_CONVERTED) or _power_of_ten(1 / ratio, factor, within=_CONVERTED)
+        for dimension in dimensions(a ^ b)
+        for factor in CONVERSIONS.get(dimension, ())
+    ):
         return "a conversion of units may be left out"
     return ""
 
@@ -288,14 +304,14 @@ def _rounded_operands(equation: Equation, text: str, left: Amount, right: Amount
     return "the decimals shown may be rounded" if explained else ""
 
 
-def _power_of_ten(a: Fraction, b: Fraction) -> bool:
-    """Whether `a` is `b` times a power of ten, to 1%."""
+def _power_of_ten(a: Fraction, b: Fraction, least: int = 0, within: Fraction = _APPROXIMATE) -> bool:
+    """Whether `a` is nearly `b` times a power of ten, or divided by one; least: the smallest exponent that counts."""
     if not a or not b:
         return False
     ratio = abs(a / b)
     ratio = 1 / ratio if ratio < 1 else ratio
     digits = len(str(ratio.numerator // ratio.denominator)) - 1
-    return any(n and abs(ratio / 10**n - 1) <= _APPROXIMATE for n in (digits, digits + 1))
+    return any(n >= least and abs(ratio / 10**n - 1) <= within for n in (digits, digits + 1))
 
 
 def _written(tokens: Sequence[Token], text: str) -> str:

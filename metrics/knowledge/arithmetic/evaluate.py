@@ -9,6 +9,7 @@ plain reading is the usual one, and the judge tries others before it calls an eq
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -127,7 +128,7 @@ def evaluate(
 
     Args:
         nudged: a decimal among `tokens` to take half a unit of its last place larger: what does its rounding matter?
-        letters: what letters that may be units or variables stand for, in the place of 1.
+        letters: what units stand for, or letters that may be variables, in the place of 1.
 
     Raises:
         NotArithmetic: variables, functions, a stray sign: no expression over numbers.
@@ -154,27 +155,31 @@ def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
         if token.kind == "word" and (token.text.lower() in CONNECTIVES or is_glued_name(tokens, i)):
             break
         if token.kind == "word" and (is_unit_word(token) or is_article(tokens, i)):
-            i += 1
-            if _has_lost_power(tokens, i, stop):
-                i += 2
-            elif i + 1 < stop and tokens[i].text == "^":
-                # cm^2, cm^{2}, mol^-1, mol^{-1}
-                braced = tokens[i + 1].text == "{"
-                number = i + 1 + braced
-                if number + 1 < stop and tokens[number].text == "-":
-                    number += 1
-                if number + braced >= stop or not (tokens[number].text.isdigit() and len(tokens[number].text) < 3):
-                    return i
-                i = number + 1 + braced
+            i = _power_end(tokens, i + 1, stop)
         elif (token.text == "/" and i + 1 < stop and _is_rate(tokens, i)) or (
             token.text == "-" and token.glued and i + 1 < stop and tokens[i + 1].kind == "word" and tokens[i + 1].glued
         ):
             i += 1
         elif token.text == "(" and not token.glued and (end := _comment_end(tokens, i, stop)):
-            i = end
+            i = _power_end(tokens, end, stop)
         else:
             break
     return i
+
+
+def _power_end(tokens: Sequence[Token], i: int, stop: int) -> int:
+    """Behind the power of a unit that begins at `tokens[i]`: cm^2, cm^{2}, mol^-1, mol^{-1}; `i` where there is none."""
+    if _has_lost_power(tokens, i, stop):
+        return i + 2
+    if i + 1 >= stop or tokens[i].text != "^":
+        return i
+    braced = tokens[i + 1].text == "{"
+    number = i + 1 + braced
+    if number + 1 < stop and tokens[number].text == "-":
+        number += 1
+    if number + braced >= stop or not (tokens[number].text.isdigit() and len(tokens[number].text) < 3):
+        return i
+    return number + 1 + braced
 
 
 def _has_lost_power(tokens: Sequence[Token], i: int, stop: int) -> bool:
@@ -245,7 +250,7 @@ def _core(tokens: Sequence[Token]) -> Sequence[Token]:
 
 def _places(number: str) -> tuple[int, int]:
     """Decimal places of a written number (1.2e5: -4), and the zeros that an integer ends in."""
-    digits, _, exponent = number.lower().partition("e")
+    digits, _, exponent = re.sub(r"[^0-9a-z.+-]", "", number.lower()).partition("e")
     decimals = len(digits.partition(".")[2]) - int(exponent or 0)
     return decimals, 0 if "." in digits else len(digits) - len(digits.rstrip("0"))
 
@@ -544,7 +549,7 @@ class _Parser:
         letters = Fraction(1)
         for i in words if self.letters else ():
             power = -_unit_power(self.tokens, i) if self.tokens[i - 1].text == "/" else _unit_power(self.tokens, i)
-            letters *= self.letters.get(self.tokens[i].text, Fraction(1)) ** power
+            letters *= self.letters.get(unit(self.tokens[i].text), Fraction(1)) ** power
         self.i = end
         return letters
 
@@ -558,7 +563,7 @@ class _Parser:
         if token.kind == "num":
             if (power := self.lost_power(token)) is not None:
                 return power
-            return self.with_fraction(self.number(token), token)
+            return self.with_fraction(self.number(token), token) * self.letters.get(token.money, 1)
         if token.kind == "vulgar":
             self.operations += 1
             return Fraction(*vulgar_fraction(token.text))

@@ -24,7 +24,7 @@ from .evaluate import BoundExceeded, NotArithmetic, Undefined, evaluate
 from .judge import EQUATION
 from .sides import Sides
 from .tokens import Note, Token, in_ascii, tokenize
-from .units import IS_AFTER, OPENERS
+from .units import IS_AFTER, MEASURED, OPENERS, unit
 
 # "is" and "equals" count before a number only.
 MAX_SIGNS = 2_000  # of a chain; real ones hold a few hundred at most
@@ -372,8 +372,8 @@ class _Window:
             # "3 * 56 = 8 * 18, 168 = 144": both sides of an equation that is tested.
             return True
         left = tokens[start:middle]
-        named = left[-1].kind == "word" and before is not None and before.kind == "word"
-        if named and read.outcome.operations[1]:
+        named = left[-1].kind == "word" and unit(left[-1].text) not in MEASURED
+        if named and before is not None and before.kind == "word" and read.outcome.operations[1]:
             # "the volume over one 4 x 7 side = 4 x 7 x 5"
             return True
         if any(token.kind == "num" and _LEADING_ZERO.match(token.text) for token in left):

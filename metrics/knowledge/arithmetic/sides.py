@@ -90,7 +90,7 @@ class Sides:
             if token.kind == "num" and self._is_mixed(before):
                 k = before
                 continue
-            if self.tokens[k].kind == "(" and token.kind == "word" and unit(token.text) in MEASURED:
+            if self.tokens[k].kind in ("(", "frac", "sqrt") and token.kind == "word" and unit(token.text) in MEASURED:
                 if self.tokens[before - 1].kind == "num" and before > self.first:
                     k = before  # "10 lb (3 ft)^2"
                     continue
@@ -287,7 +287,9 @@ class Sides:
         # "2 (3 + 4)" multiplies, "4 (15 minutes)" explains.
         inside = self.tokens[i + 1 : closed]
         return not any(t.kind == "word" for t in inside) or (
-            inside[0].kind != "word" and any(t.kind == "op" and t.text in "+-*/" for t in inside)
+            inside[0].kind != "word"
+            and any(t.kind == "op" and t.text in "+-*/" for t in inside)
+            and any(t.kind == "num" for t in inside)
         )
 
     def operand_end(self, i: int) -> int | None:

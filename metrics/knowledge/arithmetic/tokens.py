@@ -41,9 +41,12 @@ class Token(NamedTuple):
     texted: bool = False
 
 
+_LETTERS = r"[^\W\d_²³¹⁰⁴-⁹½¼¾⅐-⅞]+"
 _PATTERN = re.compile(
     rf"""
-    (?P<nl>\n|\\(?:begin|end)\s?\{{(?![A-Za-z]{{0,9}}matrix)[A-Za-z]{{1,20}}\*?\}}|\\\\|\\[\[\]]|\$\$)
+    [^\S\n]*(?:
+    (?P<word>{_LETTERS}(?:['’]{_LETTERS})?)
+  | (?P<nl>\n|\\(?:begin|end)\s?\{{(?![A-Za-z]{{0,9}}matrix)[A-Za-z]{{1,20}}\*?\}}|\\\\|\\[\[\]]|\$\$)
   | (?P<space>[^\S\n]+ | \\[,;:!\ >] | ~(?!=) | & | \\(?:quad|qquad|displaystyle|textstyle|limits|nobreak|hfill)\b)
   | (?P<note><<[^<>\n]{{0,300}}>>)
   | (?P<num>{GROUPED}|{SPACED}|{DECIMAL})
@@ -64,7 +67,7 @@ _PATTERN = re.compile(
   | (?P<ellipsis>\.{{2,}} | … | \\(?:[lcvd]?dots|dotsb|dotsc)(?![A-Za-z]))
   | (?P<rules>={{3,}})
   | (?P<rel>==|=)
-  | (?P<degree>(?:\^\s?\{{?\s?\\circ(?![A-Za-z])\s?\}}? | \\(?:degree|textdegree|circ)(?![A-Za-z]) | °)
+  | (?P<degree>(?:\^\s?(?:\{{\s?\\circ\s?\}}|\\circ(?![A-Za-z])) | \\(?:degree|textdegree|circ)(?![A-Za-z]) | °)
         (?:\s?(?P<scale>[CF])(?![A-Za-z])|[\s~]?\\(?:text|mathrm)\{{[\s~]?(?P<scaled>[CF])\}})? | [℃℉])
   | (?P<percent>\\?%)
   | (?P<money>\\\$|\$|[€£¥₹¢])
@@ -76,9 +79,8 @@ _PATTERN = re.compile(
   | (?P<bang>!+)
   | (?P<sup>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
   | (?P<vulgar>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])
-  | (?P<word>(?:[^\W\d_²³¹⁰⁴-⁹]+['’])?[^\W\d_²³¹⁰⁴-⁹]+)
   | (?P<punct>[.,;:?"“”`•#])
-  | (?P<bad>\\[A-Za-z]+ | .)
+  | (?P<bad>\\[A-Za-z]+ | .))
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -95,6 +97,8 @@ _SIMPLE = {
     "rules": ("cmp", ""),
     "ellipsis": ("ellipsis", ""),
 }
+# What its neighbours do not change.
+_SETTLED = frozenset(("num", "(", ")", "%", "!", "vulgar", "frac", "sqrt", "cmp", "bad", "ellipsis"))
 _LINE_BREAKS = ("\n", "\\\\")
 _GROUPS = {
     "inner": "text", "top": "fracdigits", "bottom": "fracdigits", "root": "sqrt", "scale": "degree", "scaled": "degree"
@@ -141,9 +145,15 @@ def _scan(text: str, start: int, end: int) -> tuple[list[Token], list[Note]]:
     touching = False  # whether a token ends exactly where the next one begins
     money, money_end = "", 0
     for match in _PATTERN.finditer(text, start, end):
-        group = _GROUPS.get(match.lastgroup or "", match.lastgroup or "bad")
-        begin, stop = match.span()
-        if group == "note":
+        group = match.lastgroup or "bad"
+        group = _GROUPS.get(group, group)
+        begin, stop = match.span(group)
+        touching = touching and begin == match.start()
+        if group == "word" and not money:
+            # Nearly all.
+            out.append(Token("word", match[group], begin, stop, touching))
+            touching = True
+        elif group == "note":
             notes.append(Note(begin + 2, stop - 2, len(out)))
             if money_end == begin:
                 money_end = stop
@@ -155,7 +165,7 @@ def _scan(text: str, start: int, end: int) -> tuple[list[Token], list[Note]]:
                 # "7 apples \\boxed{7}": the answer once more, and no factor.
                 out.append(Token("punct", "$", begin, begin))
         elif group == "money":
-            sign = "¢" if match.group() == "¢" else match.group()[-1]
+            sign = match[group][-1]
             if out and out[-1].end == begin and out[-1].kind == "num" and not out[-1].money:
                 out[-1] = out[-1]._replace(money=sign)
             if sign == "$" and money == "$" and text[money_end:begin].isspace():
@@ -163,7 +173,7 @@ def _scan(text: str, start: int, end: int) -> tuple[list[Token], list[Note]]:
                 out.append(Token("punct", "$", begin, begin))
             money, money_end, touching = sign, stop, False
         else:
-            written = match.group()
+            written = match[group]
             if group in _SIMPLE:
                 kind, canonical = _SIMPLE[group]
                 first = Token(kind, canonical or written, begin, stop, touching)
@@ -252,6 +262,10 @@ def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple
     while i < len(raw):
         moved[i] = len(out)
         token = raw[i]
+        if token.kind in _SETTLED or (token.kind == "word" and token.text.lower() not in _WORDS):
+            out.append(token)
+            i += 1
+            continue
         taken = 1
         before = out[-1] if out else None
         after = raw[i + 1] if i + 1 < len(raw) else None
@@ -268,7 +282,8 @@ def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple
         elif token.text == "•" and before is not None and before.kind in _OPERAND_ENDS and _starts_operand(raw, i + 1):
             out.append(token._replace(kind="op", text="*"))
         elif token.kind == "word":
-            made, taken = _word(raw, i, before, x_times)
+            word = token.text.lower()
+            made, taken = (word != "x" or x_times) and _WORDS[word](raw, i, before) or (token, 1)
             for k in range(1, taken):
                 moved[i + k] = len(out) + 1
             out.append(made)
@@ -313,13 +328,6 @@ def _is_power(token: Token, before: Token | None, after: Token | None) -> bool:
         after.kind in (*_OPERAND_STARTS, "word") or (after.kind == "op" and after.text == "-")
     )
     return operands and token.glued == after.glued
-
-
-def _word(raw: Sequence[Token], i: int, before: Token | None, x_times: bool) -> tuple[Token, int]:
-    """What the word at `raw[i]` is, and how many raw tokens were used."""
-    word = raw[i].text.lower()
-    read = _WORDS.get(word) if x_times or word != "x" else None
-    return (read and read(raw, i, before)) or (raw[i], 1)
 
 
 def _x(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:

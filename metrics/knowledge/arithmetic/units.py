@@ -7,6 +7,7 @@ worst leaves an equation unjudged, since only equations that are read in full ar
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from functools import lru_cache
 
 
@@ -60,16 +61,23 @@ for _index, _words in enumerate(_DIMENSIONS):
 COUNTS = _set("dozen dozens pair pairs score gross couple half halves")
 # In these alone no conversion hides: a product of them is in the one unit that belongs to it.
 COHERENT = _set("m s kg kelvin amp mol n j w pa c v hz ohm t f")
-# Units of measurement, whatever the prefix.
-MEASURED = (frozenset(_DIMENSIONS_OF) | frozenset(_BASE_OF) | COHERENT) - COUNTS - _set("a score piece item")
-# Those that are written with metric prefixes.
+# Those that are written with metric prefixes, and those of physics.
 SCALED = frozenset(_BASE_OF) | COHERENT | _set("torr atm bar btu psi erg dyne ppm ppb mmhg")
+MEASURED = (frozenset(_DIMENSIONS_OF) | SCALED) - COUNTS - _set("a score piece item")
 # By what a result in this unit may differ from one in the next smaller or larger unit.
 FACTORS: dict[str, tuple[int, ...]] = {
     "s": (60, 3600), "min": (60, 1440), "h": (60, 24, 3600), "day": (24, 7, 30, 365), "week": (7, 52),
     "month": (12, 30), "year": (12, 52, 365), "inch": (12, 36), "foot": (12, 3, 5280), "yard": (3, 36),
     "mile": (5280, 1760), "ounce": (16,), "pound": (16, 2000), "ton": (2000,), "$": (100,), "cent": (100,),
     "cup": (2, 16), "pint": (2, 8), "quart": (2, 4), "gallon": (4, 8, 16), "dozen": (12,),
+}  # fmt: skip
+# By what, and a power of ten, measures of a dimension differ between systems: per cal or eV in J, per atm in Pa or Torr, …
+CONVERSIONS: dict[str, tuple[Fraction, ...]] = {
+    name: tuple(map(Fraction, factors.split()))
+    for name, factors in {
+        "s": "6 3.6 8.64 3.154", "m": "2.54 3.048 1.609 9.144", "g": "4.536 2.835", "l": "3.785 2.832",
+        "j": "4.184 1.602 9.649 2.306 1.055", "pa": "1.01325 7.6 7.5006 6.895",
+    }.items()
 }  # fmt: skip
 
 # Words that may stand directly behind a digit without a space; other letters there are taken for variables ("3p").
@@ -135,6 +143,11 @@ def mixes_scales(units: Iterable[str]) -> list[str]:
             if other != word:
                 return [other, word]
     return []
+
+
+def dimensions(units: Iterable[str]) -> set[str]:
+    """The first unit of each dimension that `units` measure."""
+    return {_DIMENSIONS[i].split()[0] for word in units for i in _DIMENSIONS_OF.get(_BASE_OF.get(word, word), ())}
 
 
 @lru_cache(maxsize=4_096)
