@@ -24,7 +24,7 @@ from .evaluate import BoundExceeded, NotArithmetic, Undefined, evaluate
 from .judge import EQUATION
 from .sides import Sides
 from .tokens import Note, Token, in_ascii, tokenize
-from .units import IS_AFTER, MEASURED, OPENERS, unit
+from .units import IS_AFTER, MEASURED, OPENERS, SHARES, unit
 
 # "is" and "equals" count before a number only.
 MAX_SIGNS = 2_000  # of a chain; real ones hold a few hundred at most
@@ -36,11 +36,11 @@ _CALCULATES = re.compile(
 )
 _SENTENCES = re.compile(r"[.!?]\s+(?=[A-Z][a-z])|\n\s*\n\s*")
 # One of these words is in every text that `_OTHER_ARITHMETIC` finds something in.
-_OTHER_WORDS = ("equiv", "≡", "mod", "mathbb", "z_", "gf(", "ℤ", "base", "binary", "decimal", "octal", "digit", "remainder")
+_OTHER_WORDS = ("equiv", "≡", "mod", "mathbb", "z_", "gf(", "ℤ", "group", "base", "binary", "decimal", "octal", "digit", "remainder")
 # Arithmetic in these is not that of the integers.
 _OTHER_ARITHMETIC = re.compile(
     r"\\equiv|≡|\\p?mod\b|\\bmod|\bmod(?:ulo)?\b\s?[({$\\]{0,3}\s?(?:\d|[a-z]\b)|\bmodular (?:arithmetic|inverse|reduction"
-    r"|equation|congruence|multiplication|exponentiation)|\\mathbb\s?\{?[ZF]\}?_|(?-i:\bZ_\{?\d)|\bGF\(|ℤ"
+    r"|equation|congruence|multiplication|exponentiation)|\\mathbb\s?\{?[ZF]\}?_|(?-i:\bZ_\{?\d)|\bGF\(|ℤ|\bgroups?\s+[$\\(]{0,2}[SDAZ]_"
     # A number system, and not the base of a triangle.
     r"|\b(?:in|into|to|from|using)\s+base[- ](?:\$|\\\()?\w|\bbase[- ](?:\$|\\\()?(?:\d+|\w{3,8})(?:\$|\\\))?[- ]"
     r"(?:numbers?|numerals?|systems?|digits?|representations?|expansions?|notation|arithmetic|integers?|form)\b"
@@ -98,6 +98,9 @@ _DENIES = re.compile(
     re.IGNORECASE,
 )
 _FORMULA_END = re.compile(r"[\d)}]\$(?!\d)")
+_NUMBER_GOES_ON = re.compile(r",\s\d{3}(?!\d)")
+_AMOUNTS = ("num", "%", ")", "vulgar")
+_IF = re.compile(r"\W*(?:\w+,?\s)?(?:if|suppose|assum(?:e|ing))\b", re.IGNORECASE)
 _SPACING = re.compile(r"[\s$\\&{}()]+")
 _LEADING_ZERO = re.compile(r"0\d")
 _CODE_NAME = re.compile(r"(?:\b[A-Z]{2,}|\b(?:no|number|code|phone|call|id|date|version)\.?)\s$")
@@ -265,7 +268,7 @@ class _Window:
         if not self._asserted(read.start, read.end):
             return None
         if read.outcome.label == "contradicted":
-            into = goes_on and not read.outcome.operations[0] and right[0].kind == "num"
+            into = (goes_on or end == len(self.tokens)) and not read.outcome.operations[0] and right[0].kind == "num"
             if into and _value(left) == _value(right[:1]):
                 # "0.5 = 0.5/2 = 0.25": a calculation that starts from the last result.
                 return None
@@ -371,6 +374,12 @@ class _Window:
         if any(f"{x}{sign}{y}" in compact for x, y in ((a, b), (b, a)) for sign in ("=", "≠", "ne", "neq", "!=")):
             # "3 * 56 = 8 * 18, 168 = 144": both sides of an equation that is tested.
             return True
+        if _NUMBER_GOES_ON.match(self.text, tokens[end - 1].end):
+            return True  # "$1, 419"
+        if before is not None and before.text.lower() in SHARES and start >= 2 and tokens[start - 2].kind in _AMOUNTS:
+            return True  # "5% on ($1,200 - $900) = $15"
+        if not computed and read.outcome.operations[1] and _IF.match(head):
+            return True  # "If the ratios are equal, then 2 * 25 = 5 * 4"
         left = tokens[start:middle]
         named = left[-1].kind == "word" and unit(left[-1].text) not in MEASURED
         if named and before is not None and before.kind == "word" and read.outcome.operations[1]:

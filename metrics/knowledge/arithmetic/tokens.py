@@ -233,7 +233,8 @@ def _pair_bars(raw: list[Token]) -> None:
     while i < len(raw):
         if raw[i].kind == "bar":
             closed = 0 if i and _ends_operand(raw[i - 1]) and raw[i].glued else _closing_bar(raw, i)
-            raw[i] = raw[i]._replace(kind="(" if closed else "punct", text="|")
+            kind = "(" if closed else "punct" if raw[i].text == "|" else "bad"
+            raw[i] = raw[i]._replace(kind=kind, text="|")
             if closed:
                 raw[closed] = raw[closed]._replace(kind=")", text="|")
                 i = closed

@@ -101,6 +101,8 @@ PREPOSITIONS = _set("a an of per for in on at by from to with each every into ou
 
 # Behind a result these make "is" something other than "equals": "4 + 2 is 1 of the options".
 IS_AFTER = _set("of or th to out in")
+# Between a rate and what it applies to.
+SHARES = _set("on at off from above over for")
 DETERMINERS = _set("the a an her his their its this that these those my our your another only just about")
 
 # Words that change the value of the number behind them, so that it cannot start an expression.
