@@ -3,9 +3,9 @@
     python -m benchmarks.knowledge.exact [--out FILE] [--before FILE] [--sample 100]
 
 Chains ($STEPGAUGE_SHARED/data): GSM8K's solutions by four GPT-3 models, PRMBench's original and altered processes,
-MR-Ben's mathematics, and the responses of four models to MMLU-Pro's mathematics questions; `--held-out` takes MMLU-Pro's
-physics, chemistry, business and engineering instead, which nobody read while the judge was written. Steps are cut by
-`auto`; the times are of finding and judging equations alone, in CPU seconds, and do not contain the cutting.
+MR-Ben's mathematics, and the responses of four models to MMLU-Pro's mathematics questions; `--others` takes MMLU-Pro's
+physics, chemistry, business and engineering instead. Steps are cut by `auto`; the times are of finding and judging
+equations alone, in CPU seconds, and do not contain the cutting.
 
 `--out` writes a row for each verdict: set, chain, claim, label, reason, and the text around the claim. `--before` names
 such a file of an earlier version and counts what has changed; `--sample` prints that many contradictions at random, to
@@ -34,13 +34,14 @@ from benchmarks.support.run_header import about_run, header
 from benchmarks.support.timing import Clock
 from stepgauge.metrics.knowledge.arithmetic.extractor import ARITHMETIC
 from stepgauge.metrics.knowledge.arithmetic.judge import ExactJudge
+from stepgauge.metrics.knowledge.types import Claim
 from stepgauge.metrics.plugins import registry
 from stepgauge.metrics.segment import segment
 from stepgauge.metrics.trace import Trace
 
 SEED = 0
 AROUND = 150  # characters on each side of a claim that a reader needs
-LABELS = ("supported", "contradicted", "insufficient", None)
+LABELS = ("supported", "contradicted", "insufficient", "not evaluable")
 MODELS = ("Meta-Llama-3_1-8B-Instruct", "Meta-Llama-3_1-8B", "Mistral-7B-v0.1", "mathstral-7B")
 
 
@@ -83,7 +84,7 @@ SETS: dict[str, Callable[[Path], Iterator[Trace]]] = {
     "MR-Ben math": mrben,
     "MMLU-Pro math": partial(mmlu_pro, "math"),
 }
-HELD_OUT = {
+OTHERS = {
     f"MMLU-Pro {category}": partial(mmlu_pro, category)
     for category in ("physics", "chemistry", "business", "engineering")
 }
@@ -96,7 +97,7 @@ def judged(name: str, traces: Sequence[Trace], clock: Clock) -> tuple[int, list[
         steps = segment([trace], registry().splitters["auto"])[0].steps
         count += len(steps)
         with clock:
-            claims = ARITHMETIC.extract([trace], [steps])[0]
+            claims = [one for one in ARITHMETIC.extract([trace], [steps])[0] if isinstance(one, Claim)]
             verdicts = judge.judge(claims, [()] * len(claims))
         for claim, verdict in zip(claims, verdicts, strict=True):
             around = trace.response[max(claim.start - AROUND, 0) : claim.end + AROUND]
@@ -141,18 +142,22 @@ def _overlap(a: dict[str, Any], b: dict[str, Any]) -> int:
 
 
 def _label(row: dict[str, Any] | None) -> str:
-    return "no claim" if row is None else row["label"] or "not evaluable"
+    if row is None:
+        return "no claim"
+    # Earlier versions gave no label to what they could not evaluate.
+    unevaluable = row["label"] is None or row["reason"].startswith("not evaluable")
+    return "not evaluable" if unevaluable else row["label"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--held-out", action="store_true", help="other chains, which nobody read before")
+    parser.add_argument("--others", action="store_true", help="chains of other subjects")
     parser.add_argument("--chains", type=int, help="only so many of each set, at random")
     parser.add_argument("--out", type=Path, help="write each verdict to this file, as JSON lines")
     parser.add_argument("--before", type=Path, help="a file that --out wrote with an earlier version")
     parser.add_argument("--sample", type=int, default=0, help="print so many contradictions, at random")
     args = parser.parse_args(argv)
-    table = Table("chains of", "chains", "steps", "claims", *LABELS[:3], "not evaluable", "CPU s a 1,000 steps", box=box.MARKDOWN)
+    table = Table("chains of", "chains", "steps", "claims", *LABELS, "CPU s a 1,000 steps", box=box.MARKDOWN)
     found: list[dict[str, Any]] = []
     total, steps, chains = Clock(), 0, 0
     try:
@@ -160,7 +165,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 2
-    for name, read in (HELD_OUT if args.held_out else SETS).items():
+    for name, read in (OTHERS if args.others else SETS).items():
         traces = list(read(data))
         if args.chains is not None and args.chains < len(traces):
             traces = random.Random(SEED).sample(traces, args.chains)
@@ -188,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _figures(chains: int, steps: int, rows: Sequence[dict[str, Any]], cpu: float) -> list[str]:
-    labels = Counter(row["label"] for row in rows)
+    labels = Counter(_label(row) for row in rows)
     counts = (chains, steps, len(rows), *(labels[label] for label in LABELS))
     return [*(f"{n:,}" for n in counts), f"{1000 * cpu / max(steps, 1):.3f}"]
 

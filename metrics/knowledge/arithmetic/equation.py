@@ -16,7 +16,7 @@ from itertools import pairwise
 from ..types import Label
 from .evaluate import ROOT_ERROR, Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
 from .tokens import Token, in_ascii, tokenize
-from .units import CONVERSIONS, COHERENT, FACTORS, MEASURED, SCALED, dimensions, mixes_scales
+from .units import COHERENT, CONVERSIONS, FACTORS, MEASURED, SCALED, dimensions, mixes_scales
 
 MAX_CLAIM_CHARACTERS = 1000
 # A number shown with decimals may stand for a value this far off, a whole number shown for a fraction this far.
@@ -116,7 +116,7 @@ def compare(equation: Equation, text: str) -> Comparison:
             if tried == "supported" and other.is_usual:
                 label, reason = tried, f"{why}, {other.value}"
                 break
-            undecided = tried == "insufficient" and other.is_usual and other is not Reading.GROUPED_BY_POINT
+            undecided = tried == "insufficient" and other is not Reading.GROUPED_BY_POINT
             if label == "contradicted" and (tried == "supported" or undecided):
                 label, reason = "insufficient", f"{reason}; {why}, {other.value}"
     if label == "contradicted" and any(" " in t.text for t in (*equation.left, *equation.right) if t.kind == "num"):
@@ -149,7 +149,8 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
     written = _written(equation.left, text), _written(equation.right, text)
     label, reason = _decide(left, right, equation.approximate, written)
     if label == "contradicted" and (
-        why := _unspoken_units(left, right, _same_units(equation, left, right)) or _rounded_operands(equation, text, left, right, reading)
+        why := _unspoken_units(left, right, _same_units(equation, left, right))
+        or _rounded_operands(equation, text, left, right, reading)
     ):
         label, reason = "insufficient", f"{reason}; {why}"
     return label, reason, (left, right)

@@ -168,7 +168,7 @@ def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
 
 
 def _power_end(tokens: Sequence[Token], i: int, stop: int) -> int:
-    """Behind the power of a unit that begins at `tokens[i]`: cm^2, cm^{2}, mol^-1, mol^{-1}; `i` where there is none."""
+    """Behind the power of a unit at `tokens[i]`: cm^2, cm^{2}, mol^-1, mol^{-1}; `i` where there is none."""
     if _has_lost_power(tokens, i, stop):
         return i + 2
     if i + 1 >= stop or tokens[i].text != "^":
@@ -455,11 +455,11 @@ class _Parser:
             begin = self.i
             exponent = self.nested(self.factor)
             after = self.tokens[self.i : self.i + 2]
-            if [token.glued for token in after] == [True, True] and after[0].text == "/" and after[1].kind == "num":
-                # "2^1/2"
-                if self.may(Reading.FRACTION_AS_EXPONENT):
-                    self.i += 2
-                    exponent = self.divide(exponent, self.number(after[1]))
+            tight = [token.glued for token in after] == [True, True]
+            fraction = tight and after[0].text == "/" and after[1].kind == "num"  # "2^1/2"
+            if fraction and self.may(Reading.FRACTION_AS_EXPONENT):
+                self.i += 2
+                exponent = self.divide(exponent, self.number(after[1]))
             base = self.raised(base, exponent, begin) * self.units_behind()
         return -base if negative else base
 
@@ -609,9 +609,13 @@ class _Parser:
         return None
 
     def tightly_added(self) -> bool:
-        """Whether a number follows, added without blanks, and blanks stand around the next sign or the last: "8-2 / 3"."""
+        """Whether a number follows, added without blanks, beside a sign with blanks: "8-2 / 3"."""
         after = self.tokens[self.i : self.i + 2]
-        if [t.kind for t in after] != ["op", "num"] or after[0].text not in "+-" or not (after[0].glued and after[1].glued):
+        if (
+            [t.kind for t in after] != ["op", "num"]
+            or after[0].text not in "+-"
+            or not (after[0].glued and after[1].glued)
+        ):
             return False
         around = (self.i - 2, self.i + 2)
         spaced = any(

@@ -36,13 +36,30 @@ _CALCULATES = re.compile(
 )
 _SENTENCES = re.compile(r"[.!?]\s+(?=[A-Z][a-z])|\n\s*\n\s*")
 # One of these words is in every text that `_OTHER_ARITHMETIC` finds something in.
-_OTHER_WORDS = ("equiv", "≡", "mod", "mathbb", "z_", "gf(", "ℤ", "group", "base", "binary", "decimal", "octal", "digit", "remainder")
+_OTHER_WORDS = (
+    "equiv",
+    "≡",
+    "mod",
+    "mathbb",
+    "z_",
+    "gf(",
+    "ℤ",
+    "group",
+    "base",
+    "binary",
+    "decimal",
+    "octal",
+    "digit",
+    "remainder",
+)
 # Arithmetic in these is not that of the integers.
+_BASE = r"(?:\$|\\\()?(?:\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen|[bnk])\b"
 _OTHER_ARITHMETIC = re.compile(
-    r"\\equiv|≡|\\p?mod\b|\\bmod|\bmod(?:ulo)?\b\s?[({$\\]{0,3}\s?(?:\d|[a-z]\b)|\bmodular (?:arithmetic|inverse|reduction"
-    r"|equation|congruence|multiplication|exponentiation)|\\mathbb\s?\{?[ZF]\}?_|(?-i:\bZ_\{?\d)|\bGF\(|ℤ|\bgroups?\s+[$\\(]{0,2}[SDAZ]_"
+    r"\\equiv|≡|\\p?mod\b|\\bmod|\bmod(?:ulo)?\b\s?[({$\\]{0,3}\s?(?:\d|[a-z]\b)"
+    r"|\bmodular (?:arithmetic|inverse|reduction|equation|congruence|multiplication|exponentiation)"
+    r"|\\mathbb\s?\{?[ZF]\}?_|(?-i:\bZ_\{?\d)|\bGF\(|ℤ|\bgroups?\s+[$\\(]{0,2}[SDAZ]_"
     # A number system, and not the base of a triangle.
-    r"|\b(?:in|into|to|from|using)\s+base[- ](?:\$|\\\()?\w|\bbase[- ](?:\$|\\\()?(?:\d+|\w{3,8})(?:\$|\\\))?[- ]"
+    rf"|\b(?:in|into|to|from|using)\s+base[- ]{_BASE}|\bbase[- ]{_BASE}(?:\$|\\\))?[- ]"
     r"(?:numbers?|numerals?|systems?|digits?|representations?|expansions?|notation|arithmetic|integers?|form)\b"
     r"|\b(?:in|into|to|from|as)\s+(?:binary|hexadecimal|octal)\b|\b(?:binary|hexadecimal|octal)\s+(?:numbers?|numerals?"
     r"|digits?|representations?|systems?|strings?|form|expansions?|notation|values?|codes?|arithmetic|addition)\b"
@@ -59,7 +76,8 @@ _CODE = re.compile(
 )
 # The rest of the sentence denies the equation, or what stands before it only tries it out.
 _DENIED = re.compile(
-    r"\b(?:not(?!\s+(?:among|one of the|listed|an option|in the (?:list|options|choices|answers?)))|cannot|false|incorrect|wrong|untrue|invalid|impossible|contradicts?|contradiction|contradictory|errors?"
+    r"\b(?:not(?!\s+(?:among|one of the|listed|an option|in the (?:list|options|choices|answers?)))|cannot|false"
+    r"|incorrect|wrong|untrue|invalid|impossible|contradicts?|contradiction|contradictory|errors?"
     r"|mistakes?|mismatch|differs?)\b|n['’]t\b|≠|\\neq?\b|!=",
     re.IGNORECASE,
 )
@@ -88,19 +106,23 @@ _OPTION = re.compile(
 # The next sentence speaks of the equation, and denies it.
 _DENIED_BEHIND = re.compile(
     r"\W{0,6}(?:(?:th(?:is|at|ese|ey)|which|it|so|but|however|wait|no|nope|oops|hmm|actually|clearly|obviously"
-    r"|contradiction|false|wrong|incorrect|impossible|not|the (?:equation|statement|equality|above|last|left))\b|[✗✘❌])",
+    r"|contradiction|false|wrong|incorrect|impossible|not|the (?:equation|statement|equality|above|last|left))\b"
+    r"|[✗✘❌])",
     re.IGNORECASE,
 )
 _DENIES = re.compile(
-    r"(?:\bnot|n['’]t)\s+(?:\w+\s)?(?:true|correct|right|valid|possible|equal|work|hold|match|satisf\w*|the case|a solution"
-    r"|make sense|add up|so)\b|\b(?:false|incorrect|wrong|untrue|invalid|impossible|absurd|contradict\w*|mistakes?|errors?"
-    r"|mismatch)\b|^\W{0,6}(?:no|nope)\b|≠|\\neq?\b|!=|[✗✘❌]",
+    r"(?:\bnot|n['’]t)\s+(?:\w+\s)?(?:true|correct|right|valid|possible|equal|work|hold|match|satisf\w*|the case"
+    r"|a solution|make sense|add up|so)\b|\b(?:false|incorrect|wrong|untrue|invalid|impossible|absurd|contradict\w*"
+    r"|mistakes?|errors?|mismatch)\b|^\W{0,6}(?:no|nope)\b|≠|\\neq?\b|!=|[✗✘❌]",
     re.IGNORECASE,
 )
 _FORMULA_END = re.compile(r"[\d)}]\$(?!\d)")
+# A step that a splitter cut off in the middle of a formula: "We have 11 | • 11 • 11 = 11^3".
+_AMOUNT_BEFORE = re.compile(r"[\d)}][^\S\n]*\Z")
+_NEAR = 8
 _NUMBER_GOES_ON = re.compile(r",\s\d{3}(?!\d)")
 _AMOUNTS = ("num", "%", ")", "vulgar")
-_IF = re.compile(r"\W*(?:\w+,?\s)?(?:if|suppose|assum(?:e|ing))\b", re.IGNORECASE)
+_IF = re.compile(r"\W*(?:\w+,?\s){0,3}(?:if|suppose|assum(?:e|ing))\b", re.IGNORECASE)
 _SPACING = re.compile(r"[\s$\\&{}()]+")
 _LEADING_ZERO = re.compile(r"0\d")
 _CODE_NAME = re.compile(r"(?:\b[A-Z]{2,}|\b(?:no|number|code|phone|call|id|date|version)\.?)\s$")
@@ -152,7 +174,9 @@ def _extract(trace: Trace, steps: Sequence[Step]) -> list[Claim | ExtractionFail
     for index, step in enumerate(steps):
         text = _readable(step.text)
         signs = _signs(text)
-        for found in _find(text, signs[:left], x_times):
+        after = trace.response[step.end : step.end + _AROUND]
+        begins = not _AMOUNT_BEFORE.search(trace.response[max(step.start - _NEAR, 0) : step.start])
+        for found in _find(text, signs[:left], x_times, after, begins):
             out.append(Claim(found.text, index, step.start + found.start, step.start + found.end, EQUATION))
         if len(signs) > left:
             out.append(ExtractionFailed(index, f"only the first {MAX_SIGNS:,} equals signs of a chain are read"))
@@ -166,8 +190,20 @@ def find_equations(text: str) -> list[_Found]:
     return _find(text, _signs(text)[:MAX_SIGNS], x_times=True)
 
 
-def _find(text: str, signs: Sequence[tuple[int, int]], x_times: bool) -> list[_Found]:
-    return [found for window in _windows(text, signs) for found in _Window(text, *window, x_times).equations()]
+def _find(
+    text: str, signs: Sequence[tuple[int, int]], x_times: bool, after: str = "", begins: bool = True
+) -> list[_Found]:
+    """The equations around `signs`.
+
+    Args:
+        after: what follows behind `text`, where an equation may be denied.
+        begins: whether an equation may begin where `text` does, and not before it.
+    """
+    out: list[_Found] = []
+    for start, end, sound_start, sound_end in _windows(text, signs):
+        window = _Window(text, start, end, sound_start and (begins or start > 0), sound_end, x_times, after)
+        out.extend(window.equations(until=signs[-1][1]))
+    return out
 
 
 def _is_other_arithmetic(text: str) -> bool:
@@ -218,7 +254,10 @@ def _windows(text: str, signs: Sequence[tuple[int, int]]) -> Iterator[tuple[int,
 class _Window:
     """One stretch of text, cut into tokens."""
 
-    def __init__(self, text: str, start: int, end: int, sound_start: bool, sound_end: bool, x_times: bool) -> None:
+    def __init__(
+        self, text: str, start: int, end: int, sound_start: bool, sound_end: bool, x_times: bool, after: str = ""
+    ) -> None:
+        self.after = after
         self.text = text
         self.tokens, self.notes = tokenize(text, start, end, x_times=x_times)
         # A token at an edge that is not sound may be half a token: no equation may reach it.
@@ -226,9 +265,12 @@ class _Window:
         self.stop = len(self.tokens) - (0 if sound_end else 1)
         self.sides = Sides(text, self.tokens, self.first, self.stop)
 
-    def equations(self) -> list[_Found]:
+    def equations(self, until: int | None = None) -> list[_Found]:
+        """Those whose sign stands before `until`."""
         found: list[tuple[_Found, bool]] = []
         middles = [i for i in range(self.first, self.stop) if self.tokens[i].kind in RELATIONS]
+        if until is not None:
+            middles = [i for i in middles if self.tokens[i].start < until]
         for middle, following in zip(middles, [*middles[1:], -1], strict=False):
             one = self._equation(middle, following)
             if one is not None:
@@ -250,7 +292,9 @@ class _Window:
         read: _Read | None = None
         for begin in self.sides.starts(start, middle):
             tried = self._read(begin, middle, end)
-            if tried is not None and (read is None or tried.outcome.label == "supported"):
+            if tried is None:
+                continue
+            if read is None or read.outcome.label == "contradicted" or tried.outcome.label == "supported":
                 read = tried
             if read is not None and read.outcome.label == "supported":
                 break
@@ -346,7 +390,10 @@ class _Window:
     def _tail(self, end: int) -> tuple[str, str]:
         """What follows behind `tokens[end - 1]`: the rest of the sentence, and the next one; or the beginning of it."""
         behind = self.tokens[end - 1].end
-        rest, _, following = _split(self.text[behind : behind + 2 * _AROUND])
+        text = self.text[behind : behind + 2 * _AROUND]
+        if behind + 2 * _AROUND > len(self.text):
+            text = f"{text}\n{self.after}"
+        rest, _, following = _split(text)
         return rest[:_AROUND], _split(following.lstrip())[0]
 
     def _asserted(self, start: int, end: int) -> bool:
@@ -392,7 +439,7 @@ class _Window:
         return end == len(tokens) and computed and self._is_cut(left, tokens[middle + 1 : end])
 
     def _is_cut(self, left: Sequence[Token], right: Sequence[Token]) -> bool:
-        """Whether the text may end in the middle of a formula: it repeats the left side, or the formula is not closed."""
+        """Whether the text may end inside a formula: it repeats the left side, or the formula is not closed."""
         repeats = [t.text for t in right] == [t.text for t in left[: len(right)]] and len(right) < len(left)
         formula = self.text.rpartition("$")[2]
         return repeats or (self.text.count("$") % 2 == 1 and "\\" in formula)

@@ -90,10 +90,11 @@ class Sides:
             if token.kind == "num" and self._is_mixed(before):
                 k = before
                 continue
-            if self.tokens[k].kind in ("(", "frac", "sqrt") and token.kind == "word" and unit(token.text) in MEASURED:
-                if self.tokens[before - 1].kind == "num" and before > self.first:
-                    k = before  # "10 lb (3 ft)^2"
-                    continue
+            factor = self.tokens[k].kind in ("(", "frac", "sqrt") and before > self.first
+            measured = token.kind == "word" and unit(token.text) in MEASURED
+            if factor and measured and self.tokens[before - 1].kind == "num":
+                k = before  # "10 lb (3 ft)^2"
+                continue
             return k if self._begins(k, middle) else None
 
     def _is_sign(self, i: int) -> bool:
@@ -203,7 +204,10 @@ class Sides:
             # "Day 2 = 3 + 4", "the cost of 3 = 3 * 5": a label, not a number that the right side gives.
             return False
         if before.kind == "nl":
-            return True
+            # "100 \\cdot" and the rest of the product on the next line.
+            return not (k - 2 >= self.first and self.tokens[k - 2].kind == "op" and not self.tokens[k - 2].glued)
+        if before.text == "#" and k - 2 >= self.first and self.tokens[k - 2].kind not in ("nl", "punct"):
+            return False  # "5 \\# 0 + 5 = 5": an operation of one's own
         if before.kind == "punct":
             return not _closes_bars(before) and (not token.glued or before.text not in ",.:" or bool(gap))
         if before.kind == "(":
@@ -369,7 +373,9 @@ class Sides:
             return True
         if token.kind == "cmp":
             # "≈ 0.5 < k < 1.5"
-            return not (i + 2 < self.stop and after is not None and after.kind == "word" and tokens[i + 2].kind == "cmp")
+            return not (
+                i + 2 < self.stop and after is not None and after.kind == "word" and tokens[i + 2].kind == "cmp"
+            )
         if token.kind == "word":
             return self._word_lets_end(i)
         if token.kind == "op":
@@ -440,7 +446,8 @@ class Sides:
         if after is None or after >= end or self.tokens[after].kind != "op":
             return []
         dash = self.tokens[after].text == "-" and not self.tokens[after].glued and self.tokens[after - 1].kind == "word"
-        return [after] if goes_on or dash else []
+        # "19.5 times $1.5 on average"
+        return [after] if goes_on or dash or self.tokens[after].label == "word" else []
 
 
 def _closes_bars(token: Token) -> bool:

@@ -284,7 +284,7 @@ def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple
             out.append(token._replace(kind="op", text="*"))
         elif token.kind == "word":
             word = token.text.lower()
-            made, taken = (word != "x" or x_times) and _WORDS[word](raw, i, before) or (token, 1)
+            made, taken = (None if word == "x" and not x_times else _WORDS[word](raw, i, before)) or (token, 1)
             for k in range(1, taken):
                 moved[i + k] = len(out) + 1
             out.append(made)

@@ -30,7 +30,8 @@ _NAMES = (
 )
 _NAME_OF = {word: names.split()[0] for names in _NAMES.split("|") for word in names.split()}
 _PREFIXES = {
-    "kilo": "k", "mega": "M", "giga": "G", "milli": "m", "centi": "c", "deci": "d", "micro": "µ", "nano": "n", "pico": "p"
+    "kilo": "k", "mega": "M", "giga": "G", "milli": "m", "centi": "c", "deci": "d", "micro": "µ", "nano": "n",
+    "pico": "p",
 }  # fmt: skip
 # Units that are written with a metric prefix; lower case, as `unit` leaves them.
 _PREFIXED = _set("j w n pa v a hz ev m g s l mol cal atm ohm c f t bar")
@@ -71,7 +72,7 @@ FACTORS: dict[str, tuple[int, ...]] = {
     "mile": (5280, 1760), "ounce": (16,), "pound": (16, 2000), "ton": (2000,), "$": (100,), "cent": (100,),
     "cup": (2, 16), "pint": (2, 8), "quart": (2, 4), "gallon": (4, 8, 16), "dozen": (12,),
 }  # fmt: skip
-# By what, and a power of ten, measures of a dimension differ between systems: per cal or eV in J, per atm in Pa or Torr, …
+# By what, and a power of ten, measures of a dimension differ between systems: a cal or eV in J, an atm in Pa or Torr, …
 CONVERSIONS: dict[str, tuple[Fraction, ...]] = {
     name: tuple(map(Fraction, factors.split()))
     for name, factors in {
