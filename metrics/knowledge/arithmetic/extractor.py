@@ -111,9 +111,9 @@ _DENIED_BEHIND = re.compile(
     re.IGNORECASE,
 )
 _DENIES = re.compile(
-    r"(?:\bnot|n['’]t)\s+(?:\w+\s)?(?:true|correct|right|valid|possible|equal|work|hold|match|satisf\w*|the case"
-    r"|a solution|make sense|add up|so)\b|\b(?:false|incorrect|wrong|untrue|invalid|impossible|absurd|contradict\w*"
-    r"|mistakes?|errors?|mismatch)\b|^\W{0,6}(?:no|nope)\b|≠|\\neq?\b|!=|[✗✘❌]",
+    r"(?:\bnot|n['’]t)\s+(?:\w+\s)?(?:true|(?:correct|right)(?!\s(?:answer|choice|option))|valid|possible|equal|work|hold"
+    r"|match|satisf\w*|the case|a solution|make sense|add up|so)\b|\b(?:false|incorrect|wrong|untrue|invalid|impossible"
+    r"|absurd|contradict\w*|mistakes?|errors?|mismatch)\b|^\W{0,6}(?:no|nope)\b|≠|\\neq?\b|!=|[✗✘❌]",
     re.IGNORECASE,
 )
 _FORMULA_END = re.compile(r"[\d)}]\$(?!\d)")
@@ -123,7 +123,7 @@ _NEAR = 8
 _NUMBER_GOES_ON = re.compile(r",\s\d{3}(?!\d)")
 _AMOUNTS = ("num", "%", ")", "vulgar")
 _IF = re.compile(r"\W*(?:\w+,?\s){0,3}(?:if|suppose|assum(?:e|ing))\b", re.IGNORECASE)
-_SPACING = re.compile(r"[\s$\\&{}()]+")
+_SPACING = re.compile(r"[\s$\\&]+")
 _LEADING_ZERO = re.compile(r"0\d")
 _CODE_NAME = re.compile(r"(?:\b[A-Z]{2,}|\b(?:no|number|code|phone|call|id|date|version)\.?)\s$")
 # Not every blank: a thin one may group digits.
@@ -417,8 +417,8 @@ class _Window:
         if _DENIED_BEHIND.match(following) and _DENIES.search(following):
             return True
         compact = _SPACING.sub("", f"{rest} {following}")
-        a, b = read.outcome.shown
-        if any(f"{x}{sign}{y}" in compact for x, y in ((a, b), (b, a)) for sign in ("=", "≠", "ne", "neq", "!=")):
+        a, b = map(re.escape, read.outcome.shown)
+        if any(re.search(rf"(?<![\w.)-]){x}(?:=|≠|neq?|!=){y}(?![\w.(])", compact) for x, y in ((a, b), (b, a))):
             # "3 * 56 = 8 * 18, 168 = 144": both sides of an equation that is tested.
             return True
         if _NUMBER_GOES_ON.match(self.text, tokens[end - 1].end):
