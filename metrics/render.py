@@ -14,7 +14,7 @@ from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.types import Verdict
 from .printable import printable
-from .score import ChainScore, StepScore
+from .score import ARITHMETIC_ONLY, ChainScore, StepScore, arithmetic_only
 
 _BAR_WIDTH = 12
 _SHOWN_PASSAGES = 3
@@ -115,10 +115,11 @@ def _summary(score: ChainScore) -> str:
         f"{_number(score.metrics.get(name, math.nan), '.3f')}"
         for name in shown
     }
+    basis = f" ({ARITHMETIC_ONLY})" if arithmetic_only([score]) else ""
     lines = [
         f"{said['infogain']}  {said[f'infogain{BEFORE}']}",
         f"{said['infogain_nats']}  {said[f'infogain_nats{BEFORE}']}  {said['leak_share']}{_leak(score)}",
-        f"{said['ki']}  {said['ki_coverage']}  n_steps {score.n_steps}",
+        f"{said['ki']}{basis}  {said['ki_coverage']}  n_steps {score.n_steps}",
     ]
     alike: dict[str, list[str]] = {}
     for name in shown:

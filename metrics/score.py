@@ -9,6 +9,7 @@ from typing import Any
 
 from .chain import SourceChain
 from .format_version import FORMAT, check_format
+from .knowledge.arithmetic.judge import EQUATION
 from .knowledge.types import Claim, Passage, Verdict
 from .strict_json import without_nan
 from .trace import Step, StepKind
@@ -147,6 +148,15 @@ class ChainScore:
         controls = {name: _control(control) for name, control in data.get("controls", {}).items()}
         restored = {"steps": steps, "metrics": metrics, "log_likelihoods": log_likelihoods, "controls": controls}
         return cls(**{**data, **restored})
+
+
+ARITHMETIC_ONLY = "arithmetic only"
+
+
+def arithmetic_only(scores: Iterable[ChainScore]) -> bool:
+    """Whether there are verdicts, and all are on equations: then KI says nothing of knowledge."""
+    kinds = {verdict.claim.kind for score in scores for step in score.steps for verdict in step.verdicts}
+    return kinds == {EQUATION}
 
 
 _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")

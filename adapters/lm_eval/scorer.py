@@ -14,6 +14,7 @@ from ...metrics import ChainScore, ScorerError, Trace
 from ...metrics.columns import table_columns
 from ...metrics.errors import Missing
 from ...metrics.names import unknown_name
+from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from .aggregate import nan_mean, nan_stderr, total
 from .documents import given_passages, gold_and_choices, question_text, render
 from .gauge_cache import close_gauges, gauge_for
@@ -191,6 +192,8 @@ class ChainScorer:
             if reasons:
                 alike.setdefault(_in_words(reasons), []).append(name)
         parts += [f"{', '.join(names)} missing {words}" for words, names in alike.items()]
+        if arithmetic_only(chains):
+            parts.append(f"ki: {ARITHMETIC_ONLY}")
         level = logging.INFO if found == len(chains) else logging.WARNING
         log.log(level, "[%s] %s", self.options.task, " | ".join(parts))
 

@@ -15,7 +15,9 @@ from rich.text import Text
 
 from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
+from ...metrics.knowledge.arithmetic.judge import EQUATION
 from ...metrics.printable import printable
+from ...metrics.score import ARITHMETIC_ONLY
 from .control_summary import ControlSummary
 from .means import Mean, question_of, read_rows
 from .out_folder import ENGINE, Counts
@@ -36,6 +38,7 @@ class Group:
     failed: int = 0
     accuracy: dict[str, Mean] = field(default_factory=dict)
     metrics: dict[str, Mean] = field(default_factory=dict)
+    claim_kinds: set[str] = field(default_factory=set)
 
     def add(self, row: Mapping[str, Any]) -> None:
         self.chains += 1
@@ -44,6 +47,7 @@ class Group:
         for name, value in row["accuracy"].items():
             self.accuracy.setdefault(name, Mean()).add(value, question)
         score = row["score"]
+        self.claim_kinds.update(verdict["claim"]["kind"] for step in score["steps"] for verdict in step["verdicts"])
         for name, value in score["metrics"].items():
             self.metrics.setdefault(name, Mean()).add(value, question, score["missing"].get(name, "no reason given"))
 
@@ -56,6 +60,7 @@ class Group:
             "failed": self.failed,
             "accuracy": {name: mean.to_dict() for name, mean in self.accuracy.items()},
             "metrics": {name: mean.to_dict() for name, mean in self.metrics.items()},
+            "claim_kinds": sorted(self.claim_kinds),
         }
 
 
@@ -100,6 +105,8 @@ def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[s
     """
     rows = [_cells(group, metrics) for group in groups]
     titles = ["chains", "accuracy", *(name.replace(BEFORE, "\nbefore answer") for name in metrics)]
+    if "ki" in titles and set().union(*(group.claim_kinds for group in groups)) == {EQUATION}:
+        titles[titles.index("ki")] = f"ki\n{ARITHMETIC_ONLY}"
     table = Table(box=None, pad_edge=False)
     table.add_column("input, task, model", overflow="fold", min_width=_NAMES)
     needed = _NAMES

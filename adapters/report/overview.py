@@ -12,6 +12,7 @@ from ...metrics.columns import unit_of
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison, Row, TaskComparison
 from ...metrics.printable import clean
+from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from . import numbers
 from .aggregates import by_question, mean_of
 from .question_rows import KeyOf, accuracy, contradicted, leaks, metric, unscored
@@ -77,9 +78,12 @@ def comparison_view(comparison: Comparison, number: int) -> dict[str, Any]:
     }
 
 
-def headings(names: Sequence[str]) -> list[tuple[str, str]]:
+def headings(names: Sequence[str], runs: Sequence[Run]) -> list[tuple[str, str]]:
     """(heading, small print) for the columns of these numbers."""
-    return [_HEADINGS.get(name, (one_line(name, _NAME), unit_of(name))) for name in names]
+    shown = _HEADINGS
+    if arithmetic_only(record.score for run in runs for record in run.records):
+        shown = {**_HEADINGS, "ki": (_HEADINGS["ki"][0], ARITHMETIC_ONLY)}
+    return [shown.get(name, (one_line(name, _NAME), unit_of(name))) for name in names]
 
 
 def run_view(run: Run, name: str, accuracy_name: str | None, columns: Sequence[str], key_of: KeyOf) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
         "script": Markup(script),
         "library": Markup(library),
         "comparisons": [comparison_view(comparison, i) for i, comparison in enumerate(comparisons, 1)],
-        "headings": headings(columns),
+        "headings": headings(columns, runs),
         "runs": [run_view(run, label, name, columns, key_of) for run, label in zip(runs, shown, strict=True)],
         "accuracy_name": one_line(name, 60) if name else "",
         "plots": drawn,

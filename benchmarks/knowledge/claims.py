@@ -87,11 +87,11 @@ class Sentence:
         return hashlib.sha256(self.text.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def mmlupro(name: str, data: Path) -> Iterator[tuple[str, str, Trace]]:
+def mmlupro(name: str, data: Path, category: str = "health") -> Iterator[tuple[str, str, Trace]]:
     with zipfile.ZipFile(data / "mmlupro-outputs" / f"{name}.zip") as archive:
         rows = json.loads(archive.read(f"{name}.json"))
     for row in rows:
-        if row["category"] == "health":
+        if row["category"] == category:
             options = "\n".join(
                 f"({letter}) {text}" for letter, text in zip("ABCDEFGHIJ", row["options"], strict=False)
             )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ..errors import StepgaugeError
 from ..names import unknown_name
+from ..score import ARITHMETIC_ONLY, arithmetic_only
 from .cautions import cautions
 from .measures import CONFOUNDERS, OUTCOMES, Measure, accuracy
 from .pairs import By, Pairing, by_subject, pair_runs
@@ -73,6 +74,8 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     if settings.by == "subject":
         base, tuned = by_subject(base), by_subject(tuned)
     pairing = pair_runs(base, tuned, settings.pair_by)
+    if arithmetic_only(record.score for run in (base, tuned) for record in run.records):
+        notes = [*notes, f"`ki` rests on equations alone ({ARITHMETIC_ONLY}) and says nothing of knowledge"]
     if not pairing.pairs:
         raise NotComparable(_nothing_in_common(base, tuned))
     name = _accuracy_name(base, tuned, settings.accuracy)

@@ -1,7 +1,8 @@
 """Decides whether a written equation holds: exactly, as a rounding to the digits shown, or not at all.
 
 An equation is called wrong only when it is wrong under every reading its notation allows, and when neither rounding nor
-a conversion of units that is not spelled out could explain the difference.
+a conversion of units that is not spelled out could explain the difference. What cannot be evaluated (division by zero,
+a power beyond the bounds) is neither right nor wrong.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from ..types import Label
-from .evaluate import Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
-from .tokens import Token, tokenize
-from .units import SI_UNITS, mixes_scales
+from .evaluate import ROOT_ERROR, Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
+from .tokens import Token, in_ascii, tokenize
+from .units import COHERENT, CONVERSIONS, FACTORS, MEASURED, SCALED, dimensions, mixes_scales
 
 MAX_CLAIM_CHARACTERS = 1000
 # A number shown with decimals may stand for a value this far off, a whole number shown for a fraction this far.
@@ -23,6 +25,14 @@ _ROUNDED_WHOLE = Fraction(1, 100)
 # What double-precision arithmetic may be off by after a few operations ("0.1 * 3 = 0.30000000000000004").
 _FLOATING_POINT = Fraction(1, 10**12)
 _MAX_NUDGED = 20
+# Decimals that are rounded as shown explain a difference up to here.
+_DATES = frozenset(("day", "week", "month", "year"))
+_CONVERTED = Fraction(3, 1000)
+_ROUNDED_OPERANDS = Fraction(1, 100)
+# An integer may be rounded to fewer digits than it shows up to here.
+_ROUNDED_DIGITS = Fraction(2, 100)
+# What units may stand for where it should not matter.
+_PRIMES = tuple(map(Fraction, (8_191, 7_919, 7_907, 7_901, 7_883, 7_879, 7_877, 7_873, 7_867, 7_853)))
 _APPROXIMATE = Fraction(1, 100)
 _APPROXIMATE_AT_BEST = Fraction(1, 10)
 
@@ -40,10 +50,28 @@ class Equation:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether an equation holds and one line that says why. `label` None: it could not be evaluated."""
+    """Whether an equation holds.
 
-    label: Label | None
+    Attributes:
+        reason: one line that says why.
+        operations: how many each side holds.
+        shown: the value of each side, for a person.
+    """
+
+    label: Label
     reason: str
+    operations: tuple[int, int] = (1, 0)
+    shown: tuple[str, str] = ("", "")
+
+
+@lru_cache(maxsize=16_384)
+def decide(text: str) -> Comparison | None:
+    """Whether the equation that `text` is holds; None where it is none, or not one over numbers alone."""
+    text = in_ascii(text)
+    try:
+        return compare(read(text), text)
+    except NotArithmetic:
+        return None
 
 
 def read(text: str) -> Equation:
@@ -69,23 +97,48 @@ def compare(equation: Equation, text: str) -> Comparison:
     """Whether the equation holds. `text` is what the tokens' spans refer to; reasons quote it.
 
     Raises:
-        NotArithmetic: a side is no expression over numbers, or the equation has no operation in it.
+        NotArithmetic: a side is no expression over numbers, or the equation has no operation in it, or its letters may
+            be variables.
     """
     try:
-        plain = _compare(equation, text, Reading.PLAIN)
+        label, reason, (left, right) = _compare(equation, text, Reading.PLAIN)
+        letters = any(token.label == "letter" for token in (*equation.left, *equation.right))
+        if letters and not _same_units(equation, left, right):
+            raise NotArithmetic("a letter that may be a variable")
     except (BoundExceeded, Undefined) as error:
-        return Comparison(None, str(error))
-    label, reason, amounts = plain
-    if label == "supported":
-        return Comparison(label, reason)
-    for other in sorted(amounts[0].readings | amounts[1].readings, key=lambda r: r.value):
-        try:
-            tried, why, _ = _compare(equation, text, other)
-        except (NotArithmetic, BoundExceeded, Undefined):
-            continue
-        if tried == "supported":
-            return Comparison(tried, f"{why}, {other.value}")
-    return Comparison(label, reason)
+        return Comparison("insufficient", f"not evaluable: {error}")
+    if label != "supported":
+        for other in sorted(left.readings | right.readings, key=lambda r: (not r.is_usual, r.value)):
+            try:
+                tried, why, _ = _compare(equation, text, other)
+            except (NotArithmetic, BoundExceeded, Undefined):
+                continue
+            if tried == "supported" and other.is_usual:
+                label, reason = tried, f"{why}, {other.value}"
+                break
+            undecided = tried == "insufficient" and other is not Reading.GROUPED_BY_POINT
+            if label == "contradicted" and (tried == "supported" or undecided):
+                label, reason = "insufficient", f"{reason}; {why}, {other.value}"
+    if label == "contradicted" and any(" " in t.text for t in (*equation.left, *equation.right) if t.kind == "num"):
+        label, reason = "insufficient", f"{reason}; a blank may part two numbers"
+    return Comparison(label, reason, (left.operations, right.operations), (render(left.value), render(right.value)))
+
+
+def _same_units(equation: Equation, left: Amount, right: Amount) -> bool:
+    """Whether the units cancel to the same on both sides: then the equation says the same whatever they stand for.
+
+    That holds, too, for letters that may be units or variables.
+    """
+    names = sorted((left.units | right.units) - {"%"})
+    zero = not (left.value and right.value)
+    if len(names) > len(_PRIMES) or (names and zero):
+        return False
+    letters = dict(zip(names, _PRIMES, strict=False))
+    try:
+        a, b = (evaluate(side, letters=letters).value for side in (equation.left, equation.right))
+    except (NotArithmetic, BoundExceeded, Undefined):
+        return False
+    return not names or a * right.value == b * left.value
 
 
 def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, str, tuple[Amount, Amount]]:
@@ -96,7 +149,8 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
     written = _written(equation.left, text), _written(equation.right, text)
     label, reason = _decide(left, right, equation.approximate, written)
     if label == "contradicted" and (
-        why := _unspoken_units(left, right) or _rounded_operands(equation, text, left, right, reading)
+        why := _unspoken_units(left, right, _same_units(equation, left, right))
+        or _rounded_operands(equation, text, left, right, reading)
     ):
         label, reason = "insufficient", f"{reason}; {why}"
     return label, reason, (left, right)
@@ -108,6 +162,8 @@ def _decide(left: Amount, right: Amount, approximate: bool, written: tuple[str, 
     computed, shown = (right, left) if swap else (left, right)
     source, target = (written[1], written[0]) if swap else written
     exact, given = computed.value, shown.value
+    if (left.is_irrational or right.is_irrational) and exact != given and _relative(exact, given) < ROOT_ERROR:
+        given = exact
     if exact == given:
         if shown.operations and shown.decimals is None:
             return "supported", f"{says(source, exact)} and {says(target, given)}"
@@ -125,11 +181,14 @@ def _decide(left: Amount, right: Amount, approximate: bool, written: tuple[str, 
         if (approximate and how == "rounded") or off <= limit:
             return "supported", said
         return "insufficient", f"{value}; {target} may be that {how} to {places}"
+    at_zeros = _rounded_at_zeros(exact, shown)
     if approximate:
-        if off <= _APPROXIMATE or _rounded_at_zeros(exact, shown):
+        if off <= _APPROXIMATE or at_zeros:
             return "supported", f"{value}, about {target}"
         if off <= _APPROXIMATE_AT_BEST:
             return "insufficient", f"{value}; {target} is {float(off):.1%} off"
+    if at_zeros and off <= _ROUNDED_DIGITS and (exact.denominator != 1 or computed.is_measured):
+        return "insufficient", f"{value}; {target} may be that with fewer digits"
     return "contradicted", f"{value}, not {target}"
 
 
@@ -167,26 +226,23 @@ def _rounding(exact: Fraction, shown: Amount) -> str:
 
 
 def _rounded_at_zeros(exact: Fraction, shown: Amount) -> bool:
-    """Whether `shown` is `exact` rounded to tens, hundreds, …, as its trailing zeros allow."""
-    return any(
-        abs(exact - shown.value) <= Fraction(10**zeros, 2) for zeros in range(1, min(shown.trailing_zeros, 40) + 1)
-    )
+    """Whether `shown` is `exact` rounded to, or cut at, tens, hundreds, …, as its trailing zeros allow."""
+    if not shown.trailing_zeros:
+        return False
+    unit = 10 ** min(shown.trailing_zeros, 40)
+    cut = abs(shown.value) < abs(exact) and abs(exact - shown.value) < unit
+    return cut or abs(exact - shown.value) <= Fraction(unit, 2)
 
 
-def _unspoken_units(left: Amount, right: Amount) -> str:
-    """Why the numbers alone do not decide, or ""."""
-    words = sorted(left.units | right.units)
-    if mixed := mixes_scales(words):
-        return f"{mixed[0]} and {mixed[1]} differ in scale"
-    if not left.units.isdisjoint(("ppm", "ppb")) or not right.units.isdisjoint(("ppm", "ppb")):
-        return "parts per million differ in scale"
-    if _power_of_ten(left.value, right.value) and (left.units ^ right.units) & SI_UNITS:
-        return "the units may differ by a power of ten"
-    if left.decimals is not None and right.decimals is not None and left.units and right.units - left.units:
-        return "a quantity in two units"
+def _unspoken_units(left: Amount, right: Amount, same: bool) -> str:
+    """Why the numbers alone do not decide, or "". same: whether the units cancel to the same on both sides."""
+    if not same and (hidden := _hidden_conversion(left, right)):
+        return hidden
     for amount, other in ((left, right), (right, left)):
         if amount.is_fraction and other.decimals == 0:
             return "the fraction may name a part of something"
+        if amount.is_fraction and other.units & _DATES and other.operations > 1:
+            return "the fractions may be dates"
         share = "%" not in other.units or Reading.SHARE_OF_ALL in other.readings
         if amount.is_percentage and other.operations and share:
             return "the percentage may name a part of something"
@@ -196,6 +252,33 @@ def _unspoken_units(left: Amount, right: Amount) -> str:
             named = [units - {"%"} for units in (*amount.term_units, *other.term_units) if units - {"%"}]
             if any(not (a & b) for a, b in pairwise(named)):
                 return "the terms have different units"
+    return ""
+
+
+def _hidden_conversion(left: Amount, right: Amount) -> str:
+    """Why the sides may be one quantity in two units, or ""."""
+    if mixed := mixes_scales(sorted(left.units | right.units)):
+        return f"{mixed[0]} and {mixed[1]} differ in scale"
+    a, b = left.units & MEASURED, right.units & MEASURED
+    if (a ^ b) & SCALED and _power_of_ten(left.value, right.value, least=1):
+        return "the units may differ by a power of ten"
+    if a & SCALED and (b - a) & SCALED and not a | b <= COHERENT:
+        return "a quantity in other units"
+    if left.decimals is not None and right.decimals is not None and left.units and right.units - left.units:
+        return "a quantity in two units"
+    if a == b or left.value * right.value <= 0:
+        return ""
+    ratio = left.value / right.value
+    ratio = max(ratio, 1 / ratio)
+    if any(ratio in FACTORS.get(unit, ()) for unit in a ^ b):
+        return "a conversion of units may be left out"
+    # Between systems of units, with any power of ten.
+    if (left.is_measured or right.is_measured) and any(
+        _power_of_ten(ratio, factor, within=_CONVERTED) or _power_of_ten(1 / ratio, factor, within=_CONVERTED)
+        for dimension in dimensions(a ^ b)
+        for factor in CONVERSIONS.get(dimension, ())
+    ):
+        return "a conversion of units may be left out"
     return ""
 
 
@@ -218,18 +301,18 @@ def _rounded_operands(equation: Equation, text: str, left: Amount, right: Amount
                     slack += abs(evaluate(tokens, reading, token).value - amount.value)
                 except (NotArithmetic, BoundExceeded, Undefined):
                     return ""
-    explained = abs(left.value - right.value) <= slack <= _ROUNDED_WHOLE * max(abs(left.value), abs(right.value))
+    explained = abs(left.value - right.value) <= slack <= _ROUNDED_OPERANDS * max(abs(left.value), abs(right.value))
     return "the decimals shown may be rounded" if explained else ""
 
 
-def _power_of_ten(a: Fraction, b: Fraction) -> bool:
-    """Whether `a` is `b` times a power of ten, to 1%."""
+def _power_of_ten(a: Fraction, b: Fraction, least: int = 0, within: Fraction = _APPROXIMATE) -> bool:
+    """Whether `a` is nearly `b` times a power of ten, or divided by one; least: the smallest exponent that counts."""
     if not a or not b:
         return False
     ratio = abs(a / b)
     ratio = 1 / ratio if ratio < 1 else ratio
     digits = len(str(ratio.numerator // ratio.denominator)) - 1
-    return any(n and abs(ratio / 10**n - 1) <= _APPROXIMATE for n in (digits, digits + 1))
+    return any(n >= least and abs(ratio / 10**n - 1) <= within for n in (digits, digits + 1))
 
 
 def _written(tokens: Sequence[Token], text: str) -> str:

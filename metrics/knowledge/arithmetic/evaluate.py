@@ -9,7 +9,8 @@ plain reading is the usual one, and the judge tries others before it calls an eq
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
@@ -17,16 +18,19 @@ from math import factorial, isqrt
 
 from ...numbers import MAX_EXPONENT, SCALES, readings, vulgar_fraction
 from .tokens import Token
-from .units import CONNECTIVES, FUNCTIONS, GLUED_UNITS, MEASURES, stem
+from .units import CONNECTIVES, DENIALS, FUNCTIONS, GLUED_UNITS, MEASURED, MEASURES, SCALED, unit
 
 MAX_TOKENS = 400
 MAX_NESTING = 40
 MAX_DIGITS = 1000
 MAX_BITS = 12_000
 MAX_FACTORIAL = 200
+_MAX_ROOT = 12
+_ROOT_SCALE = 10**100
+ROOT_ERROR = Fraction(1, 10**60)
 
 
-_ARITHMETIC_KINDS = frozenset(("num", "vulgar", "op", "(", ")", "%", "!", "sup", "word", "frac", "sqrt"))
+_ARITHMETIC_KINDS = frozenset(("num", "vulgar", "op", "(", ")", "%", "!", "word", "frac", "sqrt"))
 
 
 class NotArithmetic(ValueError):
@@ -56,6 +60,29 @@ class Reading(Enum):
     SCALE_AS_UNIT = "reading the scale word as a unit"
     FRACTION_FIRST = "reading the fraction as one number"
     EXCLAMATION = "reading ! as punctuation"
+    # Against the usual rules: an equation that holds so may have been meant so, but is not right as it stands.
+    LAST_DIVISION_FIRST = "reading the last division first"
+    PRODUCT_BELOW = "reading the product behind / as the divisor"
+    FRACTION_AS_EXPONENT = "reading the fraction as the exponent"
+    LOST_POWER = "reading the digits behind 10 as its power"
+    TIGHT_FIRST = "reading what is written without blanks first"
+    ROOT_OF_ALL = "reading the root of all that follows"
+
+    @property
+    def is_usual(self) -> bool:
+        return self not in _UNUSUAL
+
+
+_UNUSUAL = frozenset(
+    (
+        Reading.LAST_DIVISION_FIRST,
+        Reading.PRODUCT_BELOW,
+        Reading.FRACTION_AS_EXPONENT,
+        Reading.LOST_POWER,
+        Reading.TIGHT_FIRST,
+        Reading.ROOT_OF_ALL,
+    )
+)
 
 
 @dataclass
@@ -63,11 +90,13 @@ class Amount:
     """What one side of an equation says.
 
     Attributes:
-        value: exact.
+        value: exact; of an irrational root its first 100 digits.
         operations: how many operations were carried out; signs and percent signs are none.
         decimals: decimal places shown, where the side is one written number (0.5: 1, 50%: 2, 1.2 × 10^5: -4).
         trailing_zeros: how many zeros an integer written alone ends in.
         is_fraction: the side is nothing but one proper fraction `a/b`.
+        is_irrational: `value` holds an irrational root, so that an equal one may differ far behind the point.
+        is_measured: it holds decimals or units of measurement, so that its result may be rounded.
         term_units: per top-level term, the unit words that stand in it; money as its sign.
         readings: the readings that would differ from the one used.
     """
@@ -78,6 +107,8 @@ class Amount:
     trailing_zeros: int = 0
     is_fraction: bool = False
     is_percentage: bool = False
+    is_measured: bool = False
+    is_irrational: bool = False
     term_units: list[frozenset[str]] = field(default_factory=list)
     readings: set[Reading] = field(default_factory=set)
 
@@ -87,11 +118,17 @@ class Amount:
         return frozenset().union(*self.term_units)
 
 
-def evaluate(tokens: Sequence[Token], reading: Reading = Reading.PLAIN, nudged: Token | None = None) -> Amount:
+def evaluate(
+    tokens: Sequence[Token],
+    reading: Reading = Reading.PLAIN,
+    nudged: Token | None = None,
+    letters: Mapping[str, Fraction] | None = None,
+) -> Amount:
     """The amount that `tokens` write, all of them.
 
     Args:
         nudged: a decimal among `tokens` to take half a unit of its last place larger: what does its rounding matter?
+        letters: what units stand for, or letters that may be variables, in the place of 1.
 
     Raises:
         NotArithmetic: variables, functions, a stray sign: no expression over numbers.
@@ -105,17 +142,7 @@ def evaluate(tokens: Sequence[Token], reading: Reading = Reading.PLAIN, nudged: 
         )
         if named or token.kind not in _ARITHMETIC_KINDS:
             raise NotArithmetic(f"{token.text!r} is no arithmetic")
-    return _Parser(tokens, reading, nudged).run()
-
-
-def operations(tokens: Sequence[Token]) -> int:
-    """How many operations `tokens` hold; 0 where they are no expression."""
-    try:
-        return evaluate(tokens).operations
-    except NotArithmetic:
-        return 0
-    except (BoundExceeded, Undefined):
-        return 1
+    return _Parser(tokens, reading, nudged, letters or {}).run()
 
 
 def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
@@ -128,27 +155,39 @@ def unit_end(tokens: Sequence[Token], i: int, stop: int) -> int:
         if token.kind == "word" and (token.text.lower() in CONNECTIVES or is_glued_name(tokens, i)):
             break
         if token.kind == "word" and (is_unit_word(token) or is_article(tokens, i)):
-            i += 1
-            if i < stop and tokens[i].kind == "sup":
-                i += 1
-            elif i + 1 < stop and tokens[i].text == "^":
-                # cm^2, cm^{2}, mol^-1, mol^{-1}
-                braced = tokens[i + 1].text == "{"
-                number = i + 1 + braced
-                if number + 1 < stop and tokens[number].text == "-":
-                    number += 1
-                if number + braced >= stop or not (tokens[number].text.isdigit() and len(tokens[number].text) < 3):
-                    return i
-                i = number + 1 + braced
+            i = _power_end(tokens, i + 1, stop)
         elif (token.text == "/" and i + 1 < stop and _is_rate(tokens, i)) or (
             token.text == "-" and token.glued and i + 1 < stop and tokens[i + 1].kind == "word" and tokens[i + 1].glued
         ):
             i += 1
         elif token.text == "(" and not token.glued and (end := _comment_end(tokens, i, stop)):
-            i = end
+            i = _power_end(tokens, end, stop)
         else:
             break
     return i
+
+
+def _power_end(tokens: Sequence[Token], i: int, stop: int) -> int:
+    """Behind the power of a unit at `tokens[i]`: cm^2, cm^{2}, mol^-1, mol^{-1}; `i` where there is none."""
+    if _has_lost_power(tokens, i, stop):
+        return i + 2
+    if i + 1 >= stop or tokens[i].text != "^":
+        return i
+    braced = tokens[i + 1].text == "{"
+    number = i + 1 + braced
+    if number + 1 < stop and tokens[number].text == "-":
+        number += 1
+    if number + braced >= stop or not (tokens[number].text.isdigit() and len(tokens[number].text) < 3):
+        return i
+    return number + 1 + braced
+
+
+def _has_lost_power(tokens: Sequence[Token], i: int, stop: int) -> bool:
+    """Whether "-1" at `tokens[i]` is the power of the unit before it, as in "21,100 cm-1"."""
+    if i + 1 >= stop or tokens[i].text != "-" or not tokens[i].glued or unit(tokens[i - 1].text) not in MEASURED:
+        return False
+    power, behind = tokens[i + 1], tokens[i + 2] if i + 2 < len(tokens) else None
+    return power.glued and power.kind == "num" and len(power.text) == 1 and (behind is None or behind.kind != "word")
 
 
 def is_unit_word(token: Token) -> bool:
@@ -168,7 +207,7 @@ def is_glued_name(tokens: Sequence[Token], i: int) -> bool:
     if not token.glued or token.texted or token.text in GLUED_UNITS or i == 0:
         return False
     latin = token.text[0].isascii() or "Ͱ" <= token.text[0] <= "Ͽ"
-    return latin and tokens[i - 1].kind in ("num", "vulgar", ")", "sup", "!")
+    return latin and tokens[i - 1].kind in ("num", "vulgar", ")", "!")
 
 
 def is_article(tokens: Sequence[Token], i: int) -> bool:
@@ -190,7 +229,13 @@ def _is_rate(tokens: Sequence[Token], i: int) -> bool:
 def _comment_end(tokens: Sequence[Token], i: int, stop: int) -> int:
     """The index behind "(words)" at `tokens[i]`, or 0."""
     k = i + 1
-    while k < stop and k - i <= 8 and tokens[k].kind == "word" and is_unit_word(tokens[k]):
+    while (
+        k < stop
+        and k - i <= 8
+        and tokens[k].kind == "word"
+        and is_unit_word(tokens[k])
+        and tokens[k].text.lower() not in DENIALS
+    ):
         k += 1
     return k + 1 if k > i + 1 and k < stop and tokens[k].text == ")" else 0
 
@@ -205,7 +250,7 @@ def _core(tokens: Sequence[Token]) -> Sequence[Token]:
 
 def _places(number: str) -> tuple[int, int]:
     """Decimal places of a written number (1.2e5: -4), and the zeros that an integer ends in."""
-    digits, _, exponent = number.lower().partition("e")
+    digits, _, exponent = re.sub(r"[^0-9a-z.+-]", "", number.lower()).partition("e")
     decimals = len(digits.partition(".")[2]) - int(exponent or 0)
     return decimals, 0 if "." in digits else len(digits) - len(digits.rstrip("0"))
 
@@ -230,9 +275,33 @@ def _is_fraction(core: Sequence[Token]) -> bool:
     return kinds[:1] == ["frac"] or kinds == ["vulgar"]
 
 
+def _whole_root(value: int, degree: int) -> int:
+    """The largest whole number whose power of this degree is at most `value`."""
+    if degree == 2:
+        return isqrt(value)
+    root = 1 << -(-value.bit_length() // degree)
+    while True:  # Newton's method from above
+        lower = ((degree - 1) * root + value // root ** (degree - 1)) // degree
+        if lower >= root:
+            return root
+        root = lower
+
+
+def _unit_power(tokens: Sequence[Token], i: int) -> int:
+    """The power of the unit at `tokens[i]`, as `unit_end` reads it: 2 in "cm^2" or "cm^{2}", -1 in "m^-1"."""
+    if i + 2 >= len(tokens) or tokens[i + 1].text != "^":
+        return 1
+    number = i + 2 + (tokens[i + 2].text == "{")
+    negative = tokens[number].text == "-"
+    return -int(tokens[number + 1].text) if negative else int(tokens[number].text)
+
+
 class _Parser:
-    def __init__(self, tokens: Sequence[Token], reading: Reading, nudged: Token | None) -> None:
+    def __init__(
+        self, tokens: Sequence[Token], reading: Reading, nudged: Token | None, letters: Mapping[str, Fraction]
+    ) -> None:
         self.nudged = nudged
+        self.letters = letters
         self.tokens = tokens
         self.reading = reading
         self.i = 0
@@ -242,13 +311,21 @@ class _Parser:
         self.unit_tokens: set[int] = set()
         self.readings: set[Reading] = set()
         self.percent = False  # whether the factor just read is a bare percentage
+        self.rounded = False  # whether an irrational root was taken
+
+    def may(self, reading: Reading) -> bool:
+        """Note that `reading` would read this place differently; whether it is the one in use."""
+        self.readings.add(reading)
+        return self.reading is reading
 
     def run(self) -> Amount:
         terms: list[frozenset[str]] = []
         value = self.sum(terms)
         if self.i != len(self.tokens):
             raise NotArithmetic(f"{self.tokens[self.i].text!r} does not continue an expression")
-        out = Amount(value, self.operations, term_units=terms, readings=self.readings)
+        if self.rounded and abs(value - round(value)) < ROOT_ERROR:
+            value = Fraction(round(value))
+        out = Amount(value, self.operations, term_units=terms, readings=self.readings, is_irrational=self.rounded)
         self.describe(out)
         return out
 
@@ -263,6 +340,9 @@ class _Parser:
                 out.decimals += 2
         elif [token.text for token in core[1:4]] == ["*", "10", "^"]:
             out.decimals = _scientific_decimals(core)
+        out.is_measured = any(token.kind == "num" and "." in token.text for token in self.tokens) or bool(
+            out.units & SCALED
+        )
         out.is_fraction = out.operations == 1 and 0 < abs(out.value) < 1 and _is_fraction(core)
 
     def peek(self) -> Token | None:
@@ -290,10 +370,8 @@ class _Parser:
             self.percent = False
             term = self.product()
             collected.append(frozenset(self.units))
-            if self.percent:
-                self.readings.add(Reading.PERCENT_OF_REST)
-                if self.reading is Reading.PERCENT_OF_REST:
-                    term *= value
+            if self.percent and self.may(Reading.PERCENT_OF_REST):
+                term *= value
             value = self.bounded(value + term if sign == "+" else value - term)
         self.units = outer.union(*collected)
         if terms is not None:
@@ -307,25 +385,13 @@ class _Parser:
             if token is not None and token.kind == "op" and token.text in "*/":
                 self.i += 1
                 self.operations += 1
-                if token.label == "of":
-                    self.readings.add(Reading.SHARE_OF_ALL)
-                if token.label == "of" and self.reading is Reading.SHARE_OF_ALL:
+                if token.label == "of" and self.may(Reading.SHARE_OF_ALL):
                     value = self.bounded(value * self.sum())
                     self.percent = False
                     continue
                 right = self.factor()
-                if token.text == "/" and self.power_of_ten_follows():
-                    self.readings.add(Reading.SCIENTIFIC_FIRST)
-                    if self.reading is Reading.SCIENTIFIC_FIRST:
-                        self.i += 1
-                        self.operations += 1
-                        right = self.bounded(right * self.factor())
-                if self.follows_without_sign() and token.text == "/":
-                    self.readings.add(Reading.PRODUCT_FIRST)
-                    if self.reading is Reading.PRODUCT_FIRST:
-                        while self.follows_without_sign():
-                            self.operations += 1
-                            right = self.bounded(right * self.factor())
+                if token.text == "/":
+                    right = self.divisor(right)
                 value = self.bounded(value * right if token.text == "*" else self.divide(value, right))
             elif self.follows_without_sign():
                 self.operations += 1
@@ -333,6 +399,26 @@ class _Parser:
             else:
                 return value
             self.percent = False
+
+    def divisor(self, value: Fraction) -> Fraction:
+        """The divisor that begins with `value`: by the usual rules that alone, in other readings more."""
+        if self.power_of_ten_follows() and self.may(Reading.SCIENTIFIC_FIRST):
+            self.i += 1
+            self.operations += 1
+            value = self.bounded(value * self.factor())
+        if self.follows_without_sign() and self.may(Reading.PRODUCT_FIRST):
+            while self.follows_without_sign():
+                self.operations += 1
+                value = self.bounded(value * self.factor())
+        if self.at("op", "/") and self.may(Reading.LAST_DIVISION_FIRST):
+            while self.at("op", "/"):
+                self.i += 1
+                value = self.bounded(self.divide(value, self.factor()))
+        if self.at("op", "*") and self.may(Reading.PRODUCT_BELOW):
+            while self.at("op", "*"):
+                self.i += 1
+                value = self.bounded(value * self.factor())
+        return value
 
     def follows_without_sign(self) -> bool:
         """A product written without a sign: `2(3)`, `(2)(3)`, `3\\sqrt{4}`."""
@@ -342,10 +428,7 @@ class _Parser:
         """`1.58 * 10^6` behind a division sign."""
         texts = [token.text for token in self.tokens[self.i : self.i + 3]]
         before = self.tokens[self.i - 1]
-        power = texts[:2] == ["*", "10"] and (
-            texts[2:] == ["^"] or (self.tokens[self.i + 2 : self.i + 3] != [] and self.tokens[self.i + 2].kind == "sup")
-        )
-        return power and before.kind in ("num", ")")
+        return texts == ["*", "10", "^"] and before.kind in ("num", ")")
 
     def divide(self, top: Fraction, bottom: Fraction) -> Fraction:
         if bottom == 0:
@@ -365,21 +448,19 @@ class _Parser:
 
     def power(self, negative: bool) -> Fraction:
         base = self.postfix()
-        if negative and (self.at("op", "^") or self.at("sup")):
-            self.readings.add(Reading.SIGN_FIRST)
-            if self.reading is Reading.SIGN_FIRST:
+        if self.at("op", "^"):
+            if negative and self.may(Reading.SIGN_FIRST):
                 base, negative = -base, False
-        if self.at("sup"):
-            exponent = Fraction(int(self.number_bound(self.tokens[self.i].text)))
-            self.i += 1
-            base = self.raised(base, exponent)
-            self.units_behind()
-        elif self.at("op", "^"):
             self.i += 1
             begin = self.i
             exponent = self.nested(self.factor)
-            base = self.raised(base, exponent, begin)
-            self.units_behind()
+            after = self.tokens[self.i : self.i + 2]
+            tight = [token.glued for token in after] == [True, True]
+            fraction = tight and after[0].text == "/" and after[1].kind == "num"  # "2^1/2"
+            if fraction and self.may(Reading.FRACTION_AS_EXPONENT):
+                self.i += 2
+                exponent = self.divide(exponent, self.number(after[1]))
+            base = self.raised(base, exponent, begin) * self.units_behind()
         return -base if negative else base
 
     def nested(self, parse: Callable[[], Fraction]) -> Fraction:
@@ -403,25 +484,31 @@ class _Parser:
         if base == 0 and exponent <= 0:
             raise Undefined("zero to the power zero" if exponent == 0 else "division by zero")
         whole, root = abs(exponent.numerator), exponent.denominator
-        if root == 2:
-            base = self.root(base)
-        elif root != 1:
-            raise NotArithmetic(f"a power with exponent {exponent} is not rational in general")
+        if root > _MAX_ROOT:
+            raise NotArithmetic(f"a power with exponent {exponent} is beyond the roots that are taken")
+        if root > 1:
+            base = self.root(base, root)
         if max(base.numerator.bit_length(), base.denominator.bit_length()) * whole > 2 * MAX_BITS and abs(base) != 1:
             raise BoundExceeded(f"a power of more than {MAX_BITS} bits exceeds the bound")
         result = base**whole
         return self.bounded(1 / result if exponent < 0 else result)
 
-    def root(self, value: Fraction) -> Fraction:
+    def root(self, value: Fraction, degree: int = 2) -> Fraction:
+        """The root, exactly where it is rational, else its first 100 digits."""
         if value < 0:
-            raise NotArithmetic("root of a negative number")
-        top, bottom = isqrt(value.numerator), isqrt(value.denominator)
-        if top * top != value.numerator or bottom * bottom != value.denominator:
-            raise NotArithmetic("an irrational root has no exact value")
-        return Fraction(top, bottom)
+            if degree % 2 == 0:
+                raise NotArithmetic("root of a negative number")
+            return -self.root(-value, degree)
+        top, bottom = _whole_root(value.numerator, degree), _whole_root(value.denominator, degree)
+        if top**degree == value.numerator and bottom**degree == value.denominator:
+            return Fraction(top, bottom)
+        self.rounded = True
+        return Fraction(_whole_root(value.numerator * _ROOT_SCALE**degree // value.denominator, degree), _ROOT_SCALE)
 
     def postfix(self) -> Fraction:
         value = self.nested(self.primary)
+        if self.tightly_added():
+            value = self.with_tight_terms(value)
         self.percent = False
         if self.at("!"):
             self.readings.add(Reading.EXCLAMATION)
@@ -444,22 +531,27 @@ class _Parser:
                 value /= 100
         else:
             value *= self.scale_word()
-        self.units_behind()
-        return value
+        return value * self.units_behind()
 
     def scale_word(self) -> int:
         token = self.peek()
         if token is None or token.kind != "word" or token.text.lower() not in SCALES:
             return 1
         self.i += 1
-        self.readings.add(Reading.SCALE_AS_UNIT)
-        return 1 if self.reading is Reading.SCALE_AS_UNIT else SCALES[token.text.lower()]
+        return 1 if self.may(Reading.SCALE_AS_UNIT) else SCALES[token.text.lower()]
 
-    def units_behind(self) -> None:
+    def units_behind(self) -> Fraction:
+        """Read over the units here; what the letters among them stand for."""
         end = unit_end(self.tokens, self.i, len(self.tokens))
-        self.units.update(stem(token.text) for token in self.tokens[self.i : end] if token.kind == "word")
+        words = [i for i in range(self.i, end) if self.tokens[i].kind == "word"]
+        self.units.update(unit(self.tokens[i].text) for i in words)
         self.unit_tokens.update(range(self.i, end))
+        letters = Fraction(1)
+        for i in words if self.letters else ():
+            power = -_unit_power(self.tokens, i) if self.tokens[i - 1].text == "/" else _unit_power(self.tokens, i)
+            letters *= self.letters.get(unit(self.tokens[i].text), Fraction(1)) ** power
         self.i = end
+        return letters
 
     def primary(self) -> Fraction:
         token = self.peek()
@@ -469,7 +561,9 @@ class _Parser:
         if token.money:
             self.units.add(token.money)
         if token.kind == "num":
-            return self.with_fraction(self.number(token), token)
+            if (power := self.lost_power(token)) is not None:
+                return power
+            return self.with_fraction(self.number(token), token) * self.letters.get(token.money, 1)
         if token.kind == "vulgar":
             self.operations += 1
             return Fraction(*vulgar_fraction(token.text))
@@ -482,8 +576,64 @@ class _Parser:
             return self.bounded(self.divide(top, bottom))
         if token.kind == "sqrt":
             self.operations += 1
-            return self.root(self.number(self.take("num")) if self.at("num") else self.argument())
+            begin = self.i
+            if not self.at("num"):
+                value = self.argument()
+                # "√(3)² + (4)²"
+                if self.tokens[begin].text == "(" and self.at("op", "^") and self.may(Reading.ROOT_OF_ALL):
+                    self.i = begin
+                    value = self.sum()
+            elif self.i + 1 < len(self.tokens) and self.may(Reading.ROOT_OF_ALL):
+                value = self.sum()
+            else:
+                value = self.number(self.take("num"))
+            return self.root(value, int(token.text))
         raise NotArithmetic(f"{token.text!r} is no number")
+
+    def lost_power(self, token: Token) -> Fraction | None:
+        """The power of ten that the number just read stands for where its exponent lost its mark, in that reading.
+
+        "1.67 × 10 -27", "6.02 x 1023"
+        """
+        if token.text[:2] != "10" or self.i < 2 or self.tokens[self.i - 2].text != "*":
+            return None
+        after = self.tokens[self.i : self.i + 2]
+        if [t.kind for t in after] == ["op", "num"] and token.text == "10" and after[0].text == "-":
+            if after[1].text.isdigit() and len(after[1].text) <= 3 and self.may(Reading.LOST_POWER):
+                self.i += 2
+                return Fraction(10) ** -int(after[1].text)
+        elif token.text.isdigit() and len(token.text) in (3, 4) and token.text[2] != "0":
+            mantissa = self.tokens[self.i - 3].text if self.i >= 3 else ""
+            if len(mantissa.partition(".")[0]) == 1 and self.may(Reading.LOST_POWER):
+                return Fraction(10) ** int(token.text[2:])
+        return None
+
+    def tightly_added(self) -> bool:
+        """Whether a number follows, added without blanks, beside a sign with blanks: "8-2 / 3"."""
+        after = self.tokens[self.i : self.i + 2]
+        if (
+            [t.kind for t in after] != ["op", "num"]
+            or after[0].text not in "+-"
+            or not (after[0].glued and after[1].glued)
+        ):
+            return False
+        around = (self.i - 2, self.i + 2)
+        spaced = any(
+            0 <= k < len(self.tokens) and self.tokens[k].kind == "op" and self.tokens[k].text in "*/" for k in around
+        )
+        if self.i >= 2 and self.tokens[self.i - 2].kind == "op" and self.tokens[self.i - 1].glued:
+            return False
+        if not spaced or (self.i + 2 < len(self.tokens) and self.tokens[self.i + 2].glued):
+            return False
+        return self.may(Reading.TIGHT_FIRST)
+
+    def with_tight_terms(self, value: Fraction) -> Fraction:
+        while self.tightly_added():
+            sign, number = self.tokens[self.i : self.i + 2]
+            self.i += 2
+            self.operations += 1
+            value += self.number(number) if sign.text == "+" else -self.number(number)
+        return value
 
     def take(self, kind: str) -> Token:
         token = self.peek()
@@ -500,6 +650,9 @@ class _Parser:
         closed = self.take(")")
         if _PAIRS[opened.text] != closed.text:
             raise NotArithmetic(f"{opened.text!r} is closed by {closed.text!r}")
+        if opened.text == "|":
+            self.operations += 1
+            return abs(value)
         return value
 
     def with_fraction(self, whole: Fraction, token: Token) -> Fraction:
@@ -512,9 +665,7 @@ class _Parser:
         if [t.kind for t in after[:2]] == ["op", "num"] and after[0].text == "/" and after[0].glued and after[1].glued:
             # "3 / 1/2"
             spaced = self.i >= 2 and self.tokens[self.i - 2].text == "/" and not token.glued
-            if spaced:
-                self.readings.add(Reading.FRACTION_FIRST)
-            if spaced and self.reading is Reading.FRACTION_FIRST:
+            if spaced and self.may(Reading.FRACTION_FIRST):
                 self.i += 2
                 self.operations += 1
                 return self.divide(whole, self.number(after[1]))
@@ -525,10 +676,8 @@ class _Parser:
             begin = self.i
             self.i += 1
             part = self.divide(self.argument(), self.argument())
-            if 0 < part < 1:
-                self.readings.add(Reading.MIXED_AS_PRODUCT)
-                if self.reading is not Reading.MIXED_AS_PRODUCT:
-                    return whole + part
+            if 0 < part < 1 and not self.may(Reading.MIXED_AS_PRODUCT):
+                return whole + part
             self.i = begin
         return whole
 
@@ -542,14 +691,12 @@ class _Parser:
             plain, *grouped = readings(self.number_bound(token.text))
         except ValueError as error:
             raise BoundExceeded(str(error)) from None
-        if grouped:
-            self.readings.add(Reading.GROUPED_BY_POINT)
-            if self.reading is Reading.GROUPED_BY_POINT:
-                return grouped[0]
+        if grouped and self.may(Reading.GROUPED_BY_POINT):
+            return grouped[0]
         if token is not self.nudged:
             return plain
         mantissa, _, exponent = token.text.lower().partition("e")
         return plain + Fraction(10) ** int(exponent or 0) / (2 * 10 ** len(mantissa.partition(".")[2]))
 
 
-_PAIRS = {"(": ")", "[": "]", "{": "}"}
+_PAIRS = {"(": ")", "[": "]", "{": "}", "|": "|"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..types import Claim, Passage, Verdict
-from .equation import compare, read
-from .evaluate import NotArithmetic
+from .equation import decide
 
 EQUATION = "equation"
 
@@ -16,7 +15,7 @@ class ExactJudge:
 
     The claim's text is parsed anew: nothing else travels from the extractor. Verdicts carry probability 1 or 0 where
     they are supported or contradicted, none otherwise. An equation that cannot be evaluated (division by zero, an
-    exponent beyond the bounds) has no label, and the error says why. Claims of other kinds, and equations with
+    exponent beyond the bounds) is insufficient, and the reason says why. Claims of other kinds, and equations with
     variables or functions in them, are passed on.
     """
 
@@ -30,11 +29,8 @@ class ExactJudge:
     def _judge(self, claim: Claim) -> Verdict | None:
         if claim.kind != EQUATION:
             return None
-        try:
-            outcome = compare(read(claim.text), claim.text)
-        except NotArithmetic:
+        outcome = decide(claim.text)
+        if outcome is None:
             return None
-        if outcome.label is None:
-            return Verdict(claim, None, self.name, error=outcome.reason)
         probability = {"supported": 1.0, "contradicted": 0.0}.get(outcome.label)
         return Verdict(claim, outcome.label, self.name, probability=probability, reason=outcome.reason)

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .equation import RELATIONS
-from .evaluate import is_article, is_glued_name, is_unit_word, operations, unit_end
+from .evaluate import is_article, is_glued_name, is_unit_word, unit_end
 from .tokens import Token
 from .units import (
     CONNECTIVES,
     DETERMINERS,
     FUNCTIONS,
     LABELS,
+    MEASURED,
     MEASURES,
     OF_AFTER,
     OPERATORS_AFTER,
     OPERATORS_BEFORE,
     PREPOSITIONS,
+    unit,
 )
 
 _MAX_UNIT_WORDS = 8
@@ -88,6 +90,11 @@ class Sides:
             if token.kind == "num" and self._is_mixed(before):
                 k = before
                 continue
+            factor = self.tokens[k].kind in ("(", "frac", "sqrt") and before > self.first
+            measured = token.kind == "word" and unit(token.text) in MEASURED
+            if factor and measured and self.tokens[before - 1].kind == "num":
+                k = before  # "10 lb (3 ft)^2"
+                continue
             return k if self._begins(k, middle) else None
 
     def _is_sign(self, i: int) -> bool:
@@ -95,6 +102,8 @@ class Sides:
         if i == self.first:
             return True
         before = self.tokens[i - 1]
+        if _closes_bars(before):
+            return False
         if before.kind in ("rel", "approx", "is", "isabout", "nl", "punct", "cmp", "(", "op"):
             return True
         # "is -5 + 3": a blank before the sign and none behind it.
@@ -107,7 +116,7 @@ class Sides:
 
     def _number_before_words(self, k: int) -> bool:
         k = self._skip_units_back(k)
-        return k >= self.first and self.tokens[k].kind in ("num", ")", "%", "vulgar", "sup")
+        return k >= self.first and self.tokens[k].kind in ("num", ")", "%", "vulgar")
 
     def _skip_units_back(self, k: int) -> int:
         """From the last token of an operand back over its unit words to its number; `k` itself where there are none."""
@@ -129,15 +138,13 @@ class Sides:
                 and unit_end(tokens, opened, i + 1) == i + 1
             ):
                 i = opened - 1
-            elif token.kind == "sup" and i and tokens[i - 1].kind == "word":
-                i -= 1
             elif power := self._unit_power_back(i):
                 i = power
             elif token.text in "/-" and token.kind == "op" and i < k and tokens[i + 1].kind == "word":
                 i -= 1
             else:
                 break
-        if i < self.first or tokens[i].kind not in ("num", ")", "%", "vulgar", "sup", "!"):
+        if i < self.first or tokens[i].kind not in ("num", ")", "%", "vulgar", "!"):
             return k
         return i
 
@@ -153,7 +160,7 @@ class Sides:
     def _operand_start(self, k: int) -> int | None:
         """Where the operand that ends at `tokens[k]` begins, without a sign; None where none ends there."""
         tokens = self.tokens
-        while k >= self.first and tokens[k].kind in ("%", "!", "sup"):
+        while k >= self.first and tokens[k].kind in ("%", "!"):
             k -= 1
         if k < self.first:
             return None
@@ -197,9 +204,12 @@ class Sides:
             # "Day 2 = 3 + 4", "the cost of 3 = 3 * 5": a label, not a number that the right side gives.
             return False
         if before.kind == "nl":
-            return True
+            # "100 \\cdot" and the rest of the product on the next line.
+            return not (k - 2 >= self.first and self.tokens[k - 2].kind == "op" and not self.tokens[k - 2].glued)
+        if before.text == "#" and k - 2 >= self.first and self.tokens[k - 2].kind not in ("nl", "punct"):
+            return False  # "5 \\# 0 + 5 = 5": an operation of one's own
         if before.kind == "punct":
-            return not (before.text in ",.:" and not gap) or not token.glued
+            return not _closes_bars(before) and (not token.glued or before.text not in ",.:" or bool(gap))
         if before.kind == "(":
             # The whole equation stands in the bracket; "x^{3 + 4 = 7}" and "f(3 + 4 = 7)" do not occur in sound text.
             return k < 2 or self.tokens[k - 2].kind != "op"
@@ -245,7 +255,7 @@ class Sides:
             return not (i - 2 >= self.first and tokens[i - 2].kind == "num")
         if word in OPERATORS_BEFORE or word in FUNCTIONS:
             return False
-        return is_unit_word(tokens[i]) or word == "i"
+        return (is_unit_word(tokens[i]) and tokens[i].label != "letter") or word == "i"
 
     def right_end(self, begin: int) -> int | None:
         """Index behind the expression that begins at `begin`; None where what follows could change its value."""
@@ -280,7 +290,11 @@ class Sides:
             return True
         # "2 (3 + 4)" multiplies, "4 (15 minutes)" explains.
         inside = self.tokens[i + 1 : closed]
-        return not any(token.kind == "word" for token in inside) or operations(inside) > 0
+        return not any(t.kind == "word" for t in inside) or (
+            inside[0].kind != "word"
+            and any(t.kind == "op" and t.text in "+-*/" for t in inside)
+            and any(t.kind == "num" for t in inside)
+        )
 
     def operand_end(self, i: int) -> int | None:
         """Index behind the operand at `tokens[i]` with its unit; None where there is none."""
@@ -310,7 +324,7 @@ class Sides:
             i = closed + 1
         else:
             return None
-        while i < self.stop and tokens[i].kind in ("%", "!", "sup"):
+        while i < self.stop and tokens[i].kind in ("%", "!"):
             i += 1
         return self._unit_end(i)
 
@@ -345,7 +359,7 @@ class Sides:
         if token.kind in ("nl", *RELATIONS):
             return True
         if token.kind == ")":
-            return not (after is not None and after.kind in ("sup",)) and not (after is not None and after.text == "^")
+            return not (after is not None and after.text == "^")
         if token.kind == "punct":
             if token.text == "?":
                 return False
@@ -358,7 +372,10 @@ class Sides:
                 )
             return True
         if token.kind == "cmp":
-            return True
+            # "≈ 0.5 < k < 1.5"
+            return not (
+                i + 2 < self.stop and after is not None and after.kind == "word" and tokens[i + 2].kind == "cmp"
+            )
         if token.kind == "word":
             return self._word_lets_end(i)
         if token.kind == "op":
@@ -429,7 +446,13 @@ class Sides:
         if after is None or after >= end or self.tokens[after].kind != "op":
             return []
         dash = self.tokens[after].text == "-" and not self.tokens[after].glued and self.tokens[after - 1].kind == "word"
-        return [after] if goes_on or dash else []
+        # "19.5 times $1.5 on average"
+        return [after] if goes_on or dash or self.tokens[after].label == "word" else []
+
+
+def _closes_bars(token: Token) -> bool:
+    """Whether it is the second bar of something like "|P ∩ Q|" that is no number."""
+    return token.text == "|" and token.glued
 
 
 def _partners(tokens: Sequence[Token]) -> dict[int, int]:

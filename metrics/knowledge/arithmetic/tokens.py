@@ -10,22 +10,24 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ...numbers import DECIMAL, GROUPED
-from .units import ABOUT, DETERMINERS
+from ...numbers import ASCII_DIGITS, DECIMAL, GROUPED, SPACED
+from .units import ABOUT, DETERMINERS, LETTER_UNITS
 
 
 class Token(NamedTuple):
     """One token.
 
     Attributes:
-        kind: "num", "vulgar" (½), "op" (text is one of + - * / ^), "(", ")", "%", "!", "sup" (text is the exponent),
-            "word", "ellipsis", "rel" (=), "approx" (≈), "is" (= in words), "cmp" (<, ≠, …), "nl", "punct", "frac",
-            "sqrt", or "bad": something that is no arithmetic (an unknown LaTeX command, a subscript).
+        kind: "num", "vulgar" (½), "op" (text is one of + - * / ^), "(", ")", "%", "!", "word", "ellipsis", "rel" (=),
+            "approx" (≈), "is" (= in words), "cmp" (<, ≠, …), "nl", "punct", "frac", "sqrt" (text is the degree of the
+            root), or "bad": something that is no arithmetic (an unknown LaTeX command, a subscript). The bars of an
+            absolute value are brackets.
         text: canonical for operators, else as written.
         start, end: half-open span in the text given to `tokenize`.
         glued: nothing stands between it and the token before.
         money: a currency sign stands before or behind it.
-        label: for "op", how it was written where that matters: "of", "x", "word".
+        label: for "op", how it was written where that matters: "of", "x", "word"; for "word", "letter" where a single
+            letter stands as a unit does and may still be a variable.
         texted: a word from inside LaTeX's \\text{}, so that a single letter is a unit and no variable.
     """
 
@@ -39,19 +41,23 @@ class Token(NamedTuple):
     texted: bool = False
 
 
+_LETTERS = r"[^\W\d_²³¹⁰⁴-⁹½¼¾⅐-⅞]+"
 _PATTERN = re.compile(
     rf"""
-    (?P<nl>\n|\\(?:begin|end)\s?\{{(?![A-Za-z]{{0,9}}matrix)[A-Za-z]{{1,20}}\*?\}}|\\\\|\\[\[\]]|\$\$)
+    [^\S\n]*(?:
+    (?P<word>{_LETTERS}(?:['’]{_LETTERS})?)
+  | (?P<nl>\n|\\(?:begin|end)\s?\{{(?![A-Za-z]{{0,9}}matrix)[A-Za-z]{{1,20}}\*?\}}|\\\\|\\[\[\]]|\$\$)
   | (?P<space>[^\S\n]+ | \\[,;:!\ >] | ~(?!=) | & | \\(?:quad|qquad|displaystyle|textstyle|limits|nobreak|hfill)\b)
   | (?P<note><<[^<>\n]{{0,300}}>>)
-  | (?P<num>{GROUPED}|{DECIMAL})
+  | (?P<num>{GROUPED}|{SPACED}|{DECIMAL})
   | (?P<text>\\(?:text|mathrm|mbox|textrm|mathit|textit|textnormal|rm)\s*\{{(?P<inner>[^{{}}\\0-9=\n]{{0,200}})\}})
-  | (?P<wrap>\\(?:text|mathrm|mbox|textrm|mathit|textit|textnormal|boxed|fbox|mathbf|textbf|bf|boldsymbol|underline|emph
+  | (?P<box>\\(?:boxed|fbox)(?![A-Za-z])\s?)
+  | (?P<wrap>\\(?:text|mathrm|mbox|textrm|mathit|textit|textnormal|mathbf|textbf|bf|boldsymbol|underline|emph
         |left|right|bigl|bigr|Bigl|Bigr|big|Big|bigg|Bigg|biggl|biggr|Biggl|Biggr|middle|rm|it)(?![A-Za-z])\s?)
   | (?P<fracdigits>\\[dtc]?frac\s?(?P<top>[0-9])\s?(?P<bottom>[0-9]))
   | (?P<frac>\\[dtc]?frac(?![A-Za-z]))
-  | (?P<sqrt>\\sqrt(?![A-Za-z\[]|\s*\[) | √)
-  | (?P<times>\\(?:times|cdot|ast)(?![A-Za-z]) | [×·⋅∙∗✕✖])
+  | (?P<sqrt>\\sqrt(?![A-Za-z\[]|\s*\[) | \\sqrt\s?\[\s?(?P<root>[2-9])\s?\] | [√∛∜])
+  | (?P<times>\\(?:times|cdot|ast)(?![A-Za-z]) | [×·⋅∙∗✕✖] | \\\*)
   | (?P<div>\\div(?![A-Za-z]) | [÷∕⁄])
   | (?P<minus>[−–‒﹣])
   | (?P<approx>\\(?:approx|simeq|approxeq)(?![A-Za-z]) | [≈≃≅] | ~=)
@@ -61,40 +67,49 @@ _PATTERN = re.compile(
   | (?P<ellipsis>\.{{2,}} | … | \\(?:[lcvd]?dots|dotsb|dotsc)(?![A-Za-z]))
   | (?P<rules>={{3,}})
   | (?P<rel>==|=)
-  | (?P<degree>\^\s?\{{?\s?\\circ(?![A-Za-z])\s?\}}? | \\(?:degree|textdegree|circ)(?![A-Za-z]) | °)
+  | (?P<degree>(?:\^\s?(?:\{{\s?\\circ\s?\}}|\\circ(?![A-Za-z])) | \\(?:degree|textdegree|circ)(?![A-Za-z]) | °)
+        (?:\s?(?P<scale>[CF])(?![A-Za-z])|[\s~]?\\(?:text|mathrm)\{{[\s~]?(?P<scaled>[CF])\}})? | [℃℉])
   | (?P<percent>\\?%)
   | (?P<money>\\\$|\$|[€£¥₹¢])
   | (?P<maths>\\[()])
   | (?P<power>\*\*+|\^)
   | (?P<star>\*) | (?P<plus>\+) | (?P<hyphen>-) | (?P<slash>//+|/)
-  | (?P<open>[(\[{{]) | (?P<close>[)\]}}])
+  | (?P<bar>\||\\[lr]?vert(?![A-Za-z]))
+  | (?P<open>[(\[{{]|\\\{{) | (?P<close>[)\]}}]|\\\}})
   | (?P<bang>!+)
-  | (?P<sup>[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
+  | (?P<sup>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
   | (?P<vulgar>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])
-  | (?P<word>(?:[^\W\d_]+['’])?[^\W\d_]+)
-  | (?P<punct>[.,;:?"“”|`•#])
-  | (?P<bad>\\[A-Za-z]+ | .)
+  | (?P<punct>[.,;:?"“”`•#])
+  | (?P<bad>\\[A-Za-z]+ | .))
     """,
     re.VERBOSE | re.DOTALL,
 )
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_SUPERSCRIPTS = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "-+0123456789")
+_ASCII = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | ASCII_DIGITS
 _TEXT_PARTS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|[.,;:?!]")
 # Pattern groups that become one token: its kind, and its text where that is not what was written.
-_SAME = ("num", "nl", "approx", "cmp", "rel", "sqrt", "frac", "vulgar", "word", "punct", "bad")
+_SAME = ("num", "nl", "approx", "cmp", "rel", "frac", "vulgar", "word", "punct", "bad", "bar")
 _OPERATORS = {"times": "*", "div": "/", "minus": "-", "star": "*", "plus": "+", "hyphen": "-"}
 _SIMPLE = {
     **{kind: (kind, "") for kind in _SAME},
     **{name: ("op", sign) for name, sign in _OPERATORS.items()},
-    "open": ("(", ""),
-    "close": (")", ""),
     "percent": ("%", "%"),
     "rules": ("cmp", ""),
     "ellipsis": ("ellipsis", ""),
 }
+# What its neighbours do not change.
+_SETTLED = frozenset(("num", "(", ")", "%", "!", "vulgar", "frac", "sqrt", "cmp", "bad", "ellipsis"))
 _LINE_BREAKS = ("\n", "\\\\")
-_GROUPS = {"inner": "text", "top": "fracdigits", "bottom": "fracdigits"}
-_OPERAND_ENDS = ("num", "vulgar", ")", "%", "!", "sup")
+_GROUPS = {
+    "inner": "text", "top": "fracdigits", "bottom": "fracdigits", "root": "sqrt", "scale": "degree", "scaled": "degree"
+}  # fmt: skip
+_OPERAND_ENDS = ("num", "vulgar", ")", "%", "!")
 _OPERAND_STARTS = ("num", "vulgar", "(", "frac", "sqrt")
+# What may stand between the bars of an absolute value, and how much of it.
+_BETWEEN_BARS = frozenset(("num", "vulgar", "op", "(", ")", "%", "word", "frac", "sqrt"))
+_MAX_BETWEEN_BARS = 40
+_ROOTS = {"∛": "3", "∜": "4"}
+_SCALES = {"C": "celsius", "℃": "celsius", "F": "fahrenheit", "℉": "fahrenheit"}
 
 
 class Note(NamedTuple):
@@ -103,6 +118,11 @@ class Note(NamedTuple):
     start: int
     end: int
     index: int
+
+
+def in_ascii(text: str) -> str:
+    """`text`, as long as before, with ASCII digits for those of other scripts and ASCII signs for full-width ones."""
+    return text if text.isascii() else text.translate(_ASCII)
 
 
 def tokenize(
@@ -114,6 +134,8 @@ def tokenize(
         x_times: whether the letter x between two numbers is a multiplication sign.
     """
     raw, notes = _scan(text, start, len(text) if end is None else end)
+    if any(token.kind == "bar" for token in raw):
+        _pair_bars(raw)
     return _settle(raw, notes, x_times)
 
 
@@ -123,18 +145,27 @@ def _scan(text: str, start: int, end: int) -> tuple[list[Token], list[Note]]:
     touching = False  # whether a token ends exactly where the next one begins
     money, money_end = "", 0
     for match in _PATTERN.finditer(text, start, end):
-        group = _GROUPS.get(match.lastgroup or "", match.lastgroup or "bad")
-        begin, stop = match.span()
-        if group == "note":
+        group = match.lastgroup or "bad"
+        group = _GROUPS.get(group, group)
+        begin, stop = match.span(group)
+        touching = touching and begin == match.start()
+        if group == "word" and not money:
+            # Nearly all.
+            out.append(Token("word", match[group], begin, stop, touching))
+            touching = True
+        elif group == "note":
             notes.append(Note(begin + 2, stop - 2, len(out)))
             if money_end == begin:
                 money_end = stop
-        elif group in ("space", "wrap", "maths"):
+        elif group in ("space", "wrap", "maths", "box"):
             touching = touching and group == "wrap"
             if money_end == begin and group == "wrap":
                 money_end = stop
+            if group == "box" and out and _ends_operand(out[-1]):
+                # "7 apples \\boxed{7}": the answer once more, and no factor.
+                out.append(Token("punct", "$", begin, begin))
         elif group == "money":
-            sign = "¢" if match.group() == "¢" else match.group()[-1]
+            sign = match[group][-1]
             if out and out[-1].end == begin and out[-1].kind == "num" and not out[-1].money:
                 out[-1] = out[-1]._replace(money=sign)
             if sign == "$" and money == "$" and text[money_end:begin].isspace():
@@ -142,7 +173,7 @@ def _scan(text: str, start: int, end: int) -> tuple[list[Token], list[Note]]:
                 out.append(Token("punct", "$", begin, begin))
             money, money_end, touching = sign, stop, False
         else:
-            written = match.group()
+            written = match[group]
             if group in _SIMPLE:
                 kind, canonical = _SIMPLE[group]
                 first = Token(kind, canonical or written, begin, stop, touching)
@@ -169,11 +200,20 @@ def _tokens(group: str, match: re.Match[str], written: str, begin: int, stop: in
     elif group == "power":
         yield Token("op", "^", begin, stop, label=written)
     elif group == "degree":
-        yield Token("word", "degree", begin, stop, texted=True)
+        scale = match["scale"] or match["scaled"] or written
+        yield Token("word", _SCALES.get(scale, "degree"), begin, stop, texted=True)
+    elif group == "sqrt":
+        yield Token("sqrt", match["root"] or _ROOTS.get(written, "2"), begin, stop)
+    elif group in ("open", "close"):
+        yield Token("(" if group == "open" else ")", written[-1], begin, stop)
     elif group == "bang":
         yield Token("!" if written == "!" else "punct", written, begin, stop)
     elif group == "sup":
-        yield Token("sup", written.translate(_SUPERSCRIPTS), begin, stop)
+        power = written.translate(_SUPERSCRIPTS)
+        yield Token("op", "^", begin, begin, label="sup")
+        if power[0] in "-+":
+            yield Token("op", power[0], begin, begin + 1, True)
+        yield Token("num", power.lstrip("-+"), begin, stop, True)
     elif group == "fracdigits":
         yield Token("frac", "frac", begin, begin)
         for name in ("top", "bottom"):
@@ -187,6 +227,34 @@ def _tokens(group: str, match: re.Match[str], written: str, begin: int, stop: in
             yield Token(kind, word.group(), offset + word.start(), offset + word.end(), texted=True)
 
 
+def _pair_bars(raw: list[Token]) -> None:
+    """Make brackets of the bars around an absolute value; the others are punctuation, as in a table."""
+    i = 0
+    while i < len(raw):
+        if raw[i].kind == "bar":
+            closed = 0 if i and _ends_operand(raw[i - 1]) and raw[i].glued else _closing_bar(raw, i)
+            kind = "(" if closed else "punct" if raw[i].text == "|" else "bad"
+            raw[i] = raw[i]._replace(kind=kind, text="|")
+            if closed:
+                raw[closed] = raw[closed]._replace(kind=")", text="|")
+                i = closed
+        i += 1
+
+
+def _closing_bar(raw: Sequence[Token], opened: int) -> int:
+    """The index of the bar that closes the absolute value which the bar at `opened` begins, or 0."""
+    i = opened + 1
+    while i < len(raw) and i - opened <= _MAX_BETWEEN_BARS and raw[i].kind in _BETWEEN_BARS:
+        i += 1
+    signed = opened + 1 + (raw[opened + 1].text == "-") if opened + 1 < len(raw) else opened
+    if i >= len(raw) or raw[i].kind != "bar" or i <= signed or not _ends_operand(raw[i - 1]):
+        return 0
+    if raw[signed].kind not in _OPERAND_STARTS:
+        return 0
+    # "| 4 | 2 + 2 = 4 |": cells of a table.
+    return 0 if i + 1 < len(raw) and raw[i + 1].kind in (*_OPERAND_STARTS, "word", "bar") else i
+
+
 def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple[list[Token], list[Note]]:
     """Second pass, where a token's neighbours decide: bold marks, x as times, operations in words, line breaks."""
     out: list[Token] = []
@@ -195,6 +263,10 @@ def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple
     while i < len(raw):
         moved[i] = len(out)
         token = raw[i]
+        if token.kind in _SETTLED or (token.kind == "word" and token.text.lower() not in _WORDS):
+            out.append(token)
+            i += 1
+            continue
         taken = 1
         before = out[-1] if out else None
         after = raw[i + 1] if i + 1 < len(raw) else None
@@ -211,7 +283,8 @@ def _settle(raw: Sequence[Token], notes: Sequence[Note], x_times: bool) -> tuple
         elif token.text == "•" and before is not None and before.kind in _OPERAND_ENDS and _starts_operand(raw, i + 1):
             out.append(token._replace(kind="op", text="*"))
         elif token.kind == "word":
-            made, taken = _word(raw, i, before, x_times)
+            word = token.text.lower()
+            made, taken = (None if word == "x" and not x_times else _WORDS[word](raw, i, before)) or (token, 1)
             for k in range(1, taken):
                 moved[i + k] = len(out) + 1
             out.append(made)
@@ -256,13 +329,6 @@ def _is_power(token: Token, before: Token | None, after: Token | None) -> bool:
         after.kind in (*_OPERAND_STARTS, "word") or (after.kind == "op" and after.text == "-")
     )
     return operands and token.glued == after.glued
-
-
-def _word(raw: Sequence[Token], i: int, before: Token | None, x_times: bool) -> tuple[Token, int]:
-    """What the word at `raw[i]` is, and how many raw tokens were used."""
-    word = raw[i].text.lower()
-    read = _WORDS.get(word) if x_times or word != "x" else None
-    return (read and read(raw, i, before)) or (raw[i], 1)
 
 
 def _x(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
@@ -334,6 +400,27 @@ def _is(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int]
     return Token(kind, raw[i].text, raw[i].start, raw[i + taken - 1].end), taken
 
 
+def _root(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
+    """ "sqrt(16)"."""
+    del before
+    if i + 1 >= len(raw) or raw[i + 1].text != "(":
+        return None
+    return Token("sqrt", "2" if raw[i].text == "sqrt" else "3", raw[i].start, raw[i].end, glued=raw[i].glued), 1
+
+
+def _letter(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
+    """ "3 m" and "m/s" have a unit, "3m" has a variable."""
+    token = raw[i]
+    if token.texted or token.text not in LETTER_UNITS or before is None:
+        return None
+    behind_number = before.kind in ("num", ")") and not token.glued
+    behind_slash = before.text == "/" and token.glued and i >= 2 and (raw[i - 2].kind == "word" or raw[i - 2].money)
+    behind_unit = before.label == "letter" and not token.glued
+    if not (behind_number or behind_slash or behind_unit):
+        return None
+    return token._replace(label="letter", texted=True), 1
+
+
 _SIGNS = {"times": "*", "plus": "+", "minus": "-", "divided": "/", "multiplied": "*"}
 # Words that may be more than words: each reader gives the token made and how many raw tokens it took, or None.
 _WORDS: dict[str, Callable[[Sequence[Token], int, Token | None], tuple[Token, int] | None]] = {
@@ -345,6 +432,8 @@ _WORDS: dict[str, Callable[[Sequence[Token], int, Token | None], tuple[Token, in
     **dict.fromkeys(("divided", "multiplied"), _participle),
     "of": _of,
     **dict.fromkeys(("equals", "is", "equal"), _is),
+    **dict.fromkeys(("sqrt", "cbrt"), _root),
+    **dict.fromkeys((letter.lower() for letter in LETTER_UNITS), _letter),
 }
 
 

@@ -11,6 +11,7 @@ from sweeps import sweep
 from tiny_scorers import make_scorer
 
 from stepgauge.metrics import ChainScore, Gauge, Trace
+from stepgauge.metrics.render import chain_table
 
 QUESTION = "Natalia sold 48 clips in April and half as many in May. How many altogether?"
 RESPONSE = "In May she sold 48 / 2 = 24 clips.\nAltogether she sold 48 + 24 = 72 clips."
@@ -88,15 +89,35 @@ def test_one_step_chain_has_one_gain(gauge):
     assert score.steps[0].gain == pytest.approx(score.infogain_nats)
 
 
-def test_exponent_bomb_is_unscored_with_its_reason_and_costs_no_time():
+def test_an_exponent_bomb_is_uncheckable_with_its_reason_and_costs_no_time():
     started = time.perf_counter()
     score = Gauge(scorer=None).score([Trace(QUESTION, "9**9**9 = 1\n48 + 24 = 72", "72")])[0]
     assert time.perf_counter() - started < 5
     verdict = score.steps[0].verdicts[0]
-    assert verdict.label is None
-    assert "exponent" in (verdict.error or "")
+    assert verdict.label == "insufficient"
+    assert verdict.reason.startswith("not evaluable: exponent")
     assert score.ki == 1.0
     assert score.metrics["ki_coverage"] == 0.5
+    assert score.metrics["n_failed"] == 0
+
+
+def test_a_word_of_other_arithmetic_silences_no_chain():
+    chains = [
+        Trace("Area?", f"A triangle with {word} 10 and height 4.\n10 * 4 = 40.\n40 / 2 = 25.", "20")
+        for word in ("base", "side")
+    ]
+    assert [score.ki for score in Gauge(scorer=None).score(chains)] == [0.5, 0.5]
+
+
+def test_a_chain_that_rests_on_equations_says_arithmetic_only():
+    equations, both = (
+        Gauge(scorer=None, claims=claims, judges=["exact"]).score(
+            [Trace(QUESTION, "48 + 24 = 72. Iron is a metal.", "72")]
+        )[0]
+        for claims in (["arithmetic"], ["arithmetic", "sentence"])
+    )
+    assert "ki 1.000 (arithmetic only)" in chain_table(equations)
+    assert "arithmetic only" not in chain_table(both)
 
 
 @pytest.mark.parametrize("steps", sweep([500, 3000], [500]))

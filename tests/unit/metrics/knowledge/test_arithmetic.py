@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hostile_sizes import in_three_sizes
@@ -12,15 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweeps import sweep
 
-from stepgauge.metrics.knowledge.arithmetic.extractor import ARITHMETIC
+from stepgauge.metrics.knowledge.arithmetic.extractor import ARITHMETIC, MAX_SIGNS
 from stepgauge.metrics.knowledge.arithmetic.judge import ExactJudge
-from stepgauge.metrics.knowledge.types import Claim, Verdict
+from stepgauge.metrics.knowledge.types import Claim, ExtractionFailed, Verdict
 from stepgauge.metrics.trace import Step, Trace
 
 
 def judged(text: str, question: str = "q") -> list[Verdict]:
     """The verdicts on the equations in a response that is one step."""
-    claims = ARITHMETIC.extract([Trace(question, text)], [[Step(text, 0, len(text))]])[0]
+    found = ARITHMETIC.extract([Trace(question, text)], [[Step(text, 0, len(text))]])[0]
+    claims = [one for one in found if isinstance(one, Claim)]
     verdicts = ExactJudge().judge(claims, [()] * len(claims))
     out = [verdict for verdict in verdicts if verdict is not None]
     assert len(out) == len(claims), "the extractor made a claim that the judge passes on"
@@ -114,6 +116,40 @@ NOTATIONS = [
     "48 * 52 ≈ 2500",
     "0.1 * 3 = 0.30000000000000004",
     "299792458 * 2 = 6.0 * 10^8",
+    # bars, roots, powers, degrees, units of one letter, digits of other scripts
+    "|3 − 5| = 2",
+    "|-4| + 1 = 5",
+    r"\left|3 - 10\right| = 7",
+    r"\lvert 2 - 6 \rvert = 4",
+    r"\sqrt{2} \approx 1.414",
+    r"\sqrt{2} \cdot \sqrt{8} = 4",
+    "√2 * √8 = 4",
+    r"2\sqrt{3} + \sqrt{12} = 4\sqrt{3}",
+    "sqrt(2) * sqrt(3) = sqrt(6)",
+    r"\sqrt[3]{27} = 3",
+    r"\sqrt[4]{16} + 1 = 3",
+    "∛64 = 4",
+    "8^(1/3) = 2",
+    r"27^{2/3} = 9",
+    "6 × 10⁻³ = 0.006",
+    "5 × 10⁻² × 4 = 0.2",
+    "2⁻² = 0.25",
+    "37 °C + 2 °C = 39 °C",
+    r"37^\circ\text{C} + 2^\circ\text{C} = 39^\circ\text{C}",
+    "25 ℃ - 5 ℃ = 20 ℃",
+    "3 m/s * 2 s = 6 m",
+    "5 m * 3 m = 15 m²",
+    "10 m/s + 2 m/s^2 * 5 s = 20 m/s",
+    "6 N / 2 kg = 3 N/kg",
+    "10 lb (3 ft)^2 = 90 lb-ft^2",
+    "40,000 - 18,900 = 21,100 cm-1",
+    "1 000 + 500 = 1 500",
+    "12 000 * 2 = 24 000",
+    r"3 \* 4 = 12",
+    r"\{2+3\} \cdot 4 = 20",
+    "३ × ४ = १२",
+    "１０－４＝６",
+    "(A) 5 - 2 = 3",
 ]
 
 
@@ -140,6 +176,23 @@ def test_a_true_equation_is_supported_in_every_notation(text):
         ("1,234 + 1 = 1,236", "1,234 + 1 = 1235, not 1,236"),
         ("2**3 = 9", "2**3 = 8, not 9"),
         ("50% + 40% + 20% = 100%", "50% + 40% + 20% = 1.1, not 100%"),
+        ("|3 − 5| = 3", "|3 − 5| = 2, not 3"),
+        (r"\sqrt{2} = 1.5", r"\sqrt{2} ≈ 1.41421, not 1.5"),
+        ("√2 * √3 = √5", "√2 * √3 ≈ 2.44949, but √5 ≈ 2.23607"),
+        (r"\sqrt[3]{27} = 4", r"\sqrt[3]{27} = 3, not 4"),
+        ("6 × 10⁻³ = 0.07", "6 × 10⁻³ = 0.006, not 0.07"),
+        ("37 °C + 2 °C = 40 °C", "37 °C + 2 = 39, not 40"),
+        ("3 m/s * 2 s = 7 m", "3 m/s * 2 = 6, not 7"),
+        (r"3 \* 4 = 13", r"3 \* 4 = 12, not 13"),
+        ("३ × ४ = १३", "3 × 4 = 12, not 13"),
+        ("１０－４＝７", "10-4 = 6, not 7"),
+        ("89.4 h / (24 h/day) = 3.9 days", "89.4 h / (24 h/day) = 3.725, not 3.9"),
+        ("$2(55 + 75) = 390$ feet", "2(55 + 75) = 260, not 390"),
+        ("The triangle has base 10 and height 4: 10 * 4 / 2 = 25", "10 * 4 / 2 = 20, not 25"),
+        ("3 + 4 = 8, which is not among the choices", "3 + 4 = 7, not 8"),
+        ("3 + 4 = 8. However, this is not one of the options.", "3 + 4 = 7, not 8"),
+        ("2 + 3 * 4 = 20", "2 + 3 * 4 = 14, not 20"),
+        ("1,234 + 8,765 = 10,000", "1,234 + 8,765 = 9999, not 10,000"),
     ],
 )
 def test_a_false_equation_is_contradicted_and_the_reason_gives_the_value(text, reason):
@@ -208,8 +261,46 @@ def test_a_false_equation_is_contradicted_and_the_reason_gives_the_value(text, r
         "(123)(12) = (132)",
         "5!! = 120",
         r"\begin{pmatrix} 3 \\ 1 \end{pmatrix} = \frac{-3}{10} \begin{pmatrix} 3 \\ 1 \end{pmatrix}",
-        "|3 - 5| = 2",
         "7 // 2 = 4",
+        # letters that may be variables
+        "3 m + 2 = 17",
+        "-4 m - 2 + 6 = 0",
+        "4 s * 3 = 15",
+        # denied, here or in the next sentence, or said by someone
+        "3 + 4 = 8. This is not true.",
+        "3 + 4 = 8\n\nBut that is impossible.",
+        "So 3 + 4 = 8. Wait, that's wrong.",
+        "3 + 4 = 8 (wrong)",
+        "3 + 4 = 8 ✗",
+        "It is wrong to say that 3 + 4 = 8.",
+        "It is not the case that 3 + 4 = 8",
+        "Tom says 3 + 4 = 8",
+        "One might think that 3 + 4 = 8",
+        # tried out
+        "Try n = 3: 4 + 1 = 7.",
+        "If x = 2, then 3 * 2 = 8.",
+        "C) 3*56 = 8*18\n168 = 144",
+        "If the ratios are equal, we cross-multiply to get 2 * 25 = 5 * 4",
+        # names, lists, codes, dates, numbers that go on
+        "the volume over one 4 x 7 side = 4 x 7 x 5",
+        "The middle term of $2^2, x, 2^4$ is $10$",
+        "The integer equal to $(10^2+1)^2$ is $2$",
+        "4 + 2 is 1 of the options",
+        "ISBN 978-3-16 = 5",
+        "2020-05-03 = 2013",
+        "PV = 130 * 12 = $1, 560",
+        "a commission of 5% on (1200 - 900) = 15",
+        # what a formula ends in the middle of, or goes on from
+        "= 2 * 5 * 273 = 2",
+        "so $0.2 = 100 \\cdot \n\\frac{1}{5} = 20$",
+        r"|P \cap Q| - 2 \times 9 = 30",
+        r"5\ \# 0 + 5 + 1 = 5 + 5 + 1",
+        r"\frac{90}{60} \approx 0.5 < k < 1.5",
+        # other arithmetic
+        "In base 7, 5 + 5 = 13",
+        "As binary numbers, 10 + 10 = 100",
+        r"In the group $S_3$ we have $(12)^3 = 12$",
+        "The remainder of 2^5 divided by 7: 2^3 = 1",
         "3 + 4 =",
         "= 7",
         "",
@@ -287,6 +378,25 @@ def test_a_calculator_annotation_and_its_text_are_one_claim(text, expected):
         r"5 \mathrm{kJ} \cdot 2 = 10000 \mathrm{J}",
         "48 * 48 ≈ 2500",
         "35.0 / 0.422 = 83.0",
+        # fewer digits than it shows
+        "34.05 * 334 = 11,400",
+        "13900 / 9.8 = 1410",
+        # units that differ by a prefix, a dimension or a factor that is left out
+        "12.3 nm * 12.3 nm * 2 = 3 cm^2",
+        r"6.0 \mathrm{C} / (8.0 \mathrm{~cm})^2 = 1.5 \mathrm{~N} / \mathrm{C}",
+        "3 * 20 = 1 hour",
+        "12 * 5 = 5 feet",
+        "2.1 * 96.32 = 48.4 kcal",
+        "On 5/6 + 2 days = 5/8",
+        # against the usual rules, but perhaps meant so
+        "4,800-3,200 / 4,800 = 0.3333",
+        "8.3 meters/1/1500 seconds = 12,450 meters/second",
+        "6! / 5 * 4 * 3 * 2 * 1 = 6",
+        "1,000,000/2^1/2 = 1,000,000/1.41421356",
+        "1.67 × 10 -27 / 2 = 8.35 × 10^-28",
+        "3 × 1023 * 2 = 6 × 10^23",
+        "√(3)² + (4)² = 5",
+        "1 000 + 500 = 600",
     ],
 )
 def test_rounding_and_unspoken_units_leave_an_equation_undecided(text):
@@ -296,22 +406,24 @@ def test_rounding_and_unspoken_units_leave_an_equation_undecided(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "error"),
+    ("text", "why"),
     [
         ("9**9**9 = 1", "exponent 9^9 = 387420489 exceeds the bound 10000"),
         ("2^99999 = 1", "exponent 99999 exceeds the bound 10000"),
         ("(9^9999)^9 = 1", "bits exceeds the bound"),
         ("1/0 = 5", "division by zero"),
+        ("0/0 = 1", "division by zero"),
         ("0^-1 + 1 = 5", "division by zero"),
         ("999! = 1", "a factorial of more than 200 exceeds the bound"),
         ("(" * 45 + "1" + ")" * 45 + " + 1 = 2", "nesting deeper than 40 exceeds the bound"),
         ("1e99999 * 2 = 1", "exponent 99999 exceeds the bound"),
     ],
 )
-def test_what_exceeds_the_bounds_has_an_error_and_no_label(text, error):
+def test_what_cannot_be_evaluated_is_neither_right_nor_wrong_nor_a_failure_of_the_judge(text, why):
     (verdict,) = judged(text)
-    assert verdict.label is None
-    assert error in str(verdict.error)
+    assert (verdict.label, verdict.probability, verdict.error) == ("insufficient", None, None)
+    assert verdict.reason.startswith("not evaluable: ")
+    assert why in verdict.reason
 
 
 def test_spans_are_positions_in_the_response():
@@ -322,6 +434,50 @@ def test_spans_are_positions_in_the_response():
         (1, "$9 * 2 = $<<9*2=18>>18", "equation"),
         (1, "3 + 4 = 8", "equation"),
     ]
+
+
+CASES = [json.loads(line) for line in Path(__file__).with_name("exact_judge_cases.jsonl").open(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["text"][:40] for case in CASES])
+def test_a_sentence_gets_the_verdict_that_a_reader_gives_it(case):
+    labels = {verdict.label for verdict in judged(case["text"])}
+    if case["expected"] == "contradicted":
+        assert "contradicted" in labels
+    else:
+        assert "contradicted" not in labels
+        assert case["expected"] in ("not contradicted", *labels)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["base 10", "a base of 10", "a modest base", "a turtle mode", "binary stars", "the remainder saved", "base camp 2"],
+)
+def test_a_word_that_names_other_arithmetic_elsewhere_does_not_silence_a_chain(word):
+    assert [v.label for v in judged(f"A story with {word}. So 40 / 2 = 25.")] == ["contradicted"]
+
+
+def test_an_equation_that_the_next_step_denies_is_not_contradicted():
+    response = "So 5/3 = 7/3.\nThis is not true."
+    steps = [Step(response[:13], 0, 13), Step(response[14:], 14, len(response))]
+    assert ARITHMETIC.extract([Trace("q", response)], [steps]) == [[]]
+
+
+def test_a_step_that_begins_inside_a_formula_has_no_equation_at_its_beginning():
+    response = "We have 11 • 11 = 11^2."
+    steps = [Step(response[:10], 0, 10), Step(response[11:], 11, len(response))]
+    assert ARITHMETIC.extract([Trace("q", response)], [steps]) == [[]]
+
+
+def test_a_chain_with_thousands_of_equals_signs_is_read_in_part_and_says_so():
+    text = "1+1=" * 25_000
+    start = time.process_time()
+    found = ARITHMETIC.extract([Trace("q", text)], [[Step(text, 0, len(text))]])[0]
+    assert time.process_time() - start < 3  # 10 s without the bound
+    *claims, last = found
+    assert len(claims) <= MAX_SIGNS
+    assert isinstance(last, ExtractionFailed)
+    assert f"{MAX_SIGNS:,} equals signs" in last.reason
 
 
 def test_x_multiplies_only_where_the_response_has_no_variable_x():
@@ -402,6 +558,59 @@ def test_verdicts_agree_with_values_computed_by_another_way(examples):
         text, true = case
         verdicts = judged(text)
         assert [verdict.label for verdict in verdicts] == ["supported" if true else "contradicted"], text
+
+    check()
+
+
+@st.composite
+def flat(draw) -> tuple[str, Fraction]:
+    """An expression without brackets, as people write them, and its value by the usual rules."""
+    terms, text, total = draw(st.integers(1, 4)), "", Fraction(0)
+    for i in range(terms):
+        sign = draw(st.sampled_from("+-")) if i else "+"
+        factor = draw(st.integers(1, 999))
+        term, value = str(factor), Fraction(factor)
+        for _ in range(draw(st.integers(0, 2))):
+            other = draw(st.integers(2, 60))
+            divides = draw(st.booleans())
+            written = draw(st.sampled_from(("/", " / ", " ÷ ") if divides else (" * ", "×", r" \cdot ", " x ")))
+            term, value = f"{term}{written}{other}", value / other if divides else value * other
+        text += f" {sign} {term}" if i else term
+        total += value if sign == "+" else -value
+    return text, total
+
+
+def shown(value: Fraction, places: int) -> str:
+    """`value` rounded half up to decimal places."""
+    scaled = abs(value) * 10**places + Fraction(1, 2)
+    digits = str(scaled.numerator // scaled.denominator).rjust(places + 1, "0")
+    return ("-" if value < 0 else "") + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)
+
+
+AROUND = (
+    "{}",
+    "So we get {}.",
+    "The total is $x = {}$ here.",
+    "- {}\n- and more",
+    "**{}**",
+    r"\[{}\] Hence",
+    "Step 2: {} apples.",
+)
+
+
+@pytest.mark.parametrize("examples", sweep([200, 2000], [200]))
+def test_a_true_equation_is_never_contradicted_and_an_altered_one_never_supported(examples):
+    @given(flat(), st.sampled_from(AROUND), st.integers(0, 4), st.integers(1, 9), st.sampled_from((-1, 1)))
+    @settings(max_examples=examples, deadline=None)
+    def check(expression, around, places, by, way):
+        text, value = expression
+        true = around.format(f"{text} = {shown(value, places)}")
+        assert "contradicted" not in {verdict.label for verdict in judged(true)}, true
+        # Off by more than any rounding to these digits, and by more than a twentieth.
+        altered = value + way * by * (1 + abs(value) / 10 + Fraction(2, 10**places))
+        if shown(altered, places) != shown(value, places) and abs(altered - value) * 20 > abs(value):
+            false = around.format(f"{text} = {shown(altered, places)}")
+            assert "supported" not in {v.label for v in judged(false) if "=" in v.claim.text}, false
 
     check()
 
