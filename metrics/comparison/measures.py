@@ -10,6 +10,7 @@ from typing import Literal
 from ..columns import METRICS
 from ..errors import Missing
 from ..infogain import perplexity
+from .own_answer import gain_before_own_answer, supported_before_own_answer
 from .record import Record
 
 
@@ -20,7 +21,7 @@ class Measure:
     Attributes:
         key, label, unit: its name in files, its name for people, and its unit.
         compute: returns the number or raises `Missing("why")`.
-        role: `outcome` or `confounder`, as in `Row`.
+        role: `outcome` (deciding or exploratory, as the settings say) or `confounder`, as in `Row`.
         higher_is_better: None where neither direction is better.
         description: one sentence.
     """
@@ -155,7 +156,24 @@ SAME_LENGTH = Measure(
     description="infogain with both runs' drops of perplexity divided by the mean length of their two chains.",
 )
 
+# Missing where no chain of either run has a step that a judge supports: there is nothing that could fall (values.py).
+SUPPORTED = Measure(
+    "supported_before_own_answer",
+    "supported steps, before own answer",
+    "share",
+    supported_before_own_answer,
+    description="Of the steps up to the chain's own first answer, the share before it whose checkable claims hold.",
+)
+
 OUTCOMES: Sequence[Measure] = (
+    Measure(
+        "infogain_nats_before_own_answer",
+        "infogain_nats, before own answer",
+        "nats",
+        gain_before_own_answer,
+        description="infogain_nats up to the first step that states an answer of the chain's own, right or wrong.",
+    ),
+    SUPPORTED,
     _chain_metric("infogain", "infogain"),
     _chain_metric("infogain_before_answer", "infogain, no answer"),
     SAME_LENGTH,

@@ -13,10 +13,23 @@ from rich.text import Text
 
 from ..printable import printable
 from .numbers import NONE, number, p_value, percent
-from .results import Comparison, Row, TaskComparison
+from .results import Comparison, Role, Row, TaskComparison
 
 HEADERS = ("measure", "unit", "{base}", "{tuned}", "difference", "95 % interval", "relative", "p", "p (Holm)", "n")
-_STYLES = {"trap": "bold red", "regression": "red", "gain": "green", "underpowered": "yellow", "no change": ""}
+_STYLES = {
+    "trap": "bold red",
+    "regression": "red",
+    "down": "red",
+    "gain": "green",
+    "up": "green",
+    "underpowered": "yellow",
+    "no change": "",
+}
+_TITLES: dict[Role, str] = {
+    "deciding": "",
+    "exploratory": "exploratory: not tested, intervals uncorrected",
+    "confounder": "confounders: not tested",
+}
 _INTERVAL = re.compile(r"\[[-+−0-9.,e ]+\]")
 
 
@@ -90,9 +103,9 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
             out += [f"**Verdict: {task.verdict.name}.** {_escape(task.verdict.why)}.", ""]
             header = _headers(comparison)
             out += [_line(header), _line(["---", "---", *["---:"] * (len(header) - 2)])]
-            out += [_line(cells(row)) for row in task.rows if row.role == "outcome"]
-            out.append(_line(["*confounders*", *[""] * (len(header) - 1)]))
-            out += [_line(cells(row)) for row in task.rows if row.role == "confounder"]
+            for title, rows in _sections(task):
+                out += [_line([f"*{title}*", *[""] * (len(header) - 1)])] if title else []
+                out += [_line(cells(row)) for row in rows]
             notes = [*task.notes, *missing(task.rows)]
             out += ["", *(f"- {_escape(note)}" for note in notes)] if notes else []
         out.append("")
@@ -121,10 +134,19 @@ def _table(task: TaskComparison, comparison: Comparison) -> Table:
     for index, name in enumerate(_headers(comparison)):
         left = index < 2
         table.add_column(Text(name), justify="left" if left else "right", overflow="fold", no_wrap=index not in (2, 3))
-    outcomes = [row for row in task.rows if row.role == "outcome"]
-    for row in task.rows:
-        table.add_row(*(Text(cell) for cell in cells(row)), end_section=row is outcomes[-1])
+    for title, rows in _sections(task):
+        if title:
+            table.add_section()
+            table.add_row(Text(title, style="italic"))
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in cells(row)))
     return table
+
+
+def _sections(task: TaskComparison) -> list[tuple[str, list[Row]]]:
+    """The rows by role, with the title of each role's part."""
+    found = [(title, [row for row in task.rows if row.role == role]) for role, title in _TITLES.items()]
+    return [(title, rows) for title, rows in found if rows]
 
 
 def _line(values: Sequence[str]) -> str:
