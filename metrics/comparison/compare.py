@@ -11,7 +11,7 @@ from ..errors import StepgaugeError
 from ..names import unknown_name
 from .cautions import cautions
 from .measures import CONFOUNDERS, OUTCOMES, Measure, accuracy
-from .pairs import By, Pairing, by_subject, pair_runs
+from .pairs import WORDS, By, Pairing, by_subject, pair_runs
 from .power import questions_needed
 from .record import Run
 from .results import Comparison, Row, TaskComparison
@@ -20,7 +20,7 @@ from .statistics import Clustered, clustered, holm, intervals, permutation_ps, s
 from .values import Values, lost, values_of
 from .verdict import decide
 
-DECIDING = ("infogain_nats_before_own_answer", "supported_before_own_answer")
+DECIDING = ("infogain_nats_before_own_answer", "reasons_first", "supported_before_own_answer")
 _EQUAL = 1e-12
 
 
@@ -230,6 +230,11 @@ def _pairing_notes(pairing: Pairing, base: Run, tuned: Run) -> list[str]:
             if count
         )
         notes.append(f"left out: {shares}")
+    if count := pairing.by.get(WORDS):
+        notes.append(
+            f"{count:,} questions were paired by their words and signs: case, punctuation, layout, and a label such as "
+            '"Question:" before or "Answer:" after them were ignored'
+        )
     if pairing.other_text:
         notes.append(
             f"{pairing.other_text:,} document ids are in both runs with another question text, so they were not "

@@ -10,7 +10,7 @@ from typing import Literal
 from ..columns import METRICS
 from ..errors import Missing
 from ..infogain import perplexity
-from .own_answer import gain_before_own_answer, supported_before_own_answer
+from .own_answer import gain_before_own_answer, reasons_first, supported_before_own_answer
 from .record import Record
 
 
@@ -173,6 +173,13 @@ OUTCOMES: Sequence[Measure] = (
         gain_before_own_answer,
         description="infogain_nats up to the first step that states an answer of the chain's own, right or wrong.",
     ),
+    Measure(
+        "reasons_first",
+        "reasons before answering",
+        "share",
+        reasons_first,
+        description="Share of the chains in which a step comes before the first that states an answer.",
+    ),
     SUPPORTED,
     _chain_metric("infogain", "infogain"),
     _chain_metric("infogain_before_answer", "infogain, no answer"),
@@ -182,6 +189,8 @@ OUTCOMES: Sequence[Measure] = (
     _chain_metric("infogain_nats_before_answer", "infogain_nats, no answer"),
     _chain_metric("entropy_drop_bits", "entropy drop"),
     _chain_metric("entropy_drop_bits_before_answer", "entropy drop, no answer"),
+    _chain_metric("entropy_drop_bits_per_token", "entropy drop, per token"),
+    _chain_metric("entropy_drop_bits_per_token_before_answer", "entropy drop, per token, no answer"),
     _chain_metric("informative_share", "informative steps"),
     _chain_metric("ki", "ki"),
     _chain_metric("ki_coverage", "ki_coverage"),

@@ -41,6 +41,11 @@ def gain_before_own_answer(record: Record) -> float:
     return gain
 
 
+def reasons_first(record: Record) -> float:
+    """1 where a step comes before the first that states an answer, 0 where the chain begins with its answer."""
+    return float(steps_before_own_answer(record) > 0)
+
+
 def supported_before_own_answer(record: Record) -> float:
     """Of the steps up to the first that states an answer, the share that comes before it and whose claims hold.
 
