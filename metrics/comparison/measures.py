@@ -159,7 +159,7 @@ SAME_LENGTH = Measure(
 # Missing where no chain of either run has a step that a judge supports: there is nothing that could fall (values.py).
 SUPPORTED = Measure(
     "supported_before_own_answer",
-    "supported steps, before own answer",
+    "supported steps",
     "share",
     supported_before_own_answer,
     description="Of the steps up to the chain's own first answer, the share before it whose checkable claims hold.",
@@ -168,14 +168,14 @@ SUPPORTED = Measure(
 OUTCOMES: Sequence[Measure] = (
     Measure(
         "infogain_nats_before_own_answer",
-        "infogain_nats, before own answer",
+        "infogain_nats, own answer",
         "nats",
         gain_before_own_answer,
         description="infogain_nats up to the first step that states an answer of the chain's own, right or wrong.",
     ),
     Measure(
         "reasons_first",
-        "reasons before answering",
+        "reasons first",
         "share",
         reasons_first,
         description="Share of the chains in which a step comes before the first that states an answer.",

@@ -27,9 +27,13 @@ _STYLES = {
 }
 _TITLES: dict[Role, str] = {
     "deciding": "",
-    "exploratory": "exploratory: not tested, intervals uncorrected",
-    "confounder": "confounders: not tested",
+    "exploratory": "exploratory (untested)",
+    "confounder": "confounders (untested)",
 }
+_ROLES = (
+    "the rows above the first line decide, and their p are corrected together (Holm); the others are not tested, and "
+    "each 95 % interval is that of its row alone"
+)
 _INTERVAL = re.compile(r"\[[-+−0-9.,e ]+\]")
 
 
@@ -118,7 +122,9 @@ def _title(comparison: Comparison) -> str:
 
 def _about(comparison: Comparison) -> list[str]:
     paired = ", ".join(f"{count:,} by {way}" for way, count in comparison.paired_by.items())
-    return [printable(line) for line in (f"scorer: {comparison.scorer}", f"paired: {paired}", *comparison.notes)]
+    roles = [_ROLES] if any(row.role == "exploratory" for task in comparison.all for row in task.rows) else []
+    lines = (f"scorer: {comparison.scorer}", f"paired: {paired}", *roles, *comparison.notes)
+    return [printable(line) for line in lines]
 
 
 def _verdict(task: TaskComparison) -> Text:
@@ -144,8 +150,11 @@ def _table(task: TaskComparison, comparison: Comparison) -> Table:
 
 
 def _sections(task: TaskComparison) -> list[tuple[str, list[Row]]]:
-    """The rows by role, with the title of each role's part."""
-    found = [(title, [row for row in task.rows if row.role == role]) for role, title in _TITLES.items()]
+    """The rows by role, with the title of each role's part; without those that decide nothing and have no number."""
+    found = [
+        (title, [row for row in task.rows if row.role == role and (row.n or role == "deciding")])
+        for role, title in _TITLES.items()
+    ]
     return [(title, rows) for title, rows in found if rows]
 
 
