@@ -102,8 +102,10 @@ def gsm8k() -> Iterable[Item]:
     source = Path(os.environ["STEPGAUGE_SHARED"]) / "data" / "gsm8k" / "example_model_solutions.jsonl"
     for number, line in enumerate(source.read_text(encoding="utf-8").splitlines()):
         row = json.loads(line)
-        solutions = [Solution(*lines_of(row[name]["solution"]), row[name]["is_correct"]) for name in MODELS["gsm8k"]]
-        yield Item(str(number), row["question"], lines_of(row["ground_truth"])[1], *solutions)
+        strong, weak = (
+            Solution(*lines_of(row[name]["solution"]), right=row[name]["is_correct"]) for name in MODELS["gsm8k"]
+        )
+        yield Item(str(number), row["question"], lines_of(row["ground_truth"])[1], strong, weak)
 
 
 def mmlupro() -> Iterable[Item]:
@@ -112,8 +114,8 @@ def mmlupro() -> Iterable[Item]:
         options = row["options"]
         if row["category"] != "math" or number not in weak or len(set(options)) != len(options):
             continue
-        solutions = [_written(one[number]) for one in (strong, weak)]
-        yield Item(str(number), row["question"], options[row["answer_index"]], *solutions, options)
+        gold = options[row["answer_index"]]
+        yield Item(str(number), row["question"], gold, _written(row), _written(weak[number]), options)
 
 
 def _written(row: dict[str, Any]) -> Solution:

@@ -15,7 +15,7 @@ from .pairs import WORDS, By, Pairing, by_subject, pair_runs
 from .power import questions_needed
 from .record import Run
 from .results import Comparison, Row, TaskComparison
-from .scorers import check_scorers, scorer_name
+from .scorers import check_scorers, cut_differently, scorer_name
 from .statistics import Clustered, clustered, holm, intervals, permutation_ps, share_interval
 from .values import Values, lost, values_of
 from .verdict import decide
@@ -94,7 +94,7 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         paired_by=pairing.by,
         tasks=compared,
         overall=_task(None, pairing, measures, settings) if len(tasks) > 1 else None,
-        notes=[*notes, *_pairing_notes(pairing, base, tuned)],
+        notes=[*notes, *(cut_differently(pairing.pairs) if all(scored) else ()), *_pairing_notes(pairing, base, tuned)],
         settings=asdict(settings),
     )
 
