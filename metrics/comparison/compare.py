@@ -10,7 +10,7 @@ from typing import Literal
 from ..errors import StepgaugeError
 from ..names import unknown_name
 from .cautions import cautions
-from .measures import CONFOUNDERS, OUTCOMES, Measure, accuracy
+from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, Measure, accuracy
 from .pairs import WORDS, By, Pairing, by_subject, pair_runs
 from .power import questions_needed
 from .record import Run
@@ -79,6 +79,8 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     pairing = pair_runs(base, tuned, settings.pair_by)
     if not pairing.pairs:
         raise NotComparable(_nothing_in_common(base, tuned))
+    if settings.deciding == DECIDING:
+        settings = replace(settings, deciding=(_gain(base, tuned), *DECIDING[1:]))
     name = _accuracy_name(base, tuned, settings.accuracy)
     if not name and not all(scored):
         raise NotComparable("the runs have neither reasoning scores nor an accuracy metric that both share")
@@ -190,6 +192,14 @@ def _row(measure: Measure, values: Values, data: Clustered | None, ends: tuple[f
 def _is_share(key: str, measures: Sequence[Measure], values: Values) -> bool:
     unit = next(measure.unit for measure in measures if measure.key == key)
     return unit == "share" and all(0 <= value <= 1 for value in (*values.base, *values.tuned))
+
+
+def _gain(base: Run, tuned: Run) -> str:
+    """The gain that decides: over filler, or else foreign steps, where both runs were scored with that control."""
+    for name in ("filler", "foreign"):
+        if all(any(name in record.score.controls for record in run.records) for run in (base, tuned)):
+            return OVER_CONTROLS[name].key
+    return DECIDING[0]
 
 
 def _scored(run: Run) -> bool:
