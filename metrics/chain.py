@@ -28,12 +28,14 @@ class Control:
         before_answer: k texts, or why there are none. The first k of `whole`, but for `shuffled`, where the first k
             steps are shuffled among themselves.
         chains: the chains that `foreign` steps come from, in the order used.
+        before_own_answer: likewise, as many as `steps_before_own_answer`.
     """
 
     name: str
     whole: Sequence[str] | Unscored
     before_answer: Sequence[str] | Unscored
     chains: Sequence[SourceChain] = ()
+    before_own_answer: Sequence[str] | Unscored = ()
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,13 @@ class ControlLikelihoods:
     Attributes:
         whole, before_answer: log p(answer | question, the texts), comparable with `Likelihoods.answer[t]` and
             `Likelihoods.answer[k]`, k = `steps_before_answer`.
+        before_own_answer: likewise, with k = `steps_before_own_answer`.
     """
 
     control: Control
     whole: float | Unscored
     before_answer: float | Unscored
+    before_own_answer: float | Unscored
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Likelihoods:
             accepted answers that of the likeliest at that prefix (of equally likely ones the fewest).
         n_context_tokens: t+1 ints, tokens before the answer; of several accepted answers the most.
         choices: (t+1) x options, the same for each option's text; None without choices.
+        n_choice_tokens: (t+1) x options ints, the tokens of each option's text.
         without_final: like `answer`, over the chain without its final-answer steps (t'+1 floats).
         whole: t+1 pairs (log-likelihood, tokens) of the whole sequence; only for the `reference` variant.
         controls: by name; those that are switched on.
@@ -73,6 +78,7 @@ class Likelihoods:
     n_answer_tokens: Sequence[int]
     n_context_tokens: Sequence[int]
     choices: Sequence[Sequence[float]] | None = None
+    n_choice_tokens: Sequence[Sequence[int]] | None = None
     without_final: Sequence[float] | None = None
     n_answer_tokens_without_final: Sequence[int] | None = None
     whole: Sequence[tuple[float, int]] | None = None

@@ -44,6 +44,7 @@ def chain(
         "infogain_nats": log_likelihoods[-1] - log_likelihoods[0],
         "infogain_nats_without_final": log_likelihoods[-1] - log_likelihoods[0],
         "infogain_nats_before_answer": math.nan,
+        "commit_step": float(n),
         "ki": math.nan,
         **metrics,
     }
@@ -55,7 +56,8 @@ def record(number: int, score: ChainScore, **fields: Any) -> Record:
     """A record of question `number`, unless `question` says otherwise."""
     question = fields.pop("question", f"Question {number}?")
     values = {"task": "task", "doc_id": str(number), **fields}
-    return Record(question=question, question_hash=question_hash(question), score=score, **values)
+    values.setdefault("question_hash", question_hash(question))
+    return Record(question=question, score=score, **values)
 
 
 def run(name: str, records: Sequence[Record]) -> Run:

@@ -12,9 +12,9 @@ import pytest
 from made_runs import chain, drawn, record, run
 from sweeps import sweep
 
-from stepgauge.metrics.comparison import NotComparable, Settings, compare_runs
+from stepgauge.metrics.comparison import NotComparable, Settings, compare_runs, question_hash
 
-FAST = Settings(resamples=999)
+FAST = Settings(resamples=999, deciding=("infogain_nats", "infogain_nats_without_final", "ki"))
 
 
 def values(numbers, **fields):
@@ -105,6 +105,61 @@ def test_runs_scored_otherwise_are_refused_unless_forced(name):
     assert name in compare_runs(base, run("tuned", other), dataclasses.replace(FAST, force=True)).notes[0]
 
 
+# --- pairs across frameworks
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "pairs"),
+    [
+        (
+            "Question: Which organ makes bile?\nA. Spleen\nB. Liver\nExplanation:",
+            "Which organ makes bile?\nA) Spleen\nB) Liver",
+            1,
+        ),
+        ("Q: What is 5 - 3?\nA:", "What is 5 − 3?", 1),
+        ("What is 5 - 3?", "What is 5 + 3?", 0),
+        ("How many eggs?\nAnswer:", "HOW MANY EGGS", 1),
+        ("Which organ makes bile?\nA. Spleen\nB. Liver", "Which organ makes bile?\nA) Liver\nB) Spleen", 0),
+        ("Is 3 < 4?", "Is 3 > 4?", 0),
+    ],
+)
+def test_questions_that_frameworks_put_differently_are_paired_by_their_words_and_signs(base, tuned, pairs):
+    one, other = (
+        run(name, [record(1, chain([-4.0, -2.0]), question=text, doc_id=None, task=name), *rest])
+        for name, text, rest in (("lm", base, values([1.0], task="lm")), ("in", tuned, values([1.0], task="in")))
+    )
+    comparison = compare_runs(one, other, FAST)
+    assert comparison.paired_by.get("the question's words", 0) == pairs
+    assert sum(comparison.paired_by.values()) == 1 + pairs
+    assert any("case, punctuation, layout" in note for note in comparison.notes) == bool(pairs)
+
+
+def test_same_stem_with_options_that_the_text_does_not_list_is_not_paired_by_its_words():
+    stem = "Which of these organs makes bile?"
+    sides = [
+        record(0, chain([-4.0, -2.0]), question=stem, question_hash=question_hash(stem, options))
+        for options in (("Liver", "Spleen"), ("Iron", "Zinc"))
+    ]
+    with pytest.raises(NotComparable, match="no question is in both runs"):
+        compare_runs(run("b", [sides[0]]), run("t", [sides[1]]), FAST)
+
+
+def test_chains_of_one_question_that_were_cut_by_different_splitters_are_counted():
+    def cut(one, name):
+        return dataclasses.replace(
+            one, score=dataclasses.replace(one.score, provenance={**one.score.provenance, "splitter": name})
+        )
+
+    base = [cut(one, "auto:lines") for one in values([1.0, 2.0, 3.0])]
+    names = ("auto:lines", "lines", "auto:sentences")
+    tuned = [cut(one, name) for one, name in zip(values([1.0, 2.0, 3.0]), names, strict=True)]
+    notes = compare_runs(run("b", base), run("t", tuned), FAST).notes
+    assert any(
+        "chains of 1 of 3 questions were cut into steps differently (lines against sentences: 1)" in n for n in notes
+    )
+    assert not any("differently" in note for note in compare_runs(run("b", base), run("t", base), FAST).notes)
+
+
 # --- statistics against slow oracles
 
 
@@ -164,12 +219,11 @@ def test_questions_needed_give_the_power_they_promise():
     rng = np.random.default_rng(7)
     before = rng.normal(0, 1, 400)
     after = before + rng.normal(0, 1, 400)
-    settings = Settings(resamples=99, deciding=("infogain_nats",), smallest_gain=0.3)
+    settings = Settings(resamples=99, deciding=("infogain_nats",), smallest_gain=0.3, alpha=0.01)
     comparison = compare_runs(run("b", values(before)), run("t", values(after)), settings)
     row = comparison.tasks[0].row("infogain_nats")
-    tested = sum(not math.isnan(one.p) for one in comparison.tasks[0].rows)
     z = np.abs(rng.normal(row.smallest, row.sd, (4000, row.needed)).mean(axis=1)) / (row.sd / math.sqrt(row.needed))
-    assert np.mean(z > -_z(0.05 / tested / 2)) == pytest.approx(0.8, abs=0.03)
+    assert np.mean(z > -_z(0.01 / 2)) == pytest.approx(0.8, abs=0.03)
 
 
 def _z(p: float) -> float:
@@ -335,4 +389,4 @@ def test_subjects_can_take_the_place_of_tasks():
 def test_result_is_strict_json():
     base = run("b", values([1.0, 2.0]))
     text = json.dumps(compare_runs(base, base, Settings(resamples=99)).to_dict(), allow_nan=False)
-    assert json.loads(text)["tasks"][0]["rows"][0]["measure"] == "infogain"
+    assert json.loads(text)["tasks"][0]["rows"][0]["measure"] == "infogain_nats_before_own_answer"
