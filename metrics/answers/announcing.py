@@ -42,7 +42,7 @@ _FOLDED = re.compile(
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 # What an instruction has where the answer goes: \boxed{}, "ANSWER: $LETTER", "[your answer]".
 _PLACEHOLDER = re.compile(
-    r"[\s.…_?$\\(){}\[\]<>*:,'\"]*(?:(?:text|mathrm|mathbf|cdots?|[lc]?dots)[\s.…_{}]*)?"
+    r"[\s.…_?$\\(){}\[\]<>*:,'\"]*(?:(?:boxed|fbox|text|mathrm|mathbf|cdots?|[lc]?dots)[\s.…_\\{}]*){0,3}"
     r"(?:(?:your|the|insert|final|correct|numerical|answer|letter|option|choice|number|value|result|here|x{3,})[\s_]?){0,5}"
     r"[\s.…_?$\\(){}\[\]<>*:,'\"]*",
     re.IGNORECASE,
@@ -62,6 +62,10 @@ _OPTION = r"(?:(?:option|choice|answer)(?:\s|_))?[(\[]?(?-i:[A-J])[)\]]?"
 _BARE = re.compile(rf"[\"'“”]?(?:{_NUMBER}|(?:[a-zA-Z]\s?=\s?)?{BOX}|{_OPTION})[\"'“”]?", re.IGNORECASE)
 _VALUE = re.compile(
     rf"(?:{_NUMBER}(?:\s?[^\W\d_]{{1,20}}\.?){{0,4}}|{BOX}|[(\[]?[A-J][)\]]?|yes|no|maybe)", re.IGNORECASE
+)
+_ASSIGNMENTS = re.compile(
+    rf"[a-zA-Z]\s?=\s?{_NUMBER}(?:\s?(?:,|;|or|and){{1,2}}\s?(?:or\s|and\s)?[a-zA-Z]\s?=\s?{_NUMBER}){{0,5}}",
+    re.IGNORECASE,
 )
 _LETTERED = re.compile(r"[(\[]?[A-J][)\]]?(?:[.:,)\s]|$)")
 _COMPUTES = re.compile(
@@ -262,7 +266,9 @@ def _computes(text: str) -> bool:
 def _short(rest: str) -> str | None:
     """`rest` where it is no more than an answer."""
     answer = _tidy(rest)
-    if NOT_AN_ANSWER.match(answer) or DERIVES.search(answer) or _COMPUTES.search(answer):
+    if NOT_AN_ANSWER.match(answer) or DERIVES.search(answer):
+        return None
+    if _COMPUTES.search(answer) and not _fullmatch(_ASSIGNMENTS, answer):  # "x = 2 and x = 3"
         return None
     if answer and _PLACEHOLDER.fullmatch(answer):
         return None
@@ -273,7 +279,8 @@ def _short(rest: str) -> str | None:
 
 
 def _is_value(text: str) -> bool:
-    return bool(_fullmatch(_VALUE, text) or _fullmatch(_BARE, text) or _LETTERED.match(text) or BOX in text)
+    return bool(_fullmatch(_VALUE, text) or _fullmatch(_BARE, text) or _fullmatch(_ASSIGNMENTS, text)
+                or _LETTERED.match(text) or BOX in text)  # fmt: skip
 
 
 def _tidy(answer: str) -> str:
@@ -364,7 +371,7 @@ def last_boxed(text: str) -> str | None:
 
 _LETTER = re.compile(
     r"\W{0,3}(?:(?:option|choice|answer|letter)[\s_:]{1,3}){0,2}"
-    r"(?P<open>[(（\[{])?\s?(?P<letter>[A-Za-z])\s?(?P<close>[)）\]}])?(?P<rest>.{0,60})",
+    r"(?P<open>[(（\[{])?\s?(?P<letter>[A-Za-z])(?:\s?(?P<close>[)）\]}]))?(?P<rest>.{0,60})",
     re.IGNORECASE | re.DOTALL,
 )
 _LATEX_TEXT = re.compile(r"\\(?:text\w{0,2}|math(?:rm|bf|it|sf|tt))\s?(?=\{)")
@@ -378,15 +385,15 @@ _COUNTED = {
 _COUNTED_LETTER = re.compile(rf"[^\w\\]{{0,3}}([{''.join(_COUNTED)}])[^\w\\]{{0,3}}")
 _LETTER_ENDS = re.compile(r"[\s*\"'”]{0,4}(?:$|[\n.,:;!?<–—/]|-\s)")
 _LETTER_GOES_ON = re.compile(
-    r"\s{1,2}(?:because|since|as|which|based|due|given|and|or|rather|with|for|from|\(|it|[–—-])(?!\w)"
+    r"\s{1,2}(?:(?:because|since|as|which|based|due|given|and|or|rather|with|for|from|it|is|[–—-])(?!\w)|\(|şık|seçene)"
 )
 
 
 def letter_of(answer: str) -> str | None:
     """The letter that an announced answer is or begins with, as a capital: "(b)", "C", "Option C", "B) Aspirin".
 
-    The English words "a" and "I" are none: "A drug that lowers afterload", "I don't know". Letters of other alphabets
-    count by their place: "Γ" and "ג" are C.
+    The English words "a" and "I" are none ("A drug that lowers afterload", "I don't know"), nor is the first part of a
+    name ("C peptide"). Letters of other alphabets count by their place: "Γ" and "ג" are C.
     """
     answer = _LATEX_TEXT.sub("", answer)
     counted = _COUNTED_LETTER.fullmatch(answer)
@@ -405,4 +412,4 @@ def letter_of(answer: str) -> str | None:
     if not rest[0].isspace():
         return None
     goes_on = _LETTER_GOES_ON.match(rest) is not None
-    return letter if goes_on or letter not in "AI" else None
+    return letter if goes_on or (letter not in "AI" and not rest.lstrip()[:1].islower()) else None

@@ -13,7 +13,7 @@ ADJECTIVES = (
     r"(?:(?:final|correct|best|right|only|single|likely|most|appropriate|suitable|accurate|probable|required|desired|"
     r"numerical|closest|overall)\s+){0,4}"
 )
-NOUN = r"(?:answer|solution|choice|option|ans|conclusion|verdict|pick)(?:\s(?:choice|option|letter|value))?"
+NOUN = r"(?:answers?|solutions?|choice|option|ans|conclusion|verdict|pick)(?:\s(?:choice|option|letter|value))?"
 OF = r"(?:\s(?:to|for|of|among|from)\s[^:.=]{1,60}?)?"
 _SAYS = (
     r"(?:\s?(?:is|are|was|lies|would be|should be|must be|will be|equals|=|≈)(?![a-z])\s?[:：]?|['’]s(?=\s)|\s?[:：])"
@@ -114,10 +114,11 @@ CONNECTIVE = re.compile(
 )
 # What may stand between the announcement and the answer.
 FILLER = re.compile(
-    rf"(?:(?:{_THEREFORE})(?!\w)|simply|just|clearly|approximately|about|exactly|indeed|actually|most likely|"
+    rf"(?:(?:{_THEREFORE}|это)(?!\w)|simply|just|clearly|approximately|about|exactly|indeed|actually|most likely|"
     r"probably|equal to|=|≈|as follows|[:：]"
     r"|(?:(?:l[ae]|el|il|a|o|die|der|das|the|η|là)\s)?(?:option|choice|answer|letter|letra|lettre|lettera|buchstabe|"
-    r"opci[oó]n|opção|opzione|alternativa|antwort|antwoord|вариант|đáp án|선택지|选项|選項|ข้อ|विकल्प|الخيار)"
+    r"opci[oó]n|opção|opzione|opció|alternativa?|antwort|antwoord|optie|вариант|варіант|wariant|možnost|vaihtoehto|"
+    r"variantas|opsi|pilihan|lựa chọn|đáp án|선택지|选项|選項|選択肢|ข้อ|विकल्प|الخيار|گزینه)"
     r"(?:\s?(?=[(A-J\d])|_)"
     r"|l['’](?:option|opzione|opció|alternativa)\s?(?=[(A-J\d])"
     r"|(?:l[ae]|el|il|a|o|die|der|das|η)\s(?=(?-i:[(\[]?[A-JΑ-Ε](?![^\W\d_]))))\s?",
