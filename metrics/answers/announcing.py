@@ -20,6 +20,7 @@ from .vocabulary import (
     DERIVES,
     FILLER,
     HINT,
+    INTERJECTION,
     NAMED_BY_LETTER,
     NOT_AN_ANSWER,
     NOUN,
@@ -49,7 +50,7 @@ _PLACEHOLDER = re.compile(
 )
 _A_LABEL = re.compile(r"(?:A|Ans)\s?[:：]\s?", re.IGNORECASE)
 _REVERSED = re.compile(
-    r"(.{1,120}?)\s(?:is|are|must be|would be)\s(?:(?:the|our|my)\s)?"
+    rf"(?:(?:the|our|my|this)\s{ADJECTIVES}{NOUN}\s)?(.{{1,120}}?)\s(?:is|are|must be|would be)\s(?:(?:the|our|my)\s)?"
     rf"(?:{ADJECTIVES}{NOUN}|(?:correct|right)(?:\sone)?|best\sone){OF}$",
     re.IGNORECASE,
 )
@@ -76,6 +77,7 @@ _OPERATION = re.compile(r"\d\s?[%$]?\s?(?:[+*×÷·^]|\\(?:times|cdot|div)(?![a-
 _HEADING = re.compile(
     r"(?:(?:final\s)?(?:conclusion|summary|result|fazit|conclusión|conclusão|结论|結論|まとめ|결론))?[\s:：.#*]*", re.I
 )
+_HEADED = re.compile(r"\s*#{1,6}\s[^\n]{1,200}\n\s*\S")  # "### Multiply 3 by 24", and what stands below
 _BOILERPLATE = re.compile(r"\s?I hope (?:it|this) is (?:correct|right|helpful)\.?|[✅✓☑]\ufe0f?", re.IGNORECASE)
 _MARKUP = re.compile(
     r"\*\*|__|`|\\\(|\\\)|\\\[|\\\]|\$\$|</?(?:answer|output)>|\\(?:text|textbf|mathrm|mathbf)(?=\{)", re.IGNORECASE
@@ -122,9 +124,10 @@ def is_bare(step_text: str) -> bool:
 def concludes(step_text: str) -> bool:
     """Whether a step is one short sentence that computes and derives nothing, apart from how it begins."""
     text = " ".join(_plain(step_text[: _MAX_STEP + 1]).split())
-    text = _skip(CONNECTIVE, text[_end(_LEAD, text) :], 3)
+    text = _skip(CONNECTIVE, _skip(INTERJECTION, text[_end(_LEAD, text) :], 2), 3)
     return (
         0 < len(step_text.strip()) <= _MAX_STEP
+        and not _HEADED.match(step_text)
         and len(text.split()) <= _MAX_CONCLUSION_WORDS
         and len(_SENTENCE_BREAK.split(text)) == 1
         and not _computes(text)
@@ -165,7 +168,7 @@ def _announced(step_text: str) -> tuple[str, bool] | None:
     lead = _end(_LEAD, text)
     # A bare "5" announces itself; the fifth item of a list, "3. 5", does not.
     bare = not any(char.isdigit() for char in text[:lead])
-    text = text[lead:].strip()
+    text = _skip(INTERJECTION, text[lead:].strip(), 2)
     sentences = [" ".join(part.split()) for part in _SENTENCE_BREAK.split(text)]
     found: list[tuple[str, bool]] = []
     for sentence in filter(None, sentences):

@@ -41,10 +41,16 @@ def _same_value(one: str, other: str) -> bool:
 
 
 def _restated(steps: Sequence[str]) -> Fraction | None:
-    """The last result that was computed, where the last step is a sentence that computes nothing and gives it again."""
-    if not steps or not concludes(steps[-1]):
+    """The last result, where the last step is a sentence that computes nothing and gives it again.
+
+    A result stands behind a sign of equality, or last in the step before ("Which is 13.").
+    """
+    if len(steps) < 2 or not concludes(steps[-1]):
         return None
     said = _results(Text(steps[-1]), after_equals=False)
+    before = _results(Text(steps[-2]), after_equals=False)
+    if before and said and before[-1] == said[-1]:
+        return said[-1]
     for step in reversed(steps[-1 - _LOOKED_BACK : -1]):
         results = _results(Text(step), after_equals=True)
         if results:

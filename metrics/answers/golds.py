@@ -271,8 +271,12 @@ def _read(answer: str) -> Gold | None:
 
 _FORMULA = re.compile(r"^\s*\$([^$]+)\$\.?\s*$")
 _AROUND_NUMBER = re.compile(r"[\s(]*(?P<money>[$€£¥₹])?\s*")
+_POWER = (
+    r"(?:(?<![^\W\d_])(?:(?<=\s)m|[mckd]m|in|ft|yd|mi|units?|inches|feet|met(?:er|re)s?|yards?|miles?)\s?\^\s?[23])"
+)
 _UNIT_BEHIND = re.compile(
-    r"\s*(?P<unit>(?:[%$€£¥₹]|°\s?[CF]?|[^\W\d_][^\s\d,;:=+*^()\\<>-]*)(?:\s?\^\s?[23]|\s[^\W\d_][^\W\d_]*){0,2})?[\s.,;:!?)]*"
+    rf"\s*(?P<unit>(?:[%$€£¥₹]|°\s?[CF]?|{_POWER}|[^\W\d_][^\s\d,;:=+*^()\\<>-]*)(?:\s[^\W\d_][^\W\d_]*){{0,2}})?"
+    r"[\s.,;:!?)]*"
 )
 
 

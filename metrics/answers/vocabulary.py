@@ -112,6 +112,12 @@ CONNECTIVE = re.compile(
     r"したがって|よって|따라서|그러므로)(?![a-z])\s?[:,，、：]?\s?",
     re.IGNORECASE,
 )
+# A word of agreement before a conclusion: "Right. So the answer is 13."
+INTERJECTION = re.compile(
+    r"(?:right|ok(?:ay)?|yes|yep|great|good|perfect|nice|correct|exactly|indeed|sure|alright|(?:that|it)(?:['’]s| is) "
+    r"(?:right|correct|it|all)|there we (?:go|have it)|we(?:['’]re| are) done)\s?[.!,:]\s(?=\S)",
+    re.IGNORECASE,
+)
 # What may stand between the announcement and the answer.
 FILLER = re.compile(
     rf"(?:(?:{_THEREFORE}|это)(?!\w)|simply|just|clearly|approximately|about|exactly|indeed|actually|most likely|"
