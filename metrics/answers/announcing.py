@@ -123,8 +123,7 @@ def is_bare(step_text: str) -> bool:
 
 def concludes(step_text: str) -> bool:
     """Whether a step is one short sentence that computes and derives nothing, apart from how it begins."""
-    text = " ".join(_plain(step_text[: _MAX_STEP + 1]).split())
-    text = _skip(CONNECTIVE, _skip(INTERJECTION, text[_end(_LEAD, text) :], 2), 3)
+    text = _skip(CONNECTIVE, _led(step_text), 3)
     return (
         0 < len(step_text.strip()) <= _MAX_STEP
         and not _HEADED.match(step_text)
@@ -134,6 +133,17 @@ def concludes(step_text: str) -> bool:
         and not DERIVES.search(text)
         and "?" not in text
     )
+
+
+def begins_as_conclusion(step_text: str) -> bool:
+    """Whether a step begins with "so", "therefore" and the like."""
+    return _end(CONNECTIVE, _led(step_text)) > 0
+
+
+def _led(step_text: str) -> str:
+    """A step without its list label and words of agreement, white space collapsed."""
+    text = " ".join(_plain(step_text[: _MAX_STEP + 1]).split())
+    return _skip(INTERJECTION, text[_end(_LEAD, text) :], 2)
 
 
 def closing_letter(step_text: str) -> str | None:

@@ -19,7 +19,7 @@ _BEHIND = 96
 # Part of a word, an index, a power, a fraction, a time; or the number of a step.
 _PART_OF_WORD = re.compile(r"(?:(?<!\\)(?<![A-Za-zÀ-ɏ_])|^)[A-Za-zÀ-ɏ_][\wÀ-ɏ]*$")
 _COMMAND = re.compile(r"\\[A-Za-z]+$")
-_NOT_WHOLE_LEFT = re.compile(r"[/^_]$|\d:$|\d\.$|\d,$|#$")
+_NOT_WHOLE_LEFT = re.compile(r"[/^_]$|\d:$|\d\.$|\d,$|#$|\\[dtc]?frac\s{0,2}$")
 _NUMBERED = re.compile(
     r"(?<![^\W_])(?:step|case|part|equation|figure|table|schritt|étape|paso|passo|шаг|problem|question|example|method|day)"
     r"\s?#?\s?$",

@@ -13,7 +13,7 @@ ADJECTIVES = (
     r"(?:(?:final|correct|best|right|only|single|likely|most|appropriate|suitable|accurate|probable|required|desired|"
     r"numerical|closest|overall)\s+){0,4}"
 )
-NOUN = r"(?:answers?|solutions?|choice|option|ans|conclusion|verdict|pick)(?:\s(?:choice|option|letter|value))?"
+NOUN = r"(?:answer|solution|choice|option|ans|conclusion|verdict|pick)(?:\s(?:choice|option|letter|value))?"
 OF = r"(?:\s(?:to|for|of|among|from)\s[^:.=]{1,60}?)?"
 _SAYS = (
     r"(?:\s?(?:is|are|was|lies|would be|should be|must be|will be|equals|=|≈)(?![a-z])\s?[:：]?|['’]s(?=\s)|\s?[:：])"
@@ -24,6 +24,7 @@ _COLON = r"[:：]"
 _ENGLISH = (
     rf"(?:(?:the|my|our|your|this|a)\s)?{ADJECTIVES}{NOUN}(?:\s(?:therefore|thus|then|hence|here))?{OF}"
     rf"(?:{_SAYS}|\s?$|\s(?={BOX})|\s[-–—]\s{_VALUE_NEXT})",
+    rf"(?:the|our|my)\s{ADJECTIVES}(?:answer|solution)s\sare\s",
     # An option by its letter alone: "we choose a and b such that" announces nothing.
     r"(?:i|we)(?:'d|'ll|\swould|\swill|\sshould|\scan|\smust)?\s(?:choose|pick|select|go with|answer)(?:\swith)?\s"
     rf"(?=(?:the\s)?(?:option|choice|answer)\s|[(\[]|(?-i:[A-J])(?![\w'’])|-?\d|{BOX})",

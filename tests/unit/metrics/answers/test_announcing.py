@@ -209,6 +209,7 @@ def test_an_instruction_with_an_empty_box_announces_nothing(echo: str) -> None:
         ("Hence $f(3) = \\boxed{72}$.", True),
         ("The solutions are $x = 2$ and $x = -3$.", True),
         ("The answers are 2 and 3.", True),
+        ("Hence $f(x) = 0$ has three real solutions: $x = -3, x = 3, x = -2$.", False),
         ("The solutions are found by adding.", False),
         ("The answer is x = 2, so y = 3.", False),
         ("So $48 + 24 = \\boxed{72}$.", False),

@@ -117,6 +117,8 @@ STATED = [
     ("12 square centimeters", "12 cm^{2}", True),
     ("12 square inches", "12 cm^2", False),
     ("3^2 is odd", "3", False),
+    ("\\frac{1}{n^{2} \\ln n}", "1", False),
+    ("$\\frac{1}{n}$", "1", False),
     ("60 miles per hour", "60 mph", True),
     ("about 0.15 J", "0.15 joule.", True),
     ("about 0.15 W", "0.15 joule.", False),

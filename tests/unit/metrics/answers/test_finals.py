@@ -56,6 +56,16 @@ def test_a_conclusion_after_a_word_of_agreement_is_final_and_the_chains_own_answ
     assert committed(steps, "How many?") == len(steps) - 2
 
 
+@pytest.mark.parametrize(
+    "closing",
+    ["The patient cannot eat 6 days after", "So he cannot eat 6 days after", "He fasts 6 days."],
+)
+def test_a_chain_that_is_cut_off_or_goes_on_telling_has_no_conclusion(closing: str) -> None:
+    steps = ["The patient was operated on.", "He cannot eat for 6 days.", closing]
+    assert final_answers(steps) == [False, False, False]
+    assert committed(steps, "How many?") is None
+
+
 def test_values_on_lines_of_their_own_are_data_unless_they_end_the_chain() -> None:
     assert final_answers(["The primes are:", "2", "3", "5", "7", "The sum is 17."]) == [False] * 6
     assert final_answers(["The primes are:", "2", "3", "5"]) == [False] * 4
