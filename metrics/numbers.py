@@ -168,7 +168,8 @@ _WORD = "|".join(sorted((*_UNITS, *_TENS), key=len, reverse=True))
 _WORDS = re.compile(
     rf"(?<![^\W_])(?:{_WORD}|(?:an?\s)(?:{_SCALE_WORDS}))(?:(?:-|\s)(?:and\s)?(?:{_WORD}|{_SCALE_WORDS})){{0,8}}(?![^\W_])"
     rf"(?:(?:\s|-)(?P<parts>halves|thirds|quarters|fourths|fifths|sixths|eighths|tenths)(?![^\W_])"
-    r"|\sand\s(?:a|one)\s(?P<and>half|third|quarter)(?![^\W_]))?",
+    r"|\sand\s(?:a|one)\s(?P<and>half|third|quarter)(?![^\W_])"
+    r"|(?<=\bone)[\s-](?P<part>half|third|quarter|fourth|fifth|sixth|eighth|tenth)(?![^\W_]))?",
     re.IGNORECASE,
 )
 

@@ -30,6 +30,7 @@ _KINDS: tuple[tuple[PartKind, re.Pattern[str]], ...] = (
     ("thinking", re.compile(r"think|thought|reasoning|^cot$|tool_plan|scratchpad|monologue")),
     ("text", re.compile(r"^(?:text|input_text|output_text|refusal|markdown|content)$")),
 )
+_INSTEAD_OF_CONTENT = ("parts", "value")  # Gemini, ShareGPT
 # Fields of a message that hold nothing of what was said in it.
 _NO_WORDS = frozenset(
     {
@@ -81,12 +82,16 @@ def read_messages(messages: Any) -> list[Message]:
 
 def _read(message: Mapping[str, Any]) -> Message:
     out = Message(_speaker(message))
-    content = message.get("content")
+    content_field = next((name for name in ("content", *_INSTEAD_OF_CONTENT) if message.get(name)), "content")
+    content = message.get(content_field)
     if content is not None and not isinstance(content, str | list | Mapping):
         raise Unreadable("a message's content is no text", f"got {content!r:.80}")
     parts: list[tuple[PartKind, str]] = []
     for name, value in message.items():
-        if name == "content" or str(name) in _NO_WORDS or not isinstance(value, str | list | Mapping) or not value:
+        if name == content_field or str(name) in _NO_WORDS or not isinstance(value, str | list | Mapping) or not value:
+            continue
+        if name == "summary" and "role" not in message:  # of the reasoning, which is hidden
+            parts += _parts(value, "hidden")
             continue
         kind = _kind(name)
         if kind in ("thinking", "hidden") or name == "refusal" or (kind == "text" and "role" not in message):
@@ -107,7 +112,7 @@ def _read(message: Mapping[str, Any]) -> Message:
 
 def _speaker(message: Mapping[str, Any]) -> Speaker:
     """By its role; items of OpenAI's Responses API and LangChain's messages have a type instead."""
-    named = message.get("role", message.get("type"))
+    named = message.get("role", message.get("from", message.get("type")))
     if "role" not in message and (kind := _kind(named)) is not None:
         return "tool" if kind == "result" else "model"
     names: dict[str | None, Speaker] = {"user": "human", "text": "model", "tool_result": "tool"}

@@ -20,6 +20,7 @@ from .vocabulary import (
     DERIVES,
     FILLER,
     HINT,
+    INTERJECTION,
     NAMED_BY_LETTER,
     NOT_AN_ANSWER,
     NOUN,
@@ -42,14 +43,14 @@ _FOLDED = re.compile(
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 # What an instruction has where the answer goes: \boxed{}, "ANSWER: $LETTER", "[your answer]".
 _PLACEHOLDER = re.compile(
-    r"[\s.…_?$\\(){}\[\]<>*:,'\"]*(?:(?:text|mathrm|mathbf|cdots?|[lc]?dots)[\s.…_{}]*)?"
+    r"[\s.…_?$\\(){}\[\]<>*:,'\"]*(?:(?:boxed|fbox|text|mathrm|mathbf|cdots?|[lc]?dots)[\s.…_\\{}]*){0,3}"
     r"(?:(?:your|the|insert|final|correct|numerical|answer|letter|option|choice|number|value|result|here|x{3,})[\s_]?){0,5}"
     r"[\s.…_?$\\(){}\[\]<>*:,'\"]*",
     re.IGNORECASE,
 )
 _A_LABEL = re.compile(r"(?:A|Ans)\s?[:：]\s?", re.IGNORECASE)
 _REVERSED = re.compile(
-    r"(.{1,120}?)\s(?:is|are|must be|would be)\s(?:(?:the|our|my)\s)?"
+    rf"(?:(?:the|our|my|this)\s{ADJECTIVES}{NOUN}\s)?(.{{1,120}}?)\s(?:is|are|must be|would be)\s(?:(?:the|our|my)\s)?"
     rf"(?:{ADJECTIVES}{NOUN}|(?:correct|right)(?:\sone)?|best\sone){OF}$",
     re.IGNORECASE,
 )
@@ -63,6 +64,10 @@ _BARE = re.compile(rf"[\"'“”]?(?:{_NUMBER}|(?:[a-zA-Z]\s?=\s?)?{BOX}|{_OPTIO
 _VALUE = re.compile(
     rf"(?:{_NUMBER}(?:\s?[^\W\d_]{{1,20}}\.?){{0,4}}|{BOX}|[(\[]?[A-J][)\]]?|yes|no|maybe)", re.IGNORECASE
 )
+_ASSIGNMENTS = re.compile(
+    rf"[a-zA-Z]\s?=\s?{_NUMBER}(?:\s?(?:,|;|or|and){{1,2}}\s?(?:or\s|and\s)?[a-zA-Z]\s?=\s?{_NUMBER}){{0,5}}",
+    re.IGNORECASE,
+)
 _LETTERED = re.compile(r"[(\[]?[A-J][)\]]?(?:[.:,)\s]|$)")
 _COMPUTES = re.compile(
     r"\\frac[^=]{0,80}=|[\d)}](?:\s|\\[,;])?(?:[-+*/×÷·^x]|\\times|\\cdot|\\div)[^=]{0,80}=|=[^=]*=|<<"
@@ -72,6 +77,7 @@ _OPERATION = re.compile(r"\d\s?[%$]?\s?(?:[+*×÷·^]|\\(?:times|cdot|div)(?![a-
 _HEADING = re.compile(
     r"(?:(?:final\s)?(?:conclusion|summary|result|fazit|conclusión|conclusão|结论|結論|まとめ|결론))?[\s:：.#*]*", re.I
 )
+_HEADED = re.compile(r"\s*#{1,6}\s[^\n]{1,200}\n\s*\S")  # "### Multiply 3 by 24", and what stands below
 _BOILERPLATE = re.compile(r"\s?I hope (?:it|this) is (?:correct|right|helpful)\.?|[✅✓☑]\ufe0f?", re.IGNORECASE)
 _MARKUP = re.compile(
     r"\*\*|__|`|\\\(|\\\)|\\\[|\\\]|\$\$|</?(?:answer|output)>|\\(?:text|textbf|mathrm|mathbf)(?=\{)", re.IGNORECASE
@@ -117,16 +123,27 @@ def is_bare(step_text: str) -> bool:
 
 def concludes(step_text: str) -> bool:
     """Whether a step is one short sentence that computes and derives nothing, apart from how it begins."""
-    text = " ".join(_plain(step_text[: _MAX_STEP + 1]).split())
-    text = _skip(CONNECTIVE, text[_end(_LEAD, text) :], 3)
+    text = _skip(CONNECTIVE, _led(step_text), 3)
     return (
         0 < len(step_text.strip()) <= _MAX_STEP
+        and not _HEADED.match(step_text)
         and len(text.split()) <= _MAX_CONCLUSION_WORDS
         and len(_SENTENCE_BREAK.split(text)) == 1
         and not _computes(text)
         and not DERIVES.search(text)
         and "?" not in text
     )
+
+
+def begins_as_conclusion(step_text: str) -> bool:
+    """Whether a step begins with "so", "therefore" and the like."""
+    return _end(CONNECTIVE, _led(step_text)) > 0
+
+
+def _led(step_text: str) -> str:
+    """A step without its list label and words of agreement, white space collapsed."""
+    text = " ".join(_plain(step_text[: _MAX_STEP + 1]).split())
+    return _skip(INTERJECTION, text[_end(_LEAD, text) :], 2)
 
 
 def closing_letter(step_text: str) -> str | None:
@@ -161,7 +178,7 @@ def _announced(step_text: str) -> tuple[str, bool] | None:
     lead = _end(_LEAD, text)
     # A bare "5" announces itself; the fifth item of a list, "3. 5", does not.
     bare = not any(char.isdigit() for char in text[:lead])
-    text = text[lead:].strip()
+    text = _skip(INTERJECTION, text[lead:].strip(), 2)
     sentences = [" ".join(part.split()) for part in _SENTENCE_BREAK.split(text)]
     found: list[tuple[str, bool]] = []
     for sentence in filter(None, sentences):
@@ -262,7 +279,9 @@ def _computes(text: str) -> bool:
 def _short(rest: str) -> str | None:
     """`rest` where it is no more than an answer."""
     answer = _tidy(rest)
-    if NOT_AN_ANSWER.match(answer) or DERIVES.search(answer) or _COMPUTES.search(answer):
+    if NOT_AN_ANSWER.match(answer) or DERIVES.search(answer):
+        return None
+    if _COMPUTES.search(answer) and not _fullmatch(_ASSIGNMENTS, answer):  # "x = 2 and x = 3"
         return None
     if answer and _PLACEHOLDER.fullmatch(answer):
         return None
@@ -273,7 +292,8 @@ def _short(rest: str) -> str | None:
 
 
 def _is_value(text: str) -> bool:
-    return bool(_fullmatch(_VALUE, text) or _fullmatch(_BARE, text) or _LETTERED.match(text) or BOX in text)
+    return bool(_fullmatch(_VALUE, text) or _fullmatch(_BARE, text) or _fullmatch(_ASSIGNMENTS, text)
+                or _LETTERED.match(text) or BOX in text)  # fmt: skip
 
 
 def _tidy(answer: str) -> str:
@@ -364,7 +384,7 @@ def last_boxed(text: str) -> str | None:
 
 _LETTER = re.compile(
     r"\W{0,3}(?:(?:option|choice|answer|letter)[\s_:]{1,3}){0,2}"
-    r"(?P<open>[(（\[{])?\s?(?P<letter>[A-Za-z])\s?(?P<close>[)）\]}])?(?P<rest>.{0,60})",
+    r"(?P<open>[(（\[{])?\s?(?P<letter>[A-Za-z])(?:\s?(?P<close>[)）\]}]))?(?P<rest>.{0,60})",
     re.IGNORECASE | re.DOTALL,
 )
 _LATEX_TEXT = re.compile(r"\\(?:text\w{0,2}|math(?:rm|bf|it|sf|tt))\s?(?=\{)")
@@ -378,15 +398,15 @@ _COUNTED = {
 _COUNTED_LETTER = re.compile(rf"[^\w\\]{{0,3}}([{''.join(_COUNTED)}])[^\w\\]{{0,3}}")
 _LETTER_ENDS = re.compile(r"[\s*\"'”]{0,4}(?:$|[\n.,:;!?<–—/]|-\s)")
 _LETTER_GOES_ON = re.compile(
-    r"\s{1,2}(?:because|since|as|which|based|due|given|and|or|rather|with|for|from|\(|it|[–—-])(?!\w)"
+    r"\s{1,2}(?:(?:because|since|as|which|based|due|given|and|or|rather|with|for|from|it|is|[–—-])(?!\w)|\(|şık|seçene)"
 )
 
 
 def letter_of(answer: str) -> str | None:
     """The letter that an announced answer is or begins with, as a capital: "(b)", "C", "Option C", "B) Aspirin".
 
-    The English words "a" and "I" are none: "A drug that lowers afterload", "I don't know". Letters of other alphabets
-    count by their place: "Γ" and "ג" are C.
+    The English words "a" and "I" are none ("A drug that lowers afterload", "I don't know"), nor is the first part of a
+    name ("C peptide"). Letters of other alphabets count by their place: "Γ" and "ג" are C.
     """
     answer = _LATEX_TEXT.sub("", answer)
     counted = _COUNTED_LETTER.fullmatch(answer)
@@ -405,4 +425,4 @@ def letter_of(answer: str) -> str | None:
     if not rest[0].isspace():
         return None
     goes_on = _LETTER_GOES_ON.match(rest) is not None
-    return letter if goes_on or letter not in "AI" else None
+    return letter if goes_on or (letter not in "AI" and not rest.lstrip()[:1].islower()) else None

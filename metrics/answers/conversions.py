@@ -38,12 +38,35 @@ _KNOWN = {
     ("egg", "dozen"): (12,),
     ("item", "dozen"): (12,),
 }
-_IRREGULAR = {"feet": "foot", "inches": "inch", "centuries": "century", "metre": "meter", "litre": "liter"}
-_ONE = r"(?:\s?/\s?|\s?=\s?(?:1|one)\s|\s(?:(?:in|per|a|an|one|1|each|every|make|makes|is|are|the)\s){1,3})"
-_BEHIND = re.compile(rf"[\s-]?(?P<small>[a-z]{{3,11}}){_ONE}(?P<big>[a-z]{{3,10}})(?![a-z])", re.IGNORECASE)
-_SMALL = re.compile(r"[\s-]?(?P<small>[a-z]{3,11})(?![a-z])", re.IGNORECASE)
+_IRREGULAR = {
+    **{"feet": "foot", "inches": "inch", "centuries": "century", "metre": "meter", "litre": "liter"},
+    **{"cm": "centimeter", "m": "meter", "km": "kilometer", "g": "gram", "kg": "kilogram", "ml": "milliliter"},
+    **{"l": "liter", "h": "hour", "hr": "hour", "min": "minute", "sec": "second", "yr": "year", "in": "inch"},
+    **{"ft": "foot", "yd": "yard", "oz": "ounce", "lb": "pound", "mo": "month", "wk": "week"},
+    # German, French, Spanish
+    **{
+        "sekunde": "second",
+        "sekunden": "second",
+        "minuten": "minute",
+        "stunde": "hour",
+        "stunden": "hour",
+        "tag": "day",
+    },
+    **{"tage": "day", "woche": "week", "wochen": "week", "monat": "month", "monate": "month", "jahr": "year"},
+    **{"seconde": "second", "heure": "hour", "jour": "day", "semaine": "week", "mois": "month", "an": "year"},
+    **{"segundo": "second", "minuto": "minute", "hora": "hour", "día": "day", "semana": "week", "mes": "month"},
+    **{"meses": "month", "año": "year", "année": "year"},
+}
+_ONE = (
+    r"(?:\s?/\s?|\s?=\s?(?:1|one)\s|\s(?:(?:in|per|a|an|one|1|each|every|make|makes|is|are|the|pro|hat|eine?[mr]?|am|im|par|"
+    r"dans|en|une?|una?|por|al|la|el|cada)\s){1,3})"
+)
+_BEHIND = re.compile(rf"[\s-]?(?P<small>[^\W\d_]{{1,11}}){_ONE}(?P<big>[^\W\d_]{{1,10}})(?!\w)", re.IGNORECASE)
+_SMALL = re.compile(r"[\s-]?(?P<small>[^\W\d_]{1,11})(?!\w)", re.IGNORECASE)
 _BEFORE = re.compile(
-    r"(?P<big>[a-z]{3,10})\s?(?:=|\s(?:has|have|contains?|is|are|equals|with|of))\s?(?:about\s)?$", re.IGNORECASE
+    r"(?<!\w)(?P<big>[^\W\d_]{1,10})\s?"
+    r"(?:=|\s(?:has|have|contains?|is|are|equals|with|of|hat|haben|sind|a|compte|tiene|tienen|son))\s?(?:about\s)?$",
+    re.IGNORECASE,
 )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from .announcing import announced, announcements, closing_letter, concludes, is_bare
+from .announcing import announced, announcements, begins_as_conclusion, closing_letter, concludes, is_bare
 from .golds import Text
 from .matching import AnswerMatcher
 from .roles import is_alone, is_operand
 
+_ENDED = re.compile(r"[.!。][\s$*)\\\]\"'”]{0,6}$")
 _LOOKED_BACK = 20  # steps among which the last result is looked for
 
 
@@ -41,10 +43,18 @@ def _same_value(one: str, other: str) -> bool:
 
 
 def _restated(steps: Sequence[str]) -> Fraction | None:
-    """The last result that was computed, where the last step is a sentence that computes nothing and gives it again."""
-    if not steps or not concludes(steps[-1]):
+    """The last result, where the last step is a sentence that computes nothing and gives it again.
+
+    A result stands behind a sign of equality; or last in the step before ("Which is 13."), where the sentence begins as
+    a conclusion and is not cut off.
+    """
+    if len(steps) < 2 or not concludes(steps[-1]):
         return None
     said = _results(Text(steps[-1]), after_equals=False)
+    if said and begins_as_conclusion(steps[-1]) and _ENDED.search(steps[-1]):
+        before = _results(Text(steps[-2]), after_equals=False)
+        if before and before[-1] == said[-1]:
+            return said[-1]
     for step in reversed(steps[-1 - _LOOKED_BACK : -1]):
         results = _results(Text(step), after_equals=True)
         if results:

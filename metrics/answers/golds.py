@@ -40,6 +40,10 @@ _WRAPPER = re.compile(
 )
 _ESCAPED = re.compile(r"\\([$%#&_{}])")
 _SUBSCRIPT = re.compile(r"(?<=[_^])\{")
+_SIGN_WORD = re.compile(r"\bnegative\s(?=[$\d.])|(?:^|(?<=\bis )|(?<== ))\s?minus\s(?=[$\d.])", re.IGNORECASE)
+_RAISED = re.compile("(?<![⁻⁰¹²³⁴⁵⁶⁷⁸⁹])[²³](?![⁰¹²³⁴⁵⁶⁷⁸⁹])")
+_CLOCK = re.compile(r"(?<=[\d ])([ap])\.\s?m\b\.?", re.IGNORECASE)
+_ASSIGNED = re.compile(r"\s*[A-Za-z]\s*=\s*(?=[-$\d.])")
 _SIGNED_MONEY = re.compile(r"(?<=-)\s?[$€£¥₹]\s?(?=[\d.])")
 _IGNORED = re.compile(r"[{}]")
 _MONEY = re.compile(r"[$€£¥₹]")
@@ -114,8 +118,18 @@ class NumberGold:
         for written in text.numbers:
             if written.start >= start and is_alone(text.with_money, written):
                 same = [other for other in text.numbers if other.start == written.start]
-                return any(self._is(one, text) for one in same) and not is_operand(text.with_money, written)
+                is_it = any(self._is(one, text) or self._is_per_cent(one, text) for one in same)
+                return is_it and not is_operand(text.with_money, written)
         return False
+
+    def _is_per_cent(self, written: Written, text: Text) -> bool:
+        """Whether one of the two is the other in per cent: 16 % and 0.16."""
+        behind = text.with_money[written.end : written.end + 9].lstrip(" \\").casefold()
+        in_percent = behind.startswith(("%", "percent", "per cent"))
+        if in_percent == (self.unit.casefold() in ("%", "percent", "per cent")):
+            return False
+        value = written.values[0]
+        return value == 100 * self.value if in_percent else 100 * value == self.value and not behind[:1].isalpha()
 
     def _is(self, written: Written, text: Text) -> bool:
         return (
@@ -232,7 +246,8 @@ def read_golds(answer: str) -> list[Gold]:
 
 def _read(answer: str) -> Gold | None:
     text = Text(answer)
-    number = _number(text)
+    assigned = _ASSIGNED.match(answer)  # "x = 4"
+    number = _number(Text(answer[assigned.end() :]) if assigned else text)
     if number is not None:
         return number
     end = len(text.tokens)
@@ -257,8 +272,12 @@ def _read(answer: str) -> Gold | None:
 
 _FORMULA = re.compile(r"^\s*\$([^$]+)\$\.?\s*$")
 _AROUND_NUMBER = re.compile(r"[\s(]*(?P<money>[$€£¥₹])?\s*")
+_POWER = (
+    r"(?:(?<![^\W\d_])(?:(?<=\s)m|[mckd]m|in|ft|yd|mi|units?|inches|feet|met(?:er|re)s?|yards?|miles?)\s?\^\s?[23])"
+)
 _UNIT_BEHIND = re.compile(
-    r"\s*(?P<unit>(?:[%°$€£¥₹]|[^\W\d_][^\s\d,;:=+*^()\\<>-]*)(?:\s[^\W\d_][^\W\d_]*){0,2})?[\s.,;:!?)]*"
+    rf"\s*(?P<unit>(?:[%$€£¥₹]|°\s?[CF]?|{_POWER}|[^\W\d_][^\s\d,;:=+*^()\\<>-]*)(?:\s[^\W\d_][^\W\d_]*){{0,2}})?"
+    r"[\s.,;:!?)]*"
 )
 
 
@@ -347,6 +366,7 @@ def _normalise(text: str) -> str:
         text = _FRAC.sub(lambda m: f" {m['a'] or m['a1']}/{m['b'] or m['b1']} ", text)
         text = _DEGREE.sub("°", text)
     text = _WRAPPER.sub(" ", text)
+    text = _CLOCK.sub(r"\1m", _SIGN_WORD.sub("-", _RAISED.sub(lambda m: "^2" if m[0] == "²" else "^3", text)))
     text = _SIGNED_MONEY.sub("", _ESCAPED.sub(r"\1", text))
     return _IGNORED.sub(" ", _SUBSCRIPT.sub("", text))
 

@@ -97,12 +97,15 @@ class _Options:
 
     def said(self, answer: Text) -> bool | None:
         """Whether an announced answer is a gold option; None where it is no option at all."""
-        text = Text(answer.raw[_OPTION_LABEL.match(answer.raw).end() :])  # type: ignore[union-attr]  # matches everywhere
-        spelled = [(_length(one), gold) for ones, gold in zip(self._read, self._is_gold, strict=True)
-                   for one in ones if _begins_with(one, text)]  # fmt: skip
         letter = letter_of(answer.raw) if self._by_letter else None
+        read = [(one, gold) for ones, gold in zip(self._read, self._is_gold, strict=True) for one in ones]
         if letter and ord(letter) - ord("A") < len(self._is_gold):
-            return self._is_gold[ord(letter) - ord("A")]
+            own = f"\x1f{letter.lower()}\x1f"  # "E. coli" is the option of that name
+            read = [(one, gold) for one, gold in read if isinstance(one, TextGold) and one.joined.startswith(own)]
+            named = [gold for one, gold in read if _begins_with(one, answer)]
+            return any(named) if named else self._is_gold[ord(letter) - ord("A")]
+        text = Text(answer.raw[_OPTION_LABEL.match(answer.raw).end() :])  # type: ignore[union-attr]  # matches everywhere
+        spelled = [(_length(one), gold) for one, gold in read if _begins_with(one, text)]
         if spelled:  # the longest: hepatitis B, not hepatitis
             longest = max(length for length, _ in spelled)
             return any(gold for length, gold in spelled if length == longest)

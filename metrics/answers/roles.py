@@ -19,7 +19,7 @@ _BEHIND = 96
 # Part of a word, an index, a power, a fraction, a time; or the number of a step.
 _PART_OF_WORD = re.compile(r"(?:(?<!\\)(?<![A-Za-zÀ-ɏ_])|^)[A-Za-zÀ-ɏ_][\wÀ-ɏ]*$")
 _COMMAND = re.compile(r"\\[A-Za-z]+$")
-_NOT_WHOLE_LEFT = re.compile(r"[/^_]$|\d:$|\d\.$|\d,$|#$")
+_NOT_WHOLE_LEFT = re.compile(r"[/^_]$|\d:$|\d\.$|\d,$|#$|\\[dtc]?frac\s{0,2}$")
 _NUMBERED = re.compile(
     r"(?<![^\W_])(?:step|case|part|equation|figure|table|schritt|étape|paso|passo|шаг|problem|question|example|method|day)"
     r"\s?#?\s?$",
@@ -42,12 +42,17 @@ _OPERAND_LEFT = re.compile(
 )
 _UNITS = r"\s?[%°]?(?:\s?-?(?!(?:so|and|then|which|is|are|but|or)\s)(?:[A-Za-zÀ-ɏ]+(?:/[A-Za-z]+)?)){0,3}?"
 _OPERAND_RIGHT = re.compile(
-    rf"{_UNITS}[)\]]?[^\S\n]*(?:{_OPERATOR}[^\S\n]*(?=[\d$€£(\[\\.-]|[a-z](?![A-Za-z]))"
+    r"[)\]]?[^\S\n]*\^"  # of the number; "12 cm^2" is an area
+    rf"|{_UNITS}(?:\s?\^\s?[23])?[)\]]?[^\S\n]*(?:(?!\^){_OPERATOR}[^\S\n]*(?=[\d$€£(\[\\.-]|[a-z](?![A-Za-z]))"
     r"|/[^\S\n]?(?=[\d($])|-[^\S\n]?(?=[\d($])|(?:\sx\s?|x)(?=\d)"
     r"|(?<=\s)(?:times(?=\s(?:\d|as|more|the|that|her|his|its|their|larger|bigger|older|faster|[$(]))"
     r"|(?:plus|minus)(?=\s[\d$(\\])|multiplied\sby|divided\sby))"
     r"|\s?(?:%|percent)\s(?:of|\*|×)\s?(?=[$€£]?\d)"
 )
+# "multiplied by 100%", "divide both sides by 4", "adding 5 to"
+_BY = re.compile(r"\b(?:multipl|divid)[a-z]{1,4}\s(?:[^\s.;=]{1,20}\s){0,4}by$", re.IGNORECASE)
+_ADDS = _set("add adds added adding subtract subtracts subtracted subtracting")
+_PART_OF = re.compile(r"\sof\s(?:the\s)?[$€£¥₹]?\d")
 _RUNS_ON = re.compile(r"\d[^=\n]{0,60}?(?:[-+*/×÷·]|\\(?:times|cdot|div))[^=\n]{0,60}=\s?[$€£]?$")
 _RANGE_LEFT = re.compile(r"(?<![\d=])(?:\d[\d.,]*\s?[-~]\s?|between\s[^.\n]{0,24}\d[^.\n]{0,16}\sand\s)[$€£]?$")
 _TO = re.compile(r"(?P<verb>[A-Za-z]+\s)?(?:about\s)?[$€£]?\d[\d.,]*\sto\s[$€£]?$")
@@ -83,6 +88,12 @@ def is_operand(text: str, number: Written) -> bool:
         return True
     if _OPERAND_LEFT.search(left):
         return True
+    words = left.rstrip(" $€£¥₹")
+    verb = words[-12:].rpartition(" ")[2].casefold()
+    if verb in _ADDS or (verb == "by" and _BY.search(words)):
+        return True
+    if abs(number.values[0]) < 1 and _PART_OF.match(right):  # "1/3 of 12"
+        return True
     if _OPERAND_RIGHT.match(right) and not _RUNS_ON.search(left):
         return True
     return any(is_conversion(value, left, right) for value in number.values[:1])
@@ -94,7 +105,6 @@ _ALIASES = {
     **dict.fromkeys(("kg", "kilogram", "kilo", "kilogramme"), "kg"),
     **dict.fromkeys(("g", "gram", "gramme"), "g"),
     **dict.fromkeys(("mg", "milligram"), "mg"),
-    **dict.fromkeys(("km", "kilometer", "kilometre"), "km"),
     **dict.fromkeys(("m", "meter", "metre"), "m"),
     **dict.fromkeys(("cm", "centimeter", "centimetre"), "cm"),
     **dict.fromkeys(("mm", "millimeter", "millimetre"), "mm"),
@@ -107,9 +117,31 @@ _ALIASES = {
     **dict.fromkeys(("oz", "ounce"), "oz"),
     **dict.fromkeys(("ft", "foot", "feet"), "ft"),
     **dict.fromkeys(("in", "inch", "inches"), "in"),
-    **dict.fromkeys(("mi", "mile"), "mi"),
+    **dict.fromkeys(("mi", "mile", "mph", "mpg"), "mi"),
+    **dict.fromkeys(("km", "kilometer", "kilometre", "kmh", "kph"), "km"),
+    **dict.fromkeys(("yd", "yard"), "yd"),
+    **dict.fromkeys(("gal", "gallon"), "gal"),
+    **dict.fromkeys(("yr", "year"), "yr"),
+    **dict.fromkeys(("wk", "week"), "wk"),
+    **dict.fromkeys(("j", "joule"), "j"),
+    **dict.fromkeys(("kj", "kilojoule"), "kj"),
+    **dict.fromkeys(("w", "watt"), "w"),
+    **dict.fromkeys(("kw", "kilowatt"), "kw"),
+    **dict.fromkeys(("n", "newton"), "n"),
+    **dict.fromkeys(("v", "volt"), "v"),
+    **dict.fromkeys(("a", "amp", "ampere"), "a"),
+    **dict.fromkeys(("c", "coulomb"), "c"),
+    **dict.fromkeys(("k", "kelvin"), "k"),
+    **dict.fromkeys(("pa", "pascal"), "pa"),
+    **dict.fromkeys(("hz", "hertz"), "hz"),
+    **dict.fromkeys(("mol", "mole"), "mol"),
+    **dict.fromkeys(("cal", "calorie"), "cal"),
+    **dict.fromkeys(("kcal", "kilocalorie"), "kcal"),
+    **dict.fromkeys(("μm", "micrometer", "micron"), "μm"),
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), "nm"),
+    **dict.fromkeys(("atm", "atmosphere"), "atm"),
     **dict.fromkeys(("%", "percent", "pct"), "%"),
-    **dict.fromkeys(("°", "degree", "deg"), "°"),
+    **dict.fromkeys(("°", "degree", "deg", "celsius", "fahrenheit"), "°"),
 }
 _MONEY = {"$": "dollar", "€": "euro", "£": "lb", "¥": "yen", "₹": "rupee"}
 _WORD = re.compile(r"(?:[^\S\n]{0,4}|-)([^\W\d_]+|[%°$€£¥₹])")
@@ -120,7 +152,7 @@ _NO_UNIT = _set(
     " than that the their them then there they this to today together tomorrow total toward was we were when where"
     " which while who will with yearly weekly monthly you your"
 )
-_ADJECTIVES = _set("us american whole full more extra additional total cubic square new different other")
+_ADJECTIVES = _set("us american sq whole full more extra additional total cubic square new different other")
 
 
 def unit_conflicts(text: str, number: Written, unit: str) -> bool:
@@ -128,7 +160,7 @@ def unit_conflicts(text: str, number: Written, unit: str) -> bool:
     if not unit:
         return False
     first = re.match(r"[^\W\d_]+", unit)
-    wanted = _unit(first[0] if first else unit)
+    wanted = _unit(first[0] if first else unit[:1])
     position = number.end
     conflict = False
     for _ in range(3):

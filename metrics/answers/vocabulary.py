@@ -24,6 +24,7 @@ _COLON = r"[:：]"
 _ENGLISH = (
     rf"(?:(?:the|my|our|your|this|a)\s)?{ADJECTIVES}{NOUN}(?:\s(?:therefore|thus|then|hence|here))?{OF}"
     rf"(?:{_SAYS}|\s?$|\s(?={BOX})|\s[-–—]\s{_VALUE_NEXT})",
+    rf"(?:the|our|my)\s{ADJECTIVES}(?:answer|solution)s\sare\s",
     # An option by its letter alone: "we choose a and b such that" announces nothing.
     r"(?:i|we)(?:'d|'ll|\swould|\swill|\sshould|\scan|\smust)?\s(?:choose|pick|select|go with|answer)(?:\swith)?\s"
     rf"(?=(?:the\s)?(?:option|choice|answer)\s|[(\[]|(?-i:[A-J])(?![\w'’])|-?\d|{BOX})",
@@ -112,12 +113,19 @@ CONNECTIVE = re.compile(
     r"したがって|よって|따라서|그러므로)(?![a-z])\s?[:,，、：]?\s?",
     re.IGNORECASE,
 )
+# A word of agreement before a conclusion: "Right. So the answer is 13."
+INTERJECTION = re.compile(
+    r"(?:right|ok(?:ay)?|yes|yep|great|good|perfect|nice|correct|exactly|indeed|sure|alright|(?:that|it)(?:['’]s| is) "
+    r"(?:right|correct|it|all)|there we (?:go|have it)|we(?:['’]re| are) done)\s?[.!,:]\s(?=\S)",
+    re.IGNORECASE,
+)
 # What may stand between the announcement and the answer.
 FILLER = re.compile(
-    rf"(?:(?:{_THEREFORE})(?!\w)|simply|just|clearly|approximately|about|exactly|indeed|actually|most likely|"
+    rf"(?:(?:{_THEREFORE}|это)(?!\w)|simply|just|clearly|approximately|about|exactly|indeed|actually|most likely|"
     r"probably|equal to|=|≈|as follows|[:：]"
     r"|(?:(?:l[ae]|el|il|a|o|die|der|das|the|η|là)\s)?(?:option|choice|answer|letter|letra|lettre|lettera|buchstabe|"
-    r"opci[oó]n|opção|opzione|alternativa|antwort|antwoord|вариант|đáp án|선택지|选项|選項|ข้อ|विकल्प|الخيار)"
+    r"opci[oó]n|opção|opzione|opció|alternativa?|antwort|antwoord|optie|вариант|варіант|wariant|možnost|vaihtoehto|"
+    r"variantas|opsi|pilihan|lựa chọn|đáp án|선택지|选项|選項|選択肢|ข้อ|विकल्प|الخيار|گزینه)"
     r"(?:\s?(?=[(A-J\d])|_)"
     r"|l['’](?:option|opzione|opció|alternativa)\s?(?=[(A-J\d])"
     r"|(?:l[ae]|el|il|a|o|die|der|das|η)\s(?=(?-i:[(\[]?[A-JΑ-Ε](?![^\W\d_]))))\s?",

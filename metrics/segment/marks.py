@@ -34,6 +34,7 @@ _MARK = re.compile(
     r"|◁(?P<triangles>/?[A-Za-z_]{3,40})▷"
     r"|<(?P<reserved>(?:unused|extra_id_|SPECIAL_|reserved_?)\d{1,5})>"
     r"|<<(?P<system>/?SYS)>>"
+    r"|\](?P<tilde>~!?b)[\[\]]|\[(?P<tilde_end>e~)\["  # MiniMax
     r"|\[(?P<square>/?(?i:THINK|INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|gMASK))\]"
     r"|<(?P<tag>/?(?:[A-Za-z]{2,12}:)?[A-Za-z][A-Za-z_-]{0,30})(?:[=\s][^<>\n]{0,200})?>"
     r"|assistant(?P<bare>analysis|commentary|final)"
@@ -168,6 +169,8 @@ def _mark(match: re.Match[str]) -> Mark | None:
     start, end = match.span()
     if form == "reserved":
         return Mark(start, end, "header", name="reserved")
+    if form in ("tilde", "tilde_end"):
+        return Mark(start, end, {"~b": "header", "~!b": "nothing", "e~": "turn_end"}[name])  # type: ignore[arg-type]
     if form in ("square", "system") and name.upper() in _ROLE_TAGS:
         return Mark(start, end, "role", word=_ROLE_TAGS[name.upper()])
     if form in ("tag", "square", "system"):
@@ -214,7 +217,7 @@ def _tag(start: int, end: int, name: str) -> Mark | None:
         return Mark(start, end, "text_end" if name == "/s" else "nothing")
     closing = name.startswith("/")
     plain = name.lstrip("/").rpartition(":")[2].lower()
-    kind = _TAGS.get(plain)
+    kind = _TAGS.get(plain) or _by_compound(name.lstrip("/").rpartition(":")[2])
     if plain in ("gmask", "available_tools"):
         kind = "nothing"
     if plain == "tool_content":
@@ -226,6 +229,17 @@ def _tag(start: int, end: int, name: str) -> Mark | None:
     if kind == "header" and closing:
         kind = "message"
     return Mark(start, end, kind, closing, plain, plain=True)
+
+
+def _by_compound(name: str) -> Kind | None:
+    """What a tag of several words marks, by the words: "<deep_think>", "<innerThoughts>", "<my-final-answer>"."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    has = {word.lower() for word in words}
+    if len(words) < 2:
+        return None
+    if has & _THINKING:
+        return "thinking"
+    return "answer" if "answer" in has else None
 
 
 RoleKind = Literal["thinking", "answer", "text", "tool_call", "tool_result", "user", "system"]

@@ -32,6 +32,10 @@ _LABEL = re.compile(r"[^\d=≈\n]{1,40}[:：][*_]{0,2}[ \t]*")
 # Anything but white space, control characters and characters of no width.
 _VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")
 
+_TAG = r"<(?P<slash>/)?(?P<name>[A-Za-z][\w:-]{0,30})(?:\s[^<>\n]{0,200})?>"
+_ANY_TAG = re.compile(_TAG)
+_TAGS_ALONE = re.compile(rf"(?:{_TAG.replace('?P<slash>', '?:').replace('?P<name>', '?:')}\s*)+")
+
 
 @dataclass(frozen=True)
 class Segmentation:
@@ -85,6 +89,7 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
     clean = reading.clean
     found: list[tuple[int, int, bool]] = []  # where a step stands, and whether its section delivers the answer
     choices: dict[str, None] = {}
+    paired = _paired_tags(clean)
     for section in reading.sections or [Section(0, 0, "text")]:
         inside = clean[section.start : section.end]
         used, choice = _resolve(splitter, inside, trace.id)
@@ -92,7 +97,7 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
         delivered = section.kind == "answer" and is_final_answer(f"The answer is {inside.strip()}")
         for span in _spans(used, inside, trace.id):
             start, end = _trim(clean, (section.start + span[0], section.start + span[1]))
-            if _VISIBLE.search(clean, start, end):
+            if _VISIBLE.search(clean, start, end) and not _is_tags(clean[start:end], paired):
                 found.append((start, end, delivered))
     final = final_answers([_without_heading(clean[start:end]) for start, end, _ in found])
     matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
@@ -102,6 +107,21 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
         states = matcher.states(clean[start:end], value_alone=is_final)
         steps.append(Step(trace.response[start:end], start, end, "final_answer" if is_final else "reasoning", states))
     return Segmentation(steps, _name(splitter, choices, reading), reading.notes)
+
+
+def _paired_tags(text: str) -> set[str]:
+    """Names of tags that the text opens and closes."""
+    if "</" not in text:
+        return set()
+    tags = [(match["name"], bool(match["slash"])) for match in _ANY_TAG.finditer(text)]
+    return {name for name, closing in tags if closing} & {name for name, closing in tags if not closing}
+
+
+def _is_tags(step: str, paired: set[str]) -> bool:
+    """Whether a step is nothing but tags around other steps ("<steps>", "</details>")."""
+    if not paired or not step.startswith("<") or not _TAGS_ALONE.fullmatch(step):
+        return False
+    return all(match["name"] in paired for match in _ANY_TAG.finditer(step))
 
 
 def _name(splitter: Splitter, choices: Iterable[str], reading: Reading) -> str:

@@ -69,6 +69,33 @@ def test_thinking_counts_once_wherever_a_server_puts_it(tmp_path: Path, message:
     assert entry.notes == ()
 
 
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "user", "parts": [text(ASKED)]}, {"role": "model", "parts": [{"text": TAGGED}]}],
+        [
+            {"role": "user", "parts": [{"text": ASKED}]},
+            {"role": "model", "parts": [{"text": THOUGHT, "thought": True}, {"text": ANSWER}]},
+        ],
+        [{"from": "human", "value": ASKED}, {"from": "gpt", "value": TAGGED}],
+    ],
+    ids=["parts", "parts, thought", "from and value"],
+)
+def test_messages_whose_text_is_in_another_field(tmp_path: Path, messages: list[dict[str, Any]]) -> None:
+    entry = read(tmp_path, *messages)
+    assert entry.trace.question == ASKED
+    assert steps(entry, "lines") == STEPS
+    assert entry.notes == ()
+
+
+def test_an_item_of_reasoning_that_is_a_summary_alone_hides_it(tmp_path: Path) -> None:
+    summary = {"type": "reasoning", "content": [], "summary": [{"type": "summary_text", "text": "We multiply."}]}
+    told = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": ANSWER}]}
+    assert skipped(tmp_path, user(ASKED), summary, told).kind == "the reasoning is hidden"
+    noted = read(tmp_path, user(ASKED), model(ANSWER) | {"summary": "a chat about pens"})
+    assert noted.notes == ("of the response, this was not read: field 'summary'",)
+
+
 @pytest.mark.parametrize("splitter", ["auto", "think", "lines", "sentences"])
 def test_the_tags_that_we_put_around_thinking_are_no_steps(tmp_path: Path, splitter: str) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", [row(user(ASKED), {"role": "assistant", **THINKING["thinking"]})])

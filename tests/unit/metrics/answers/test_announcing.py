@@ -71,9 +71,12 @@ LETTER_C = [
     "Die richtige Antwort ist daher C.",
     "Antwort C ist richtig.",
     "Het juiste antwoord is dus C.",
+    "Dus het juiste antwoord is optie C.",
     "Oikea vastaus on siis C.",
     "Ответом является C.",
+    "Следовательно, верный ответ — это C.",
     "Bu nedenle doğru cevap: C",
+    "Cevap C şıkkıdır.",
     "Η σωστή απάντηση είναι η Γ.",
     "La resposta correcta és la C.",
     "Правилният отговор е C.",
@@ -149,6 +152,24 @@ def test_articles_negations_and_instructions_announce_no_letter(step: str) -> No
     assert not states_answer(step, ["Thiazide drug"], "Which?", ["Thiazide drug", "Nitrate"])
 
 
+@pytest.mark.parametrize(
+    ("step", "gold"),
+    [
+        ("The answer is C (insulin).", "Insulin"),
+        ("The answer is C and not B.", "Insulin"),
+        ("The answer is A (salmonella).", "Salmonella"),
+        ("I choose B because it is cleaved.", "C peptide"),
+        ("The answer is C peptide.", "C peptide"),
+        ("The answer is E. coli.", "E. coli"),
+        ("The answer is B cells.", "B cells"),
+        ("The answer is F, B cells.", "B cells"),
+    ],
+)
+def test_a_letter_with_words_behind_it_is_an_option_unless_it_is_part_of_a_name(step: str, gold: str) -> None:
+    options = ["Salmonella", "C peptide", "Insulin", "Shigella", "E. coli", "B cells"]
+    assert [option for option in options if states_answer(step, [option], "Which?", options)] == [gold]
+
+
 def test_i_is_a_letter_alone_and_no_letter_before_a_verb() -> None:
     options = [f"opt{letter}" for letter in "ABCDEFGHIJ"]
     assert not states_answer("The answer is I don't know.", ["optI"], "Pick one.", options)
@@ -166,6 +187,9 @@ def test_i_is_a_letter_alone_and_no_letter_before_a_verb() -> None:
         "Your final answer should be written as \\boxed{answer}.",
         "I will end with \\boxed{\\text{answer}}.",
         "The last line must be of the form ANSWER: $ANSWER",
+        "Final answer: \\boxed{...}",
+        "The final answer is: $\\boxed{answer}$",
+        "Answer: \\boxed{\\text{your answer}}",
     ],
 )
 def test_an_instruction_with_an_empty_box_announces_nothing(echo: str) -> None:
@@ -183,6 +207,11 @@ def test_an_instruction_with_an_empty_box_announces_nothing(echo: str) -> None:
         ("Thus the sum of the first 8 odd primes between 1 and 30 is $\\boxed{72}$.", True),
         ("Therefore, $x = \\boxed{72}$.", True),
         ("Hence $f(3) = \\boxed{72}$.", True),
+        ("The solutions are $x = 2$ and $x = -3$.", True),
+        ("The answers are 2 and 3.", True),
+        ("Hence $f(x) = 0$ has three real solutions: $x = -3, x = 3, x = -2$.", False),
+        ("The solutions are found by adding.", False),
+        ("The answer is x = 2, so y = 3.", False),
         ("So $48 + 24 = \\boxed{72}$.", False),
         ("So $x = 3 \\cdot 24 = \\boxed{72}$.", False),
         ("Since 48 and 24 are even, we get \\boxed{72}.", False),

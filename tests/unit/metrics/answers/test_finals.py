@@ -28,6 +28,8 @@ def committed(steps: list[str], question: str, choices: list[str] | None = None,
         ("The answer is 72.", True),
         ("**72**", True),
         ("So she sold 48 in April.", False),
+        ("Right. So she sold 48 in April.", False),
+        ("Right. So she sold 72.", True),
         ("Because of that she sold 72, since 48 and 24 are 72.", False),
         ("So she sold 48 + 24 = 72 clips.", False),
         ("Is it really 72?", False),
@@ -35,6 +37,33 @@ def committed(steps: list[str], question: str, choices: list[str] | None = None,
 )
 def test_a_closing_sentence_is_final_whatever_its_words(closing: str, final: bool) -> None:
     assert final_answers([*CLIPS, closing]) == [False, False, False, final]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["So it is 4 + 12 + (-3).", "Which is $13$.", "Right. So the value of $a+b+m$ is 13."],
+        [
+            "In other words, $\\frac{63}{4}.$",
+            "That's correct. So the distance on the map would be $\\frac{63}{4}$ inches.",
+        ],
+        ["3 + 3 = 6", "Therefore, the solution $x=6$ is correct."],
+        ["3 + 3 = 6", "Great! The answer is 6."],
+    ],
+)
+def test_a_conclusion_after_a_word_of_agreement_is_final_and_the_chains_own_answer(steps: list[str]) -> None:
+    assert final_answers(steps) == [*([False] * (len(steps) - 1)), True]
+    assert committed(steps, "How many?") == len(steps) - 2
+
+
+@pytest.mark.parametrize(
+    "closing",
+    ["The patient cannot eat 6 days after", "So he cannot eat 6 days after", "He fasts 6 days."],
+)
+def test_a_chain_that_is_cut_off_or_goes_on_telling_has_no_conclusion(closing: str) -> None:
+    steps = ["The patient was operated on.", "He cannot eat for 6 days.", closing]
+    assert final_answers(steps) == [False, False, False]
+    assert committed(steps, "How many?") is None
 
 
 def test_values_on_lines_of_their_own_are_data_unless_they_end_the_chain() -> None:

@@ -45,6 +45,9 @@ MARKED = {
     "ring": f"<role>ASSISTANT</role>{T}\n{C}<|role_end|>",
     "marco": f"<Thought>\n{T}\n</Thought>\n<Output>\n{C}\n</Output>",
     "reflection": f"<thinking>\n{A}\n<reflection>\n{B}\n</reflection>\n</thinking>\n<output>\n{C}\n</output>",
+    "minimax": f"]~!b[]~b]ai\n<think>\n{T}\n</think>\n\n{C}[e~[",
+    "tags of two words": f"<deep_think>\n{T}\n</deep_think>\n<my-final-answer>\n{C}\n</my-final-answer>",
+    "tags in camel case": f"<InnerThoughts>{T}</InnerThoughts>\n{C}",
     "nobody's": f"<|begin_of_inner_thoughts|>{T}<|end_of_inner_thoughts|><|deliver|>{C}<|fin|>",
     "prompt and all": (
         f"<|im_start|>user\nThink in <think> tags, then <answer>. How many?<|im_end|>\n"
@@ -119,6 +122,11 @@ def test_the_same_chain_under_any_models_marks_gives_the_same_steps(response: st
         (C, "final_answer"),
     ]
     assert all(response[step.start : step.end] == step.text for step in result.steps)
+
+
+def test_tags_around_steps_are_no_steps() -> None:
+    assert texts(cut(f"<steps>\n<part>\n{A}\n</part>\n<part>\n{B}\n</part>\n</steps>\n{C}", "lines")) == [A, B, C]
+    assert texts(cut(f"{A}\n<br>\n{C}", "lines")) == [A, "<br>", C]  # no pair: it may be what is asked for
 
 
 @pytest.mark.parametrize("response", CALLING.values(), ids=CALLING)
