@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from .answers.finals import commit_index
+from .answers.finals import commit_of
 from .chain import Chain, ChainMetric, Likelihoods
 from .errors import Missing
 from .probability import softmax
@@ -203,9 +203,7 @@ def answer_step(chain: Chain) -> float:
 def commit_step(chain: Chain) -> float:
     if not chain.steps:
         raise Missing("no steps in the response")
-    trace = chain.trace
-    texts, final = zip(*((step.text, step.kind == "final_answer") for step in chain.steps), strict=True)
-    found = commit_index(texts, final, trace.question, trace.choices, trace.model_answer)
+    found = commit_of(chain.steps, chain.trace)
     if found is None:
         raise Missing("no step states an answer that the chain keeps to")
     return float(found + 1)

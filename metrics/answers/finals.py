@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from ..trace import Step, Trace
 from .announcing import announced, announcements, begins_as_conclusion, closing_letter, concludes, is_bare
 from .golds import Text
 from .matching import AnswerMatcher
@@ -108,6 +109,12 @@ def commit_index(
     return next(
         (index for index in range(begin, len(steps)) if matcher.states(steps[index], value_alone=final[index])), None
     )
+
+
+def commit_of(steps: Sequence[Step], trace: Trace) -> int | None:
+    """`commit_index` of a chain that has been cut into steps."""
+    texts, final = [step.text for step in steps], [step.kind == "final_answer" for step in steps]
+    return commit_index(texts, final, trace.question, trace.choices, trace.model_answer)
 
 
 def _only_option(steps: Sequence[str], question: str, options: Sequence[str]) -> str | None:

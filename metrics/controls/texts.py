@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from ..answers.finals import commit_index
+from ..answers.finals import commit_of
 from ..answers.matching import AnswerMatcher
 from ..chain import Control
 from ..likelihood import Unscored
@@ -77,11 +77,7 @@ def make_controls(
     """
     before = steps_before_answer(steps)
     texts = [step.text for step in steps]
-    own = (
-        steps_before_own_answer(steps, commit_index(texts, trace.question, trace.choices, trace.model_answer))
-        if steps
-        else 0
-    )
+    own = steps_before_own_answer(steps, commit_of(steps, trace)) if steps else 0
     matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
     out = []
     for name in names:
