@@ -105,8 +105,6 @@ def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[s
     """
     rows = [_cells(group, metrics) for group in groups]
     titles = ["chains", "accuracy", *(name.replace(BEFORE, "\nbefore answer") for name in metrics)]
-    if "ki" in titles and set().union(*(group.claim_kinds for group in groups)) == {EQUATION}:
-        titles[titles.index("ki")] = f"ki\n{ARITHMETIC_ONLY}"
     table = Table(box=None, pad_edge=False)
     table.add_column("input, task, model", overflow="fold", min_width=_NAMES)
     needed = _NAMES
@@ -120,6 +118,8 @@ def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[s
     if needed > console.width:  # else rich takes what is missing from the column of names, down to nothing
         table.width = needed
     console.print(table, crop=False)
+    if "ki" in metrics and set().union(*(group.claim_kinds for group in groups)) == {EQUATION}:
+        console.print(f"ki: {ARITHMETIC_ONLY}", markup=False)
 
 
 def _cells(group: Group, metrics: Sequence[str]) -> list[str]:

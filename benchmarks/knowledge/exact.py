@@ -146,7 +146,7 @@ def _label(row: dict[str, Any] | None) -> str:
         return "no claim"
     # Earlier versions gave no label to what they could not evaluate.
     unevaluable = row["label"] is None or row["reason"].startswith("not evaluable")
-    return "not evaluable" if unevaluable else row["label"]
+    return "not evaluable" if unevaluable else str(row["label"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

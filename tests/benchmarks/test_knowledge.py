@@ -223,6 +223,22 @@ def test_the_fitted_checkpoint_is_one_that_the_judge_nli_takes_as_it_is(tmp_path
     assert 0 < (found.probability or 0) < 1
 
 
+@pytest.mark.slow
+def test_the_exact_judge_is_counted_on_real_chains_and_compared_with_an_earlier_version(shared_data, tmp_path, capsys):
+    del shared_data
+    exact, file = benchmark("knowledge.exact"), str(tmp_path / "verdicts.jsonl")
+    assert exact.main(["--chains=12", "--out", file]) == 0
+    rows = [json.loads(line) for line in Path(file).read_text(encoding="utf-8").splitlines()]
+    counts = next(line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| all"))
+    assert int(counts[4].replace(",", "")) == len(rows) > 20
+    rows[0]["label"] = "contradicted" if rows[0]["label"] == "supported" else "supported"
+    Path(file).write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]), encoding="utf-8")
+    assert exact.main(["--chains=12", "--before", file]) == 0
+    changed = table(capsys.readouterr().out.split("| before")[1].replace(" | after", "| before | after", 1))
+    different = {key: int(row["claims"]) for key, row in changed.items() if key[0] != key[1]}
+    assert sorted(different.values()) == [1, 1]
+
+
 def test_the_speed_of_the_knowledge_core_is_split_into_its_parts(capsys, shared_data, classifier):
     speed = benchmark("knowledge.speed")
     assert shared_data

@@ -67,6 +67,7 @@ class Reading(Enum):
     LOST_POWER = "reading the digits behind 10 as its power"
     TIGHT_FIRST = "reading what is written without blanks first"
     ROOT_OF_ALL = "reading the root of all that follows"
+    MIXED_IN_BRACKETS = "reading the number and the fraction in brackets as one"
 
     @property
     def is_usual(self) -> bool:
@@ -81,6 +82,7 @@ _UNUSUAL = frozenset(
         Reading.LOST_POWER,
         Reading.TIGHT_FIRST,
         Reading.ROOT_OF_ALL,
+        Reading.MIXED_IN_BRACKETS,
     )
 )
 
@@ -669,6 +671,13 @@ class _Parser:
                 self.i += 2
                 self.operations += 1
                 return self.divide(whole, self.number(after[1]))
+        behind = self.tokens[self.i : self.i + 5]
+        if [t.kind for t in behind] == ["(", "num", "op", "num", ")"] and behind[2].text == "/":
+            # "1(3/4)"
+            part = self.divide(self.number(behind[1]), self.number(behind[3]))
+            if whole.denominator == 1 and 0 < part < 1 and self.may(Reading.MIXED_IN_BRACKETS):
+                self.i += 5
+                return whole + part
         if self.at("vulgar"):
             self.i += 1
             return whole + Fraction(*vulgar_fraction(after[0].text))

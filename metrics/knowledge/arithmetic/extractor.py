@@ -118,7 +118,7 @@ _DENIES = re.compile(
 )
 _FORMULA_END = re.compile(r"[\d)}]\$(?!\d)")
 # A step that a splitter cut off in the middle of a formula: "We have 11 | • 11 • 11 = 11^3".
-_AMOUNT_BEFORE = re.compile(r"[\d)}][^\S\n]*\Z")
+_AMOUNT_BEFORE = re.compile(r"[\d)}][^\S\n]*\Z|(?:\\(?:cdot|times|div)|(?<=\s)[-+/×·÷])\s*\Z")
 _NEAR = 8
 _NUMBER_GOES_ON = re.compile(r",\s\d{3}(?!\d)")
 _AMOUNTS = ("num", "%", ")", "vulgar")

@@ -135,3 +135,21 @@ def test_the_docs_page_of_numbers_is_what_the_command_prints(capsys, monkeypatch
     assert page == capsys.readouterr().out, (
         "stale: STEPGAUGE_LOAD_PLUGINS= stepgauge metrics --markdown > docs/metrics.md"
     )
+
+
+def test_every_table_says_where_ki_rests_on_equations_alone(tmp_path, capsys):
+    response = "48 / 2 = 24.\nIron is a metal, found in the crust of the earth.\n48 + 24 = 73."
+    chains = [{"question": f"How many are {n}?", "response": response, "answer": "72", "id": str(n)} for n in range(8)]
+    source = write_jsonl(tmp_path / "traces.jsonl", chains)
+    folders = {}
+    for name, claims in (("equations", '["arithmetic"]'), ("both", '["arithmetic", "sentence"]')):
+        folders[name] = tmp_path / name
+        command = ["score", source, "--out", folders[name], "--set", "scorer=null", "--set", f"claims={claims}"]
+        assert main([str(part) for part in command]) == 0
+        page = tmp_path / f"{name}.html"
+        assert main(["show", str(folders[name])]) == 0
+        assert main(["compare", f"a={folders[name]}", f"b={folders[name]}", "--resamples=999"]) == 0
+        assert main(["report", str(folders[name]), "--out", str(page)]) == 0
+        printed = capsys.readouterr().out
+        said = printed.count("arithmetic only"), "arithmetic only" in page.read_text(encoding="utf-8")
+        assert said == ((3, True) if name == "equations" else (0, False)), printed

@@ -241,7 +241,7 @@ def test_show_reads_what_score_wrote(tmp_path, capsys):
     numbers = restored[2].metrics
     for name in ("infogain", "infogain_nats"):
         assert f"{name} {numbers[name]:.3f}  before the answer {numbers[f'{name}_before_answer']:.3f}" in said
-    assert "ki 1.000  ki_coverage " in said
+    assert "ki 1.000 (arithmetic only)  ki_coverage " in said
     assert [name for name in REASONING if not name.endswith("_before_answer") and f"{name} " not in said] == []
     assert f"ki_coverage {numbers['ki_coverage']:.3f}  n_steps 3" in said
     assert [chain.id for chain in restored] == ["q0", "q1", "q2"]

@@ -397,6 +397,7 @@ def test_a_calculator_annotation_and_its_text_are_one_claim(text, expected):
         "3 × 1023 * 2 = 6 × 10^23",
         "√(3)² + (4)² = 5",
         "1 000 + 500 = 600",
+        "1(3/4) * 8 = 14",
     ],
 )
 def test_rounding_and_unspoken_units_leave_an_equation_undecided(text):
@@ -466,6 +467,12 @@ def test_an_equation_that_the_next_step_denies_is_not_contradicted():
 def test_a_step_that_begins_inside_a_formula_has_no_equation_at_its_beginning():
     response = "We have 11 • 11 = 11^2."
     steps = [Step(response[:10], 0, 10), Step(response[11:], 11, len(response))]
+    assert ARITHMETIC.extract([Trace("q", response)], [steps]) == [[]]
+
+
+def test_a_step_that_goes_on_with_a_product_of_the_line_before_has_no_equation_at_its_beginning():
+    response = "It is 0.5 \\cdot \n10 / 2 = 2.5"
+    steps = [Step(response[:15], 0, 15), Step(response[16:], 16, len(response))]
     assert ARITHMETIC.extract([Trace("q", response)], [steps]) == [[]]
 
 
