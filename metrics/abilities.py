@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
+import functools
 import inspect
-from typing import TypeGuard, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeGuard, TypeVar
+
+from .errors import THIRD_PARTY, StepgaugeError, said
 
 Ability = TypeVar("Ability")
+Made = TypeVar("Made")
 
 _ALIKE = 0.8  # how alike a name must be to one that the part may have
 
@@ -20,6 +26,34 @@ def can(part: object, ability: type[Ability]) -> TypeGuard[Ability]:
     Unlike `isinstance`, it asks the part's `__getattr__`, too: a part may wrap another.
     """
     return all(hasattr(part, name) for name in _declared(ability))
+
+
+def is_ours(function: object) -> bool:
+    """Whether a function, method or class is stepgauge's own code, and not a third party's."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__module__", None)).partition(".")[0] == __name__.partition(".")[0]
+
+
+def copies(function: object, *given: Any) -> tuple[Any, ...]:
+    """What a function is given: a third party's gets copies, so that it changes nothing that others are given."""
+    return given if is_ours(function) else copy.deepcopy(given)
+
+
+def call_factory(who: str, function: Callable[..., Made], *given: Any, **options: Any) -> Made:
+    """What a part's factory makes or says.
+
+    Raises ValueError naming `who` where a third party's raises what is no error of ours, or calls `sys.exit`: the run
+    must not end with exit code 0.
+    """
+    try:
+        return function(*given, **options)
+    except StepgaugeError:
+        raise
+    except THIRD_PARTY as error:
+        if is_ours(function) and not isinstance(error, SystemExit):
+            raise
+        raise ValueError(f"{who}: {said(error)}") from error
 
 
 def check_part(who: str, part: object, kind: type, *abilities: type) -> None:

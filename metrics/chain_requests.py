@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -90,11 +89,12 @@ def chain_requests(
     return out
 
 
-def collect(asked: ChainRequests, scores: Sequence[SpanScore]) -> Likelihoods | Unscored:
+def collect(asked: ChainRequests, results: Sequence[SpanScore | Unscored]) -> Likelihoods | Unscored:
     """Sort the backend's answers back into what chain metrics read.
 
-    An LM that overflows gives nan, of which shares would be 0: the chain is unscored, or the control alone.
+    A request that is unscored leaves the chain unscored, or the control alone: shares of the others would mislead.
     """
+    scores = {i: found for i, found in enumerate(results) if not isinstance(found, Unscored)}
 
     def together(indices: Sequence[int]) -> SpanScore:
         """Answers of which any one will do, as one."""
@@ -106,17 +106,16 @@ def collect(asked: ChainRequests, scores: Sequence[SpanScore]) -> Likelihoods | 
             max(one.n_context_tokens for one in found),
         )
 
-    def no_number(indices: Iterable[int]) -> Unscored | None:
-        odd = next((found for i in indices if not math.isfinite(found := scores[i].log_likelihood)), None)
-        return None if odd is None else Unscored(f"the scoring LM gave a log-likelihood of {odd}")
+    def unscored(indices: Iterable[int]) -> Unscored | None:
+        return next((found for i in indices if isinstance(found := results[i], Unscored)), None)
 
     def value(indices: Sequence[int] | Unscored) -> float | Unscored:
         if isinstance(indices, Unscored):
             return indices
-        return no_number(indices) or together(indices).log_likelihood
+        return unscored(indices) or together(indices).log_likelihood
 
     own = chain.from_iterable((*asked.answer, *asked.without_final, *(asked.choices or ()), *(asked.whole or ())))
-    if (problem := no_number(own)) is not None:
+    if (problem := unscored(own)) is not None:
         return problem
     answer = [together(row) for row in asked.answer]
     without_final = [together(row) for row in asked.without_final]

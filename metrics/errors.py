@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+# What a third party's code may raise and must pay for itself: a plugin that calls `sys.exit` ends its own part, not the
+# run. KeyboardInterrupt is none of these.
+THIRD_PARTY: tuple[type[BaseException], ...] = (Exception, SystemExit)
+
+
+def said(error: BaseException) -> str:
+    """An exception in one line, for a reason that is kept with a number that is missing."""
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r:.80})"
+    try:
+        text = str(error)
+    except THIRD_PARTY:  # its own code, too
+        text = "(an error that cannot be printed)"
+    return f"{type(error).__name__}: {text}"
+
 
 class StepgaugeError(Exception):
     """Something that the user can mend: the message says what was given, what was expected, and what to do.

@@ -9,16 +9,17 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from .abilities import can, check_part
+from .abilities import call_factory, can, check_part, copies
 from .chain import Chain, ChainMetric, Likelihoods
+from .checked_backend import CheckedBackend
 from .contamination.overlap import seen_chains
 from .controls.gain_over import control_metrics, control_scores
 from .controls.other_chains import ForeignSteps
 from .controls.texts import control_names
 from .engine.statistics import EngineStatistics
-from .errors import Missing
+from .errors import THIRD_PARTY, Missing, said
 from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
@@ -36,6 +37,8 @@ from .templates import TEMPLATES, PromptTemplate
 from .trace import Trace
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 VARIANTS = ("paper", "reference")
 # Share of claims left unscored from which on a run says so.
@@ -122,6 +125,7 @@ class Gauge:
         self._backend_factory = lookup("likelihood backend", known.backends, backend)
         check_part(f"likelihood backend {backend!r}", self._backend_factory, *FACTORY)
         self._backend_name = backend
+        self._backend_who = f"likelihood backend {backend!r}{known.whose('backends', backend)}"
         self._backend_options = {
             "device": device,
             "dtype": dtype,
@@ -142,6 +146,7 @@ class Gauge:
         around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus, scorer=scorer, progress=progress)
         self._parts = KnowledgeParts(known, around, claims, judges, retriever)
         self._policy = lookup("policy", POLICIES, policy)
+        self._parts.warn_of_policy(self._policy)
         self._epsilon = float(epsilon)
         self._progress = progress
         self._metrics = dict(known.metrics)
@@ -160,10 +165,15 @@ class Gauge:
         if self._scorer is None:
             raise ValueError("this gauge has no scorer (scorer=None)")
         if self._backend is None:
-            backend = self._backend_factory(self._scorer, **self._backend_options)
-            check_part(f"likelihood backend {self._backend_name!r}", backend, *BACKEND)
-            self._backend = backend
+            backend = self._ask_factory(self._backend_factory)
+            check_part(self._backend_who, backend, *BACKEND)
+            self._backend = CheckedBackend(self._backend_who, backend)
         return self._backend
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What verdicts depend on, part by part: options, the corpus's digest, the prompt's, the model of a server."""
+        return self._parts.describe()["evidence"]
 
     def preflight(self) -> None:
         """Fail now rather than after an hour of generation: check the scorer without loading its weights.
@@ -173,7 +183,7 @@ class Gauge:
         """
         factory = self._backend_factory
         if self._scorer is not None and self._backend is None and can(factory, ChecksScorer):
-            factory.check(self._scorer, **self._backend_options)
+            self._ask_factory(factory.check)
             _ = self._fitted_on  # kept for `score`
 
     def check_overlap(self, traces: Iterable[Trace]) -> list[int]:
@@ -192,7 +202,10 @@ class Gauge:
         factory = self._backend_factory
         if self._scorer is None or not can(factory, KnowsItsFit):
             return frozenset()
-        return factory.fitted_on(self._scorer, **self._backend_options)
+        return self._ask_factory(factory.fitted_on)
+
+    def _ask_factory(self, question: Callable[..., Answer]) -> Answer:
+        return call_factory(self._backend_who, question, self._scorer, **self._backend_options)
 
     def score(self, traces: Iterable[Trace], *, foreign_from: Iterable[Trace] = ()) -> list[ChainScore]:
         """Score chains, one `ChainScore` per trace in order.
@@ -275,8 +288,10 @@ class Gauge:
         try:
             return segment([trace], self._splitter)[0]
         except ValueError as error:  # a third-party splitter's failure costs its chain, not the run
-            log.warning("%s", error)
-            return Unscored(str(error))
+            whose = registry().whose("splitters", self._splitter.name)
+            reason = f"{error} (the splitter is{whose})" if whose else str(error)
+            log.warning("%s", reason)
+            return Unscored(reason)
 
     def _foreign_steps(
         self,
@@ -350,11 +365,11 @@ class Gauge:
         for name, metric in self._metrics.items():
             metrics[name] = math.nan
             try:
-                value = float(metric.compute(chain))
+                value = float(metric.compute(*copies(metric.compute, chain)))
             except Missing as error:
                 missing[name] = error.reason
-            except Exception as error:  # a plugin's metric may raise anything: counted and named, never a number
-                missing[name] = f"{_whose(name)} failed: {type(error).__name__}: {error}"
+            except THIRD_PARTY as error:  # a plugin's metric may raise anything: counted and named, never a number
+                missing[name] = f"{_whose(name)} failed: {said(error)}"
                 if name not in self._failed_metrics:
                     self._failed_metrics.add(name)
                     log.exception("chain metric %r failed", name)
@@ -382,8 +397,7 @@ class Gauge:
 
 def _whose(metric: str) -> str:
     """A metric that went wrong, with the distribution that is to be told."""
-    source = registry().sources.get(("metrics", metric))
-    return f"the metric of {source}" if source else "the metric"
+    return f"the metric{registry().whose('metrics', metric)}"
 
 
 def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) -> None:

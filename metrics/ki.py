@@ -1,7 +1,8 @@
 """The Knowledge Index: the share of a chain's checkable steps whose knowledge is right.
 
 Paper: arXiv 2506.02126, section 3.4. There a step without a checkable claim counts as right; here it is left out, and
-`ki_coverage` says how much of the chain `ki` speaks for. `ki_paper` gives the published rule. How verdicts count is the
+`ki_coverage` says how much of the chain `ki` speaks for. `ki_paper` gives the published rule. A step that could not be
+judged leaves all three missing. How verdicts count is the
 chain's policy (knowledge/policy.py).
 """
 
@@ -15,34 +16,24 @@ from .knowledge.policy import Outcome
 
 
 def ki(chain: Chain) -> float:
-    """Consistent steps / checkable steps, 0 to 1. Raises Missing where no step is checkable."""
-    counts = _outcomes(chain)
+    """Consistent steps / checkable steps, 0 to 1. Raises Missing where no step is checkable, or one is undecided."""
+    counts = _decided(chain)
     checkable = counts["consistent"] + counts["inconsistent"]
-    if checkable:
-        return counts["consistent"] / checkable
-    if counts["unscored"]:
-        raise Missing(f"no step could be judged: {_errors(chain)}")
-    raise Missing("no checkable step")
+    if not checkable:
+        raise Missing("no checkable step")
+    return counts["consistent"] / checkable
 
 
 def ki_coverage(chain: Chain) -> float:
-    """Checkable steps / steps, 0 to 1. Raises Missing where there are no steps, or none could be judged."""
-    counts = _outcomes(chain)
-    if counts["unscored"] == counts.total_steps:
-        raise Missing(f"no step could be judged: {_errors(chain)}")
-    return (counts["consistent"] + counts["inconsistent"]) / counts.total_steps
+    """Checkable steps / steps, 0 to 1. Raises Missing where there are no steps, or one is undecided."""
+    counts = _decided(chain)
+    return (counts["consistent"] + counts["inconsistent"]) / counts.total()
 
 
 def ki_paper(chain: Chain) -> float:
-    """KI as published: (consistent + uncheckable) / steps, without steps whose judge failed.
-
-    Raises Missing where that leaves no step.
-    """
-    counts = _outcomes(chain)
-    scored = counts.total_steps - counts["unscored"]
-    if not scored:
-        raise Missing(f"no step could be judged: {_errors(chain)}")
-    return (counts["consistent"] + counts["uncheckable"]) / scored
+    """KI as published: (consistent + uncheckable) / steps. Raises Missing as `ki_coverage`."""
+    counts = _decided(chain)
+    return (counts["consistent"] + counts["uncheckable"]) / counts.total()
 
 
 def n_failed(chain: Chain) -> float:
@@ -52,18 +43,21 @@ def n_failed(chain: Chain) -> float:
     return sum(verdict.label is None for verdicts in chain.verdicts for verdict in verdicts)
 
 
-class _Outcomes(Counter[Outcome]):
-    @property
-    def total_steps(self) -> int:
-        return sum(self.values())
+def _decided(chain: Chain) -> Counter[Outcome]:
+    """How many steps came out how.
 
-
-def _outcomes(chain: Chain) -> _Outcomes:
+    Raises Missing where a failed judge, retriever or extractor leaves a step undecided: whatever that step would have
+    come out as moves every share of the chain's steps.
+    """
     if chain.verdicts is None:
         raise Missing("knowledge was not judged")
     if not chain.steps:
         raise Missing("no steps")
-    return _Outcomes(chain.policy.step(verdicts) for verdicts in chain.verdicts)
+    outcomes: list[Outcome] = [chain.policy.step(verdicts) for verdicts in chain.verdicts]
+    counts = Counter(outcomes)
+    if undecided := counts["unscored"]:
+        raise Missing(f"{undecided} of {counts.total()} steps could not be judged: {_errors(chain)}")
+    return counts
 
 
 def _errors(chain: Chain) -> str:

@@ -41,13 +41,13 @@ class SpanScore:
 
 @dataclass(frozen=True)
 class Unscored:
-    """A group that could not be scored, and why."""
+    """A group or a request that could not be scored, and why."""
 
     reason: str
 
 
 Group = Sequence[Request]
-Result = list[SpanScore] | Unscored
+Result = Sequence[SpanScore | Unscored] | Unscored
 
 
 class LikelihoodBackend(Protocol):
@@ -61,7 +61,11 @@ class LikelihoodBackend(Protocol):
     """
 
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
-        """One result per group. `done(n)` is called as groups are finished, for progress bars."""
+        """One result per group, with one for each of its requests.
+
+        `done(n)` is called as groups are finished, for progress bars. Callers get a backend behind the door of
+        `checked_backend.py`: there a number that is no log-probability is Unscored.
+        """
         ...
 
     def too_long(self, request: Request) -> str | None:

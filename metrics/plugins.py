@@ -19,6 +19,7 @@ import pluggy
 
 from . import builtin, hookspecs
 from .chain import ChainMetric
+from .errors import THIRD_PARTY, said
 from .knowledge.base import ClaimExtractor, Judge, Retriever
 from .likelihood import LikelihoodBackend
 from .segment import Splitter
@@ -50,6 +51,11 @@ class Registry:
     metrics: dict[str, ChainMetric] = field(default_factory=dict)
     plugins: list[PluginInfo] = field(default_factory=list)
     sources: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def whose(self, kind: str, name: str) -> str:
+        """ " of DISTRIBUTION", to be put behind the name of a third party's part; "" for our own."""
+        source = self.sources.get((kind, name), _own_distribution())
+        return "" if source == _own_distribution() else f" of {source}"
 
 
 # Hook name, the Registry field it fills, and the type of what is registered where hooks take one named thing.
@@ -86,7 +92,7 @@ def load_plugins(only: str | None = None) -> Registry:
             continue
         try:
             module = point.load()
-        except Exception as error:  # a plugin may raise anything; it is named, recorded and left out
+        except THIRD_PARTY as error:  # a plugin may raise anything; it is named, recorded and left out
             _reject(out, info, error)
             continue
         _add(out, manager, module, info)
@@ -103,7 +109,7 @@ def _add(out: Registry, manager: pluggy.PluginManager, module: Any, info: Plugin
             for impl in getattr(manager.hook, hook).get_hookimpls():
                 if impl.plugin is module:
                     impl.function(_collector(out, staged, kind, expected))
-    except Exception as error:  # as above: whatever the plugin's own code raises
+    except THIRD_PARTY as error:  # as above: whatever the plugin's own code raises
         if manager.is_registered(module):
             manager.unregister(module)
         _reject(out, info, error)
@@ -134,8 +140,8 @@ def _collector(
     return keep if expected is None else register
 
 
-def _reject(out: Registry, info: PluginInfo, error: Exception) -> None:
-    reason = f"{type(error).__name__}: {error}"
+def _reject(out: Registry, info: PluginInfo, error: BaseException) -> None:
+    reason = said(error)
     log.warning("plugin %r of %s was left out: %s", info.name, info.distribution, reason)
     out.plugins.append(PluginInfo(info.name, info.distribution, reason))
 
@@ -144,6 +150,7 @@ def _distribution(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
 
 
+@lru_cache(maxsize=1)
 def _own_distribution() -> str:
     from .versions import package_version
 

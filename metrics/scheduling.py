@@ -15,6 +15,7 @@ from .chain import Likelihoods
 from .chain_requests import ChainRequests, chain_requests, collect
 from .controls.other_chains import ForeignSteps
 from .controls.texts import make_controls
+from .errors import Missing
 from .likelihood import LikelihoodBackend, Unscored
 from .segment import Segmentation
 from .templates import PromptTemplate
@@ -67,7 +68,10 @@ def measure(
             backend = load()
             written: dict[int, ChainRequests] = {}
             for i, steps in scorable[first : first + _WINDOW]:
-                requests = _requests(traces[i], steps, backend, asked, foreign)
+                try:
+                    requests = _requests(traces[i], steps, backend, asked, foreign)
+                except Missing as error:  # a third party's backend failed to write this one out
+                    requests = Unscored(error.reason)
                 if isinstance(requests, Unscored):
                     out[i] = requests
                     bar.update(1)

@@ -112,7 +112,7 @@ def _score(args: argparse.Namespace) -> int:
     with _gauge(settings) as gauge:
         gauge.preflight()
         check_overlap(sources, gauge, args.limit)
-        with OutFolder(args.out, _description(args, sources, settings), restart=args.restart) as out:
+        with OutFolder(args.out, _description(args, sources, settings, gauge), restart=args.restart) as out:
             if out.complete:
                 print(f"{args.out}: this run is complete; nothing is left to score")
             elif out.windows:
@@ -191,11 +191,14 @@ def _columns(settings: Settings, gauge: Gauge, usual: Sequence[str]) -> list[str
     return table_columns(gauge.metric_info(), usual, chosen=settings.metrics, has_scorer=has_scorer)
 
 
-def _description(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> dict[str, Any]:
+def _description(
+    args: argparse.Namespace, sources: Sequence[Source], settings: Settings, gauge: Gauge
+) -> dict[str, Any]:
     """Everything that determines the rows: a resumed run must match the earlier one in all of it."""
     return {
         "inputs": [_input(source) for source in sources],
         "options": {name: value for name, value in settings.to_dict().items() if name != "metrics"},
+        "evidence": gauge.evidence,
         "where": args.where,
         "filter": args.filter,
         "limit": args.limit,

@@ -42,6 +42,7 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
         values = [_values(run, name) for run in (base, tuned)]
         if values[0] != values[1] and values[0] and values[1]:
             notes.append(f"{name} differs: {base.name}: {_list(values[0])}; {tuned.name}: {_list(values[1])}")
+    notes += _evidence_notes(base, tuned)
     return notes
 
 
@@ -64,6 +65,28 @@ def cut_differently(pairs: Sequence[Pair]) -> list[str]:
 def _splitter(record: Record) -> str | None:
     found = _value(record.score.provenance, "splitter")
     return found and found.removeprefix("auto:").removeprefix("think:")
+
+
+def _evidence_notes(base: Run, tuned: Run) -> list[str]:
+    """What the verdicts of two runs rest on, part by part and option by option, where it differs."""
+    said = [_evidence(run) for run in (base, tuned)]
+    notes = []
+    for part, option in dict.fromkeys([*said[0], *said[1]]):
+        values = [one.get((part, option), set()) for one in said]
+        if values[0] != values[1] and all(any(part == other for other, _ in one) for one in said):
+            each = [", ".join(sorted(value))[:120] or "unknown" for value in values]
+            notes.append(f"{option} of {part!r} differs: {base.name}: {each[0]}; {tuned.name}: {each[1]}")
+    return notes
+
+
+def _evidence(run: Run) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for record in run.records:
+        evidence = record.score.provenance.get("evidence")
+        for part, about in evidence.items() if isinstance(evidence, Mapping) else ():
+            for option, value in about.items() if isinstance(about, Mapping) else ():
+                found.setdefault((str(part), str(option)), set()).add(str(value))
+    return found
 
 
 def scorer_name(run: Run) -> str:

@@ -180,6 +180,7 @@ class _Guide:
 
         self._vocabulary = vocabulary
         self._matchers = [LLMatcher(vocabulary, grammar) for _ in range(rows)]
+        self._damaged = [False] * rows
         self._tokens: list[list[int]] = [[] for _ in range(rows)]
 
     def mask(self, _: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
@@ -190,7 +191,9 @@ class _Guide:
                 bits = bits[: scores.shape[1]].astype(bool)
                 allowed[row, : len(bits)] = bits
                 allowed[row, len(bits) :] = False
-        # A nan logit is never chosen: the choice is among the remaining allowed tokens.
+        # The grammar would let a model that computes nan write valid JSON: what it writes means nothing.
+        odd = (torch.isnan(scores) | (scores == torch.inf)).any(dim=1).tolist()
+        self._damaged = [before or now for before, now in zip(self._damaged, odd, strict=True)]
         scores = torch.nan_to_num(scores.float(), nan=torch.finfo(torch.float32).min)
         return scores.masked_fill(~torch.from_numpy(allowed).to(scores.device), -torch.inf)
 
@@ -203,8 +206,10 @@ class _Guide:
 
     def texts(self, max_tokens: int) -> list[str | Unscored]:
         out: list[str | Unscored] = []
-        for matcher, tokens in zip(self._matchers, self._tokens, strict=True):
-            if matcher.is_error():
+        for matcher, tokens, damaged in zip(self._matchers, self._tokens, self._damaged, strict=True):
+            if damaged:
+                out.append(Unscored("the scoring LM gave a logit that is no number"))
+            elif matcher.is_error():
                 out.append(Unscored(f"llguidance failed: {matcher.get_error()[:200]}"))
             elif not matcher.is_accepting():
                 out.append(Unscored(f"cut off: the JSON was not complete after {max_tokens} tokens"))

@@ -7,11 +7,14 @@ the claims it concerns, never a verdict on them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from ..abilities import can
+from ..abilities import can, copies
+from ..errors import THIRD_PARTY, said
 from ..trace import Step, Trace
 from .base import ClaimExtractor, HasFloor, Judge, ReadsTraces, Retriever
+from .checks import check_floor, claim_problem, passages_problem, problem, verdict_problem
 from .types import Claim, ExtractionFailed, Passage, Verdict
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,7 @@ def assess(
     extractors: Sequence[ClaimExtractor],
     judges: Sequence[Judge],
     retriever: Retriever | None = None,
+    whose: Callable[[object], str] = lambda _: "",
 ) -> list[list[list[Verdict]]]:
     """The verdicts on the claims of each step of each trace, claims in reading order.
 
@@ -37,21 +41,26 @@ def assess(
     that score below the retriever's `floor`, where it has one, are no evidence. A claim without evidence is not shown
     to judges that need some: it goes on to the others, and where none of them decides it, it is insufficient.
 
-    A claim that no judge took has a verdict without label, and so does a claim whose judge or retriever raised or
-    returned something of another type or length, with the reason in `error`. A step whose claims could not be extracted
-    has one such verdict, on a claim of kind "extraction"; where the extractor itself failed, every step has.
+    A claim that no judge took has a verdict without label, and so does a claim whose judge or retriever raised or gave
+    it what is no verdict or no passages (another type, a label or probability that there is not), with the reason in
+    `error`. A step whose claims could not be extracted has one such verdict, on a claim of kind "extraction"; where the
+    extractor itself failed, every step has.
+
+    Args:
+        whose: " of DISTRIBUTION" for a third party's part, for its errors; "" for our own. Code that is not ours is
+            given copies, so that it changes nothing that others are given.
     """
     if len(traces) != len(steps_per_trace):
         raise ValueError(f"{len(traces)} traces, but steps for {len(steps_per_trace)}")
-    asked, verdicts = _extract(traces, steps_per_trace, extractors)
-    evidence = _Evidence(traces, retriever)
+    asked, verdicts = _extract(traces, steps_per_trace, extractors, whose)
+    evidence = _Evidence(traces, retriever, whose)
     open_claims = list(range(len(asked)))
     passed: dict[int, Verdict] = {}
     without_evidence: dict[int, Verdict] = {}
     for judge in judges:
         takes = [i for i in open_claims if judge.kinds is None or asked[i][1].kind in judge.kinds]
         if takes:
-            for i, verdict in zip(takes, _judge(judge, takes, asked, evidence, traces), strict=True):
+            for i, verdict in zip(takes, _judge(judge, takes, asked, evidence, traces, whose(judge)), strict=True):
                 if verdict is _NOTHING_FOUND:
                     reason = "no evidence above the retriever's floor"
                     without_evidence.setdefault(i, Verdict(asked[i][1], "insufficient", judge.name, reason=reason))
@@ -75,19 +84,16 @@ def assess(
 
 
 def _extract(
-    traces: Sequence[Trace], steps_per_trace: Sequence[Sequence[Step]], extractors: Sequence[ClaimExtractor]
+    traces: Sequence[Trace],
+    steps_per_trace: Sequence[Sequence[Step]],
+    extractors: Sequence[ClaimExtractor],
+    whose: Callable[[object], str],
 ) -> tuple[list[tuple[int, Claim]], list[list[list[Verdict]]]]:
     """All claims with the index of their trace, and per step the verdicts that stand before any judge is asked."""
     claims: list[tuple[int, Claim]] = []
     verdicts: list[list[list[Verdict]]] = [[[] for _ in steps] for steps in steps_per_trace]
     for extractor in extractors:
-        try:
-            found = extractor.extract(traces, steps_per_trace)
-            _check_claims(found, steps_per_trace)
-        except Exception as error:  # whatever the extractor's own code raises: it is named in every step's verdict
-            reason = _failed(f"claim extractor {extractor.name!r}", error)
-            found = [[ExtractionFailed(index, reason) for index in range(len(steps))] for steps in steps_per_trace]
-        for trace, of_trace in enumerate(found):
+        for trace, of_trace in enumerate(_claims(extractor, traces, steps_per_trace, whose(extractor))):
             for claim in of_trace:
                 if isinstance(claim, ExtractionFailed):
                     step = steps_per_trace[trace][claim.step]
@@ -98,23 +104,48 @@ def _extract(
     return claims, verdicts
 
 
-def _check_claims(found: object, steps_per_trace: Sequence[Sequence[Step]]) -> None:
-    if not isinstance(found, Sequence) or len(found) != len(steps_per_trace):
-        raise TypeError(f"expected a list of claims for each of {len(steps_per_trace)} traces, got {found!r:.80}")
+def _claims(
+    extractor: ClaimExtractor,
+    traces: Sequence[Trace],
+    steps_per_trace: Sequence[Sequence[Step]],
+    whose: str,
+) -> list[list[Claim | ExtractionFailed]]:
+    """What an extractor found, checked; what is no claim costs its step, or its chain where it names no step."""
+    who = f"claim extractor {extractor.name!r}{whose}"
+    try:
+        given = copies(extractor.extract, traces, steps_per_trace)
+        found = _lists(extractor.extract(*given), len(traces), "a list of claims for each", "traces")
+    except THIRD_PARTY as error:  # whatever the extractor's own code raises: it is named in every step's verdict
+        reason = _failed(who, whose, error)
+        return [[ExtractionFailed(index, reason) for index in range(len(steps))] for steps in steps_per_trace]
+    out: list[list[Claim | ExtractionFailed]] = []
+    problems: list[str] = []
     for of_trace, steps in zip(found, steps_per_trace, strict=True):
-        for claim in of_trace:
-            if not isinstance(claim, Claim | ExtractionFailed):
-                raise TypeError(f"expected a Claim or ExtractionFailed, got {claim!r:.80}")
-            if not 0 <= claim.step < len(steps):
-                raise ValueError(f"a claim of step {claim.step}, but the chain has {len(steps)} steps")
+        checked: dict[int, list[Claim | ExtractionFailed]] = {index: [] for index in range(len(steps))}
+        failed: dict[int, str] = {}
+        for claim in of_trace if isinstance(of_trace, list) else [of_trace]:
+            wrong = problem(claim_problem, claim, len(steps))
+            if wrong is None:
+                checked[claim.step].append(claim)
+                continue
+            problems.append(wrong)
+            step = claim.step if isinstance(claim, Claim | ExtractionFailed) else None
+            for index in [step] if isinstance(step, int) and step in checked else checked:
+                failed.setdefault(index, f"{who} {wrong}")
+        for index, reason in failed.items():
+            checked[index] = [ExtractionFailed(index, reason)]
+        out.append([claim for of_step in checked.values() for claim in of_step])
+    _tell(who, problems, "claims", sum(map(len, out)))
+    return out
 
 
 class _Evidence:
     """Retrieves passages when a judge first needs them, and keeps them for the judges behind it."""
 
-    def __init__(self, traces: Sequence[Trace], retriever: Retriever | None) -> None:
+    def __init__(self, traces: Sequence[Trace], retriever: Retriever | None, whose: Callable[[object], str]) -> None:
         self._traces = traces
         self._retriever = retriever
+        self._whose = "" if retriever is None else whose(retriever)
         self._known: dict[int, Sequence[Passage] | str] = {}
 
     def of(self, indices: Sequence[int], asked: Sequence[tuple[int, Claim]]) -> list[Sequence[Passage] | str]:
@@ -127,22 +158,24 @@ class _Evidence:
     def _retrieve(self, asked: Sequence[tuple[int, Claim]]) -> Sequence[Sequence[Passage] | str]:
         if self._retriever is None:
             return ["the judge needs evidence, but no retriever was given"] * len(asked)
+        who = f"retriever {self._retriever.name!r}{self._whose}"
+        claims, traces = [claim for _, claim in asked], [self._traces[trace] for trace, _ in asked]
         try:
-            found = self._retriever.retrieve([claim for _, claim in asked], [self._traces[t] for t, _ in asked])
-            if not isinstance(found, Sequence) or len(found) != len(asked):
-                raise TypeError(f"expected a list of passages for each of {len(asked)} claims, got {found!r:.80}")
-            for passages in found:
-                if not isinstance(passages, Sequence) or not all(isinstance(p, Passage) for p in passages):
-                    raise TypeError(f"expected a list of Passage, got {passages!r:.80}")
-            if (floor := _floor(self._retriever)) is not None:
-                found = [[p for p in passages if p.score is None or p.score >= floor] for passages in found]
-        except Exception as error:  # whatever the retriever raises: it is named in the verdict of each of its claims
-            return [_failed(f"retriever {self._retriever.name!r}", error)] * len(asked)
-        return found
-
-
-def _floor(retriever: Retriever) -> float | None:
-    return retriever.floor if can(retriever, HasFloor) else None
+            found = self._retriever.retrieve(*copies(self._retriever.retrieve, claims, traces))
+            found = _lists(found, len(asked), "a list of passages for each", "claims")
+            floor = check_floor(self._retriever.floor) if can(self._retriever, HasFloor) else None
+        except THIRD_PARTY as error:  # whatever the retriever raises: it is named in the verdict of each of its claims
+            return [_failed(who, self._whose, error)] * len(asked)
+        out: list[Sequence[Passage] | str] = []
+        problems: list[str] = []
+        for passages in found:
+            if wrong := problem(passages_problem, passages):
+                problems.append(wrong)
+                out.append(f"{who} {wrong}")
+            else:
+                out.append([p for p in passages if floor is None or p.score is None or p.score >= floor])
+        _tell(who, problems, "lists of passages", len(found))
+        return out
 
 
 def _judge(
@@ -151,6 +184,7 @@ def _judge(
     asked: Sequence[tuple[int, Claim]],
     evidence: _Evidence,
     traces: Sequence[Trace],
+    whose: str,
 ) -> list[Verdict | None]:
     """Per claim the judge's verdict, None where it passed, `_NOTHING_FOUND` where it could not be asked."""
     out: dict[int, Verdict | None] = {}
@@ -167,31 +201,43 @@ def _judge(
                 shown[i] = passages
     if shown:
         claims = [asked[i][1] for i in shown]
+        who = f"judge {judge.name!r}{whose}"
+        given: list[Sequence[object]] = [claims, list(shown.values())]
+        if _reads_traces(judge):
+            given.append([traces[asked[i][0]] for i in shown])
         try:
-            if (reader := _reader(judge)) is not None:
-                verdicts = reader.judge(claims, list(shown.values()), [traces[asked[i][0]] for i in shown])
-            else:
-                verdicts = judge.judge(claims, list(shown.values()))
-            if not isinstance(verdicts, Sequence) or len(verdicts) != len(claims):
-                raise TypeError(f"expected a verdict or None for each of {len(claims)} claims, got {verdicts!r:.80}")
-            for claim, verdict in zip(claims, verdicts, strict=True):
-                if not (verdict is None or isinstance(verdict, Verdict)):
-                    raise TypeError(f"expected a Verdict or None, got {verdict!r:.80}")
-                if verdict is not None and verdict.claim != claim:
-                    raise ValueError(f"expected a verdict on {claim.text!r:.60}, got one on {verdict.claim.text!r:.60}")
-        except Exception as error:  # whatever the judge raises: an outage is no verdict
-            reason = _failed(f"judge {judge.name!r}", error)
-            verdicts = [Verdict(claim, None, judge.name, error=reason) for claim in claims]
-        out.update(zip(shown, verdicts, strict=True))
+            found = _lists(
+                judge.judge(*copies(judge.judge, *given)), len(claims), "a verdict or None for each", "claims"
+            )
+        except THIRD_PARTY as error:  # whatever the judge raises: an outage is no verdict
+            reason = _failed(who, whose, error)
+            found = [Verdict(claim, None, judge.name, error=reason) for claim in claims]
+        problems: list[str] = []
+        for i, claim, verdict in zip(shown, claims, found, strict=True):
+            out[i] = verdict
+            if wrong := problem(verdict_problem, verdict, claim):
+                problems.append(wrong)
+                out[i] = Verdict(claim, None, judge.name, evidence=tuple(shown[i]), error=f"{who} {wrong}")
+        _tell(who, problems, "verdicts", len(claims))
     return [out[i] for i in takes]
 
 
-def _reader(judge: Judge) -> ReadsTraces | None:
-    """The judge, where it asks for the traces."""
-    return judge if can(judge, ReadsTraces) and judge.needs_traces else None
+def _reads_traces(judge: Judge) -> bool:
+    return can(judge, ReadsTraces) and bool(judge.needs_traces)
 
 
-def _failed(who: str, error: Exception) -> str:
-    reason = f"{type(error).__name__}: {error}"
-    log.warning("%s failed: %s", who, reason, exc_info=log.isEnabledFor(logging.DEBUG))
-    return reason
+def _lists(found: object, n: int, what: str, of: str) -> list[Any]:
+    """What a part gave for `n` things, as lists of our own. Raises TypeError where it is not one for each."""
+    if not isinstance(found, Sequence) or isinstance(found, str) or len(found) != n:
+        raise TypeError(f"expected {what} of {n} {of}, got {found!r:.80}")
+    return [list(one) if isinstance(one, Sequence) and not isinstance(one, str) else one for one in found]
+
+
+def _tell(who: str, problems: Sequence[str], what: str, of: int) -> None:
+    if problems:
+        log.warning("%s failed for %d of %d %s; the first time it %s", who, len(problems), of, what, problems[0])
+
+
+def _failed(who: str, whose: str, error: BaseException) -> str:
+    log.warning("%s failed: %s", who, said(error), exc_info=log.isEnabledFor(logging.DEBUG))
+    return f"{who} failed: {said(error)}" if whose else said(error)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..likelihood import LikelihoodBackend
 from ..trace import Step, Trace
-from .types import Claim, ExtractionFailed, Passage, Verdict
+from .types import Claim, ExtractionFailed, Label, Passage, Verdict
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ def _nothing_to_free() -> None:
     return None
 
 
+def _nothing_to_say() -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class ClaimExtractor:
     """Finds what steps assert.
@@ -41,11 +45,13 @@ class ClaimExtractor:
             `ExtractionFailed` in place of the claims of a step that could not be read. What it raises is the failure of
             every step.
         close: frees what the extractor holds.
+        describe: see `Describes`.
     """
 
     name: str
     extract: Callable[[Sequence[Trace], Sequence[Sequence[Step]]], Sequence[Sequence[Claim | ExtractionFailed]]]
     close: Callable[[], None] = _nothing_to_free
+    describe: Callable[[], Mapping[str, Any]] = _nothing_to_say
 
 
 class Extracts(Protocol):
@@ -115,7 +121,22 @@ class Frees(Protocol):
         ...
 
 
+class Describes(Protocol):
+    """A part that says what its findings depend on beside its options, for a result's provenance."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """JSON: a corpus's digest, a prompt's hash, the model that a server reports."""
+        ...
+
+
+class SaysLabels(Protocol):
+    """A judge that says which labels it can give; the others give all three."""
+
+    name: str
+    labels: frozenset[Label]
+
+
 # What a part of each kind must meet, then what it may meet.
-EXTRACTOR = (Extracts, Frees)
-RETRIEVER = (Retriever, HasFloor, Frees)
-JUDGE = (Judge, ReadsTraces, Frees)
+EXTRACTOR = (Extracts, Describes, Frees)
+RETRIEVER = (Retriever, HasFloor, Describes, Frees)
+JUDGE = (Judge, ReadsTraces, SaysLabels, Describes, Frees)

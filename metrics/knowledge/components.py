@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 import inspect
+import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from ..abilities import can, check_part
+from ..abilities import call_factory, can, check_part
+from ..errors import THIRD_PARTY, said
 from ..names import lookup, unknown_name
 from ..trace import Step, Trace
 from .assess import assess
-from .base import EXTRACTOR, JUDGE, RETRIEVER, ClaimExtractor, Frees, Judge, Retriever, Surroundings
+from .base import (
+    EXTRACTOR,
+    JUDGE,
+    RETRIEVER,
+    ClaimExtractor,
+    Describes,
+    Frees,
+    Judge,
+    Retriever,
+    SaysLabels,
+    Surroundings,
+)
+from .policy import Policy
 from .types import Verdict
+
+log = logging.getLogger(__name__)
 
 # A claim extractor, retriever or judge: its name, or {"name": …, option: value}.
 Part: TypeAlias = str | Mapping[str, Any]
 Made = TypeVar("Made")
+
+_KINDS = {"extractors": "claim extractor", "judges": "judge", "retrievers": "retriever"}
+# Options that say how a part works and not what it finds; a provenance with them would tell equal runs apart.
+_HANDLING = (
+    *("timeout", "max_retries", "backoff", "concurrency", "cache", "prompt_price", "completion_price", "api_key_env"),
+    *("device", "batch_size"),
+)
 
 
 class Known(Protocol):
@@ -28,6 +52,7 @@ class Known(Protocol):
     def judges(self) -> Mapping[str, Callable[..., Judge]]: ...
     @property
     def retrievers(self) -> Mapping[str, Callable[..., Retriever]]: ...
+    def whose(self, kind: str, name: str) -> str: ...
 
 
 @dataclass
@@ -35,6 +60,10 @@ class _Made:
     extractors: list[ClaimExtractor]
     judges: list[Judge]
     retriever: Retriever | None
+    whose: dict[int, str]
+    """" of DISTRIBUTION" for a third party's part, by the part's id."""
+    options: dict[int, dict[str, Any]]
+    """What parts made by name were made with, without what does not shape a verdict."""
 
 
 class KnowledgeParts:
@@ -67,17 +96,42 @@ class KnowledgeParts:
 
     def assess(self, traces: Sequence[Trace], steps: Sequence[Sequence[Step]]) -> list[list[list[Verdict]]]:
         """See `knowledge.assess`."""
-        made = self._current()
-        return assess(traces, steps, extractors=made.extractors, judges=made.judges, retriever=made.retriever)
+        parts = self._current()
+        return assess(
+            traces,
+            steps,
+            extractors=parts.extractors,
+            judges=parts.judges,
+            retriever=parts.retriever,
+            whose=lambda part: parts.whose.get(id(part), ""),
+        )
 
     def describe(self) -> dict[str, Any]:
-        """The parts' names, for a result's provenance."""
+        """For a result's provenance: the parts' names, and under `evidence` what their verdicts depend on.
+
+        That is for each part its options, defaults included, and what it says of itself (`Describes`): the corpus's
+        digest, the prompt's, the model that a server reports.
+        """
         made = self._current()
+        parts = [*made.extractors, *made.judges, *([made.retriever] if made.retriever else [])]
+        evidence = {part.name: {**made.options.get(id(part), {}), **_said_of_itself(part)} for part in parts}
         return {
             "claims": [extractor.name for extractor in made.extractors],
             "judges": [judge.name for judge in made.judges],
             "retriever": None if made.retriever is None else made.retriever.name,
+            "evidence": {name: about for name, about in evidence.items() if about},
         }
+
+    def warn_of_policy(self, policy: Policy) -> None:
+        """Say of judges that cannot make any claim inconsistent: KI would be 1 wherever they alone judge."""
+        for judge in self._current().judges:
+            if can(judge, SaysLabels) and policy.unsupported != "inconsistent" and "contradicted" not in judge.labels:
+                log.warning(
+                    "policy %r: judge %r never says 'contradicted', so no claim that it judges can be inconsistent and "
+                    "KI cannot fall below 1 by it; use the policy 'default'",
+                    policy.name,
+                    judge.name,
+                )
 
     def close(self) -> None:
         """Free what the parts made here hold."""
@@ -98,16 +152,23 @@ class KnowledgeParts:
     def _make(self) -> _Made:
         known = self._known
         claims, judges, retriever = self._given
-        return _Made(
-            [self._part("claim extractor", known.extractors, part, EXTRACTOR) for part in claims],
-            [self._part("judge", known.judges, part, JUDGE) for part in judges],
-            None if retriever is None else self._part("retriever", known.retrievers, retriever, RETRIEVER),
-        )
+        made = _Made([], [], None, {}, {})
+        made.extractors += [self._part(made, "extractors", known.extractors, part, EXTRACTOR) for part in claims]
+        made.judges += [self._part(made, "judges", known.judges, part, JUDGE) for part in judges]
+        if retriever is not None:
+            made.retriever = self._part(made, "retrievers", known.retrievers, retriever, RETRIEVER)
+        return made
 
     def _part(
-        self, kind: str, factories: Mapping[str, Callable[..., Made]], part: Any, declared: tuple[type, ...]
+        self,
+        parts: _Made,
+        registered: str,
+        factories: Mapping[str, Callable[..., Made]],
+        part: Any,
+        declared: tuple[type, ...],
     ) -> Made:
         """The part itself where it is ready-made, else one built from its name and options."""
+        kind = _KINDS[registered]
         if not isinstance(part, str | Mapping):
             who = f"{kind} {part!r:.80}: expected a name, options with a 'name', or an object that is one"
             check_part(who, part, *declared)
@@ -123,6 +184,27 @@ class KnowledgeParts:
         for option in options:
             if option not in allowed:
                 raise ValueError(f"{kind} {name!r}: {unknown_name('option', option, allowed)}")
-        made = factory(self._around, **options)
-        check_part(f"{kind} {name!r}", made, *declared)
+        who = f"{kind} {name!r}{self._known.whose(registered, name)}"
+        made = call_factory(who, factory, self._around, **options)
+        check_part(who, made, *declared)
+        parts.whose[id(made)] = self._known.whose(registered, name)
+        defaults = {key: inspect.signature(factory).parameters[key].default for key in allowed}
+        shaping = {key: _as_json(value) for key, value in {**defaults, **options}.items() if key not in _HANDLING}
+        parts.options[id(made)] = shaping
         return made
+
+
+def _said_of_itself(part: object) -> dict[str, Any]:
+    if not can(part, Describes):
+        return {}
+    try:
+        return {str(key): _as_json(value) for key, value in part.describe().items()}
+    except THIRD_PARTY as error:
+        return {"not_described": said(error)}
+
+
+def _as_json(value: object) -> Any:
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        return repr(value)[:200]

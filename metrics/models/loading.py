@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ScorerError
 from ..tokenization.spans import check_tokenizer
 from .devices import BALANCED, device_names, pick_device
-from .from_pretrained import LOAD_ERRORS, MOST_LAYERS, check_layers, first_line, quiet
+from .from_pretrained import LOAD_ERRORS, MOST_LAYERS, check_layers, first_line, quiet, unused_weights
 from .gguf import convert_gguf
 from .hub import hub_file
 from .quantization import check_checkpoint, check_quantization, own_quantization, quantizer
@@ -229,6 +229,11 @@ def load(
     # transformers fills weights missing from a checkpoint with random numbers and only logs a warning.
     if absent := sorted(report["missing_keys"]):
         raise ScorerError(f"scorer {scorer!r}: its weights lack {len(absent)} tensors, the first is {absent[0]!r}")
+    if left_out := unused_weights(model, report["unexpected_keys"]):
+        raise ScorerError(
+            f"scorer {scorer!r}: {len(left_out)} tensors of its weights are left unused by its configuration, "
+            f"the first is {left_out[0]!r}; expected a config.json that fits the weights"
+        )
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +36,11 @@ class Corpus:
     def __len__(self) -> int:
         """The number of chunks."""
         return len(self._store)
+
+    def digest(self) -> str:
+        """Of the content of all its files, as the manifest has it: another edition has another one."""
+        content = {name: about["sha256"] for name, about in sorted(self.manifest["files"].items())}
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def bm25(self) -> Bm25Index:
         built = self.manifest["bm25"]["words"]

@@ -47,6 +47,9 @@ class Bm25Retriever:
         self._corpus = _open(self.name, around)
         self._index = self._corpus.bm25()
 
+    def describe(self) -> dict[str, str]:
+        return {"corpus": self._corpus.digest()}
+
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
         found = _overlapping(self._index, _queries(claims), self._k, self._overlap)
@@ -84,6 +87,9 @@ class DenseRetriever:
         self.floor = _number("floor", self.name, floor)
         self._corpus = _open(self.name, around)
         self._search = _DenseSearch(self.name, self._corpus, query_model, device, batch_size, nprobe)
+
+    def describe(self) -> dict[str, str]:
+        return {"corpus": self._corpus.digest()}
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
@@ -136,6 +142,9 @@ class HybridRetriever:
         self._corpus = _open(self.name, around)
         self._bm25 = self._corpus.bm25()
         self._dense = _DenseSearch(self.name, self._corpus, query_model, device, batch_size, nprobe)
+
+    def describe(self) -> dict[str, str]:
+        return {"corpus": self._corpus.digest()}
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces

@@ -11,6 +11,7 @@ from itertools import islice
 from ..answers.extraction import is_final_answer
 from ..answers.finals import final_answers
 from ..answers.matching import AnswerMatcher
+from ..errors import THIRD_PARTY
 from ..names import unknown_name
 from ..trace import Step, Trace
 from .auto import AUTO, CHOSEN, THINK, choose
@@ -145,7 +146,7 @@ def _resolve(splitter: Splitter, text: str, trace_id: str | None) -> tuple[Split
     try:
         used = splitter.resolve(text)
         return used, used.name.removeprefix(f"{splitter.name}:")
-    except Exception as error:
+    except THIRD_PARTY as error:
         raise _failure(splitter, trace_id, f"raised {type(error).__name__}: {error}") from error
 
 
@@ -153,7 +154,7 @@ def _spans(splitter: Splitter, text: str, trace_id: str | None) -> list[Span]:
     """What the splitter returned, checked. Splitters may be third-party code."""
     try:
         raw = list(islice(splitter.split(text), len(text) + 2))
-    except Exception as error:
+    except THIRD_PARTY as error:
         raise _failure(splitter, trace_id, f"raised {type(error).__name__}: {error}") from error
     if len(raw) > len(text) + 1:
         raise _failure(splitter, trace_id, f"returned more spans than the response has characters ({len(text)})")

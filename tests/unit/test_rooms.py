@@ -17,7 +17,7 @@ ROOMS = [
     "metrics.errors", "metrics.names", "metrics.numbers", "metrics.versions", "metrics.format_version",
     "metrics.strict_json", "metrics.optional_packages", "metrics.abilities", "metrics.printable",
     "metrics.probability", "metrics.step_limit", "metrics.trace", "metrics.answers", "metrics.segment",
-    "metrics.likelihood", "metrics.templates", "metrics.tokenization", "metrics.models", "metrics.contamination",
+    "metrics.likelihood", "metrics.checked_backend", "metrics.templates", "metrics.tokenization", "metrics.models", "metrics.contamination",
     "metrics.engine", "metrics.workers", "metrics.knowledge", "metrics.retrieval", "metrics.chain",
     "metrics.chain_requests", "metrics.score", "metrics.infogain", "metrics.ki", "metrics.controls",
     "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins", "metrics.scheduling",

@@ -21,8 +21,8 @@ from ...models.cache import cache_dir
 from .cache import ReplyCache, cache_key
 from .claim_message import MAX_MESSAGE_CHARACTERS
 from .client import CallFailed, ChatClient, Retrying
-from .prompts import read_prompt
-from .reply import BadReply, decode, read_text, read_usage
+from .prompts import Prompt, read_prompt
+from .reply import BadReply, decode, read_model, read_text, read_usage
 from .server_options import ServerOptions
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Chat(Generic[Read, Counts]):
     Args:
         who: whom the log names ("judge openai:gpt-4o").
         options: checked before.
-        instructions: the system prompt.
+        prompt: the system prompt.
         cache: where usable replies are kept, or None.
         schema: name and JSON schema of a reply.
         read: reads a reply's text; raises BadReply where it is not one.
@@ -83,7 +83,7 @@ class Chat(Generic[Read, Counts]):
         self,
         who: str,
         options: ServerOptions,
-        instructions: str,
+        prompt: Prompt,
         client: ChatClient,
         cache: ReplyCache | None,
         schema: tuple[str, Mapping[str, Any]],
@@ -92,7 +92,8 @@ class Chat(Generic[Read, Counts]):
     ) -> None:
         self.who = who
         self._options = options
-        self._instructions = instructions
+        self._instructions = prompt.text
+        self._prompt_digest = prompt.digest()
         self._client = client
         self._cache = cache
         self._pool = ThreadPoolExecutor(options.concurrency, thread_name_prefix="stepgauge-openai")
@@ -101,6 +102,13 @@ class Chat(Generic[Read, Counts]):
         self._lock = threading.Lock()
         self._totals = totals
         self._structured = options.structured != "never"
+        self._models: set[str] = set()
+
+    def describe(self) -> dict[str, Any]:
+        """What replies depend on beside the options: the instructions' digest, the models that the server reported."""
+        with self._lock:
+            models = sorted(self._models)
+        return {"prompt_sha256": self._prompt_digest, **({"reported_models": models} if models else {})}
 
     @property
     def totals(self) -> Counts:
@@ -169,12 +177,14 @@ class Chat(Generic[Read, Counts]):
     def _ask(self, key: str, prompt: str, batch: _Batch) -> Read | Unscored:
         cached = self._cache.get(key) if self._cache else None
         if cached is not None:
+            text, model = cached
             try:
-                answer = self._read(cached)
+                answer = self._read(text)
             except BadReply:  # written by a version that read replies otherwise
                 log.debug("a cached reply cannot be read; asking again")
             else:
                 self.count(cached=1)
+                self._reported(model)
                 return answer
         if len(prompt) > MAX_MESSAGE_CHARACTERS:
             return Unscored(f"not asked: a prompt of {len(prompt)} characters, more than {MAX_MESSAGE_CHARACTERS}")
@@ -197,11 +207,18 @@ class Chat(Generic[Read, Counts]):
             answer = self._read(text)
         except BadReply as error:
             return Unscored(str(error))
+        model = read_model(decoded)
+        self._reported(model)
         if self._cache:
-            self._cache.put(key, text)
+            self._cache.put(key, text, model)
         return answer
 
-    def _post(self, prompt: str, batch: _Batch) -> bytes:
+    def _reported(self, model: str | None) -> None:
+        if model is not None:
+            with self._lock:
+                self._models.add(model)
+
+    def _post(self, prompt: str, batch: _Batch) -> str:
         structured = self._structured
         try:
             return self._send(prompt, batch, structured)
@@ -218,7 +235,7 @@ class Chat(Generic[Read, Counts]):
             log.warning("%s: the server takes no JSON schema; its replies are read as text", self.who)
         return body
 
-    def _send(self, prompt: str, batch: _Batch, structured: bool) -> bytes:
+    def _send(self, prompt: str, batch: _Batch, structured: bool) -> str:
         request = self._request(prompt)
         if structured:
             schema = {"name": self._schema_name, "strict": True, "schema": self._schema}
@@ -303,8 +320,8 @@ def make_chat(
         ValueError: an option that is missing or wrong, or the `openai` package is not installed.
     """
     options.check(who)
-    instructions = read_prompt(*prompt, ()).text
-    if not instructions:
+    instructions = read_prompt(*prompt, ())
+    if not instructions.text:
         raise ValueError(f"{who}, option prompt {prompt[1]!r:.80}: expected the text of a system prompt, without turns")
     retrying = Retrying(float(options.timeout), options.max_retries, float(options.backoff))
     client = ChatClient(who, str(options.base_url), options.api_key(), retrying)

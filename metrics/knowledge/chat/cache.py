@@ -25,7 +25,7 @@ def cache_key(request: Mapping[str, Any]) -> str:
 
 
 class ReplyCache:
-    """A table key → reply text in `folder`/replies.sqlite3; threads and processes may share it.
+    """A table key → reply text and reported model in `folder`/replies.sqlite3; threads and processes may share it.
 
     Each `put` is committed before it returns, so a killed run keeps what it had. A read or write that fails later is
     logged once and counted in `failures`: the run goes on without the cache.
@@ -42,28 +42,38 @@ class ReplyCache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
             self._database.execute(
-                "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL, created REAL NOT NULL)"
+                "CREATE TABLE IF NOT EXISTS replies "
+                "(key TEXT PRIMARY KEY, reply TEXT NOT NULL, created REAL NOT NULL, model TEXT)"
             )
             self._database.execute("SELECT key, reply, created FROM replies LIMIT 1")
+            columns = [row[1] for row in self._database.execute("PRAGMA table_info(replies)")]
+            if "model" not in columns:  # a file of a version that did not keep it
+                self._database.execute("ALTER TABLE replies ADD COLUMN model TEXT")
         except (OSError, sqlite3.Error) as error:
             raise ValueError(
                 f"cache {str(folder)!r}: {self.path.name} there cannot be used ({error}); give another folder, "
                 "remove the file, or set cache='off'"
             ) from error
 
-    def get(self, key: str) -> str | None:
+    def get(self, key: str) -> tuple[str, str | None] | None:
+        """The reply, and the model that the server said it was from."""
         with self._lock:
             try:
-                row = self._database.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
+                row = self._database.execute("SELECT reply, model FROM replies WHERE key = ?", (key,)).fetchone()
             except sqlite3.Error as error:
                 self._failed("read", error)
                 return None
-        return row[0] if row and isinstance(row[0], str) else None
+        if not row or not isinstance(row[0], str):
+            return None
+        return row[0], row[1] if isinstance(row[1], str) else None
 
-    def put(self, key: str, reply: str) -> None:
+    def put(self, key: str, reply: str, model: str | None = None) -> None:
         with self._lock:
             try:
-                self._database.execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?)", (key, reply, time.time()))
+                self._database.execute(
+                    "INSERT OR REPLACE INTO replies (key, reply, created, model) VALUES (?, ?, ?, ?)",
+                    (key, reply, time.time(), model),
+                )
             except (sqlite3.Error, UnicodeEncodeError) as error:
                 self._failed("written", error)
 

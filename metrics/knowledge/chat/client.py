@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...optional_packages import needs
+from .secrets import masker
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +53,11 @@ class ChatClient:
     def __init__(self, who: str, base_url: str, api_key: str | None, retrying: Retrying) -> None:
         try:
             import openai
+            from httpx import Limits
         except ImportError as error:
             raise ValueError(needs(who, "openai", "openai")) from error
         self._openai = openai
-        self._key = api_key
+        self._masked = masker(api_key)
         self._retrying = retrying
         self._client = openai.OpenAI(
             base_url=base_url,
@@ -63,14 +65,17 @@ class ChatClient:
             timeout=retrying.timeout,
             # Retries are counted and bounded here; the package would make them unseen.
             max_retries=0,
-            http_client=openai.DefaultHttpxClient(follow_redirects=False, timeout=retrying.timeout),
+            # Our pool bounds the requests in flight. Theirs must not: waiting there would count as the server's time.
+            http_client=openai.DefaultHttpxClient(
+                follow_redirects=False, timeout=retrying.timeout, limits=Limits(max_connections=None)
+            ),
         )
         # Taken from the environment by the package; meant for OpenAI, and not for whatever base_url names.
         self._client.organization = None
         self._client.project = None
 
-    def post(self, request: Mapping[str, Any], stopped: threading.Event, sent: Callable[[], None]) -> bytes:
-        """The body of a successful response. `request` holds the JSON fields of a chat completion.
+    def post(self, request: Mapping[str, Any], stopped: threading.Event, sent: Callable[[], None]) -> str:
+        """The body of a successful response, without the API key. `request` holds the JSON fields of a chat completion.
 
         `sent` is called before each attempt. Raises CallFailed when the last attempt failed, when the failure is one
         that a retry cannot mend, or when `stopped` is set while waiting.
@@ -94,7 +99,7 @@ class ChatClient:
     def close(self) -> None:
         self._client.close()
 
-    def _attempt(self, request: Mapping[str, Any]) -> bytes:
+    def _attempt(self, request: Mapping[str, Any]) -> str:
         openai = self._openai
         deadline = time.monotonic() + self._retrying.timeout
         try:
@@ -120,7 +125,7 @@ class ChatClient:
         except (TypeError, ValueError) as error:  # the request cannot be written as JSON
             raise CallFailed(f"the request could not be sent: {self._safe(error)}") from error
 
-    def _read(self, response: Any, deadline: float) -> bytes:
+    def _read(self, response: Any, deadline: float) -> str:
         # The client's own limit is for each read: a server that sends a byte now and then would hold us for ever.
         body = bytearray()
         chunks = iter(response.iter_bytes())
@@ -133,7 +138,8 @@ class ChatClient:
                 reason = f"connection failed: {type(error).__name__}: {self._safe(error)}"
                 raise CallFailed(reason, retry=True) from error
             if chunk is None:
-                return bytes(body)
+                # Bytes that are no text become what is no JSON.
+                return self._masked(body.decode("utf-8", "backslashreplace"))
             body += chunk
             if len(body) > _MAX_RESPONSE_BYTES:
                 raise CallFailed(f"the response is longer than {_MAX_RESPONSE_BYTES} bytes")
@@ -145,10 +151,7 @@ class ChatClient:
 
     def _safe(self, what: object) -> str:
         """One short line without the API key."""
-        text = str(what)[:2000]
-        if self._key:
-            text = text.replace(self._key, "***")
-        return " ".join(text.split())[:300]
+        return " ".join(self._masked(str(what))[:2000].split())[:300]
 
 
 def _retry_after(header: str | None) -> float:

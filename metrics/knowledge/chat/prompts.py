@@ -7,6 +7,7 @@ comments, and white space at the end is left out.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ class Prompt:
         return Prompt(
             self.name, _fill(self.text, values), tuple((role, _fill(text, values)) for role, text in self.turns)
         )
+
+    def digest(self) -> str:
+        """16 hex digits of the text, for a result's provenance: another wording has others."""
+        return hashlib.sha256(repr((self.text, self.turns)).encode("utf-8", "replace")).hexdigest()[:16]
 
     def messages(self) -> list[dict[str, str]]:
         """The turns as a chat template takes them."""

@@ -56,6 +56,12 @@ class Finding:
     reason: str
 
 
+def read_model(body: object) -> str | None:
+    """The model that a decoded response says it is from; None where it does not say."""
+    name = body.get("model") if isinstance(body, dict) else None
+    return _one_line(name)[:200] if isinstance(name, str) and name.strip() else None
+
+
 def read_usage(body: object) -> tuple[int | None, int | None]:
     """Prompt and completion tokens that a decoded response reports, None where it does not."""
     usage = body.get("usage") if isinstance(body, dict) else None
@@ -67,13 +73,13 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def decode(body: bytes) -> object:
+def decode(body: str) -> object:
     """The response's JSON. Raises BadReply."""
     try:
         return json.loads(body)
     # RecursionError: a body of a million "[".
     except (ValueError, RecursionError) as error:
-        raise BadReply(f"the response is not JSON: {shown(body[:200].decode('utf-8', 'replace'))}") from error
+        raise BadReply(f"the response is not JSON: {shown(body)}") from error
 
 
 def read_text(body: object) -> str:
@@ -100,7 +106,8 @@ def read_verdict(text: str) -> Finding:
 
     "True." is supported, "False." contradicted. Thinking in front of the object is skipped, but whatever opens with a
     brace there must be JSON, and must not hold another verdict: a reply may quote hostile text. Anything else raises
-    BadReply. Takes time linear in the length of the text, of which there may be `MAX_REPLY_CHARACTERS`.
+    BadReply, and so does a reply that contradicts itself: "supported" with a probability below one half, "contradicted"
+    with one above. Takes time linear in the length of the text, of which there may be `MAX_REPLY_CHARACTERS`.
     """
     if len(text) > MAX_REPLY_CHARACTERS:
         raise BadReply(f"the reply has {len(text)} characters, more than {MAX_REPLY_CHARACTERS}")
@@ -160,8 +167,15 @@ def _finding(found: dict[str, Any]) -> Finding:
         label = _WORDS.get(_plain(verdict)) if isinstance(verdict, str) else None
     if label is None:
         raise BadReply(f"the reply's verdict is {shown(repr(verdict))}, not one of {', '.join(LABELS)}")
+    probability = _share(found.get("probability"))
+    if probability is not None and (
+        (label == "supported" and probability < 0.5) or (label == "contradicted" and probability > 0.5)
+    ):
+        raise BadReply(
+            f"the reply contradicts itself: {label}, with probability {probability:g} that the claim is true"
+        )
     reason = found.get("reason")
-    return Finding(label, _share(found.get("probability")), _one_line(reason) if isinstance(reason, str) else "")
+    return Finding(label, probability, _one_line(reason) if isinstance(reason, str) else "")
 
 
 def _share(value: object) -> float | None:

@@ -87,7 +87,7 @@ class ScoringLM:
         backend = self._around.likelihoods()
         if not can(backend, WritesJson):
             raise ScorerError(
-                f"the likelihood backend {type(backend).__name__} cannot generate (it has no method generate_json); "
+                "the likelihood backend cannot generate (it has no method generate_json); "
                 "use the backend 'hf', or name a server with base_url and model"
             )
         prompts = [self._render(self._around.likelihoods(), one) for one in asked]
@@ -98,6 +98,9 @@ class ScoringLM:
         read = {prompt: self._read(text) for prompt, text in zip(each, texts, strict=True)}
         done(len(prompts) - len(each))
         return [read[prompt] for prompt in prompts]
+
+    def describe(self) -> dict[str, Any]:
+        return {"prompt_sha256": self._prompt.digest()}
 
     def close(self) -> None:
         """The LM belongs to the gauge."""
@@ -135,6 +138,9 @@ class Server:
         self._chat.count(steps=len(asked))
         log.info("claim extractor llm:%s so far: %s", self.name, self.totals)
         return [Unscored("not asked") if answer is None else answer for answer in answers]
+
+    def describe(self) -> dict[str, Any]:
+        return self._chat.describe()
 
     def close(self) -> None:
         self._chat.close()
@@ -177,7 +183,7 @@ def make(
     else:
         reader = _scoring_lm(around, server, "plain" if prompt is None else prompt, max_claims)
     extract = partial(_extract, reader, context_characters, around.progress)
-    return ClaimExtractor(f"llm:{reader.name}", extract, reader.close)
+    return ClaimExtractor(f"llm:{reader.name}", extract, reader.close, reader.describe)
 
 
 def _server(options: ServerOptions, prompt: str, most: int) -> Server:

@@ -11,7 +11,6 @@ The judge is only as good as its LM; `python -m benchmarks.knowledge.judges` mea
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -23,7 +22,7 @@ from ..chat.fencing import fence
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ..chat.prompts import Prompt, read_prompt
 from ..claims.sentence import SENTENCE
-from ..types import Claim, Passage, Verdict
+from ..types import Claim, Label, Passage, Verdict
 
 BRANCHES = (" True", " False")
 # Claims handed to the backend together: enough to fill even batches, few enough to hold all their prompts in memory.
@@ -85,7 +84,15 @@ class LmJudge:
         self._calibrate = calibrate
         self._characters = int(_number("evidence_characters", evidence_characters, _LEAST_EVIDENCE, 10_000_000))
         self._leanings: dict[str, float] = {}
+        # Without a band around the threshold it has two labels.
+        self.labels: frozenset[Label] = frozenset(
+            ("supported", "contradicted", *(("insufficient",) if self._band else ()))
+        )
         self.name = ":".join(["lm", *([around.scorer] if around.scorer else []), self._prompt.name])
+
+    def describe(self) -> dict[str, str]:
+        """The prompt's digest."""
+        return {"prompt_sha256": self._prompt.digest()}
 
     def judge(self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]]) -> list[Verdict | None]:
         """Raises ScorerError when the LM cannot be loaded or lacks the chat template that the prompt needs."""
@@ -157,8 +164,6 @@ class LmJudge:
         shown = question.shown
         if isinstance(logit, Unscored):
             return Verdict(claim, None, self.name, evidence=shown, error=logit.reason)
-        if not math.isfinite(logit):
-            return Verdict(claim, None, self.name, evidence=shown, error=f"the LM's log-likelihoods differ by {logit}")
         probability = softmax([logit, 0.0])[0]
         distance = probability - self._threshold
         label = "insufficient" if abs(distance) < self._band else "supported" if distance >= 0 else "contradicted"
@@ -176,7 +181,12 @@ class _Question(NamedTuple):
 
 
 def _difference(result: Result) -> float | Unscored:
-    return result if isinstance(result, Unscored) else result[0].log_likelihood - result[1].log_likelihood
+    if isinstance(result, Unscored):
+        return result
+    true, false = result
+    if isinstance(true, Unscored):
+        return true
+    return false if isinstance(false, Unscored) else true.log_likelihood - false.log_likelihood
 
 
 def _calibrated(logit: float | Unscored, leaning: float | Unscored) -> float | Unscored:

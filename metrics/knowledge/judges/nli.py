@@ -51,6 +51,7 @@ class NLIJudge:
         self, name: str, labels: Sequence[Label], threshold: float, combine: str, load: Callable[[], NLIModel]
     ) -> None:
         self.name = name
+        self.labels: frozenset[Label] = frozenset(labels)
         self._labels = labels
         self._threshold = threshold
         self._combine = combine

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...models.devices import pick_device
+from ...models.from_pretrained import unused_weights
 from ...models.loading import pick_dtype
 
 if TYPE_CHECKING:
@@ -189,6 +190,11 @@ def _load(source: str, revision: str | None, device: str, dtype: str) -> tuple[A
         raise ValueError(
             f"judge 'nli', model {source!r}: its weights lack {len(absent)} tensors, the first is {absent[0]!r}; "
             "expected a checkpoint that was trained for NLI or fact checking"
+        )
+    if left_out := unused_weights(model, report["unexpected_keys"]):
+        raise ValueError(
+            f"judge 'nli', model {source!r}: {len(left_out)} tensors of its weights are left unused by its "
+            f"configuration, the first is {left_out[0]!r}; expected a config.json that fits the weights"
         )
     if not getattr(tokenizer, "is_fast", False):
         raise ValueError(f"judge 'nli', model {source!r}: its tokenizer has no fast version, which is needed here")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...likelihood import Unscored
 from ..base import Surroundings
@@ -74,6 +75,10 @@ class OpenAIJudge:
             self._verdict(claim, passages, answer)
             for claim, passages, answer in zip(claims, evidence, answers, strict=True)
         ]
+
+    def describe(self) -> dict[str, Any]:
+        """The instructions' digest, and the models that the server reported so far."""
+        return self._chat.describe()
 
     def close(self) -> None:
         """Stop the workers and close the connections and the cache."""

@@ -14,7 +14,7 @@ from stepgauge.metrics.knowledge.arithmetic.judge import ExactJudge
 from stepgauge.metrics.knowledge.assess import assess
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
 from stepgauge.metrics.knowledge.policy import DEFAULT
-from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
+from stepgauge.metrics.knowledge.types import Claim, ExtractionFailed, Passage, Verdict
 from stepgauge.metrics.trace import Step, Trace
 
 
@@ -164,10 +164,10 @@ def _raise(*_):
         (_raise, "ConnectionError: no route to the judge"),
         (lambda _: [], "TypeError: expected a verdict or None for each of 2 claims, got []"),
         (lambda _: None, "TypeError: expected a verdict or None for each of 2 claims, got None"),
-        (lambda _: [True, False], "TypeError: expected a Verdict or None, got True"),
+        (lambda _: [True, True], "judge 'remote' gave True, expected a Verdict or None"),
         (
-            lambda claims: [Verdict(claims[1], "supported", "remote")] * 2,
-            "ValueError: expected a verdict on 'a', got one on 'b'",
+            lambda claims: [Verdict(claim, "supported", "remote") for claim in reversed(claims)],
+            "judge 'remote' was asked about {this!r}, and gave a verdict on {other!r}",
         ),
     ],
 )
@@ -177,8 +177,9 @@ def test_a_judge_that_fails_leaves_its_claims_without_label_and_the_rest_goes_on
         result = run(["a c\nb"], [words_of_kind("w")], [first, Outage(behave), StubJudge("never")])
     by_text = {v.claim.text: v for step in result[0] for v in step}
     assert by_text["c"].label == "supported"
-    for text in "ab":
-        assert (by_text[text].label, by_text[text].judge, by_text[text].error) == (None, "remote", error)
+    for this, other in ("ab", "ba"):
+        said = error.format(this=this, other=other)
+        assert (by_text[this].label, by_text[this].judge, by_text[this].error) == (None, "remote", said)
     assert len([r for r in caplog.records if "judge 'remote' failed" in r.message]) == 1
 
 
@@ -187,7 +188,7 @@ def test_a_judge_that_fails_leaves_its_claims_without_label_and_the_rest_goes_on
     [
         (_raise, "ConnectionError: no route to the judge"),
         (lambda *_: [], "TypeError: expected a list of passages for each of 1 claims, got []"),
-        (lambda *_: ["text"], "TypeError: expected a list of Passage, got 'text'"),
+        (lambda *_: ["text"], "retriever 'shelf' gave 'text', expected a list of Passage"),
     ],
 )
 def test_a_retriever_that_fails_leaves_its_claims_without_label(answer, error):
@@ -206,11 +207,6 @@ def test_a_retriever_that_fails_leaves_its_claims_without_label(answer, error):
     [
         (_raise, "ConnectionError: no route to the judge"),
         (lambda *_: [], "TypeError: expected a list of claims for each of 2 traces, got []"),
-        (lambda *_: [["a"], []], "TypeError: expected a Claim or ExtractionFailed, got 'a'"),
-        (
-            lambda *_: [[Claim("a", 7, 0, 1, "w")], []],
-            "ValueError: a claim of step 7, but the chain has 2 steps",
-        ),
     ],
 )
 def test_an_extractor_that_fails_marks_every_step_and_the_other_extractors_go_on(answer, error):
@@ -219,6 +215,25 @@ def test_an_extractor_that_fails_marks_every_step_and_the_other_extractors_go_on
     for step in (step for chain in result for step in chain):
         assert {(v.label, v.error) for v in step} == {(None, error), ("supported", None)}
         assert {v.judge for v in step} == {"broken", "stub"}
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "failed"),
+    [
+        ("a", "gave 'a', expected a Claim or ExtractionFailed", [True, True, False]),
+        (Claim("a", 7, 0, 1, "w"), "gave a claim of step 7, but the chain has 2 steps", [True, True, False]),
+        (Claim("a", 1, "here", 1, "w"), "gave a claim from 'here' to 1, expected two places", [False, True, False]),
+        (Claim(b"a", 0, 0, 1, "w"), "gave a claim whose text is b'a', expected text", [True, False, False]),
+        (ExtractionFailed(1, {"why": "?"}), "gave a failure whose reason is {'why': '?'}", [False, True, False]),
+    ],
+)
+def test_what_is_no_claim_costs_its_step_or_its_chain_and_no_other(given, error, failed):
+    broken = ClaimExtractor("broken", lambda *_: [[given, Claim("a", 0, 0, 1, "w")], [Claim("c", 0, 0, 1, "w")]])
+    first, second, third = (step for chain in run(["a\nb", "c"], [broken], [StubJudge()]) for step in chain)
+    found = [[verdict.error for verdict in step if verdict.error] for step in (first, second, third)]
+    assert [bool(errors) for errors in found] == failed
+    assert all(f"claim extractor 'broken' {error}" in why for errors in found for why in errors)
+    assert [verdict.label for verdict in third] == ["supported"]
 
 
 def test_equations_are_judged_through_the_panel():
@@ -288,10 +303,8 @@ GOOD, BAD, OPEN, FAILED = ["supported"], ["contradicted"], ["insufficient"], [No
         ([GOOD, BAD, OPEN, []], 0.5, 0.5, 0.75),
         ([GOOD, GOOD, BAD], 2 / 3, 1.0, 2 / 3),
         ([BAD, []], 0.0, 0.5, 0.5),
-        ([GOOD, FAILED], 1.0, 0.5, 1.0),
-        ([BAD, FAILED, []], 0.0, 1 / 3, 0.5),
         ([[], OPEN], "no checkable step", 0.0, 1.0),
-        ([[], FAILED], "no step could be judged: judge: TimeoutError: 30 s", 0.0, 1.0),
+        ([["contradicted", None], GOOD], 0.5, 1.0, 0.5),
     ],
 )
 def test_the_index_its_coverage_and_the_published_rule(steps, ki, coverage, paper):
@@ -302,7 +315,15 @@ def test_the_index_its_coverage_and_the_published_rule(steps, ki, coverage, pape
 
 @pytest.mark.parametrize("name", ["ki", "ki_coverage", "ki_paper"])
 def test_an_outage_is_missing_and_neither_0_nor_1(name):
-    assert value(name, FAILED, FAILED) == "no step could be judged: judge: TimeoutError: 30 s (2×)"
+    assert value(name, FAILED, FAILED) == "2 of 2 steps could not be judged: judge: TimeoutError: 30 s (2×)"
+
+
+@pytest.mark.parametrize("name", ["ki", "ki_coverage", "ki_paper"])
+@pytest.mark.parametrize("others", [[GOOD], [BAD, []], [[]], [["supported", None]]])
+def test_one_step_that_was_not_judged_leaves_every_share_of_the_steps_missing(name, others):
+    assert value(name, *others, FAILED).endswith(
+        "steps could not be judged: judge: TimeoutError: 30 s" + (" (2×)" if others == [["supported", None]] else "")
+    )
 
 
 def test_of_many_errors_the_three_most_frequent_are_named():
@@ -310,7 +331,7 @@ def test_of_many_errors_the_three_most_frequent_are_named():
     errors = [["d"], ["c", "c"], ["a", "b", "a", "b", "a", "b", "b"]]
     failed = [[Verdict(claim, None, "j", error=error) for error in step] for step in errors]
     chain = Chain(trace=Trace("q", "r"), steps=[Step("r", 0, 1)] * 3, verdicts=failed)
-    assert measure("ki", chain) == "no step could be judged: j: b (4×); j: a (3×); j: c (2×)"
+    assert measure("ki", chain) == "3 of 3 steps could not be judged: j: b (4×); j: a (3×); j: c (2×)"
 
 
 @pytest.mark.parametrize("name", ["ki", "ki_coverage", "ki_paper"])
