@@ -9,7 +9,7 @@ from inspect_ai.scorer import Target
 from inspect_ai.solver import TaskState
 
 from ...metrics import Trace
-from ...metrics.answers.extraction import extract_answer, resolve_choice
+from ...metrics.answers.extraction import extract_answer
 from ...metrics.segment.sections import without_run_on
 from ..gold import gold_answers
 from .shuffled import Events, Unreadable, as_written
@@ -100,12 +100,6 @@ def _gold_answers(target: Target, options: Sequence[str]) -> tuple[list[str], li
     return answers, notes
 
 
-def _position(target: str, options: Sequence[str]) -> str | int:
-    """A letter as the option's index, as Inspect's `choice()` reads it: the options may be letters themselves."""
-    letters = [_letter(index) for index in range(min(len(options), 26))]
-    return letters.index(target) if target in letters else target
-
-
 def _model_answer(chain: Chain, options: Sequence[str]) -> str | None:
     """What the model hands in or announces last; the option's text where it names one."""
     written = chain.submitted or without_run_on(chain.response)
@@ -113,9 +107,10 @@ def _model_answer(chain: Chain, options: Sequence[str]) -> str | None:
     if given is None or not options:
         return given
     try:
-        return resolve_choice(_position(given, options), options)
-    except ValueError:  # several options, or none of them
+        named = gold_answers([given], options, by_letter=True)
+    except ValueError:
         return given
+    return named[0] if len(named) == 1 else given
 
 
 def _stop_reason(state: TaskState) -> str | None:

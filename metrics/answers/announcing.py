@@ -194,12 +194,13 @@ def _announced(step_text: str) -> tuple[str, bool] | None:
     return _with_boxes(last, boxes), all(is_bare for _, is_bare in found) and not boxes
 
 
-def announcements(text: str, *, value_alone: bool = True) -> list[str]:
+def announcements(text: str, *, value_alone: bool = True, labels: bool = True) -> list[str]:
     """All answers that a text announces, each once, in the order in which they come last; of the first 400.
 
     Args:
         value_alone: whether a text that is a value and nothing else announces it (`is_bare`), and one that names a
             single option (`closing_letter`).
+        labels: whether "Answer:" announces what stands behind it; it may be the answer to a sub-question.
     """
     folded, boxes = _fold_boxes(text)
     plain = _plain(folded)
@@ -209,11 +210,13 @@ def announcements(text: str, *, value_alone: bool = True) -> list[str]:
         found += zip(at, boxes[:_MOST], strict=False)
     for match in islice(_MARKED.finditer(plain), _MOST):
         answer = match["answer"].strip()
-        if BOX not in answer and (match["hashes"] or _fullmatch(_VALUE, answer)):
+        if BOX not in answer and (match["hashes"] or (labels and _fullmatch(_VALUE, answer))):
             found.append((match.start(), _tidy(answer)))
     if HINT.search(plain):
         for match in islice(_INSIDE.finditer(plain), _MOST):
             if SUPPOSED.search(plain, max(0, match.start() - 20), match.start()):
+                continue
+            if not labels and match[0].rstrip().endswith((":", "：")):
                 continue
             rest = plain[match.end() : match.end() + 240].lstrip()
             answer = _clause(" ".join(_SENTENCE_BREAK.split(rest, maxsplit=1)[0].split()), match[0])

@@ -13,6 +13,12 @@ from .matching import AnswerMatcher
 from .roles import is_alone, is_operand
 
 _ENDED = re.compile(r"[.!。][\s$*)\\\]\"'”]{0,6}$")
+# "### Conclusion", "**Step 4: Final Answer**": words alone, so nothing that reasons.
+_HEADING = re.compile(
+    r"[ \t]{0,3}(?:#{1,6}[ \t]+[*_]{0,2}|[*_]{2})(?:step\s?)?(?:\d{1,3}\s?[.:)]?\s?)?[^\d=≈\n]{1,60}?[*_:]{0,5}[ \t]*",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"[^\d=≈\n]{1,40}[:：][*_]{0,2}[ \t]*")
 _LOOKED_BACK = 20  # steps among which the last result is looked for
 
 
@@ -23,6 +29,7 @@ def final_answers(steps: Sequence[str]) -> list[bool]:
     "**Option A**") does at the end alone: elsewhere it is data or a heading. So does the closing sentence that only
     says the last result again ("So she sold 72 clips altogether.") or names one option ("Only B fits.").
     """
+    steps = [without_heading(step) for step in steps]
     final = [announced(step) is not None for step in steps]
     bare = [is_final and is_bare(step) for step, is_final in zip(steps, final, strict=True)]
     final = [is_final and not is_value for is_final, is_value in zip(final, bare, strict=True)]
@@ -37,6 +44,13 @@ def final_answers(steps: Sequence[str]) -> list[bool]:
     elif last == len(steps) - 1:
         final[last] = closing_letter(steps[last]) is not None or _restated(steps) is not None
     return final
+
+
+def without_heading(text: str) -> str:
+    """A step without the heading over it ("### Conclusion"): what stands below decides whether it is an answer."""
+    heading, _, below = text.partition("\n")
+    label = "\n" not in below.strip() and _LABEL.fullmatch(heading)
+    return below if below.strip() and (label or _HEADING.fullmatch(heading)) else text
 
 
 def _same_value(one: str, other: str) -> bool:
@@ -91,11 +105,12 @@ def commit_index(
 
     Returns: an index into `steps`; None where the chain has no answer of its own or no step states it.
     """
+    steps = [without_heading(step) if is_final else step for step, is_final in zip(steps, final, strict=True)]
     said = [announcements(step, value_alone=is_final) for step, is_final in zip(steps, final, strict=True)]
     options = list(choices or ())
     last = next((answers[-1] for answers in reversed(said) if answers), own)
     if not last or not last.strip():
-        result = _restated(steps)
+        result = _restated(steps) if final and final[-1] else None
         last = str(result) if result is not None else _only_option(steps, question, options)
     if last is None:
         return None

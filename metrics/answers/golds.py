@@ -19,7 +19,7 @@ from ..numbers import ASCII_DIGITS, Written, find_numbers, readings, vulgar_frac
 from .announcing import announcements, letter_of
 from .formulas import FormulaMatcher
 from .plurals import fold_plural
-from .roles import is_alone, is_operand, unit_conflicts
+from .roles import UNIT_POWER, is_alone, is_operand, unit_conflicts
 
 _COMMON_WORDS = frozenset({"yes", "no", "maybe", "true", "false", "none", "both"})
 _PLAIN_CHARS: dict[int, str | None] = {
@@ -272,11 +272,8 @@ def _read(answer: str) -> Gold | None:
 
 _FORMULA = re.compile(r"^\s*\$([^$]+)\$\.?\s*$")
 _AROUND_NUMBER = re.compile(r"[\s(]*(?P<money>[$€£¥₹])?\s*")
-_POWER = (
-    r"(?:(?<![^\W\d_])(?:(?<=\s)m|[mckd]m|in|ft|yd|mi|units?|inches|feet|met(?:er|re)s?|yards?|miles?)\s?\^\s?[23])"
-)
 _UNIT_BEHIND = re.compile(
-    rf"\s*(?P<unit>(?:[%$€£¥₹]|°\s?[CF]?|{_POWER}|[^\W\d_][^\s\d,;:=+*^()\\<>-]*)(?:\s[^\W\d_][^\W\d_]*){{0,2}})?"
+    rf"\s*(?P<unit>(?:[%$€£¥₹]|°\s?[CF]?|{UNIT_POWER}|[^\W\d_][^\s\d,;:=+*^()\\<>-]*)(?:\s[^\W\d_][^\W\d_]*){{0,2}})?"
     r"[\s.,;:!?)]*"
 )
 

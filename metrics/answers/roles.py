@@ -41,9 +41,14 @@ _OPERAND_LEFT = re.compile(
     r"[^\S\n]*[$€£¥₹(\[]{0,3}$"
 )
 _UNITS = r"\s?[%°]?(?:\s?-?(?!(?:so|and|then|which|is|are|but|or)\s)(?:[A-Za-zÀ-ɏ]+(?:/[A-Za-z]+)?)){0,3}?"
+# "12 cm^2"; m alone may be a variable, too.
+UNIT_POWER = (
+    r"(?:(?:[mckd]m|in|ft|yd|mi|units?|inches|feet|met(?:er|re)s?|yards?|miles?)\s?\^\s?[23](?!\d)"
+    r"|(?<=\s)m\s?\^\s?[23](?=[\s.,;)]*(?:$|[a-z]{2}|[*×/=])))"
+)
+_UNIT_POWER = re.compile(rf"\s?{UNIT_POWER}")
 _OPERAND_RIGHT = re.compile(
-    r"[)\]]?[^\S\n]*\^"  # of the number; "12 cm^2" is an area
-    rf"|{_UNITS}(?:\s?\^\s?[23])?[)\]]?[^\S\n]*(?:(?!\^){_OPERATOR}[^\S\n]*(?=[\d$€£(\[\\.-]|[a-z](?![A-Za-z]))"
+    rf"{_UNITS}[)\]]?[^\S\n]*(?:{_OPERATOR}[^\S\n]*(?=[\d$€£(\[\\.-]|[a-z](?![A-Za-z]))"
     r"|/[^\S\n]?(?=[\d($])|-[^\S\n]?(?=[\d($])|(?:\sx\s?|x)(?=\d)"
     r"|(?<=\s)(?:times(?=\s(?:\d|as|more|the|that|her|his|its|their|larger|bigger|older|faster|[$(]))"
     r"|(?:plus|minus)(?=\s[\d$(\\])|multiplied\sby|divided\sby))"
@@ -94,7 +99,9 @@ def is_operand(text: str, number: Written) -> bool:
         return True
     if abs(number.values[0]) < 1 and _PART_OF.match(right):  # "1/3 of 12"
         return True
-    if _OPERAND_RIGHT.match(right) and not _RUNS_ON.search(left):
+    power = _UNIT_POWER.match(text, number.end)
+    behind = text[power.end() : power.end() + _BEHIND] if power else right
+    if _OPERAND_RIGHT.match(behind) and not _RUNS_ON.search(left):
         return True
     return any(is_conversion(value, left, right) for value in number.values[:1])
 

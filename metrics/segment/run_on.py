@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..answers.extraction import extract_answer, is_final_answer
+from ..answers.announcing import announcements, is_final_answer
+from ..answers.extraction import extract_answer
 
 _ASKS = (
     "question|q|problem|exercise|task|query|prompt|instruction|input|example|human|user|pregunta|frage|aufgabe|domanda|"
@@ -31,13 +32,13 @@ _TURN = re.compile(r"(?:^|(?<=[.!?)\]}*$\d]))(?:user|human|assistant)\n\s{0,4}(?
 # "#### 72", not "#### Step 1", which is a heading.
 _GSM8K = re.compile(r"^[ \t]{0,8}####[ \t]*(?:[^\s\w]{0,3}\d|\\boxed)[^\n]{0,100}$", re.MULTILINE)
 _HEADING = re.compile(r"^[ \t]{0,8}####[ \t]+(?=[^\W\d])", re.MULTILINE)
-_SETTLED = re.compile(r"####[ \t]*[^\s\w]{0,3}\d|\\boxed|\b(?:final )?answer is\b", re.IGNORECASE)
 _REFLECTS = re.compile(
     r"\b(?:wait|hmm+|let'?s|let me|check|recheck|verify|mistake|error|actually|again|correct)\b", re.I
 )
 _MOST_LABELS = 40
 _SOON = 4_000  # characters behind a label in which its question is looked for
 _SHOWN = 60
+_TAIL = 20_000  # characters before a label in which an answer is looked for
 
 
 @dataclass(frozen=True)
@@ -132,4 +133,5 @@ def _answered(before: str) -> bool:
 
 
 def _settled(before: str) -> bool:
-    return _SETTLED.search(before[-20_000:]) is not None
+    """Whether more than a sub-question is answered: an answer is announced otherwise than behind a label."""
+    return bool(announcements(before[-_TAIL:], value_alone=False, labels=False))

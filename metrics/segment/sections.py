@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from .labels import find_labels
@@ -37,6 +38,7 @@ _STRIPPED_HEADER = re.compile(
     r"|(?P<line>assistant|model|thoughts?|thinking|think|analysis)\n)"
 )
 _MOST_NAMES = 5
+_MOST_WHOLES, _MOST_MISSES = 8, 16
 _EITHER = ("function", "invoke", "search", "tool")  # tags that call a tool only where they are closed
 _OWN = ("observation", "information")  # tags around the model's own words, unless it calls tools
 _SPOKEN_TO = ("user_message", "system_message")
@@ -73,6 +75,7 @@ class Reading:
     notes: tuple[str, ...]
 
 
+@lru_cache(maxsize=64)  # what a live run reads of a response, and cuts it into steps by
 def read_sections(response: str) -> Reading:
     """The parts of a response that are its chain.
 
@@ -94,19 +97,48 @@ def without_run_on(response: str) -> str:
 def with_thinking(thoughts: Sequence[str], visible: str) -> str:
     """One turn as a model without a reasoning parser writes it: thinking in tags, then the visible text.
 
-    Thinking that a server returns twice, in several fields or in a field and in the text, is written once.
+    Thinking that a server returns twice, in several fields or in a field and in the text, is written once. The cost is
+    linear in all the texts: of many blocks, each is looked for in the longest ones alone.
     """
+    blocks: dict[str, str] = {}  # by the text without its white space, by which they are compared
+    for thought in filter(str.strip, thoughts):
+        blocks.setdefault(_folded(thought), thought.strip())
+    if not blocks:
+        return visible if visible.strip() else ""
     own = read_sections(visible)
     written = _folded("".join(own.clean[one.start : one.end] for one in own.sections if one.kind == "thinking"))
     shown = _folded(own.clean)
-    kept: dict[str, str] = {}  # by the text without its white space, by which they are compared
-    for thought in (one.strip() for one in thoughts):
-        folded = _folded(thought)
-        if not folded or folded in written or shown.startswith(folded) or any(folded in other for other in kept):
-            continue
-        kept = {**{other: text for other, text in kept.items() if other not in folded}, folded: thought}
-    thinking = ["<think>\n" + "\n\n".join(kept.values()) + "\n</think>"] if kept else []
+    told, wholes = _Whole(written), [_Whole(one) for one in sorted(blocks, key=len)[-_MOST_WHOLES:]]
+    kept = [
+        block
+        for folded, block in blocks.items()
+        if not shown.startswith(folded)
+        and not told.holds(folded)
+        and not any(whole.text != folded and whole.holds(folded) for whole in wholes)
+    ]
+    thinking = ["<think>\n" + "\n\n".join(kept) + "\n</think>"] if kept else []
     return "\n\n".join([*thinking, *([visible] if visible.strip() else [])])
+
+
+class _Whole:
+    """A text in which parts are looked for in their order: from where the last one ended, and seldom from its start."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._position = 0
+        self._misses = 0
+
+    def holds(self, part: str) -> bool:
+        """Whether `part` stands in the text; False after too many that were not found where they should be."""
+        if len(part) > len(self.text) or self._misses == _MOST_MISSES:
+            return False
+        at = self.text.find(part, self._position)
+        if at < 0:
+            self._misses += 1
+            at = self.text.find(part)
+        if at >= 0:
+            self._position = at + len(part)
+        return at >= 0
 
 
 def is_tool_result(text: str, *, behind_model: bool) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ..answers.extraction import is_final_answer
-from ..answers.finals import final_answers
+from ..answers.finals import final_answers, without_heading
 from ..answers.matching import AnswerMatcher
 from ..errors import THIRD_PARTY
 from ..names import unknown_name
@@ -24,12 +24,6 @@ from .sentences import SENTENCES
 BUILTIN_SPLITTERS: Mapping[str, Splitter] = {
     splitter.name: splitter for splitter in (AUTO, THINK, NUMBERED, PARAGRAPHS, LINES, SENTENCES)
 }
-# "### Conclusion", "**Step 4: Final Answer**": words alone, so nothing that reasons.
-_HEADING = re.compile(
-    r"[ \t]{0,3}(?:#{1,6}[ \t]+[*_]{0,2}|[*_]{2})(?:step\s?)?(?:\d{1,3}\s?[.:)]?\s?)?[^\d=≈\n]{1,60}?[*_:]{0,5}[ \t]*",
-    re.IGNORECASE,
-)
-_LABEL = re.compile(r"[^\d=≈\n]{1,40}[:：][*_]{0,2}[ \t]*")
 # Anything but white space, control characters and characters of no width.
 _VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")
 
@@ -100,12 +94,13 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
             start, end = _trim(clean, (section.start + span[0], section.start + span[1]))
             if _VISIBLE.search(clean, start, end) and not _is_tags(clean[start:end], paired):
                 found.append((start, end, delivered))
-    final = final_answers([_without_heading(clean[start:end]) for start, end, _ in found])
+    final = final_answers([clean[start:end] for start, end, _ in found])
     matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
     steps: list[Step] = []
     for (start, end, delivered), is_final in zip(found, final, strict=True):
         is_final = is_final or delivered
-        states = matcher.states(clean[start:end], value_alone=is_final)
+        text = without_heading(clean[start:end]) if is_final else clean[start:end]
+        states = matcher.states(text, value_alone=is_final)
         steps.append(Step(trace.response[start:end], start, end, "final_answer" if is_final else "reasoning", states))
     return Segmentation(steps, _name(splitter, choices, reading), reading.notes)
 
@@ -130,13 +125,6 @@ def _name(splitter: Splitter, choices: Iterable[str], reading: Reading) -> str:
         return splitter.name
     marked = f"{THINK.name}:" if reading.thinking and splitter is AUTO else ""
     return f"{splitter.name}:{marked}{'+'.join(choices)}"
-
-
-def _without_heading(text: str) -> str:
-    """A step without the heading over it ("### Conclusion"): what stands below decides whether it is an answer."""
-    heading, _, below = text.partition("\n")
-    label = "\n" not in below.strip() and _LABEL.fullmatch(heading)
-    return below if below.strip() and (label or _HEADING.fullmatch(heading)) else text
 
 
 def _resolve(splitter: Splitter, text: str, trace_id: str | None) -> tuple[Splitter, str]:

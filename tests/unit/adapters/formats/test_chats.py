@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,15 @@ def test_the_tags_that_we_put_around_thinking_are_no_steps(tmp_path: Path, split
     score(source, "--out", tmp_path / "out", "--set", f"splitter={splitter}")
     (written,) = rows(tmp_path / "out")
     assert [step["text"] for step in written["score"]["steps"]] == STEPS
+
+
+def test_many_blocks_that_come_again_in_a_field_are_written_once_in_linear_time(tmp_path: Path) -> None:
+    blocks = [f"We add {number} to {7 * number} and go on." for number in range(20_000)]
+    content = [*({"type": "thinking", "thinking": block} for block in blocks), text(ANSWER)]
+    begin = time.process_time()
+    entry = read(tmp_path, user(ASKED), {"role": "assistant", "content": content, "reasoning": "\n".join(blocks)})
+    assert time.process_time() - begin < 10
+    assert entry.trace.response.count(blocks[7]) == entry.trace.response.count(blocks[-1]) == 1
 
 
 def test_thinking_between_texts_keeps_its_place(tmp_path: Path) -> None:

@@ -121,6 +121,16 @@ def test_an_option_that_the_last_step_names_alone_is_the_chains_own_answer(closi
     assert committed(["Thiazide raises glucose.", f"Nitrate or this one: {closing}"], "Which drug?", DRUGS[:3]) != 0
 
 
+def test_the_heading_over_a_conclusion_hides_neither_the_answer_nor_the_step_it_is_found_at() -> None:
+    for closing in ("So B it is.", "Only B fits."):
+        steps = ["Asthma needs care.", "A thiazide harms.", f"### Conclusion\n{closing}"]
+        assert final_answers(steps) == [False, False, True]
+        assert committed(steps, "Which drug?", DRUGS) == 2
+    steps = [*CLIPS, "**Conclusion**\nSo she sold 72 clips altogether."]
+    assert final_answers(steps) == [False, False, False, True]
+    assert committed(steps, "How many?") == 2
+
+
 def test_the_extracted_answer_is_used_where_the_chain_announces_none() -> None:
     assert committed(["It is 5 at first.", "There are 7 left."], "How many?", own="7") == 1
     assert committed(["It is 5 at first.", "There are 7 left."], "How many?") is None

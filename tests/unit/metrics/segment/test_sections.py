@@ -243,6 +243,21 @@ def test_a_chain_ends_where_the_model_goes_on_with_another_question(more: str) -
 @pytest.mark.parametrize(
     "response",
     [
+        "Question: Pens in three boxes of 24?\n3 * 24 = 72.\nThe answer is 72.\n\nQuestion: Tom has 5 cats?\nAnswer: 5",
+        "Frage: Stifte?\n3 * 24 = 72.\nDie Antwort ist 72.\n\nFrage: Tom hat 5 Katzen. Wie viele?\nAntwort: 5",
+        "问题：多少支笔？\n3 * 24 = 72。\n因此答案是72。\n\n问题：Tom有5只猫。有多少？\n答案：5",
+    ],
+)
+def test_a_restated_question_hides_no_run_on_in_any_language(response: str) -> None:
+    result = cut(response, "lines")
+    assert "Tom" not in "".join(texts(result))
+    assert result.steps[-1].kind == "final_answer"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "Frage: Wie viele je Kiste?\nAntwort: 24\nFrage: Und in drei?\nAntwort: 72.\nDie Antwort ist 72.",
         "Question 1: How many pens in a box?\nAnswer: 24.\nQuestion 2: And in three?\nAnswer: 72.\nThe answer is 72.",
         "Q: How many in a box?\nA: 24\nQ: How many in three?\nA: 72\n#### 72",
         "3 * 24 = 71.\n#### 71\n\nWait, is that right? Let me check.\n3 * 24 = 72.\n#### 72",

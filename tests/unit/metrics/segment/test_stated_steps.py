@@ -80,8 +80,9 @@ def test_a_heading_that_names_an_option_is_reasoning_and_a_conclusion_under_its_
     under = "**Option A**\n1. raises glucose\n2. lowers potassium\n\n**Option C**\n1. first line\n\nThe answer is C."
     steps = segment([Trace(LISTED, under, "ACE inhibitor", DRUGS)], "lines")[0].steps
     assert [step.text for step in steps if step.kind == "final_answer"] == ["The answer is C."]
-    concluded = Trace(LISTED, "Proteinuria.\n\n### Conclusion\nThe answer is C.", "ACE inhibitor", DRUGS)
-    assert flags(concluded, "paragraphs") == ["-", "SF"]
+    for closing in ("The answer is C.", "So C it is."):
+        concluded = Trace(LISTED, f"Proteinuria.\n\n### Conclusion\n{closing}", "ACE inhibitor", DRUGS)
+        assert flags(concluded, "paragraphs") == ["-", "SF"]
 
 
 def test_the_wording_of_the_conclusion_does_not_move_what_is_left_without_it() -> None:
