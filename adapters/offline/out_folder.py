@@ -72,6 +72,7 @@ class OutFolder:
         path: the folder.
         counts: the counts up to the last window on disk.
         windows: number of windows on disk.
+        reported: by judge or claim extractor, the models that servers said the windows on disk are from.
         complete: whether the run is finished.
     """
 
@@ -83,6 +84,7 @@ class OutFolder:
         self.path = path
         self.counts = Counts()
         self.windows = 0
+        self.reported: dict[str, list[str]] = {}
         self.complete = False
         self._run = json.loads(json.dumps(run))
         self._restart = restart
@@ -116,6 +118,7 @@ class OutFolder:
         self.windows += 1
         self.complete = last
         entry = {"window": self.windows, "sizes": sizes, "last": last, "counts": self.counts.to_dict()}
+        entry["reported"] = self.reported
         self._files[_WINDOWS].write(json.dumps(entry).encode() + b"\n")
         self._sync(_WINDOWS)
 
@@ -149,6 +152,7 @@ class OutFolder:
                 file.seek(size)
         if done:
             self.counts, self.windows, self.complete = Counts.of(done["counts"]), done["window"], done["last"]
+            self.reported = done.get("reported", {})
 
     def _compare(self, run_file: Path) -> None:
         try:
