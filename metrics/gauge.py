@@ -234,8 +234,9 @@ class Gauge:
         likelihoods = self._likelihoods(traces, segmentations, foreign)
         verdicts = self._verdicts(traces, segmentations)
         _warn_of_failures(verdicts)
+        knowledge = self._parts.describe()  # behind the verdicts: a server has said by now which model it runs
         scores = [
-            self._chain_score(trace, segmentation, measured, judged)
+            self._chain_score(trace, segmentation, measured, judged, knowledge)
             for trace, segmentation, measured, judged in zip(traces, segmentations, likelihoods, verdicts, strict=True)
         ]
         return [marked(score) if i in seen else score for i, score in enumerate(scores)]
@@ -334,6 +335,7 @@ class Gauge:
         segmentation: Segmentation | Unscored,
         measured: Likelihoods | Unscored,
         judged: list[list[Verdict]] | None,
+        knowledge: Mapping[str, Any],
     ) -> ChainScore:
         chain = Chain(
             trace=trace,
@@ -355,7 +357,7 @@ class Gauge:
             metrics=metrics,
             missing=missing,
             notes=[*notes(trace), *(() if isinstance(segmentation, Unscored) else segmentation.notes)],
-            provenance=self._provenance(trace, segmentation),
+            provenance=self._provenance(trace, segmentation, knowledge),
             controls=control_scores(likelihoods) if likelihoods else {},
         )
 
@@ -380,7 +382,9 @@ class Gauge:
                     missing[name] = f"{_whose(name)} gave {value}"
         return metrics, missing
 
-    def _provenance(self, trace: Trace, segmentation: Segmentation | Unscored) -> dict[str, Any]:
+    def _provenance(
+        self, trace: Trace, segmentation: Segmentation | Unscored, knowledge: Mapping[str, Any]
+    ) -> dict[str, Any]:
         return provenance(
             None if self._backend is None else self._backend.describe(),
             trace,
@@ -389,7 +393,7 @@ class Gauge:
             variant=self._variant,
             controls=self._controls,
             splitter=None if isinstance(segmentation, Unscored) else segmentation.splitter,
-            knowledge=self._parts.describe(),
+            knowledge=knowledge,
             policy=self._policy.name,
             epsilon=self._epsilon,
         )
@@ -407,7 +411,7 @@ def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) ->
     if failed > _MANY_FAILED * len(judged):
         (error, count), *_ = errors.most_common(1)
         log.warning(
-            "%d of %d claims (%.0f %%) are left unscored, so KI speaks for the others only; most often (%d×): %s",
+            "%d of %d claims (%.0f %%) are left unscored, so KI is missing where they decide; most often (%d×): %s",
             failed,
             len(judged),
             100 * failed / len(judged),

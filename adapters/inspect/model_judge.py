@@ -34,8 +34,9 @@ from ...metrics import Trace
 from ...metrics.knowledge.base import Judge
 from ...metrics.knowledge.chat.claim_message import MAX_MESSAGE_CHARACTERS, claim_message
 from ...metrics.knowledge.chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
-from ...metrics.knowledge.chat.prompts import read_prompt
+from ...metrics.knowledge.chat.prompts import Prompt, read_prompt
 from ...metrics.knowledge.chat.reply import SCHEMA, BadReply, Finding, read_verdict
+from ...metrics.knowledge.chat.secrets import masker
 from ...metrics.knowledge.components import Part
 from ...metrics.knowledge.types import Claim, Passage, Verdict
 from ...metrics.names import unknown_name
@@ -99,7 +100,7 @@ class ModelJudge:
         role: str,
         required: bool,
         model: str | None,
-        instructions: str,
+        prompt: Prompt,
         cache: bool | CachePolicy | None,
         structured: str,
     ) -> None:
@@ -107,7 +108,7 @@ class ModelJudge:
         self._role = role
         self._required = required
         self._model = model
-        self._instructions = instructions
+        self._prompt = prompt
         self._cache: dict[str, Any] = {} if cache is None else {"cache": cache}
         self._structured = structured
         self._takes_no_schema: set[str] = set()
@@ -121,6 +122,10 @@ class ModelJudge:
         """The totals so far."""
         with self._lock:
             return self._totals
+
+    def describe(self) -> dict[str, str]:
+        """The prompt's digest; the model is in the verdicts' and the judge's name."""
+        return {"prompt_sha256": self._prompt.digest()}
 
     def grader(self, tested: str | None) -> Grader:
         """The model for the sample whose task calls this. As for Inspect's own graders, a role that is not bound to a
@@ -225,9 +230,18 @@ class ModelJudge:
             raise OptionError(f"judge {NAME!r}, option model {self._model!r}: {error}") from error
 
     async def _ask(self, grader: Grader, message: str) -> Finding:
-        """One verdict; runs in the sample's task. Raises BadReply, and what the model's provider raises."""
-        messages = [ChatMessageSystem(content=self._instructions), ChatMessageUser(content=message)]
-        return read_verdict(_text(await self._generate(grader, messages)))
+        """One verdict; runs in the sample's task. Raises BadReply, and what is for Inspect to act upon."""
+        masked = masker(getattr(grader.model.api, "api_key", None))  # a provider's words may hold it
+        try:
+            return await self._verdict_on(grader, message, masked)
+        except FOR_INSPECT:
+            raise
+        except Exception as error:  # whatever the provider raises
+            raise BadReply(masked(_told(error))) from error
+
+    async def _verdict_on(self, grader: Grader, message: str, masked: Callable[[str], str]) -> Finding:
+        messages = [ChatMessageSystem(content=self._prompt.text), ChatMessageUser(content=message)]
+        return read_verdict(masked(_text(await self._generate(grader, messages))))
 
     async def _generate(self, grader: Grader, messages: list[ChatMessage]) -> ModelOutput:
         if self._structured == "never" or grader.name in self._takes_no_schema:
@@ -332,7 +346,7 @@ def make(
         role=role,
         required=required,
         model=model,
-        instructions=read.text,
+        prompt=read,
         cache=_policy(cache),
         structured=structured,
     )

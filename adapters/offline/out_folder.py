@@ -75,6 +75,7 @@ class OutFolder:
         counts: the counts of the windows so far, the one that is being written included.
         on_disk: the counts up to the last window on disk.
         windows: number of windows on disk.
+        reported: by judge or claim extractor, the models that servers said the windows on disk are from.
         complete: whether the run is finished.
     """
 
@@ -87,6 +88,7 @@ class OutFolder:
         self.counts = Counts()
         self.on_disk = str(self.counts)
         self.windows = 0
+        self.reported: dict[str, list[str]] = {}
         self.complete = False
         self._run = json.loads(json.dumps(run))
         self._restart = restart
@@ -123,6 +125,7 @@ class OutFolder:
         self.windows += 1
         self.complete = last
         entry = {"window": self.windows, "sizes": sizes, "last": last, "counts": self.counts.to_dict()}
+        entry["reported"] = self.reported
         self._files[_WINDOWS].write(json.dumps(entry).encode() + b"\n")
         self._sync(_WINDOWS)
         self.on_disk = str(self.counts)
@@ -163,6 +166,7 @@ class OutFolder:
         if done:
             self.counts, self.windows, self.complete = Counts.of(done["counts"]), done["window"], done["last"]
             self.on_disk = str(self.counts)
+            self.reported = done.get("reported", {})
 
     def _compare(self, run_file: Path) -> None:
         try:

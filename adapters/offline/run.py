@@ -47,7 +47,8 @@ def score_all(
     """Score the chains that are not in `out` yet.
 
     Raises:
-        Stopped: a row cannot be read (with `strict`), a whole window cannot be scored, or nothing can be written.
+        Stopped: a row cannot be read (with `strict`), a whole window cannot be scored, nothing can be written, or the server
+            of a judge runs another model than it did for the windows on disk.
     """
     if out.complete:
         return
@@ -64,6 +65,7 @@ def score_all(
             progress.show()
             _report(one.skipped, warned, strict)
             scores = _score(gauge, one.entries, last)
+            out.reported = _reported(gauge, out)
             failed = sum(problem is not None for _, problem in scores)
             rows = [row(entry, score, problem) for entry, (score, problem) in zip(one.entries, scores, strict=True)]
             out.counts.scored += len(rows) - failed
@@ -75,6 +77,24 @@ def score_all(
             except OSError as error:
                 raise Stopped(f"--out {out.path}: cannot be written: {error}") from error
             progress.scored(len(rows))
+
+
+def _reported(gauge: Gauge, out: OutFolder) -> dict[str, list[str]]:
+    """The models that servers say they run, with those of the windows before. Raises Stopped where another one runs."""
+    reported = dict(out.reported)
+    for part, about in gauge.evidence.items():
+        before, now = reported.get(part, []), about.get("reported_models", [])
+        new = sorted(set(now) - set(before))
+        if before and now and not set(now) & set(before):
+            raise Stopped(
+                f"{out.path}: {part!r} judged with {', '.join(before)} so far, and its server now runs "
+                f"{', '.join(now)}; give another --out, or --restart to overwrite the run"
+            )
+        if before and new:
+            log.warning("the server of %r ran %s so far, and now also %s", part, ", ".join(before), ", ".join(new))
+        if before or now:
+            reported[part] = [*before, *new]
+    return reported
 
 
 def check_overlap(sources: Sequence[Source], gauge: Gauge, limit: int | None = None) -> None:

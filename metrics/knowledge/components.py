@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -41,6 +42,11 @@ _HANDLING = (
     *("timeout", "max_retries", "backoff", "concurrency", "cache", "prompt_price", "completion_price", "api_key_env"),
     *("device", "batch_size"),
 )
+
+
+_AGAIN = " #"  # between the name of two parts and a number
+# What an address may hold that is no address: a name and a password, a key.
+_IN_ADDRESS = re.compile(r"(?<=//)[^/@\s]+(?=@)|(?<=[?&])[^\s#]+")
 
 
 class Known(Protocol):
@@ -114,12 +120,16 @@ class KnowledgeParts:
         """
         made = self._current()
         parts = [*made.extractors, *made.judges, *([made.retriever] if made.retriever else [])]
-        evidence = {part.name: {**made.options.get(id(part), {}), **_said_of_itself(part)} for part in parts}
+        evidence: dict[str, dict[str, Any]] = {}
+        for part in parts:
+            if about := {**made.options.get(id(part), {}), **_said_of_itself(part)}:
+                same = sum(name.partition(_AGAIN)[0] == part.name for name in evidence)
+                evidence[f"{part.name}{_AGAIN}{same + 1}" if same else part.name] = about
         return {
             "claims": [extractor.name for extractor in made.extractors],
             "judges": [judge.name for judge in made.judges],
             "retriever": None if made.retriever is None else made.retriever.name,
-            "evidence": {name: about for name, about in evidence.items() if about},
+            "evidence": evidence,
         }
 
     def warn_of_policy(self, policy: Policy) -> None:
@@ -204,6 +214,8 @@ def _said_of_itself(part: object) -> dict[str, Any]:
 
 
 def _as_json(value: object) -> Any:
+    if isinstance(value, str) and "://" in value:
+        return _IN_ADDRESS.sub("***", value)
     try:
         return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ class Corpus:
         """The number of chunks."""
         return len(self._store)
 
+    @functools.cached_property
     def digest(self) -> str:
         """Of the content of all its files, as the manifest has it: another edition has another one."""
         content = {name: about["sha256"] for name, about in sorted(self.manifest["files"].items())}

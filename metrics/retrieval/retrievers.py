@@ -48,7 +48,7 @@ class Bm25Retriever:
         self._index = self._corpus.bm25()
 
     def describe(self) -> dict[str, str]:
-        return {"corpus": self._corpus.digest()}
+        return {"corpus": self._corpus.digest}
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
@@ -89,7 +89,7 @@ class DenseRetriever:
         self._search = _DenseSearch(self.name, self._corpus, query_model, device, batch_size, nprobe)
 
     def describe(self) -> dict[str, str]:
-        return {"corpus": self._corpus.digest()}
+        return {"corpus": self._corpus.digest}
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
@@ -144,7 +144,7 @@ class HybridRetriever:
         self._dense = _DenseSearch(self.name, self._corpus, query_model, device, batch_size, nprobe)
 
     def describe(self) -> dict[str, str]:
-        return {"corpus": self._corpus.digest()}
+        return {"corpus": self._corpus.digest}
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces

@@ -53,24 +53,23 @@ class ChatClient:
     def __init__(self, who: str, base_url: str, api_key: str | None, retrying: Retrying) -> None:
         try:
             import openai
-            from httpx import Limits
         except ImportError as error:
             raise ValueError(needs(who, "openai", "openai")) from error
         self._openai = openai
         self._masked = masker(api_key)
         self._retrying = retrying
+        # Our pool bounds the requests in flight. Theirs must not: waiting there would count as the server's time.
+        unbounded = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=None)
         self._client = openai.OpenAI(
             base_url=base_url,
             api_key=api_key or NO_KEY,
             timeout=retrying.timeout,
             # Retries are counted and bounded here; the package would make them unseen.
             max_retries=0,
-            # Our pool bounds the requests in flight. Theirs must not: waiting there would count as the server's time.
-            http_client=openai.DefaultHttpxClient(
-                follow_redirects=False, timeout=retrying.timeout, limits=Limits(max_connections=None)
-            ),
+            http_client=openai.DefaultHttpxClient(follow_redirects=False, timeout=retrying.timeout, limits=unbounded),
         )
         # Taken from the environment by the package; meant for OpenAI, and not for whatever base_url names.
+        _ = self._client.chat.completions  # loads what it needs now, and not in the first request's time
         self._client.organization = None
         self._client.project = None
 

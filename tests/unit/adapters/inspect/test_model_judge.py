@@ -54,6 +54,8 @@ LABELS = {
     "The Rhine never freezes in winter.": "insufficient",
 }
 
+PROBABILITIES = {"supported": 0.75, "contradicted": 0.25, "insufficient": 0.5}
+
 
 def output(text: str, **fields: Any) -> ModelOutput:
     out = ModelOutput.from_content("mockllm/model", text, **fields)
@@ -64,7 +66,7 @@ def output(text: str, **fields: Any) -> ModelOutput:
 
 
 def verdict(label: str) -> str:
-    return json.dumps({"reason": "as the passage says", "verdict": label, "probability": 0.75})
+    return json.dumps({"reason": "as the passage says", "verdict": label, "probability": PROBABILITIES[label]})
 
 
 def shown(message: Any) -> dict[str, Any]:
