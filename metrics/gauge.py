@@ -359,6 +359,7 @@ class Gauge:
             notes=[*notes(trace), *(() if isinstance(segmentation, Unscored) else segmentation.notes)],
             provenance=self._provenance(trace, segmentation, knowledge),
             controls=control_scores(likelihoods) if likelihoods else {},
+            answer_tokens=list(likelihoods.n_answer_tokens) if likelihoods else [],
         )
 
     def _compute_metrics(self, chain: Chain) -> tuple[dict[str, float], dict[str, str]]:

@@ -34,16 +34,17 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
     table.add_column("log p", justify="right", no_wrap=True)
     table.add_column("p per token", no_wrap=True, min_width=_BAR_WIDTH)
     table.add_column("claim → verdict", ratio=2, overflow="fold")
-    if score.log_likelihoods:
+    per_token = score.log_likelihoods_per_token
+    if per_token:
         first = score.log_likelihoods[0]
-        table.add_row("0", Text("(question alone)", style="dim"), "", f"{first:.2f}", _bar(first, score), "")
+        table.add_row("0", Text("(question alone)", style="dim"), "", f"{first:.2f}", _bar(per_token[0]), "")
     for i, step in enumerate(score.steps, 1):
         table.add_row(
             str(i),
             Text(_step_text(step)),
             _number(step.gain, "+.2f"),
             _number(step.log_likelihood, ".2f"),
-            _bar(step.log_likelihood, score),
+            _bar(per_token[i] if i < len(per_token) else math.nan),
             Text(_claims(step.verdicts)),
         )
     console = Console(width=width, force_terminal=False, color_system=None, record=False, highlight=False)
@@ -83,11 +84,12 @@ def _grounds(verdict: Verdict) -> str:
     return f" ({ids})" if verdict.probability is None else f" (p {verdict.probability:.2f}; {ids})"
 
 
-def _bar(log_likelihood: float, score: ChainScore) -> str:
-    if math.isnan(log_likelihood) or not score.n_answer_tokens:
+def _bar(per_token: float) -> str:
+    """The probability of an answer token, from its log-likelihood in nats."""
+    if math.isnan(per_token):
         return ""
     # Accepted answers of which one begins another may add up to more than 1.
-    eighths = round(math.exp(min(0.0, log_likelihood / score.n_answer_tokens)) * _BAR_WIDTH * 8)
+    eighths = round(math.exp(min(0.0, per_token)) * _BAR_WIDTH * 8)
     full, part = divmod(eighths, 8)
     return "█" * full + (_EIGHTHS[part] if part else "")
 

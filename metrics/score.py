@@ -76,6 +76,8 @@ class ChainScore:
             when they could not be computed.
         n_answer_tokens: tokens in the gold answer after the last step (of several accepted ones, in the likeliest), or
             None.
+        answer_tokens: t+1 ints, the same after each prefix: the joint tokenization decides, so they may differ. Empty
+            in scores that were written before there was this field.
         metrics: every chain metric by name; nan when missing.
         missing: {metric: reason} for each nan in `metrics`.
         notes: things a reader should know that are not errors (surrogates replaced, splitter chosen, …).
@@ -93,6 +95,13 @@ class ChainScore:
     notes: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     controls: Mapping[str, ControlScore] = field(default_factory=dict)
+    answer_tokens: Sequence[int] = ()
+
+    @property
+    def log_likelihoods_per_token(self) -> list[float]:
+        """t+1 floats: `log_likelihoods` per answer token, each by the tokens after its own prefix, nats; nan without."""
+        tokens = self.answer_tokens or [self.n_answer_tokens] * len(self.log_likelihoods)
+        return [value / n if n else math.nan for value, n in zip(self.log_likelihoods, tokens, strict=False)]
 
     @property
     def infogain(self) -> float:

@@ -128,11 +128,10 @@ def curves(run: Run, key_of: KeyOf) -> dict[Key, Array]:
     """For each question the gold answer's log-probability per answer token along `GRID`, averaged over repeats."""
     found: dict[Key, list[Array]] = defaultdict(list)
     for record in run.records:
-        score = record.score
-        values = np.asarray(score.log_likelihoods, dtype=float)
-        if len(values) > 1 and score.n_answer_tokens and np.isfinite(values).all():
+        values = np.asarray(record.score.log_likelihoods_per_token, dtype=float)
+        if len(values) > 1 and np.isfinite(values).all():
             at = np.linspace(0, 1, len(values))
-            found[key_of(record)].append(np.interp(GRID, at, values / score.n_answer_tokens))
+            found[key_of(record)].append(np.interp(GRID, at, values))
     return {key: np.mean(those, axis=0) for key, those in found.items()}
 
 

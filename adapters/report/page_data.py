@@ -156,24 +156,29 @@ def _question(index: int, row: Row, shown: Sequence[str]) -> dict[str, Any]:
 
 def _chain(record: Record, shown: Sequence[str]) -> dict[str, Any]:
     score = record.score
+    chances = [_probability(one) for one in score.log_likelihoods_per_token] or [None] * (len(score.steps) + 1)
     return {
         "m": None if record.model_answer is None else clip(record.model_answer, ANSWER),
         "cut": record.truncated,
-        "n": score.n_answer_tokens,
-        "l": finite(score.log_likelihoods[0]) if score.log_likelihoods else None,
+        "p": chances[0],
         "x": {name: finite(score.metrics[name]) for name in shown if name in score.metrics},
         "why": {name: clip(reason, REASON) for name, reason in score.missing.items() if name in shown},
         "notes": [clip(note, REASON) for note in score.notes],
         "more": max(0, len(score.steps) - STEPS),
-        "s": [_step(step) for step in score.steps[:STEPS]],
+        "s": [_step(step, chance) for step, chance in zip(score.steps[:STEPS], chances[1:], strict=False)],
     }
 
 
-def _step(step: StepScore) -> dict[str, Any]:
+def _probability(log_likelihood: float) -> float | None:
+    """Of an answer token. Accepted answers of which one begins another may add up to more than 1."""
+    return None if math.isnan(log_likelihood) else finite(math.exp(min(0.0, log_likelihood)), 4)
+
+
+def _step(step: StepScore, chance: float | None) -> dict[str, Any]:
     out: dict[str, Any] = {
         "t": clip(step.text.strip(), STEP),
         "g": finite(step.gain, 4),
-        "l": finite(step.log_likelihood, 5),
+        "p": chance,
     }
     if step.kind == "final_answer":
         out["f"] = 1

@@ -39,8 +39,6 @@ function tokenBar(probability) {
   return bar;
 }
 
-// Probability of the gold answer per answer token, exp(l / N).
-const perToken = (logLikelihood, n) => (missing(logLikelihood) || !n ? null : Math.exp(Math.min(0, logLikelihood / n)));
 const small = (p) => (missing(p) ? DASH : p > 0 && p < 0.001 ? '< 0.1\u00a0%' : percent(p, 1));
 
 function bars(rows) {
@@ -69,7 +67,7 @@ function verdict(one) {
 function step(one, number, chain, scale) {
   const rows = [
     ['gain, nats', gainBar(one.g, scale), signed(one.g)],
-    ['p per token', tokenBar(perToken(one.l, chain.n)), small(perToken(one.l, chain.n))],
+    ['p per token', tokenBar(one.p), small(one.p)],
   ];
   if (!missing(one.o)) rows.push(['p of gold option', tokenBar(one.o), small(one.o)]);
   const flags = [];
@@ -85,9 +83,8 @@ function step(one, number, chain, scale) {
 
 // What the scoring LM makes of the gold answer before the first step.
 function questionAlone(chain) {
-  const before = perToken(chain.l, chain.n);
   return el('li', { class: 'step zero' }, el('span', { class: 'number' }, '0'),
-    el('div', {}, el('div', { class: 'text' }, 'The question alone'), bars([['p per token', tokenBar(before), small(before)]])));
+    el('div', {}, el('div', { class: 'text' }, 'The question alone'), bars([['p per token', tokenBar(chain.p), small(chain.p)]])));
 }
 
 function side(name, chain, numbers, scale) {
