@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.05,
         metavar="X",
-        help="difference in accuracy or KI that matters (0.05)",
+        help="difference in accuracy or another share that matters (0.05)",
     )
     parser.add_argument(
         "--smallest-gain", type=float, default=0.2, metavar="SD", help="in nats: likewise, in SDs of base (0.2)"

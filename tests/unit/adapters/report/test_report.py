@@ -94,7 +94,7 @@ def test_the_verdict_and_its_numbers_stand_in_the_page_without_javascript(tmp_pa
         "cut off 0 – – – – – – –",
     ):
         assert line in words
-    outcomes, confounders = words.index("Outcomes, tested"), words.index("confounders, not tested")
+    outcomes, confounders = words.index("Deciding, tested"), words.index("confounders, not tested")
     assert outcomes < words.index("infogain_nats nats") < confounders < words.index("PPL_0 PPL")
     assert "infogain: 2 questions, no gold answer" in words
 
