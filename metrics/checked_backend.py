@@ -22,12 +22,16 @@ class CheckedBackend:
     """A backend whose numbers are numbers.
 
     A request whose log-likelihood is not finite (one damaged weight makes it nan) or no log-probability is Unscored,
-    and so is a group with another number of results than requests. What a third party's backend raises costs what it
-    was asked; errors of ours (the scorer cannot be loaded, nothing fits in memory) are raised on.
+    and so is a group with another number of results than requests. What a third party's backend raises costs the group
+    for which it raises, also when that is asked alone; errors of ours (the scorer cannot be loaded, nothing fits in
+    memory) are raised on.
 
     Args:
         who: names the backend in reasons, with the distribution that brought it.
         backend: what it can do besides (`WritesJson`, `CountsWork`) is asked of it itself.
+
+    Attributes:
+        failures: what it raised so far, as reasons of what is Unscored for it.
     """
 
     def __init__(self, who: str, backend: LikelihoodBackend) -> None:
@@ -35,7 +39,7 @@ class CheckedBackend:
         self._backend = backend
         # What our own raises besides is a fault of ours, to be seen and not to be counted.
         self._caught: tuple[type[BaseException], ...] = () if is_ours(type(backend)) else THIRD_PARTY
-        self._warned: set[str] = set()
+        self.failures: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         if name == "_backend":  # a copy or an unpickled one that is not filled yet
@@ -46,6 +50,8 @@ class CheckedBackend:
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
         """See `LikelihoodBackend`."""
         results = self._asked("score", len(groups), groups, done)
+        if len(groups) > 1 and any(isinstance(one, Unscored) and one.reason in self.failures for one in results):
+            results = [result for group in groups for result in self._asked("score", 1, [group], lambda _: None)]
         return [self._checked(group, result) for group, result in zip(groups, results, strict=True)]
 
     def too_long(self, request: Request) -> str | None:
@@ -115,8 +121,8 @@ class CheckedBackend:
 
     def _failed(self, error: BaseException) -> str:
         reason = f"{self._who} failed: {said(error)}"
-        if reason not in self._warned:
-            self._warned.add(reason)
+        if reason not in self.failures:
+            self.failures.add(reason)
             log.warning("%s", reason, exc_info=log.isEnabledFor(logging.DEBUG))
         return reason
 

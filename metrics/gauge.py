@@ -25,7 +25,7 @@ from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import Verdict
-from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit, LikelihoodBackend, Unscored
+from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit, Unscored
 from .names import lookup, unknown_name
 from .plugins import registry
 from .probability import softmax
@@ -135,7 +135,7 @@ class Gauge:
             # A plugin's backend need not know an option that is not used.
             **({} if quantization is None else {"quantization": quantization}),
         }
-        self._backend: LikelihoodBackend | None = None
+        self._backend: CheckedBackend | None = None
         self._closed_statistics: EngineStatistics | None = None
         splitters = {**CHOSEN, **known.splitters}
         self._splitter = lookup("splitter", splitters, splitter) if isinstance(splitter, str) else splitter
@@ -160,7 +160,7 @@ class Gauge:
         return dict(self._metrics)
 
     @property
-    def backend(self) -> LikelihoodBackend:
+    def backend(self) -> CheckedBackend:
         """The likelihood backend, loaded on first use. Raises ScorerError when the scorer cannot be loaded."""
         if self._scorer is None:
             raise ValueError("this gauge has no scorer (scorer=None)")
@@ -169,6 +169,11 @@ class Gauge:
             check_part(self._backend_who, backend, *BACKEND)
             self._backend = CheckedBackend(self._backend_who, backend)
         return self._backend
+
+    @property
+    def backend_failures(self) -> frozenset[str]:
+        """What the likelihood backend raised so far, as `ChainScore.missing` says it of the chains that it cost."""
+        return frozenset() if self._backend is None else frozenset(self._backend.failures)
 
     @property
     def evidence(self) -> dict[str, Any]:

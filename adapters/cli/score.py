@@ -138,14 +138,14 @@ def _score(args: argparse.Namespace) -> int:
 
 
 def _cut_alike(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> Settings:
-    """With several PATHs, `auto` chooses once for all of them: they are scored together to be compared."""
-    if len(args.paths) < 2 or settings.gauge.get("splitter", "auto") != "auto":
+    """With several PATHs and no splitter named, `auto` chooses once for all: they are scored to be compared."""
+    if len(args.paths) < 2 or "splitter" in settings.gauge:
         return settings
     _gauge(settings)  # reports a wrong option before everything is read
     name, counts = one_splitter(sources, args.limit)
     told = ", ".join(f"{one} for {count:,}" for one, count in counts.most_common())
     if len(counts) > 1:
-        print(f"all chains are cut by {name}, so that they compare (auto would choose {told}; --set splitter=…)")
+        print(f"all chains are cut by {name}, so that they compare; auto would choose {told} (--set splitter=auto)")
     return dataclasses.replace(settings, gauge={**settings.gauge, "splitter": name})
 
 

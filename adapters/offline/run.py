@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _WARNED = 3  # number of skipped rows per reason that are reported individually
 # If all chains of a window fail and there are at least this many, blame the machine, not the chains.
 _ALL_FAILED = 8
+_Scored = tuple[ChainScore, str | None]
 
 
 class Stopped(OptionError):
@@ -123,7 +124,7 @@ def _skipped(item: Skipped) -> dict[str, Any]:
     return {"key": dataclasses.asdict(item.where), "kind": item.kind, "reason": item.reason}
 
 
-def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> list[tuple[ChainScore, str | None]]:
+def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> list[_Scored]:
     """A score per entry, and why it failed. If scoring the window raises, its chains are tried one by one.
 
     Args:
@@ -141,8 +142,10 @@ def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> l
     except Exception as error:
         log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(error))
     else:
-        return [(_told(score, entry), None) for score, entry in zip(scores, entries, strict=True)]
-    out: list[tuple[ChainScore, str | None]] = []
+        return _not_in_vain(
+            [_scored(gauge, score, entry) for score, entry in zip(scores, entries, strict=True)], entries
+        )
+    out: list[_Scored] = []
     for entry in entries:
         try:
             (score,) = gauge.score([entry.trace], foreign_from=[*foreign, *traces])
@@ -151,13 +154,26 @@ def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> l
             log.warning("%s: %s", entry.where, problem)
             out.append((_failed(gauge, entry, problem), problem))
         else:
-            out.append((_told(score, entry), None))
-    if len(out) >= _ALL_FAILED and all(problem for _, problem in out):
+            out.append(_scored(gauge, score, entry))
+    return _not_in_vain(out, entries)
+
+
+def _scored(gauge: Gauge, score: ChainScore, entry: Entry) -> _Scored:
+    """The score, and what the likelihood backend raised for this chain: its verdicts stand, its gains are missing."""
+    raised = next((why for why in score.missing.values() if why in gauge.backend_failures), None)
+    if raised is not None:
+        log.warning("%s: %s", entry.where, raised)
+    return _told(score, entry), raised
+
+
+def _not_in_vain(scores: list[_Scored], entries: Sequence[Entry]) -> list[_Scored]:
+    """Raises Stopped if a window of some size failed as a whole: whatever failed may be mended, and the run go on."""
+    if len(scores) >= _ALL_FAILED and all(problem for _, problem in scores):
         raise Stopped(
-            f"{entries[0].where} to {entries[-1].where}: not one of {len(out)} chains could be scored, "
-            f"so nothing was written for them; the last: {out[-1][1]}"
+            f"{entries[0].where} to {entries[-1].where}: not one of {len(scores)} chains could be scored, "
+            f"so nothing was written for them; the last: {scores[-1][1]}"
         )
-    return out
+    return scores
 
 
 def _named(error: Exception) -> tuple[str, str]:

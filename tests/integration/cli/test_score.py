@@ -124,10 +124,13 @@ def test_chain_that_fails_is_a_row_with_its_reason_and_takes_no_other_down(tmp_p
     written = rows(tmp_path / "out")
     assert [row["failed"] is None for row in written] == [True, True, True, False, True]
     failed = written[3]
-    assert failed["failed"] == "scoring failed: RuntimeError: this text cannot be scored"
-    assert failed["response"] == "This CANNOT BE SCORED."
-    assert set(failed["score"]["metrics"].values()) == {None}
-    assert set(failed["score"]["missing"].values()) == {failed["failed"]}
+    reason = "likelihood backend 'cheap' failed: RuntimeError: this text cannot be scored"
+    assert failed["failed"] == reason
+    assert "".join(step["text"] for step in failed["score"]["steps"]) == "This CANNOT BE SCORED."
+    gains = [name for name in failed["score"]["metrics"] if name.startswith(("infogain", "informative", "regressive"))]
+    assert len(gains) > 8
+    assert {failed["score"]["metrics"][name] for name in gains} == {None}
+    assert {failed["score"]["missing"][name] for name in gains} == {reason}
     together = tmp_path / "others.jsonl"
     write_jsonl(together, [row for i, row in enumerate(many) if i != 3])
     score(together, "--out", tmp_path / "others")
@@ -255,11 +258,12 @@ def test_runs_scored_together_are_cut_by_one_splitter_and_one_run_alone_by_what_
         given = [{**row, "response": text} for row, text in zip(traces(3), responses, strict=True)]
         sources.append(write_jsonl(tmp_path / f"{name}.jsonl", given))
 
-    def splitters(*paths):
-        out = tmp_path / "-".join(path.stem for path in paths)
-        score(*paths, "--out", out)
+    def splitters(*paths, options=()):
+        out = tmp_path / "-".join([*(path.stem for path in paths), *options])
+        score(*paths, "--out", out, *options)
         return {row["score"]["provenance"]["splitter"] for row in rows(out)}
 
     assert splitters(sources[1]) == {"auto:lines", "auto:sentences"}
     assert splitters(*sources) == {"auto:lines"}
     assert "all chains are cut by auto:lines" in capsys.readouterr().out
+    assert splitters(*sources, options=("--set", "splitter=auto")) == {"auto:lines", "auto:sentences"}

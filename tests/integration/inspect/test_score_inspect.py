@@ -151,4 +151,4 @@ def test_file_that_only_looks_like_a_log_is_one_clear_error(tmp_path, capsys):
     fake = tmp_path / "log.json"
     fake.write_text(json.dumps({"version": 2, "status": "success", "eval": {"task": 3}}))
     assert score(fake, "--out", tmp_path / "out") == 2
-    assert f"{fake}: Inspect cannot read this log" in capsys.readouterr().err
+    assert f"{fake}: the file cannot be read: Inspect cannot read this log" in capsys.readouterr().err

@@ -137,7 +137,8 @@ def test_missing_numbers_are_left_out_of_the_mean_counted_and_explained(caplog):
     assert "n_unscored" in unscored["metrics"]
     [line] = [message for message in messages if message.startswith("[sums] infogain of")]
     missing = ", ".join(GAINS)
-    assert line == f"[sums] infogain of 1 of 2 chains | {missing} missing 1: 1 x no gold answer in the document"
+    why = f"{missing} missing 1: 1 x no gold answer in the document"
+    assert line == f"[sums] infogain of 1 of 2 chains | {why} | ki: arithmetic only"
 
 
 def test_a_task_without_any_scored_chain_shows_nan_and_not_zero():

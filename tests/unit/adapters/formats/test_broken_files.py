@@ -261,8 +261,8 @@ def test_broken_row_of_a_scored_run_is_left_out_of_every_view(scored, tmp_path, 
     noted = " ".join(capsys.readouterr().out.split())
     assert "1 row that cannot be read left out" in noted
     assert f"{tmp_path / 'b.jsonl'}, row 1: not JSON" in caplog.text
-    assert main(["compare", str(scored / "a"), str(tmp_path / "b.jsonl"), "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["tasks"][0]["n_pairs"] == 3
+    assert main(["compare", str(scored / "a"), str(tmp_path / "b.jsonl"), "--out", str(tmp_path / "out")]) == 0
+    assert json.loads((tmp_path / "out" / "comparison.json").read_text())[0]["tasks"][0]["n_pairs"] == 3
     assert main(["show", str(tmp_path / "b.jsonl"), "--limit", "9"]) == 0
     assert "The answer is 4." in capsys.readouterr().out
 
