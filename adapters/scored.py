@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
 
 
+SCORES = "scores.jsonl"  # what `stepgauge score` writes its rows into
+
+
 class FieldError(StepgaugeError, ValueError):
     """A field does not hold what stepgauge writes; the message names it."""
 

@@ -106,6 +106,7 @@ def _score(args: argparse.Namespace) -> int:
     if args.parquet:
         check_pyarrow()
     sources, settings = _sources(args)
+    _refuse_own_output(args.out, sources)
     if args.write_logs and not any(source.format == "inspect" for source in sources):
         raise UserError("--write-logs: none of the inputs is an Inspect log")
     settings = _cut_alike(args, sources, settings)
@@ -135,6 +136,12 @@ def _score(args: argparse.Namespace) -> int:
             if statistics is not None and statistics.passes:
                 print(statistics.summary())
             return result
+
+
+def _refuse_own_output(out: Path, sources: Sequence[Source]) -> None:
+    for source in sources:
+        if out.resolve() in source.path.resolve().parents:
+            raise UserError(f"--out {out}: {source.name}, which is to be scored, lies in it; give another folder")
 
 
 def _cut_alike(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> Settings:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...metrics.names import unknown_name
-from ..scored import is_chain, is_row
-from . import chat, mmlu_pro, traces
+from ..scored import SCORES, is_chain, is_row
+from . import chat, mmlu_pro, scored_rows, traces
 from . import lm_eval_samples as lm_eval
 from .entries import UNREADABLE_FILE, Item, Skipped, Unreadable, Where
 from .options import OF_FORMATS, OptionError, Settings, Wanted
@@ -62,6 +62,7 @@ FORMATS: Mapping[str, Format] = {
         Format("inspect", "Inspect log", lambda _: False, _logs),
         Format("mmlu-pro", "MMLU-Pro output", mmlu_pro.recognises, lambda s: row_items(s, mmlu_pro.reader(s))),
         Format("chat", "OpenAI-style chats", chat.recognises, lambda s: row_items(s, chat.reader(s))),
+        Format("scored", "what `stepgauge score` wrote", is_row, lambda s: row_items(s, scored_rows.read)),
         Format("traces", "traces", traces.recognises, lambda s: row_items(s, traces.reader(s))),
     )
 }
@@ -104,6 +105,8 @@ def find_sources(
             continue
         try:
             source = _source(path, format)
+            if source.format == "scored" and not named:
+                raise ValueError("these chains are scored already; name the file or its folder to score them again")
         except Unreadable as problem:
             source = Source(str(path), "", problem=problem)
         except ValueError as error:
@@ -138,6 +141,8 @@ def _expand(path: str) -> list[tuple[Path, bool]]:
             said = str(error) if isinstance(error, PermissionError) else "no such file or folder"
             raise OptionError(f"{path}: {said}{', and no match' if magic else ''}") from error
         return [(file, False) for match in matches for file, _ in _expand(match)]
+    if (given / SCORES).is_file():  # the other files of such a folder repeat it
+        return [(given / SCORES, True)]
     return [(file, False) for file in files_below(given)] if given.is_dir() else [(given, True)]
 
 
@@ -238,6 +243,6 @@ def _detect(path: Path, array: bool) -> str:
 
 
 def _format_of(row: Mapping[str, Any]) -> str | None:
-    if is_row(row) or is_chain(row):
-        raise ValueError("these chains are scored already; `stepgauge show` shows them")
+    if is_chain(row):
+        raise ValueError("these scores stand without their questions; `stepgauge show` shows them")
     return next((one.name for one in FORMATS.values() if one.recognises(row)), None)

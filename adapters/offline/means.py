@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..formats.options import OptionError
-from ..scored import is_row
-from .out_folder import SCORES
+from ..scored import SCORES, is_row
 
 _REASONS = 20  # distinct reasons kept per metric; the rest are counted together
 

@@ -19,9 +19,9 @@ from typing import IO, Any
 
 from ...metrics.format_version import FORMAT, FormatError, check_format
 from ..formats.options import OptionError
+from ..scored import SCORES
 from .whole_file import write_whole
 
-SCORES = "scores.jsonl"
 SKIPPED = "skipped.jsonl"
 ENGINE = "engine.jsonl"
 _WINDOWS = "windows.jsonl"

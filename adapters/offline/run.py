@@ -206,7 +206,7 @@ def _failed(gauge: Gauge, entry: Entry, reason: str) -> ChainScore:
 
 
 def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:
-    """One line of `scores.jsonl`. The steps' texts contain the response; without steps it gets a field of its own."""
+    """One line of `scores.jsonl`, with all that is needed to score the chain again (`formats/scored_rows.py`)."""
     trace = entry.trace
     return {
         "format": FORMAT,
@@ -220,10 +220,11 @@ def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:
         "question_hash": entry.question_hash,
         "question": trace.question,
         "answer": list(trace.answers),
+        "choices": None if trace.choices is None else list(trace.choices),
         "model_answer": trace.model_answer,
+        "response": trace.response,
         "accuracy": dict(entry.accuracy),
         "truncated": entry.truncated,
         "failed": problem,
-        **({} if score.steps else {"response": trace.response}),
         "score": score.to_dict(),
     }

@@ -13,8 +13,7 @@ from ..formats.detect import FORMATS, SUFFIXES, first_known, is_array, is_inspec
 from ..formats.entries import Unreadable
 from ..formats.options import OptionError
 from ..formats.rows import open_stream
-from ..offline.out_folder import SCORES
-from ..scored import is_chain, is_row
+from ..scored import SCORES, is_chain, is_row
 from .run_parts import Found
 from .run_spec import ACCEPTED
 

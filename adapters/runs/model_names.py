@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...metrics.names import unknown_name
 from ..formats.options import OptionError
-from ..offline.out_folder import SCORES
+from ..scored import SCORES
 from .run_spec import Spec
 
 

@@ -13,8 +13,8 @@ from ...metrics.format_version import FormatError, check_format
 from ..formats.entries import Unreadable, identifier, number
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
-from ..offline.out_folder import SCORES, check_folder, last_window
-from ..scored import FieldError, absent, of_row
+from ..offline.out_folder import check_folder, last_window
+from ..scored import SCORES, FieldError, absent, of_row
 from .run_parts import Found, Keep, LostRows, Part, plural
 
 _TEXT = (str, type(None))

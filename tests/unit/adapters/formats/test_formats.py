@@ -264,18 +264,42 @@ def test_folder_gives_each_file_of_a_known_format_once_and_globs_do_likewise(tmp
         files = [Path(row["key"]["file"]).as_posix() for row in rows(tmp_path / "out")]
         assert files == ["in/b.jsonl", "in/deep/a.jsonl"]
     capsys.readouterr()
-    assert score("out", "--out", "again") == 2  # what is scored already is no input
-    assert "out: no file of a known format" in capsys.readouterr().err
+    assert score("in", "--out", "in/scores") == 0
+    assert score("in", "--out", "in/scores") == 0  # below a folder what is scored already is no input
+    assert "nothing is left to score" in capsys.readouterr().out
+    assert score("in/scores", "--out", "in/scores", "--restart") == 2  # its own output would be overwritten
+    assert "in/scores/scores.jsonl, which is to be scored, lies in it" in capsys.readouterr().err
+    assert len(rows(tmp_path / "in" / "scores")) == 2
+
+
+def test_scored_run_is_scored_again_from_its_own_rows_with_other_options(tmp_path):
+    response = " I add.\n\n 1+1 = 2 \n\nB \n"
+    odd = {"question": "Which?\n  A) 1 B) 2", "choices": ["1", "2"], "answer": ["2"], "response": response}
+    meta = {"task": "sums", "model": "m", "doc_id": 7, "subject": "odd", "accuracy": {"exact": 1.0}}
+    source = write_jsonl(tmp_path / "in.jsonl", [*traces(3, meta=meta), {**traces(1)[0], **odd}])
+    assert score(source, "--out", tmp_path / "first", "--set", "splitter=sentences") == 0
+    for again in (tmp_path / "first", tmp_path / "first" / "scores.jsonl"):
+        out = tmp_path / f"again-{again.name}"
+        assert score(again, "--out", out, "--set", "splitter=lines") == 0
+        assert score(source, "--out", tmp_path / "direct", "--set", "splitter=lines", "--restart") == 0
+        for one, other in zip(rows(out), rows(tmp_path / "direct"), strict=True):
+            assert one.pop("key")["file"] != other.pop("key")["file"]
+            assert one == other
+        assert {row["score"]["provenance"]["splitter"] for row in rows(out)} == {"lines"}
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("in.jsonl", '{"foo": 1, "bar": 2}\n', "no known format (lm-eval, inspect, mmlu-pro, chat, traces): a row has"),
+        (
+            "in.jsonl",
+            '{"foo": 1, "bar": 2}\n',
+            "no known format (lm-eval, inspect, mmlu-pro, chat, scored, traces): a row",
+        ),
         ("in.jsonl", "", "the file is empty"),
         ("in.csv", "a,b\n1,2\n", "neither JSON nor JSON Lines"),
         ("results_1.json", '{\n "results": {}, "configs": {}\n}', "this is lm-eval's results file"),
-        ("in.jsonl", '{"trace_hash": "x", "steps": []}\n', "scored already"),
+        ("in.jsonl", '{"trace_hash": "x", "steps": []}\n', "without their questions"),
         ("in.jsonl", "{]\n", "not JSON"),
     ],
 )
