@@ -34,7 +34,7 @@ class CheckedBackend:
         self._who = who
         self._backend = backend
         # What our own raises besides is a fault of ours, to be seen and not to be counted.
-        self._caught: tuple[type[BaseException], ...] = () if is_ours(type(backend)) else THIRD_PARTY
+        self._caught: Any = () if is_ours(type(backend)) else THIRD_PARTY
         self._warned: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:

@@ -24,7 +24,7 @@ from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
-from .knowledge.types import Verdict
+from .knowledge.types import NO_JUDGE, Verdict
 from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit, LikelihoodBackend, Unscored
 from .names import lookup, unknown_name
 from .plugins import registry
@@ -368,7 +368,7 @@ class Gauge:
         for name, metric in self._metrics.items():
             metrics[name] = math.nan
             try:
-                value = float(metric.compute(*copies(metric.compute, chain)))
+                value = _number(metric.compute(*copies(metric.compute, chain)))
             except Missing as error:
                 missing[name] = error.reason
             except THIRD_PARTY as error:  # a plugin's metric may raise anything: counted and named, never a number
@@ -400,6 +400,13 @@ class Gauge:
         )
 
 
+def _number(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, str | bytes | bytearray):  # "0.5" is what somebody forgot to convert, and not a number
+        raise TypeError(f"expected a number, got {value!r:.80}")
+    return number
+
+
 def _whose(metric: str) -> str:
     """A metric that went wrong, with the distribution that is to be told."""
     return f"the metric{registry().whose('metrics', metric)}"
@@ -407,18 +414,20 @@ def _whose(metric: str) -> str:
 
 def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) -> None:
     judged = [verdict for chain in verdicts for step in chain or () for verdict in step]
-    errors = Counter(f"{verdict.judge}: {verdict.error}" for verdict in judged if verdict.label is None)
+    errors = Counter(f"{verdict.judge}: {verdict.error}" for verdict in judged if verdict.failed)
     failed = errors.total()
     if failed > _MANY_FAILED * len(judged):
         (error, count), *_ = errors.most_common(1)
         log.warning(
-            "%d of %d claims (%.0f %%) are left unscored, so KI is missing where they decide; most often (%d×): %s",
+            "%d of %d claims (%.0f %%) are left unscored, and KI is missing for their chains; most often (%d×): %s",
             failed,
             len(judged),
             100 * failed / len(judged),
             count,
             error,
         )
+    if judged and all(verdict.judge == NO_JUDGE for verdict in judged):
+        log.warning("not one of %d claims is checked: %s", len(judged), judged[0].error)
 
 
 def _step_scores(chain: Chain) -> list[StepScore]:

@@ -66,8 +66,8 @@ def _step_text(step: StepScore) -> str:
 def _claims(verdicts: Sequence[Verdict]) -> str:
     lines = []
     for verdict in verdicts:
-        mark = _MARKS[verdict.label] if verdict.label else "!"
-        said = verdict.label or f"unscored: {verdict.error}"
+        mark = _MARKS[verdict.label] if verdict.label else "!" if verdict.failed else "?"
+        said = verdict.label or f"{'unscored' if verdict.failed else 'uncheckable'}: {verdict.error}"
         lines.append(f"{mark} {printable(verdict.claim.text)} → {printable(said + _grounds(verdict))}")
     return "\n".join(lines)
 

@@ -92,6 +92,6 @@ def leaks(record: Record) -> bool:
 
 
 def unscored(record: Record) -> bool:
-    """Whether the likelihoods are missing, or a claim has no verdict."""
-    failed = any(verdict.label is None for step in record.score.steps for verdict in step.verdicts)
+    """Whether the likelihoods are missing, or the judging of a claim failed."""
+    failed = any(verdict.failed for step in record.score.steps for verdict in step.verdicts)
     return failed or not math.isfinite(metric("infogain_nats")(record))
