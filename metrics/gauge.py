@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import math
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from .controls.gain_over import control_metrics, control_scores
 from .controls.other_chains import ForeignSteps
 from .controls.texts import control_names
 from .engine.statistics import EngineStatistics
-from .errors import THIRD_PARTY, Missing, said
+from .errors import THIRD_PARTY, Missing, ScorerError, StepgaugeError, said
 from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
@@ -166,7 +167,8 @@ class Gauge:
             raise ValueError("this gauge has no scorer (scorer=None)")
         if self._backend is None:
             backend = self._ask_factory(self._backend_factory)
-            check_part(self._backend_who, backend, *BACKEND)
+            with _of_the_whole_run():
+                check_part(self._backend_who, backend, *BACKEND)
             self._backend = CheckedBackend(self._backend_who, backend)
         return self._backend
 
@@ -205,7 +207,8 @@ class Gauge:
         return self._ask_factory(factory.fitted_on)
 
     def _ask_factory(self, question: Callable[..., Answer]) -> Answer:
-        return call_factory(self._backend_who, question, self._scorer, **self._backend_options)
+        with _of_the_whole_run():
+            return call_factory(self._backend_who, question, self._scorer, **self._backend_options)
 
     def score(self, traces: Iterable[Trace], *, foreign_from: Iterable[Trace] = ()) -> list[ChainScore]:
         """Score chains, one `ChainScore` per trace in order.
@@ -346,7 +349,11 @@ class Gauge:
             epsilon=self._epsilon,
             policy=self._policy,
         )
-        metrics, missing = self._compute_metrics(chain)
+        if isinstance(segmentation, Unscored):  # 0 steps would be a number
+            metrics = dict.fromkeys(self._metrics, math.nan)
+            missing = dict.fromkeys(self._metrics, segmentation.reason)
+        else:
+            metrics, missing = self._compute_metrics(chain)
         likelihoods = chain.likelihoods
         return ChainScore(
             id=trace.id,
@@ -398,6 +405,17 @@ class Gauge:
             policy=self._policy.name,
             epsilon=self._epsilon,
         )
+
+
+@contextlib.contextmanager
+def _of_the_whole_run() -> Iterator[None]:
+    """A backend that cannot be had is no chain's failure: callers end the run for a ScorerError."""
+    try:
+        yield
+    except StepgaugeError:
+        raise
+    except ValueError as error:
+        raise ScorerError(str(error)) from error
 
 
 def _number(value: Any) -> float:

@@ -121,7 +121,7 @@ def _summary(score: ChainScore) -> str:
     lines = [
         f"{said['infogain']}  {said[f'infogain{BEFORE}']}",
         f"{said['infogain_nats']}  {said[f'infogain_nats{BEFORE}']}  {said['leak_share']}{_leak(score)}",
-        f"{said['ki']}{basis}  {said['ki_coverage']}  n_steps {score.n_steps}",
+        f"{said['ki']}{basis}  {said['ki_coverage']}  n_steps {'–' if 'n_steps' in score.missing else score.n_steps}",
     ]
     alike: dict[str, list[str]] = {}
     for name in shown:

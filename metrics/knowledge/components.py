@@ -152,7 +152,10 @@ class KnowledgeParts:
         pairs = [*zip(claims, made.extractors, strict=True), *zip(judges, made.judges, strict=True)]
         for given, part in [*pairs, (retriever, made.retriever)]:
             if isinstance(given, str | Mapping) and can(part, Frees):
-                part.close()
+                try:
+                    part.close()
+                except THIRD_PARTY as error:  # what was found stands, and the others are closed
+                    log.warning("%r%s could not be closed: %s", part.name, made.whose.get(id(part), ""), said(error))
 
     def _current(self) -> _Made:
         if self._made is None:
