@@ -6,7 +6,7 @@ import functools
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from .abilities import is_ours
 from .errors import THIRD_PARTY, Missing, StepgaugeError, said
@@ -38,7 +38,7 @@ class CheckedBackend:
         self._who = who
         self._backend = backend
         # What our own raises besides is a fault of ours, to be seen and not to be counted.
-        self._caught: tuple[type[BaseException], ...] = () if is_ours(type(backend)) else THIRD_PARTY
+        self._caught: Any = () if is_ours(type(backend)) else THIRD_PARTY
         self.failures: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
@@ -127,22 +127,47 @@ class CheckedBackend:
         return reason
 
     def _checked(self, group: Group, result: Result) -> Result:
+        """A group's result, made of ours."""
+        if wrong := self._problem(_result_problem, result, len(group)):
+            return wrong
         if isinstance(result, Unscored):
             return result
-        if not isinstance(result, Sequence) or len(result) != len(group):
-            return Unscored(f"{self._who} gave {result!r:.80}, expected {len(group)} log-likelihoods")
-        return [one if isinstance(one, Unscored) else self._checked_one(one) for one in result]
+        return [self._problem(_span_problem, one) or _number_problem(one) or one for one in result]
 
-    def _checked_one(self, one: SpanScore) -> SpanScore | Unscored:
-        if not _is_span_score(one):
-            return Unscored(f"{self._who} gave {one!r:.120}, expected a SpanScore of a number and two counts")
-        if not math.isfinite(one.log_likelihood) or one.log_likelihood > _ROUNDING_NATS:
-            # Weights that are damaged, or numbers that leave the range of their dtype.
-            return Unscored(f"the scoring LM gave a log-likelihood of {one.log_likelihood}")
-        return one
+    def _problem(self, check: Callable[..., str | None], given: object, *about: object) -> Unscored | None:
+        """What is wrong with what a backend gave; looking at it may run a third party's code."""
+        try:
+            found = check(given, *about)
+        except self._caught as error:
+            found = f"gave a {type(given).__name__} that cannot be read: {said(error)}"
+        return Unscored(f"{self._who} {found}") if found else None
 
 
-def _is_span_score(one: object) -> bool:
+def _number_problem(one: SpanScore | Unscored) -> Unscored | None:
+    if isinstance(one, Unscored) or (math.isfinite(one.log_likelihood) and one.log_likelihood <= _ROUNDING_NATS):
+        return None
+    # Weights that are damaged, or numbers that leave the range of their dtype.
+    return Unscored(f"the scoring LM gave a log-likelihood of {one.log_likelihood}")
+
+
+def _result_problem(result: object, n: int) -> str | None:
+    if isinstance(result, Unscored):
+        return None if isinstance(result.reason, str) else f"gave {result!r:.120}, expected a reason in words"
+    if not isinstance(result, Sequence) or len(result) != n:
+        return f"gave {result!r:.80}, expected {n} log-likelihoods"
+    return None
+
+
+def _span_problem(one: object) -> str | None:
+    if isinstance(one, Unscored):
+        return _result_problem(one, 1)
+    if not _is_span_score(one):
+        return f"gave {one!r:.120}, expected a SpanScore of a number and two counts"
+    math.isfinite(one.log_likelihood)  # raises for an int beyond floats
+    return None
+
+
+def _is_span_score(one: object) -> TypeGuard[SpanScore]:
     if not isinstance(one, SpanScore) or isinstance(one.log_likelihood, bool):
         return False
     counts = (one.n_tokens, one.n_context_tokens)

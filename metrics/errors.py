@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-# What a third party's code may raise and must pay for itself: a plugin that calls `sys.exit` ends its own part, not the
-# run. KeyboardInterrupt is none of these.
-THIRD_PARTY: tuple[type[BaseException], ...] = (Exception, SystemExit)
+# What a third party's code may raise and must pay for itself: a plugin that calls `sys.exit`, or whose Rust code
+# panics, ends its own part and not the run. Every handler calls `said`, which raises on what is the user's: Ctrl-C.
+THIRD_PARTY = BaseException
+
+_LONGEST = 1_000  # characters of an exception's text; it may be kept with every claim
+
+
+def unless_interrupted(error: BaseException) -> str:
+    """The name of an exception's type. Raises KeyboardInterrupt where it is one."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    return type(error).__name__
 
 
 def said(error: BaseException) -> str:
-    """An exception in one line, for a reason that is kept with a number that is missing."""
-    if isinstance(error, SystemExit):
-        return f"it called sys.exit({error.code!r:.80})"
+    """An exception in one line, for a reason that is kept with a number that is missing.
+
+    Raises KeyboardInterrupt where it is one.
+    """
+    name = unless_interrupted(error)
     try:
-        text = str(error)
-    except THIRD_PARTY:  # its own code, too
-        text = "(an error that cannot be printed)"
-    return f"{type(error).__name__}: {text}"
+        if isinstance(error, SystemExit):
+            return f"it called sys.exit({error.code!r:.80})"
+        text = " ".join(str(error)[:_LONGEST].split())
+    except THIRD_PARTY as another:  # its own code, too
+        text = f"(cannot be printed: {unless_interrupted(another)})"
+    return f"{name}: {text}"
 
 
 class StepgaugeError(Exception):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import math
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -19,12 +20,12 @@ from .controls.gain_over import control_metrics, control_scores
 from .controls.other_chains import ForeignSteps
 from .controls.texts import control_names
 from .engine.statistics import EngineStatistics
-from .errors import THIRD_PARTY, Missing, said
+from .errors import THIRD_PARTY, Missing, ScorerError, StepgaugeError, said
 from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
-from .knowledge.types import Verdict
+from .knowledge.types import NO_JUDGE, Verdict
 from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit, Unscored
 from .names import lookup, unknown_name
 from .plugins import registry
@@ -166,7 +167,8 @@ class Gauge:
             raise ValueError("this gauge has no scorer (scorer=None)")
         if self._backend is None:
             backend = self._ask_factory(self._backend_factory)
-            check_part(self._backend_who, backend, *BACKEND)
+            with _of_the_whole_run():
+                check_part(self._backend_who, backend, *BACKEND)
             self._backend = CheckedBackend(self._backend_who, backend)
         return self._backend
 
@@ -210,7 +212,8 @@ class Gauge:
         return self._ask_factory(factory.fitted_on)
 
     def _ask_factory(self, question: Callable[..., Answer]) -> Answer:
-        return call_factory(self._backend_who, question, self._scorer, **self._backend_options)
+        with _of_the_whole_run():
+            return call_factory(self._backend_who, question, self._scorer, **self._backend_options)
 
     def score(self, traces: Iterable[Trace], *, foreign_from: Iterable[Trace] = ()) -> list[ChainScore]:
         """Score chains, one `ChainScore` per trace in order.
@@ -351,7 +354,11 @@ class Gauge:
             epsilon=self._epsilon,
             policy=self._policy,
         )
-        metrics, missing = self._compute_metrics(chain)
+        if isinstance(segmentation, Unscored):  # 0 steps would be a number
+            metrics = dict.fromkeys(self._metrics, math.nan)
+            missing = dict.fromkeys(self._metrics, segmentation.reason)
+        else:
+            metrics, missing = self._compute_metrics(chain)
         likelihoods = chain.likelihoods
         return ChainScore(
             id=trace.id,
@@ -373,7 +380,7 @@ class Gauge:
         for name, metric in self._metrics.items():
             metrics[name] = math.nan
             try:
-                value = float(metric.compute(*copies(metric.compute, chain)))
+                value = _number(metric.compute(*copies(metric.compute, chain)))
             except Missing as error:
                 missing[name] = error.reason
             except THIRD_PARTY as error:  # a plugin's metric may raise anything: counted and named, never a number
@@ -405,6 +412,24 @@ class Gauge:
         )
 
 
+@contextlib.contextmanager
+def _of_the_whole_run() -> Iterator[None]:
+    """A backend that cannot be had is no chain's failure: callers end the run for a ScorerError."""
+    try:
+        yield
+    except StepgaugeError:
+        raise
+    except ValueError as error:
+        raise ScorerError(str(error)) from error
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, str | bytes | bytearray):  # "0.5" is what somebody forgot to convert, and not a number
+        raise TypeError(f"expected a number, got {value!r:.80}")
+    return number
+
+
 def _whose(metric: str) -> str:
     """A metric that went wrong, with the distribution that is to be told."""
     return f"the metric{registry().whose('metrics', metric)}"
@@ -412,18 +437,20 @@ def _whose(metric: str) -> str:
 
 def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) -> None:
     judged = [verdict for chain in verdicts for step in chain or () for verdict in step]
-    errors = Counter(f"{verdict.judge}: {verdict.error}" for verdict in judged if verdict.label is None)
+    errors = Counter(f"{verdict.judge}: {verdict.error}" for verdict in judged if verdict.failed)
     failed = errors.total()
     if failed > _MANY_FAILED * len(judged):
         (error, count), *_ = errors.most_common(1)
         log.warning(
-            "%d of %d claims (%.0f %%) are left unscored, so KI is missing where they decide; most often (%d×): %s",
+            "%d of %d claims (%.0f %%) are left unscored, and KI is missing for their chains; most often (%d×): %s",
             failed,
             len(judged),
             100 * failed / len(judged),
             count,
             error,
         )
+    if judged and all(verdict.judge == NO_JUDGE for verdict in judged):
+        log.warning("not one of %d claims is checked: %s", len(judged), judged[0].error)
 
 
 def _step_scores(chain: Chain) -> list[StepScore]:

@@ -1,9 +1,9 @@
 """The Knowledge Index: the share of a chain's checkable steps whose knowledge is right.
 
 Paper: arXiv 2506.02126, section 3.4. There a step without a checkable claim counts as right; here it is left out, and
-`ki_coverage` says how much of the chain `ki` speaks for. `ki_paper` gives the published rule. A step that could not be
-judged leaves all three missing. How verdicts count is the
-chain's policy (knowledge/policy.py).
+`ki_coverage` says how much of the chain `ki` speaks for. `ki_paper` gives the published rule. A step whose judge,
+retriever or extractor failed leaves all three missing. A claim that no judge of the panel takes does not: nothing
+failed, and it is as uncheckable as no claim. How verdicts count is the chain's policy (knowledge/policy.py).
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def ki_paper(chain: Chain) -> float:
 
 
 def n_failed(chain: Chain) -> float:
-    """Claims that an extractor, retriever or judge left unscored. Raises Missing where knowledge was not judged."""
+    """Claims that a failed extractor, retriever or judge left open. Raises Missing where knowledge was not judged."""
     if chain.verdicts is None:
         raise Missing("knowledge was not judged")
-    return sum(verdict.label is None for verdicts in chain.verdicts for verdict in verdicts)
+    return sum(verdict.failed for verdicts in chain.verdicts for verdict in verdicts)
 
 
 def _decided(chain: Chain) -> Counter[Outcome]:
@@ -66,7 +66,7 @@ def _errors(chain: Chain) -> str:
         f"{verdict.judge}: {verdict.error}"
         for verdicts in chain.verdicts or ()
         for verdict in verdicts
-        if verdict.error
+        if verdict.failed
     )
     return "; ".join(f"{error} ({n}×)" if n > 1 else error for error, n in counts.most_common(3))
 

@@ -66,8 +66,8 @@ def _step_text(step: StepScore) -> str:
 def _claims(verdicts: Sequence[Verdict]) -> str:
     lines = []
     for verdict in verdicts:
-        mark = _MARKS[verdict.label] if verdict.label else "!"
-        said = verdict.label or f"unscored: {verdict.error}"
+        mark = _MARKS[verdict.label] if verdict.label else "!" if verdict.failed else "?"
+        said = verdict.label or f"{'unscored' if verdict.failed else 'uncheckable'}: {verdict.error}"
         lines.append(f"{mark} {printable(verdict.claim.text)} → {printable(said + _grounds(verdict))}")
     return "\n".join(lines)
 
@@ -121,7 +121,7 @@ def _summary(score: ChainScore) -> str:
     lines = [
         f"{said['infogain']}  {said[f'infogain{BEFORE}']}",
         f"{said['infogain_nats']}  {said[f'infogain_nats{BEFORE}']}  {said['leak_share']}{_leak(score)}",
-        f"{said['ki']}{basis}  {said['ki_coverage']}  n_steps {score.n_steps}",
+        f"{said['ki']}{basis}  {said['ki_coverage']}  n_steps {'–' if 'n_steps' in score.missing else score.n_steps}",
     ]
     alike: dict[str, list[str]] = {}
     for name in shown:

@@ -167,8 +167,9 @@ ARITHMETIC_ONLY = "arithmetic only"
 
 
 def arithmetic_only(scores: Iterable[ChainScore]) -> bool:
-    """Whether there are verdicts, and all are on equations: then KI says nothing of knowledge."""
-    kinds = {verdict.claim.kind for score in scores for step in score.steps for verdict in step.verdicts}
+    """Whether there are verdicts with a label, and all are on equations: then KI says nothing of knowledge."""
+    verdicts = (verdict for score in scores for step in score.steps for verdict in step.verdicts)
+    kinds = {verdict.claim.kind for verdict in verdicts if verdict.label is not None}
     return kinds == {EQUATION}
 
 

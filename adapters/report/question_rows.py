@@ -72,7 +72,7 @@ def accuracy_name(runs: Iterable[Run], comparisons: Sequence[Comparison]) -> str
 def metric(name: str) -> Callable[[Record], float]:
     """A function that returns a record's chain metric; nan if it is missing."""
     if name == "n_steps":  # count steps directly, so that chains that could not be scored have the number, too
-        return lambda record: float(record.score.n_steps)
+        return lambda record: math.nan if name in record.score.missing else float(record.score.n_steps)
     return lambda record: record.score.metrics.get(name, math.nan)
 
 
@@ -92,6 +92,6 @@ def leaks(record: Record) -> bool:
 
 
 def unscored(record: Record) -> bool:
-    """Whether the likelihoods are missing, or a claim has no verdict."""
-    failed = any(verdict.label is None for step in record.score.steps for verdict in step.verdicts)
+    """Whether the likelihoods are missing, or the judging of a claim failed."""
+    failed = any(verdict.failed for step in record.score.steps for verdict in step.verdicts)
     return failed or not math.isfinite(metric("infogain_nats")(record))

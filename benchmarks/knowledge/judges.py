@@ -61,11 +61,11 @@ from benchmarks.support.labelled import (
 from benchmarks.support.timing import TimedJudge
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.errors import ScorerError
-from stepgauge.metrics.knowledge.assess import NO_JUDGE, assess
+from stepgauge.metrics.knowledge.assess import assess
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from stepgauge.metrics.knowledge.claims.sentence import SENTENCE
 from stepgauge.metrics.knowledge.policy import DEFAULT
-from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
+from stepgauge.metrics.knowledge.types import NO_JUDGE, Claim, Passage, Verdict
 from stepgauge.metrics.names import lookup
 from stepgauge.metrics.plugins import registry
 

@@ -72,7 +72,9 @@ def gain_without_final(record: Record) -> float:
 
 
 def n_steps(record: Record) -> float:
-    """Steps in the chain; 0, not missing, for an empty chain."""
+    """Steps in the chain; 0, not missing, for an empty chain. Raises Missing where it could not be cut into steps."""
+    if "n_steps" in record.score.missing:
+        raise Missing(record.score.missing["n_steps"])
     return float(record.score.n_steps)
 
 

@@ -14,13 +14,12 @@ from ..abilities import can, copies
 from ..errors import THIRD_PARTY, said
 from ..trace import Step, Trace
 from .base import ClaimExtractor, HasFloor, Judge, ReadsTraces, Retriever
-from .checks import check_floor, claim_problem, passages_problem, problem, verdict_problem
-from .types import Claim, ExtractionFailed, Passage, Verdict
+from .checks import check_floor, claim_problem, passages_problem, plain, problem, verdict_problem
+from .types import NO_JUDGE, Claim, ExtractionFailed, Passage, Verdict
 
 log = logging.getLogger(__name__)
 
 EXTRACTION = "extraction"
-NO_JUDGE = "none"
 # Stands for a claim that a judge was not asked about: it needs evidence, and there is none.
 _NOTHING_FOUND = Verdict(Claim("", 0, 0, 0, ""), "insufficient", NO_JUDGE)
 
@@ -120,13 +119,13 @@ def _claims(
         return [[ExtractionFailed(index, reason) for index in range(len(steps))] for steps in steps_per_trace]
     out: list[list[Claim | ExtractionFailed]] = []
     problems: list[str] = []
-    for of_trace, steps in zip(found, steps_per_trace, strict=True):
+    for of_trace, trace, steps in zip(found, traces, steps_per_trace, strict=True):
         checked: dict[int, list[Claim | ExtractionFailed]] = {index: [] for index in range(len(steps))}
         failed: dict[int, str] = {}
         for claim in of_trace if isinstance(of_trace, list) else [of_trace]:
-            wrong = problem(claim_problem, claim, len(steps))
+            wrong = problem(claim_problem, claim, len(steps), len(trace.response))
             if wrong is None:
-                checked[claim.step].append(claim)
+                checked[claim.step].append(plain(claim))
                 continue
             problems.append(wrong)
             step = claim.step if isinstance(claim, Claim | ExtractionFailed) else None
@@ -173,7 +172,7 @@ class _Evidence:
                 problems.append(wrong)
                 out.append(f"{who} {wrong}")
             else:
-                out.append([p for p in passages if floor is None or p.score is None or p.score >= floor])
+                out.append([plain(p) for p in passages if floor is None or p.score is None or p.score >= floor])
         _tell(who, problems, "lists of passages", len(found))
         return out
 
@@ -214,8 +213,9 @@ def _judge(
             found = [Verdict(claim, None, judge.name, error=reason) for claim in claims]
         problems: list[str] = []
         for i, claim, verdict in zip(shown, claims, found, strict=True):
-            out[i] = verdict
-            if wrong := problem(verdict_problem, verdict, claim):
+            if not (wrong := problem(verdict_problem, verdict, claim)):
+                out[i] = verdict if verdict is None else plain(verdict)
+            else:
                 problems.append(wrong)
                 out[i] = Verdict(claim, None, judge.name, evidence=tuple(shown[i]), error=f"{who} {wrong}")
         _tell(who, problems, "verdicts", len(claims))

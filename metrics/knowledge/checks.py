@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import get_args
+from dataclasses import fields
+from typing import Any, TypeVar, get_args
 
 from ..errors import THIRD_PARTY, said
-from .types import Claim, ExtractionFailed, Label, Passage, Verdict
+from .types import NO_JUDGE, Claim, ExtractionFailed, Label, Passage, Verdict
 
 LABELS = get_args(Label)
+Ours = TypeVar("Ours", Claim | ExtractionFailed, Passage, Verdict, Claim)
 
 
 def problem(check: Callable[..., str | None], given: object, *about: object) -> str | None:
@@ -20,17 +22,27 @@ def problem(check: Callable[..., str | None], given: object, *about: object) -> 
         return f"gave a {type(given).__name__} that cannot be read: {said(error)}"
 
 
-def claim_problem(claim: object, n_steps: int) -> str | None:
-    """What is wrong with a claim of a chain of `n_steps` steps; None: nothing."""
+def claim_problem(claim: object, n_steps: int, n_characters: int) -> str | None:
+    """What is wrong with a claim of a response of `n_characters` in `n_steps` steps; None: nothing."""
     if not isinstance(claim, Claim | ExtractionFailed):
         return f"gave {claim!r:.80}, expected a Claim or ExtractionFailed"
     if not _whole(claim.step) or not 0 <= claim.step < n_steps:
         return f"gave a claim of step {claim.step!r:.20}, but the chain has {n_steps} steps"
     if isinstance(claim, ExtractionFailed):
         return _not_text("a failure", reason=claim.reason)
-    if not (_whole(claim.start) and _whole(claim.end)):
+    if not (_whole(claim.start) and _whole(claim.end) and 0 <= claim.start <= claim.end <= n_characters):
         return f"gave a claim from {claim.start!r:.20} to {claim.end!r:.20}, expected two places in the response"
     return _not_text("a claim", text=claim.text, kind=claim.kind, query="" if claim.query is None else claim.query)
+
+
+def plain(given: Ours) -> Ours:
+    """A checked claim, passage or verdict as ours: what a subclass adds to it could not be written to a file."""
+    own: Any = next(kind for kind in (Claim, ExtractionFailed, Passage, Verdict) if isinstance(given, kind))
+    values = {field.name: getattr(given, field.name) for field in fields(own)}
+    if isinstance(given, Verdict):
+        label = None if given.label is None else LABELS[LABELS.index(given.label)]
+        values |= {"claim": plain(given.claim), "evidence": tuple(map(plain, given.evidence)), "label": label}
+    return own(**values)
 
 
 def passages_problem(passages: object) -> str | None:
@@ -66,6 +78,10 @@ def verdict_problem(verdict: object, claim: Claim) -> str | None:
         return f"gave the label {verdict.label!r:.80}, expected {', '.join(LABELS)} or None"
     if not (verdict.probability is None or (_finite(verdict.probability) and 0 <= verdict.probability <= 1)):
         return f"gave the probability {verdict.probability!r:.80}, expected a number from 0 to 1 or None"
+    if (verdict.label is None) != (verdict.error is not None):
+        return f"gave a verdict with the label {verdict.label!r} and the error {verdict.error!r:.80}"
+    if verdict.judge == NO_JUDGE:
+        return f"gave a verdict in the name of {NO_JUDGE!r}, which stands for no judge"
     error = "" if verdict.error is None else verdict.error
     if found := _not_text("a verdict", judge=verdict.judge, reason=verdict.reason, error=error):
         return found

@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -28,7 +28,7 @@ from .base import (
     Surroundings,
 )
 from .policy import Policy
-from .types import Verdict
+from .types import NO_JUDGE, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,10 @@ class KnowledgeParts:
         pairs = [*zip(claims, made.extractors, strict=True), *zip(judges, made.judges, strict=True)]
         for given, part in [*pairs, (retriever, made.retriever)]:
             if isinstance(given, str | Mapping) and can(part, Frees):
-                part.close()
+                try:
+                    part.close()
+                except THIRD_PARTY as error:  # what was found stands, and the others are closed
+                    log.warning("%r%s could not be closed: %s", part.name, made.whose.get(id(part), ""), said(error))
 
     def _current(self) -> _Made:
         if self._made is None:
@@ -182,8 +185,7 @@ class KnowledgeParts:
         if not isinstance(part, str | Mapping):
             who = f"{kind} {part!r:.80}: expected a name, options with a 'name', or an object that is one"
             check_part(who, part, *declared)
-            if not isinstance(part.name, str):
-                raise ValueError(f"{who}: its name is {part.name!r:.80}")
+            _check_values(who, part)
             return part
         options = {} if isinstance(part, str) else dict(part)
         name = part if isinstance(part, str) else options.pop("name", None)
@@ -197,6 +199,7 @@ class KnowledgeParts:
         who = f"{kind} {name!r}{self._known.whose(registered, name)}"
         made = call_factory(who, factory, self._around, **options)
         check_part(who, made, *declared)
+        _check_values(who, made)
         parts.whose[id(made)] = self._known.whose(registered, name)
         defaults = {key: inspect.signature(factory).parameters[key].default for key in allowed}
         shaping = {key: _as_json(value) for key, value in {**defaults, **options}.items() if key not in _HANDLING}
@@ -204,11 +207,23 @@ class KnowledgeParts:
         return made
 
 
+def _check_values(who: str, part: Any) -> None:
+    """What stands in every verdict, and what decides which claims a judge is asked. Raises ValueError."""
+    if not isinstance(part.name, str) or not part.name:
+        raise ValueError(f"{who}: its name is {part.name!r:.80}, expected text")
+    if part.name == NO_JUDGE:
+        raise ValueError(f"{who}: its name is {NO_JUDGE!r}, which stands for no judge")
+    kinds = getattr(part, "kinds", None)
+    if kinds is not None and not (
+        isinstance(kinds, Collection) and not isinstance(kinds, str) and all(isinstance(kind, str) for kind in kinds)
+    ):
+        raise ValueError(f"{who}: its kinds are {kinds!r:.80}, expected a set of texts or None")
+
+
 def _said_of_itself(part: object) -> dict[str, Any]:
-    if not can(part, Describes):
-        return {}
     try:
-        return {str(key): _as_json(value) for key, value in part.describe().items()}
+        about = part.describe() if can(part, Describes) else {}
+        return {str(key): _as_json(value) for key, value in about.items()}
     except THIRD_PARTY as error:
         return {"not_described": said(error)}
 
@@ -218,5 +233,5 @@ def _as_json(value: object) -> Any:
         return _IN_ADDRESS.sub("***", value)
     try:
         return json.loads(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return repr(value)[:200]

@@ -12,8 +12,8 @@ uncheckable. For claims that do (those with a `query`):
 | supported, no evidence (from memory)      | uncheckable  | inconsistent | uncheckable  |
 | contradicted or insufficient, no evidence | uncheckable  | inconsistent | uncheckable  |
 
-"Evidence was found" means passages above the retriever's floor. A verdict without label leaves the step unscored under
-every policy.
+"Evidence was found" means passages above the retriever's floor. Under every policy a claim whose judge, retriever or
+extractor failed leaves the step unscored, and a claim that no judge of the panel takes is uncheckable.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Policy:
     def outcome(self, verdict: Verdict) -> Outcome:
         """How one verdict counts for its claim."""
         if verdict.label is None:
-            return "unscored"
+            return "unscored" if verdict.failed else "uncheckable"
         needs_evidence = verdict.claim.query is not None
         if needs_evidence and not verdict.evidence:
             return self.without_evidence

@@ -8,6 +8,8 @@ from typing import Literal
 
 Label = Literal["supported", "contradicted", "insufficient"]
 
+NO_JUDGE = "none"  # stands for the judge in the verdict on a claim that no judge of the panel takes
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -55,8 +57,9 @@ class Verdict:
     """One judge's verdict on one claim.
 
     Attributes:
-        label: supported, contradicted, insufficient (the evidence does not decide), or None when the judge failed.
-        judge: the judge's name.
+        label: supported, contradicted, insufficient (the evidence does not decide), or None: the judge failed, or no
+            judge takes the claim.
+        judge: the judge's name; `NO_JUDGE` where none takes the claim.
         probability: the judge's probability that the claim is supported, where it has one.
         evidence: the passages it was shown.
         reason: one line for a person ("48/2 = 24").
@@ -74,3 +77,8 @@ class Verdict:
     def __post_init__(self) -> None:
         if (self.label is None) != (self.error is not None):
             raise ValueError(f"a verdict has a label or an error, not both or neither: {self!r:.200}")
+
+    @property
+    def failed(self) -> bool:
+        """Whether whoever was to find or judge the claim could not; a claim that nobody takes is no failure."""
+        return self.label is None and self.judge != NO_JUDGE

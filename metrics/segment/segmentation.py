@@ -11,7 +11,7 @@ from itertools import islice
 from ..answers.extraction import is_final_answer
 from ..answers.finals import final_answers, without_heading
 from ..answers.matching import AnswerMatcher
-from ..errors import THIRD_PARTY
+from ..errors import THIRD_PARTY, said
 from ..names import unknown_name
 from ..trace import Step, Trace
 from .auto import AUTO, CHOSEN, THINK, choose
@@ -135,7 +135,7 @@ def _resolve(splitter: Splitter, text: str, trace_id: str | None) -> tuple[Split
         used = splitter.resolve(text)
         return used, used.name.removeprefix(f"{splitter.name}:")
     except THIRD_PARTY as error:
-        raise _failure(splitter, trace_id, f"raised {type(error).__name__}: {error}") from error
+        raise _failure(splitter, trace_id, f"raised {said(error)}") from error
 
 
 def _spans(splitter: Splitter, text: str, trace_id: str | None) -> list[Span]:
@@ -143,7 +143,7 @@ def _spans(splitter: Splitter, text: str, trace_id: str | None) -> list[Span]:
     try:
         raw = list(islice(splitter.split(text), len(text) + 2))
     except THIRD_PARTY as error:
-        raise _failure(splitter, trace_id, f"raised {type(error).__name__}: {error}") from error
+        raise _failure(splitter, trace_id, f"raised {said(error)}") from error
     if len(raw) > len(text) + 1:
         raise _failure(splitter, trace_id, f"returned more spans than the response has characters ({len(text)})")
     spans: list[Span] = []

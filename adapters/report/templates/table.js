@@ -54,7 +54,7 @@ const FILTERS = {
   missing: {
     label: 'missing score',
     test: (row, state) => anyFlag(row, state, UNSCORED) || shownRuns(state).some((run) => !chainOf(row, run)),
-    hint: 'No likelihoods, a claim without a verdict, or no chain in one of the runs.',
+    hint: 'No likelihoods, a claim whose judge failed, or no chain in one of the runs.',
   },
 };
 

@@ -93,7 +93,12 @@ def with_methods(*names: str, **values: object) -> Misspelt:
         (with_methods("judgee"), r"it has 'judgee'; did you mean 'judge'\?"),
         (with_methods("judge", "clsoe"), r"it has 'clsoe'; did you mean 'close'\?"),
         (with_methods("judge", needs_trace=True), r"it has 'needs_trace'; did you mean 'needs_traces'\?"),
+        (with_methods("judge", label={"supported"}), r"it has 'label'; did you mean 'labels'\?"),
+        (with_methods("judge", "descirbe"), r"it has 'descirbe'; did you mean 'describe'\?"),
         (with_methods("judge", name=3), "its name is 3"),
+        (with_methods("judge", name="none"), "its name is 'none', which stands for no judge"),
+        (with_methods("judge", kinds="sentence"), "its kinds are 'sentence', expected a set of texts or None"),
+        (with_methods("judge", kinds=[3]), r"its kinds are \[3\], expected a set of texts or None"),
         (with_methods("judge", judge="no method"), "it has no 'judge'"),
     ],
 )
@@ -102,8 +107,6 @@ def test_a_misspelt_method_of_a_judge_is_named_with_the_one_that_was_meant(monke
 
     with pytest.raises(ValueError, match=message):
         Gauge(scorer=None, judges=[part])
-    if part.name == 3:
-        return
     fitted = dataclasses.replace(module.registry(), judges={"of-a-plugin": lambda _: part})
     monkeypatch.setattr(module, "registry", lambda: fitted)
     with pytest.raises(ValueError, match=f"judge 'of-a-plugin': {message}"):
@@ -117,6 +120,10 @@ def test_a_misspelt_method_of_a_judge_is_named_with_the_one_that_was_meant(monke
         with_methods("judge", "close", "closed"),
         with_methods("judge", closed=False),  # no method: it tells whether the judge is closed
         with_methods("judge", closed=property(lambda self: 1 / 0)),  # nobody asked for it  # noqa: ARG005
+        with_methods("judge", label="supported"),  # its own, and no set of labels
+        with_methods("judge", label=property(lambda self: 1 / 0)),  # noqa: ARG005
+        with_methods("judge", needs_trace="always"),
+        with_methods("judge", "clone", "close_all", "describe_run", "disclose", "label_set", "statistics"),
     ],
 )
 def test_further_methods_of_a_judges_own_are_its_own_affair(part):

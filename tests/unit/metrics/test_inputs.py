@@ -11,6 +11,7 @@ from sweeps import sweep
 from tiny_scorers import make_scorer
 
 from stepgauge.metrics import ChainScore, Gauge, Trace
+from stepgauge.metrics.knowledge.types import Passage, Verdict
 from stepgauge.metrics.render import chain_table
 
 QUESTION = "Natalia sold 48 clips in April and half as many in May. How many altogether?"
@@ -110,13 +111,27 @@ def test_a_word_of_other_arithmetic_silences_no_chain():
 
 
 def test_a_chain_that_rests_on_equations_says_arithmetic_only():
-    equations, both = (
-        Gauge(scorer=None, claims=claims, judges=["exact"]).score(
+    class Reader:
+        name = "reader"
+        kinds = frozenset({"sentence"})
+        needs_evidence = False
+
+        def judge(self, claims, evidence):  # noqa: ARG002
+            return [Verdict(claim, "supported", self.name, evidence=[Passage("p", "Iron.")]) for claim in claims]
+
+    equations, nobody_read, both = (
+        Gauge(scorer=None, claims=claims, judges=judges).score(
             [Trace(QUESTION, "48 + 24 = 72. Iron is a metal.", "72")]
         )[0]
-        for claims in (["arithmetic"], ["arithmetic", "sentence"])
+        for claims, judges in (
+            (["arithmetic"], ["exact"]),
+            (["arithmetic", "sentence"], ["exact"]),
+            (["arithmetic", "sentence"], ["exact", Reader()]),
+        )
     )
     assert "ki 1.000 (arithmetic only)" in chain_table(equations)
+    assert "ki 1.000 (arithmetic only)" in chain_table(nobody_read)
+    assert "ki 1.000  " in chain_table(both)
     assert "arithmetic only" not in chain_table(both)
 
 

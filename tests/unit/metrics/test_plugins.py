@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from plugin_modules import plugin_module
 from repo import REPO
 from scoring import rows, traces, write_jsonl
 from sweeps import sweep
@@ -86,16 +87,6 @@ def test_plugin_metric_and_splitter_work_in_a_gauge(plugin_folder):
     env = {**os.environ, "PYTHONPATH": str(plugin_folder)}
     result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "4 0.25 the chain has no steps"
-
-
-def plugin_module(folder: Path, body: str, name: str = "odd") -> Path:
-    """A distribution made by hand: one module and the metadata that announces it."""
-    (folder / f"{name}_plugin.py").write_text("from stepgauge.metrics import ChainMetric, hookimpl\n" + body)
-    info = folder / f"{name}_plugin-3.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-plugin\nVersion: 3.1\n")
-    (info / "entry_points.txt").write_text(f"[stepgauge]\n{name} = {name}_plugin\n")
-    return folder
 
 
 BREAKING = {

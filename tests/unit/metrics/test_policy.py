@@ -197,7 +197,7 @@ def test_failed_claims_are_counted_and_a_run_with_many_says_which_error(gauge_of
     assert [score.metrics["n_failed"] for score in scores] == [1, 0, 2]
     (message,) = [record.getMessage() for record in caplog.records if "left unscored" in record.getMessage()]
     assert message == (
-        "3 of 6 claims (50 %) are left unscored, so KI speaks for the others only; most often (3×): "
+        "3 of 6 claims (50 %) are left unscored, and KI is missing for their chains; most often (3×): "
         "stub: TimeoutError: 30 s"
     )
 

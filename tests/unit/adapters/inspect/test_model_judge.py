@@ -169,7 +169,9 @@ def test_each_claim_gets_the_graders_verdict_and_each_call_stands_in_its_own_sam
         found = verdicts(sample)
         assert {v.claim.text: v.label for v in found} == {text: LABELS[text] for text in CLAIMS[name].split("\n")}
         assert {v.judge for v in found} == {"model:mockllm/grader"}
-        assert [v.probability for v in found] == [0.75, 0.75]
+        assert {v.claim.text: v.probability for v in found} == {
+            text: PROBABILITIES[LABELS[text]] for text in CLAIMS[name].split("\n")
+        }
         assert all(v.reason == "as the passage says" and len(v.evidence) == 2 for v in found)
         assert chain(sample).metrics["ki"] == 0.5
         assert chain(sample).provenance["judges"] == ["exact", "model:mockllm/grader"]

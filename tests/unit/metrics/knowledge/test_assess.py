@@ -15,6 +15,7 @@ from stepgauge.metrics.knowledge.assess import assess
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
 from stepgauge.metrics.knowledge.policy import DEFAULT
 from stepgauge.metrics.knowledge.types import Claim, ExtractionFailed, Passage, Verdict
+from stepgauge.metrics.score import arithmetic_only
 from stepgauge.metrics.trace import Step, Trace
 
 
@@ -134,6 +135,22 @@ def test_a_claim_no_judge_takes_says_so():
     ((verdict,),) = run(["a"], [words_of_kind("w")], [ExactJudge()])[0]
     assert verdict.label is None
     assert verdict.error == "no judge takes this claim of kind 'w' (judges asked: exact)"
+
+
+def test_what_no_judge_takes_is_uncheckable_and_leaves_ki_to_the_others(caplog):
+    chain = Trace("q", "3 + 4 = 7.\nThe Danube flows into the Black Sea.\n3 + 4 = 8.")
+    gauge = Gauge(scorer=None, claims=["arithmetic", "sentence"], judges=["exact"], splitter="lines")
+    (score,) = gauge.score([chain])
+    assert {v.judge for step in score.steps for v in step.verdicts} == {"exact", "none"}
+    assert (score.ki, score.ki_coverage, score.metrics["n_failed"]) == (0.5, 2 / 3, 0)
+    assert score.ki_paper == pytest.approx(2 / 3)
+    assert arithmetic_only([score])
+    assert "checked" not in caplog.text
+    (score,) = Gauge(scorer=None, claims=["sentence"], judges=["exact"]).score([chain])
+    assert (score.missing["ki"], score.ki_coverage, score.metrics["n_failed"]) == ("no checkable step", 0, 0)
+    assert "not one of 1 claims is checked: no judge takes this claim of kind 'sentence' (judges asked: exact)" in (
+        caplog.text
+    )
 
 
 def test_a_judge_that_needs_evidence_fails_without_a_retriever():
@@ -256,7 +273,12 @@ def test_the_exact_judge_is_registered_and_takes_no_options():
 
 def verdicts(*labels_: str | None) -> list[Verdict]:
     claim = Claim("a", 0, 0, 1, "w")
-    return [Verdict(claim, label, "judge", error="TimeoutError: 30 s" if label is None else None) for label in labels_]
+    return [
+        Verdict(claim, None, "none", error="no judge takes this claim")
+        if label == "nobody's"
+        else Verdict(claim, label, "judge", error="TimeoutError: 30 s" if label is None else None)  # type: ignore[arg-type]
+        for label in labels_
+    ]
 
 
 @pytest.mark.parametrize(
@@ -270,6 +292,10 @@ def verdicts(*labels_: str | None) -> list[Verdict]:
         (["insufficient", None], "unscored"),
         (["insufficient"], "uncheckable"),
         ([], "uncheckable"),
+        (["nobody's"], "uncheckable"),
+        (["nobody's", "supported"], "consistent"),
+        (["nobody's", "contradicted"], "inconsistent"),
+        (["nobody's", None], "unscored"),
     ],
 )
 def test_a_step_is_as_good_as_its_worst_claim(given, outcome):
@@ -305,6 +331,8 @@ GOOD, BAD, OPEN, FAILED = ["supported"], ["contradicted"], ["insufficient"], [No
         ([BAD, []], 0.0, 0.5, 0.5),
         ([[], OPEN], "no checkable step", 0.0, 1.0),
         ([["contradicted", None], GOOD], 0.5, 1.0, 0.5),
+        ([GOOD, BAD, ["nobody's"], ["nobody's", "supported"]], 2 / 3, 3 / 4, 3 / 4),
+        ([["nobody's"]], "no checkable step", 0.0, 1.0),
     ],
 )
 def test_the_index_its_coverage_and_the_published_rule(steps, ki, coverage, paper):
