@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -144,6 +146,34 @@ def test_what_no_layer_of_the_scorer_needs_may_be_left_unused(folder, names):
     before = Gauge(str(folder), device="cpu").score([TRACE])[0].log_likelihoods
     extra(*names)(folder)
     assert Gauge(str(folder), device="cpu").score([TRACE])[0].log_likelihoods == before
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (1, "3 of its tensors are left unused, the first is 'blk.1.attn_norm.weight': its header says 1 layers"),
+        (3, "its weights lack layer 2 of 3, and 0 more"),
+    ],
+)
+def test_gguf_file_with_other_layers_than_its_header_says_is_refused(tmp_path, monkeypatch, said, message):
+    monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path / "cache"))
+    writer = gguf.GGUFWriter(str(tmp_path / "odd.gguf"), "llama")
+    writer.add_block_count(said)
+    writer.add_context_length(64)
+    writer.add_embedding_length(8)
+    writer.add_feed_forward_length(16)
+    writer.add_head_count(2)
+    writer.add_vocab_size(10)
+    for block in range(2):
+        for name in ("attn_norm", "attn_q", "ffn_up"):
+            writer.add_tensor(f"blk.{block}.{name}.weight", np.ones((8, 8), dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(ScorerError, match="could not be converted: ValueError: ") as raised:
+        Gauge(str(tmp_path / "odd.gguf"), device="cpu").score([TRACE])
+    assert message in str(raised.value)
 
 
 def damaged_weight(value):
