@@ -1,4 +1,4 @@
-"""Reads Inspect logs whose samples hold scores of ours, sample by sample.
+"""Reads Inspect logs sample by sample, with scores of ours or without.
 
 Question, answers and accuracy are read as in `stepgauge score`, so that live runs pair with runs scored later.
 """
@@ -14,12 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...metrics import ChainScore
-from ...metrics.comparison.record import Record
-from ..formats.entries import Entry, Passed, Skipped, Where
-from ..formats.inspect_logs import entry, read_header, samples
+from ...metrics.comparison.record import UNSCORED, Record, question_hash
+from ..formats.entries import Entry, Passed, Skipped, Where, subject_of
+from ..formats.inspect_logs import (
+    accuracy_of,
+    entry,
+    question_and_options,
+    read_answers,
+    read_header,
+    samples,
+    truncated,
+)
 from ..formats.options import OptionError
 from ..formats.sources import Source
 from ..scored import FieldError, of_sample
+from .endings import ending
 from .run_parts import Found, Keep, Part, plural, take_newest
 
 if TYPE_CHECKING:
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def read_logs(files: Iterable[Path], keep: Keep) -> Found:
-    """The newest scored log of each task (with its arguments) and model, one part per log.
+    """The newest log of each task (with its arguments) and model, scored ones first, one part per log.
 
     Raises:
         OptionError: a log, sample or score cannot be read; names the log and the sample.
@@ -44,6 +53,9 @@ def read_logs(files: Iterable[Path], keep: Keep) -> Found:
     return found
 
 
+_WITHOUT = "without a score of ours"
+
+
 @dataclass
 class _Scores:
     """The chains that one of our scorers scored, by index among the wanted samples."""
@@ -56,13 +68,13 @@ class _Scores:
         self.numbers.update(name for name, value in chain.metrics.items() if not math.isnan(value))
 
 
-def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
-    """The wanted records of one log; None if no sample in it has a score of ours."""
-    part = Part(path, keep.model(header.eval.model))
+def _read(path: Path, header: EvalLog, keep: Keep) -> Part:
+    """The wanted records of one log: of the samples with a score of ours; if none has one, of all."""
+    part = Part(path, keep.model(header.eval.model), scored=False)
     entries: list[tuple[str, Entry]] = []
+    unscored: list[Record] = []
     by_scorer: dict[str, _Scores] = {}
     left_out: Counter[str] = Counter()
-    scored = False
     for row, sample in enumerate(samples(Source(str(path), "inspect"), header), 1):
         if isinstance(sample, Skipped):
             raise OptionError(f"{sample.where}: {sample.reason}")
@@ -73,20 +85,26 @@ def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
             chains = dict(of_sample(header, sample))
         except FieldError as error:
             raise OptionError(str(error)) from error
-        if not chains:
-            ended = sample.error is not None
-            left_out["that ended with an error" if ended else "without a score of ours"] += 1
-            continue
-        scored = True
         where = f"{path}, sample {sample.id}, epoch {sample.epoch}"
+        if not chains:
+            if sample.error is not None:
+                left_out["that ended with an error"] += 1
+            elif part.scored:
+                left_out[_WITHOUT] += 1
+            else:
+                unscored += _unscored(Where(str(path), row), where, header, sample, keep)
+                left_out[_WITHOUT] += 1
+            continue
+        part.scored = True
         read = _entry(Where(str(path), row), where, header, sample, next(iter(chains.values())))
         if not keep.fits(task=read.task, subject=read.subject, doc_id=str(read.doc_id), model=read.model):
             continue
         for name, chain in chains.items():
             by_scorer.setdefault(name, _Scores()).add(len(entries), chain)
         entries.append((where, read))
-    if not scored:
-        return None
+    if not part.scored:
+        part.records = unscored
+        del left_out[_WITHOUT]
     part.notes += [f"{path.name}: {plural(count, 'sample')} {why}, left out" for why, count in left_out.items()]
     if header.status != "success":
         part.notes.append(f"{path.name}: the run ended with status {header.status}")
@@ -123,7 +141,35 @@ def _entry(at: Where, where: str, header: EvalLog, sample: EvalSample, chain: Ch
         raise OptionError(f"{where}: has a score, but its chain cannot be read: {problem}") from problem
 
 
+def _unscored(at: Where, where: str, header: EvalLog, sample: EvalSample, keep: Keep) -> list[Record]:
+    """The record of a sample that no scorer of ours has seen; none if it is not wanted."""
+    from ..inspect.traces import Unscorable
+
+    task, subject, doc_id = header.eval.task, subject_of(sample.metadata or {}), str(sample.id)
+    if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=header.eval.model):
+        return []
+    try:
+        return [_record(where, entry(at, header, sample), UNSCORED)]
+    except Unscorable:  # no chain to score: the run has said whether it is right all the same
+        question, options = question_and_options(header, sample)
+    return [
+        Record(
+            task=task,
+            question=question,
+            question_hash=question_hash(question, options),
+            accuracy=accuracy_of(sample),
+            doc_id=doc_id,
+            subject=subject,
+            truncated=truncated(sample),
+            where=where,
+            read_answers=read_answers(sample),
+            length=len(sample.output.completion),
+        )
+    ]
+
+
 def _record(where: str, read: Entry, chain: ChainScore) -> Record:
+    length, unfinished = ending(read.trace.response)
     return Record(
         task=read.task or "",
         question=read.trace.question,
@@ -136,4 +182,7 @@ def _record(where: str, read: Entry, chain: ChainScore) -> Record:
         model_answer=read.trace.model_answer,
         truncated=read.truncated,
         where=where,
+        read_answers=read.read_answers,
+        unfinished=unfinished,
+        length=length,
     )

@@ -21,24 +21,22 @@ class Part:
 
     Attributes:
         model: its name; the folder's name if the file names no model.
+        scored: whether the file holds scores of ours.
     """
 
     file: Path
     model: str
     records: list[Record] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    scored: bool = True
 
 
 @dataclass
 class Found:
-    """What a reader found.
-
-    Attributes:
-        unscored: files with chains but without scores of ours.
-    """
+    """What a reader found: the parts of files with scores of ours, and of files without."""
 
     parts: list[Part] = field(default_factory=list)
-    unscored: list[Path] = field(default_factory=list)
+    unscored: list[Part] = field(default_factory=list)
 
     def add(self, other: Found) -> None:
         self.parts += other.parts
@@ -48,23 +46,26 @@ class Found:
 Which = TypeVar("Which")
 
 
-def take_newest(task: str, versions: Sequence[tuple[Which, Path]], read: Callable[[Path, Which], Part | None]) -> Found:
-    """The newest of several runs of a task that has scores of ours.
+def take_newest(task: str, versions: Sequence[tuple[Which, Path]], read: Callable[[Path, Which], Part]) -> Found:
+    """The newest of several runs of a task that has scores of ours; if none has, the newest.
 
     Args:
-        versions: a description and the file of each run, newest first.
-        read: returns a run's records; None if it has no scores of ours.
+        versions: a description and the file of each run, newest first; one or more.
+        read: returns a run's records.
 
     Returns:
-        The part of that run, with a note about the others; if no run has scores, all files as unscored.
+        The part of that run, with a note about the others.
     """
-    for index, (which, path) in enumerate(versions):
+    newest: Part | None = None
+    for which, path in versions:
         part = read(path, which)
-        if part is not None:
-            if others := [other.name for _, other in [*versions[:index], *versions[index + 1 :]]]:
-                part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
-            return Found([part])
-    return Found(unscored=[path for _, path in versions])
+        newest = part if newest is None or part.scored else newest
+        if part.scored:
+            break
+    assert newest is not None
+    if others := [path.name for _, path in versions if path != newest.file]:
+        newest.notes.append(f"task {task}: {newest.file.name} was taken, the newest; left out: {', '.join(others)}")
+    return Found([newest]) if newest.scored else Found(unscored=[newest])
 
 
 class Keep:

@@ -10,6 +10,7 @@ from typing import Literal
 from ..columns import METRICS
 from ..errors import Missing
 from ..infogain import perplexity
+from .endings import ends_mid_sentence
 from .record import Record
 
 
@@ -107,11 +108,15 @@ def truncated(record: Record) -> float:
 
 
 def unfinished(record: Record) -> float:
-    """1 where the last step ends neither at a sentence end nor with an answer, as responses that were cut off do."""
-    if not record.score.steps:
-        raise Missing("no steps in the response")
-    last = record.score.steps[-1]
-    return float(last.kind != "final_answer" and not last.text.rstrip("\"'”’)]*_`$ ").endswith(_ENDS))
+    """1 where the response ends neither at a sentence end nor with an answer, as responses that were cut off do."""
+    if record.scored:
+        if not record.score.steps:
+            raise Missing("no steps in the response")
+        last = record.score.steps[-1]
+        return float(ends_mid_sentence(last.text, announces=last.kind == "final_answer"))
+    if record.unfinished is None:
+        raise Missing("no response in the file")
+    return float(record.unfinished)
 
 
 def answer_stating(record: Record) -> float:
@@ -120,9 +125,6 @@ def answer_stating(record: Record) -> float:
     if not steps:
         raise Missing("no steps in the response")
     return sum(step.states_answer for step in steps) / len(steps)
-
-
-_ENDS = (".", "!", "?", "…", "。", "！", "？", "．", "।", "۔", "؟", "}", "]")
 
 
 def _counted(n: int | None) -> int:
