@@ -64,6 +64,7 @@ class Likelihoods:
             accepted answers that of the likeliest at that prefix (of equally likely ones the fewest).
         n_context_tokens: t+1 ints, tokens before the answer; of several accepted answers the most.
         choices: (t+1) x options, the same for each option's text; None without choices.
+        n_choice_tokens: (t+1) x options ints, the tokens of each option's text.
         without_final: like `answer`, over the chain without its final-answer steps (t'+1 floats).
         whole: t+1 pairs (log-likelihood, tokens) of the whole sequence; only for the `reference` variant.
         controls: by name; those that are switched on.
@@ -73,6 +74,7 @@ class Likelihoods:
     n_answer_tokens: Sequence[int]
     n_context_tokens: Sequence[int]
     choices: Sequence[Sequence[float]] | None = None
+    n_choice_tokens: Sequence[Sequence[int]] | None = None
     without_final: Sequence[float] | None = None
     n_answer_tokens_without_final: Sequence[int] | None = None
     whole: Sequence[tuple[float, int]] | None = None

@@ -122,6 +122,7 @@ def collect(asked: ChainRequests, scores: Sequence[SpanScore]) -> Likelihoods | 
         n_answer_tokens=[one.n_tokens for one in answer],
         n_context_tokens=[one.n_context_tokens for one in answer],
         choices=None if asked.choices is None else [[scores[i].log_likelihood for i in row] for row in asked.choices],
+        n_choice_tokens=None if asked.choices is None else [[scores[i].n_tokens for i in row] for row in asked.choices],
         without_final=[one.log_likelihood for one in without_final],
         n_answer_tokens_without_final=[one.n_tokens for one in without_final],
         whole=None if whole is None else [(one.log_likelihood, one.n_tokens) for one in whole],

@@ -50,12 +50,15 @@ def entropy_bits(probabilities: Sequence[float]) -> float:
     return -math.fsum(p * math.log2(p) for p in probabilities if p > 0)
 
 
-def gold_probabilities(chain: Chain) -> list[float]:
+def gold_probabilities(chain: Chain, *, per_token: bool = False) -> list[float]:
     """Probability that the choice is right, after 0..t steps: of all gold options, and of each time one is listed.
+
+    Args:
+        per_token: compare the options by their log-likelihood per token, since by its sum short options are likelier.
 
     Raises Missing without choices.
     """
-    options = _options(_likelihoods(chain))
+    options = _options(_likelihoods(chain), per_token=per_token)
     assert chain.trace.choices is not None
     golds = chain.trace.distinct_answers
     right = [option.strip() in golds for option in chain.trace.choices]
@@ -75,10 +78,16 @@ def with_steps(chain: Chain) -> Likelihoods:
     return likelihoods
 
 
-def _options(likelihoods: Likelihoods) -> Sequence[Sequence[float]]:
+def _options(likelihoods: Likelihoods, *, per_token: bool = False) -> Sequence[Sequence[float]]:
     if likelihoods.choices is None:
         raise Missing("not a multiple-choice question")
-    return likelihoods.choices
+    if not per_token:
+        return likelihoods.choices
+    assert likelihoods.n_choice_tokens is not None
+    return [
+        [value / n for value, n in zip(values, counts, strict=True)]
+        for values, counts in zip(likelihoods.choices, likelihoods.n_choice_tokens, strict=True)
+    ]
 
 
 def before_answer(chain: Chain) -> int:
@@ -128,7 +137,14 @@ def _nats_per_answer_token(likelihoods: Likelihoods, k: int) -> float:
 
 
 def _entropy_drop_bits(likelihoods: Likelihoods, k: int) -> float:
-    options = _options(likelihoods)
+    return _drop_bits(_options(likelihoods), k)
+
+
+def _entropy_drop_bits_per_token(likelihoods: Likelihoods, k: int) -> float:
+    return _drop_bits(_options(likelihoods, per_token=True), k)
+
+
+def _drop_bits(options: Sequence[Sequence[float]], k: int) -> float:
     return entropy_bits(softmax(options[0])) - entropy_bits(softmax(options[k]))
 
 
@@ -227,6 +243,11 @@ def gold_probability(chain: Chain) -> float:
     return gold_probabilities(chain)[-1]
 
 
+def gold_probability_per_token(chain: Chain) -> float:
+    with_steps(chain)
+    return gold_probabilities(chain, per_token=True)[-1]
+
+
 def n_steps(chain: Chain) -> float:
     return float(len(chain.steps))
 
@@ -317,6 +338,19 @@ INFOGAIN_METRICS = (
         True,
         "probability",
         "Probability of the gold options among all options, after the chain; multiple choice only.",
+    ),
+    *_two_forms(
+        "entropy_drop_bits_per_token",
+        _entropy_drop_bits_per_token,
+        "bits",
+        "entropy_drop_bits with options compared by log-likelihood per token, which does not favour short ones.",
+    ),
+    ChainMetric(
+        "gold_probability_per_token",
+        gold_probability_per_token,
+        True,
+        "probability",
+        "gold_probability with options compared by log-likelihood per token, which does not favour short ones.",
     ),
 )
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from ...metrics.columns import CONTROL_COLUMNS
 from ...metrics.comparison.compare import Settings
 from ...metrics.comparison.record import cluster_of
-from ...metrics.comparison.statistics import clustered, interval
+from ...metrics.comparison.statistics import clustered, intervals
 from ...metrics.controls.gain_over import BEFORE, control_metrics
 from ...metrics.printable import printable
 from .means import Mean, question_of, read_rows
@@ -42,7 +42,7 @@ class PairedMean(Mean):
         usual = Settings()  # resampled as `compare` does
         values = self.of_questions
         data = clustered(list(values.values()), [self.clusters[question] for question in values])
-        return interval(data, resamples=usual.resamples, seed=usual.seed)
+        return intervals([data], resamples=usual.resamples, seed=usual.seed)[0]
 
     def to_dict(self) -> dict[str, Any]:
         low, high = self.around or (None, None)

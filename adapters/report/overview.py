@@ -117,7 +117,8 @@ def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded
     groups = [
         {"title": title, "rows": [_row(row, alpha) for row in part.rows if row.role == role]}
         for role, title in (
-            ("outcome", "Outcomes, tested and corrected together"),
+            ("deciding", "Deciding, tested and corrected together"),
+            ("exploratory", "Exploratory (not tested, intervals uncorrected)"),
             ("confounder", "What else differs between the runs (confounders, not tested)"),
         )
     ]

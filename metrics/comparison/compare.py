@@ -11,15 +11,16 @@ from ..errors import StepgaugeError
 from ..names import unknown_name
 from .cautions import cautions
 from .measures import CONFOUNDERS, OUTCOMES, Measure, accuracy
-from .pairs import By, Pairing, by_subject, pair_runs
+from .pairs import WORDS, By, Pairing, by_subject, pair_runs
+from .power import questions_needed
 from .record import Run
 from .results import Comparison, Row, TaskComparison
 from .scorers import check_scorers, scorer_name
-from .statistics import clustered, holm, interval, permutation_p, questions_needed
+from .statistics import Clustered, clustered, holm, intervals, permutation_ps, share_interval
 from .values import Values, lost, values_of
 from .verdict import decide
 
-DECIDING = ("infogain_nats", "infogain_nats_without_final", "ki")
+DECIDING = ("infogain_nats_before_own_answer", "reasons_first", "supported_before_own_answer")
 _EQUAL = 1e-12
 
 
@@ -35,7 +36,7 @@ class Settings:
         by: one table per `task`, or per `subject` within the tasks.
         pair_by: as in `pair_runs`.
         accuracy: the run's metric that counts as accuracy; None takes the first that both runs have.
-        deciding: the outcome measures that count as reasoning in the verdict.
+        deciding: the outcome measures that count as reasoning in the verdict; the others are exploratory.
         alpha: significance level of each verdict's tests, after Holm's correction.
         power: the power required to detect the smallest differences that matter.
         smallest_share: the smallest difference that matters in accuracy and in measures that are shares, such as KI.
@@ -69,22 +70,27 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     for name in settings.deciding:
         if name not in known:
             raise NotComparable(unknown_name("measure", name, known))
-    notes = check_scorers(base, tuned, force=settings.force, error=NotComparable)
+    scored = [_scored(run) for run in (base, tuned)]
+    notes = check_scorers(base, tuned, force=settings.force, error=NotComparable) if all(scored) else []
+    if any(scored) and not all(scored):
+        notes.append(f"{(base, tuned)[scored.index(False)].name} has no reasoning scores: accuracy alone is compared")
     if settings.by == "subject":
         base, tuned = by_subject(base), by_subject(tuned)
     pairing = pair_runs(base, tuned, settings.pair_by)
     if not pairing.pairs:
         raise NotComparable(_nothing_in_common(base, tuned))
     name = _accuracy_name(base, tuned, settings.accuracy)
-    measures = [*([Measure("accuracy", f"accuracy ({name})", "share", accuracy(name))] if name else []), *OUTCOMES]
-    measures += CONFOUNDERS
+    if not name and not all(scored):
+        raise NotComparable("the runs have neither reasoning scores nor an accuracy metric that both share")
+    measures = [Measure("accuracy", f"accuracy ({name})", "share", accuracy(name))] if name else []
+    measures += [*OUTCOMES, *CONFOUNDERS] if all(scored) else []
     tasks = list(dict.fromkeys(pair.task for pair in pairing.pairs))
     compared = [_task(task, pairing, measures, settings) for task in tasks]
     return Comparison(
         base=base.name,
         tuned=tuned.name,
         accuracy_name=name,
-        scorer=scorer_name(base),
+        scorer=scorer_name(base) if all(scored) else "none",
         paired_by=pairing.by,
         tasks=compared,
         overall=_task(None, pairing, measures, settings) if len(tasks) > 1 else None,
@@ -96,16 +102,10 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
 def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], settings: Settings) -> TaskComparison:
     pairs = [pair for pair in pairing.pairs if task is None or pair.task == task]
     values = {measure.key: values_of(pairs, measure) for measure in measures}
-    rows = [_row(measure, values[measure.key], settings) for measure in measures]
-    outcomes = [row for row in rows if row.role == "outcome"]
-    corrected = holm([row.p for row in outcomes])
-    tested = sum(not math.isnan(p) for p in corrected)
-    done = {row.measure: replace(row, p_holm=p) for row, p in zip(outcomes, corrected, strict=True)}
-    for key in ("accuracy", *settings.deciding):
-        if key in done:
-            done[key] = _with_power(done[key], values[key], settings, tested)
-    acc, deciding = done.get("accuracy"), [done[key] for key in settings.deciding]
-    rows = [done.get(row.measure, row) for row in rows]
+    rows = _rows(measures, values, settings)
+    acc = rows.get("accuracy")
+    scored = "infogain" in rows
+    deciding = [rows[key] for key in settings.deciding] if scored else None
 
     def left_out(counts: Mapping[str, int]) -> int:
         return sum(counts.values()) if task is None else counts.get(task, 0)
@@ -115,63 +115,87 @@ def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], setti
         n_pairs=len(pairs),
         only_base=left_out(pairing.only_base),
         only_tuned=left_out(pairing.only_tuned),
-        rows=rows,
+        rows=list(rows.values()),
         verdict=decide(acc, deciding, alpha=settings.alpha),
         notes=[
-            *cautions({row.measure: row for row in rows}, values["infogain"].differences),
+            *(cautions(rows, values["infogain"].differences) if scored else ()),
             *(said for measure in measures if measure.key in settings.deciding for said in lost(pairs, measure)),
         ],
     )
 
 
-def _row(measure: Measure, values: Values, settings: Settings) -> Row:
+def _rows(measures: Sequence[Measure], values: Mapping[str, Values], settings: Settings) -> dict[str, Row]:
+    """The rows of a table by measure; those of the family are tested and corrected together."""
+    data = {
+        key: clustered(found.differences, found.clusters)  # of those measures that any pair has
+        for key, found in values.items()
+        if found.base
+    }
+    bounded = {key for key in data if _is_share(key, measures, values[key])}
+    free = [key for key in data if key not in bounded]
+    found = intervals([data[key] for key in free], resamples=settings.resamples, seed=settings.seed)
+    ends = {**dict(zip(free, found, strict=True)), **{key: share_interval(data[key]) for key in bounded}}
+    family = [key for key in dict.fromkeys(("accuracy", *settings.deciding)) if key in data]
+    ps = permutation_ps([data[key] for key in family], resamples=settings.resamples, seed=settings.seed)
+    corrected = dict(zip(family, holm(ps), strict=True))
+    tests = sum(not math.isnan(p) for p in ps)
+    rows = {one.key: _row(one, values[one.key], data.get(one.key), ends.get(one.key)) for one in measures}
+    deciding = {key: replace(rows[key], role="deciding") for key in ("accuracy", *settings.deciding) if key in rows}
+    rows = {**deciding, **{key: row for key, row in rows.items() if key not in deciding}}
+    for key, p in zip(family, ps, strict=True):
+        share = key in bounded
+        smallest = settings.smallest_share if share else settings.smallest_gain * _sd(values[key].base)
+        needed = questions_needed(
+            data[key], smallest, alpha=settings.alpha, power=settings.power, tests=tests, share=share
+        )
+        smallest = smallest if smallest > 0 else math.nan
+        rows[key] = replace(rows[key], p=p, p_holm=corrected[key], smallest=smallest, needed=needed)
+    return rows
+
+
+def _row(measure: Measure, values: Values, data: Clustered | None, ends: tuple[float, float] | None) -> Row:
     base, tuned = values.base, values.tuned
     row = Row(
         measure=measure.key,
         label=measure.label,
         unit=measure.unit,
-        role=measure.role,
+        role="confounder" if measure.role == "confounder" else "exploratory",
         higher_is_better=measure.higher_is_better,
         n=len(base),
         n_clusters=len(set(values.clusters)),
         missing=values.missing,
     )
-    if not base:
+    if data is None or ends is None:
         return row
-    data = clustered(values.differences, values.clusters)
-    low, high = interval(data, resamples=settings.resamples, seed=settings.seed)
     mean, after = math.fsum(base) / len(base), math.fsum(tuned) / len(tuned)
     # Summing equal values in another order changes the last bits; do not count that as a difference.
     difference = 0.0 if abs(data.mean) <= _EQUAL * max(abs(mean), abs(after)) else data.mean
-    tested = measure.role == "outcome"
     return replace(
         row,
         base=mean,
         tuned=after,
         difference=difference,
-        low=low,
-        high=high,
+        low=ends[0],
+        high=ends[1],
         relative=difference / abs(mean) if mean else math.nan,
-        p=permutation_p(data, resamples=settings.resamples, seed=settings.seed) if tested else math.nan,
         sd=data.sd,
     )
 
 
-def _with_power(row: Row, values: Values, settings: Settings, tested: int) -> Row:
-    """The row with the smallest difference that matters and the questions needed to see it.
+def _is_share(key: str, measures: Sequence[Measure], values: Values) -> bool:
+    unit = next(measure.unit for measure in measures if measure.key == key)
+    return unit == "share" and all(0 <= value <= 1 for value in (*values.base, *values.tuned))
 
-    The level is alpha divided by the number of tests, the strictest level that Holm's correction can require.
-    """
-    if len(values.base) < 2:
-        return row
-    share = row.unit == "share" and all(0 <= value <= 1 for value in (*values.base, *values.tuned))
-    smallest = settings.smallest_share if share else settings.smallest_gain * _sd(values.base)
-    data = clustered(values.differences, values.clusters)
-    needed = questions_needed(data, smallest, alpha=settings.alpha / max(1, tested), power=settings.power)
-    return replace(row, smallest=smallest if smallest > 0 else math.nan, needed=needed)
+
+def _scored(run: Run) -> bool:
+    """Whether any chain of the run holds numbers of reasoning."""
+    return any(record.score.metrics for record in run.records)
 
 
 def _sd(values: Sequence[float]) -> float:
+    """Standard deviation over questions; nan for fewer than two."""
+    if len(values) < 2:
+        return math.nan
     mean = math.fsum(values) / len(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
@@ -206,6 +230,11 @@ def _pairing_notes(pairing: Pairing, base: Run, tuned: Run) -> list[str]:
             if count
         )
         notes.append(f"left out: {shares}")
+    if count := pairing.by.get(WORDS):
+        notes.append(
+            f"{count:,} questions were paired by their words and signs: case, punctuation, layout, and a label such as "
+            '"Question:" before or "Answer:" after them were ignored'
+        )
     if pairing.other_text:
         notes.append(
             f"{pairing.other_text:,} document ids are in both runs with another question text, so they were not "

@@ -11,6 +11,7 @@ from ..columns import METRICS
 from ..errors import Missing
 from ..infogain import perplexity
 from .endings import ends_mid_sentence
+from .own_answer import gain_before_own_answer, reasons_first, supported_before_own_answer
 from .record import Record
 
 
@@ -21,7 +22,7 @@ class Measure:
     Attributes:
         key, label, unit: its name in files, its name for people, and its unit.
         compute: returns the number or raises `Missing("why")`.
-        role: `outcome` or `confounder`, as in `Row`.
+        role: `outcome` (deciding or exploratory, as the settings say) or `confounder`, as in `Row`.
         higher_is_better: None where neither direction is better.
         description: one sentence.
     """
@@ -157,7 +158,31 @@ SAME_LENGTH = Measure(
     description="infogain with both runs' drops of perplexity divided by the mean length of their two chains.",
 )
 
+# Missing where no chain of either run has a step that a judge supports: there is nothing that could fall (values.py).
+SUPPORTED = Measure(
+    "supported_before_own_answer",
+    "supported steps",
+    "share",
+    supported_before_own_answer,
+    description="Of the steps up to the chain's own first answer, the share before it whose checkable claims hold.",
+)
+
 OUTCOMES: Sequence[Measure] = (
+    Measure(
+        "infogain_nats_before_own_answer",
+        "infogain_nats, own answer",
+        "nats",
+        gain_before_own_answer,
+        description="infogain_nats up to the first step that states an answer of the chain's own, right or wrong.",
+    ),
+    Measure(
+        "reasons_first",
+        "reasons first",
+        "share",
+        reasons_first,
+        description="Share of the chains in which a step comes before the first that states an answer.",
+    ),
+    SUPPORTED,
     _chain_metric("infogain", "infogain"),
     _chain_metric("infogain_before_answer", "infogain, no answer"),
     SAME_LENGTH,
@@ -166,6 +191,8 @@ OUTCOMES: Sequence[Measure] = (
     _chain_metric("infogain_nats_before_answer", "infogain_nats, no answer"),
     _chain_metric("entropy_drop_bits", "entropy drop"),
     _chain_metric("entropy_drop_bits_before_answer", "entropy drop, no answer"),
+    _chain_metric("entropy_drop_bits_per_token", "entropy drop, per token"),
+    _chain_metric("entropy_drop_bits_per_token_before_answer", "entropy drop, per token, no answer"),
     _chain_metric("informative_share", "informative steps"),
     _chain_metric("ki", "ki"),
     _chain_metric("ki_coverage", "ki_coverage"),

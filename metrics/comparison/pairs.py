@@ -1,16 +1,22 @@
-"""Pairs the chains of two runs by question: by document id and text, else by text alone; never by position."""
+"""Pairs the chains of two runs by question: by document id and text, by text, by its words; never by position."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from .record import Record, Run, cluster_of
+from ..contamination import question_hashes
+from .record import Record, Run, cluster_of, question_hash
 
 By = Literal["auto", "id", "question"]
 _NO_TEXT = ""
+WORDS = "the question's words"
+# Signs that make another question of the same words.
+_SIGNS = re.compile(r"[-−–+*×·/÷=<>≤≥^%]")
+_SAME_SIGN = str.maketrans("−–×·÷", "--**/")
 
 
 @dataclass(frozen=True)
@@ -60,18 +66,22 @@ def pair_runs(base: Run, tuned: Run, by: By = "auto") -> Pairing:
     """Pair two runs' questions.
 
     Args:
-        by: `auto`: first by task, document id and text together, then the rest by task and text. `id`: by task and
-            document id, ignoring the text. `question`: by task and text. If the runs share no task name, tasks are left
-            out of the key.
+        by: `auto`: first by task, document id and text together, then the rest by task and text, then by task and the
+            text's words and signs. `id`: by task and document id, ignoring the text. `question`: `auto` without ids. If
+            the runs share no task name, tasks are left out of the key.
 
     A document id alone pairs only if `by` says so or a run holds no question texts: ids are often row numbers, and the
     same row number in another selection of rows is another question.
     """
     left, right = _questions(base.records), _questions(tuned.records)
+
+    def words(key: _Key) -> str | None:
+        return _words((left.get(key) or right[key])[0])
+
     across = not {key[0] for key in left} & {key[0] for key in right}
     pairs: list[Pair] = []
     found: Counter[str] = Counter()
-    for name, key_of in _ways(by, across):
+    for name, key_of in _ways(by, across, words):
         used_left, used_right = _by_key(left, key_of), _by_key(right, key_of)
         for key, keys in used_left.items():
             if key is None or key not in used_right:
@@ -97,7 +107,15 @@ def by_subject(run: Run) -> Run:
     return replace(run, records=[replace(one, task=one.subject or one.task) for one in run.records])
 
 
-def _ways(by: By, across: bool):
+def _words(record: Record) -> str | None:
+    """The words and signs of a question; None where options that its text does not list are a part of what is asked."""
+    if not record.question.strip() or question_hash(record.question) != record.question_hash:
+        return None
+    signs = "".join(_SIGNS.findall(record.question)).translate(_SAME_SIGN)
+    return f"{question_hashes.question_hash(record.question)} {signs}"
+
+
+def _ways(by: By, across: bool, words: Callable[[_Key], str | None]):
     """Names and keys to try in order. A key function gives None for what it cannot pair."""
 
     def task(key: _Key) -> str | None:
@@ -112,16 +130,21 @@ def _ways(by: By, across: bool):
     def text(key: _Key):
         return None if key[2] == _NO_TEXT else (task(key), key[2])
 
+    def alike(key: _Key):
+        found = words(key)
+        return None if found is None else (task(key), found)
+
     def document_without_text(key: _Key):
         return document(key) if key[2] == _NO_TEXT else None
 
     if by == "id":
         return [("document id", document)]
     if by == "question":
-        return [("question text", text)]
+        return [("question text", text), (WORDS, alike)]
     return [
         ("document id and question text", both),
         ("question text", text),
+        (WORDS, alike),
         ("document id, for want of a text", document_without_text),
     ]
 

@@ -13,10 +13,27 @@ from rich.text import Text
 
 from ..printable import printable
 from .numbers import NONE, number, p_value, percent
-from .results import Comparison, Row, TaskComparison
+from .results import Comparison, Role, Row, TaskComparison
 
 HEADERS = ("measure", "unit", "{base}", "{tuned}", "difference", "95 % interval", "relative", "p", "p (Holm)", "n")
-_STYLES = {"trap": "bold red", "regression": "red", "gain": "green", "underpowered": "yellow", "no change": ""}
+_STYLES = {
+    "trap": "bold red",
+    "regression": "red",
+    "down": "red",
+    "gain": "green",
+    "up": "green",
+    "underpowered": "yellow",
+    "no change": "",
+}
+_TITLES: dict[Role, str] = {
+    "deciding": "",
+    "exploratory": "exploratory (untested)",
+    "confounder": "confounders (untested)",
+}
+_ROLES = (
+    "the rows above the first line decide, and their p are corrected together (Holm); the others are not tested, and "
+    "each 95 % interval is that of its row alone"
+)
 _INTERVAL = re.compile(r"\[[-+−0-9.,e ]+\]")
 
 
@@ -90,9 +107,9 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
             out += [f"**Verdict: {task.verdict.name}.** {_escape(task.verdict.why)}.", ""]
             header = _headers(comparison)
             out += [_line(header), _line(["---", "---", *["---:"] * (len(header) - 2)])]
-            out += [_line(cells(row)) for row in task.rows if row.role == "outcome"]
-            out.append(_line(["*confounders*", *[""] * (len(header) - 1)]))
-            out += [_line(cells(row)) for row in task.rows if row.role == "confounder"]
+            for title, rows in _sections(task):
+                out += [_line([f"*{title}*", *[""] * (len(header) - 1)])] if title else []
+                out += [_line(cells(row)) for row in rows]
             notes = [*task.notes, *missing(task.rows)]
             out += ["", *(f"- {_escape(note)}" for note in notes)] if notes else []
         out.append("")
@@ -105,7 +122,9 @@ def _title(comparison: Comparison) -> str:
 
 def _about(comparison: Comparison) -> list[str]:
     paired = ", ".join(f"{count:,} by {way}" for way, count in comparison.paired_by.items())
-    return [printable(line) for line in (f"scorer: {comparison.scorer}", f"paired: {paired}", *comparison.notes)]
+    roles = [_ROLES] if any(row.role == "exploratory" for task in comparison.all for row in task.rows) else []
+    lines = (f"scorer: {comparison.scorer}", f"paired: {paired}", *roles, *comparison.notes)
+    return [printable(line) for line in lines]
 
 
 def _verdict(task: TaskComparison) -> Text:
@@ -121,10 +140,22 @@ def _table(task: TaskComparison, comparison: Comparison) -> Table:
     for index, name in enumerate(_headers(comparison)):
         left = index < 2
         table.add_column(Text(name), justify="left" if left else "right", overflow="fold", no_wrap=index not in (2, 3))
-    outcomes = [row for row in task.rows if row.role == "outcome"]
-    for row in task.rows:
-        table.add_row(*(Text(cell) for cell in cells(row)), end_section=row is outcomes[-1])
+    for title, rows in _sections(task):
+        if title:
+            table.add_section()
+            table.add_row(Text(title, style="italic"))
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in cells(row)))
     return table
+
+
+def _sections(task: TaskComparison) -> list[tuple[str, list[Row]]]:
+    """The rows by role, with the title of each role's part; without those that decide nothing and have no number."""
+    found = [
+        (title, [row for row in task.rows if row.role == role and (row.n or role == "deciding")])
+        for role, title in _TITLES.items()
+    ]
+    return [(title, rows) for title, rows in found if rows]
 
 
 def _line(values: Sequence[str]) -> str:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from ..strict_json import without_nan
 
-VerdictName = Literal["trap", "gain", "regression", "no change", "underpowered"]
+VerdictName = Literal["trap", "gain", "regression", "up", "down", "no change", "underpowered"]
+Role = Literal["deciding", "exploratory", "confounder"]
 Direction = Literal["up", "down", "not significant", "not measured"]
 
 
@@ -20,27 +21,29 @@ class Row:
     Attributes:
         measure: its key, such as `infogain_nats`.
         label, unit: for display.
-        role: `outcome` rows are tested and corrected together; `confounder` rows show other differences, untested.
+        role: `deciding` rows (accuracy and the measures chosen for the verdict) are tested and corrected together;
+            `exploratory` rows have an uncorrected interval and no test; `confounder` rows show other differences.
         higher_is_better: None where neither direction is better.
         n: questions (repeats averaged) where both runs have the number.
         n_clusters: distinct question texts among them, the units of resampling.
         base, tuned: means over those n questions; nan when there are none.
         difference: tuned - base.
-        low, high: 95 % interval of the difference, paired bootstrap over clusters.
+        low, high: 95 % interval of the difference over clusters, of this row alone: Bonett and Price's for numbers
+            between 0 and 1, else a paired bootstrap.
         relative: difference / |base|; nan where base is 0.
-        p: two-sided paired permutation test over clusters; nan for confounders.
-        p_holm: p after Holm's correction over the outcomes of this task.
+        p: two-sided paired permutation test over clusters; nan for rows that do not decide.
+        p_holm: p after Holm's correction over the deciding rows of this task.
         missing: {reason: questions} for paired questions that lack the number in either run.
         sd: standard deviation of the per-cluster differences.
-        smallest: the smallest difference that the verdict must be able to detect; nan for rows it does not use.
-        needed: questions needed to detect it with the required power; None for rows the verdict does not use, or
+        smallest: the smallest difference that matters; nan for rows that do not decide.
+        needed: questions needed to tell it from none with the required power; None for rows that do not decide, or
             where it cannot be computed.
     """
 
     measure: str
     label: str
     unit: str = ""
-    role: Literal["outcome", "confounder"] = "outcome"
+    role: Role = "exploratory"
     higher_is_better: bool | None = None
     n: int = 0
     n_clusters: int = 0
@@ -63,7 +66,8 @@ class Verdict:
     """The conclusion from a task's rows, by the rule in docs/compare.md.
 
     Attributes:
-        name: trap, gain, regression, no change or underpowered.
+        name: trap, gain, regression, no change or underpowered; of runs without reasoning scores up, down, no change
+            or underpowered.
         why: one sentence with the numbers behind it.
         accuracy, reasoning: the direction in which each moved.
         needed: questions that would be needed, if underpowered.

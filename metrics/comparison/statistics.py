@@ -1,24 +1,25 @@
-"""Paired statistics over clusters of questions: bootstrap interval, permutation test, Holm, questions needed.
+"""Paired statistics over clusters of questions: intervals, permutation test, Holm's correction.
 
 Chains that share a question text are not independent, so they form a cluster that is resampled as a whole. Each cluster
 is stored as the sum of its differences and their count, so that the resampled statistic is the mean over questions.
+
+Sources: Efron and Tibshirani (1993), ch. 14 (BCa); Hesterberg (2015), doi:10.1080/00031305.2015.1089789 (expanded
+percentiles for small samples); Bonett and Price (2012), doi:10.3102/1076998611411915 (paired proportions); Holm (1979).
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+LEVEL = 0.95
 _CELLS = 4_000_000  # resampled numbers held in memory at a time
-_LEVEL = 0.95
-_FEWEST = 3  # the least number of clusters ever reported as needed
-_LARGEST_EFFECT = 100.0  # from this effect size on, that least number suffices
+_TIE = 1e-9  # relative; sums in another order differ in their last bits, and equal ones count as reached
 
 Array = NDArray[np.float64]
 
@@ -43,10 +44,16 @@ class Clustered:
     @property
     def sd(self) -> float:
         """Standard deviation of clusters' influence on the mean, in units of a question's difference; nan for G < 2."""
-        if len(self.sums) < 2:
-            return math.nan
-        pulls = (self.sums - self.counts * self.mean) / self.counts.mean()
-        return float(pulls.std(ddof=1))
+        return float(self._pulls.std(ddof=1)) if len(self.sums) > 1 else math.nan
+
+    @property
+    def moved(self) -> int:
+        """Clusters whose difference is not 0: the only ones that a sign flip changes."""
+        return int(np.count_nonzero(self.sums))
+
+    @property
+    def _pulls(self) -> Array:
+        return (self.sums - self.counts * self.mean) / self.counts.mean()
 
 
 def clustered(differences: Sequence[float], clusters: Sequence[str]) -> Clustered:
@@ -55,86 +62,146 @@ def clustered(differences: Sequence[float], clusters: Sequence[str]) -> Clustere
     return Clustered(np.bincount(index, weights=differences).astype(np.float64), np.bincount(index).astype(np.float64))
 
 
-def interval(data: Clustered, *, resamples: int, seed: int) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean difference (BCa; plain percentiles where that is undefined).
+def share_interval(data: Clustered) -> tuple[float, float]:
+    """95 % interval of the mean of differences that lie between -1 and 1, such as that of two accuracies.
+
+    Bonett and Price's: a cluster with a difference of 1 and one of -1 are added. Without them, runs that agree on each
+    of 20 questions would differ by exactly 0; a bootstrap cannot draw what did not occur.
 
     Returns:
         (low, high); (nan, nan) for fewer than two clusters.
     """
-    from scipy.stats import bootstrap
-
     if len(data.sums) < 2:
         return math.nan, math.nan
-    for method in ("BCa", "percentile"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a degenerate BCa interval is nan; the percentile interval replaces it
-            result = bootstrap(
-                (data.sums, data.counts),
-                lambda sums, counts, axis=-1: sums.sum(axis=axis) / counts.sum(axis=axis),
-                n_resamples=resamples,
-                batch=_batch(data),
-                vectorized=True,
-                paired=True,
-                confidence_level=_LEVEL,
-                method=method,
-                rng=np.random.default_rng(seed),
-            ).confidence_interval
-        if math.isfinite(result.low) and math.isfinite(result.high):
-            return float(result.low), float(result.high)
-    return math.nan, math.nan
+    size = data.counts.mean()
+    padded = Clustered(np.append(data.sums, [size, -size]), np.append(data.counts, [size, size]))
+    half = _z(LEVEL) * float(padded._pulls.std()) / math.sqrt(len(padded.sums))
+    return max(-1.0, padded.mean - half), min(1.0, padded.mean + half)
 
 
-def permutation_p(data: Clustered, *, resamples: int, seed: int) -> float:
-    """Two-sided p of "base and tuned are exchangeable within each question"; exact for few clusters, nan for one."""
-    from scipy.stats import permutation_test
+def intervals(many: Sequence[Clustered], *, resamples: int, seed: int) -> list[tuple[float, float]]:
+    """95 % bootstrap intervals of mean differences (BCa; plain percentiles where that is undefined).
 
-    if len(data.sums) < 2:
-        return math.nan
-    result = permutation_test(
-        (data.sums,),
-        lambda sums, axis=-1: sums.sum(axis=axis),
-        permutation_type="samples",  # with a single sample this flips signs
-        vectorized=True,
-        n_resamples=resamples,
-        batch=_batch(data),
-        alternative="two-sided",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)
+    Measures with equally many clusters share one draw. The percentiles are those of a t distribution's width, since a
+    bootstrap of G clusters is too narrow by sqrt((G - 1) / G) and by the difference of t and normal quantiles.
+
+    Returns:
+        (low, high) each; (nan, nan) for fewer than two clusters.
+    """
+    out = [(math.nan, math.nan)] * len(many)
+    for count, members in _by_size(many).items():
+        if count < 2:
+            continue
+        columns = np.stack([array for i in members for array in (many[i].sums, many[i].counts)], axis=1)
+        drawn = np.concatenate([weights @ columns for weights in _drawn(count, resamples, seed)])
+        for place, i in enumerate(members):
+            out[i] = _bca(many[i], drawn[:, 2 * place] / drawn[:, 2 * place + 1])
+    return out
+
+
+def permutation_ps(many: Sequence[Clustered], *, resamples: int, seed: int) -> list[float]:
+    """Two-sided p of "base and tuned are exchangeable within each question", of each measure; nan for one cluster.
+
+    Exact where all moved clusters move equally far (then it is McNemar's exact test), or where there are no more sign
+    patterns of the moved clusters than resamples; else from `resamples` random patterns, the observed one among them.
+    """
+    out = [math.nan] * len(many)
+    random: dict[int, Array] = {}
+    for i, data in enumerate(many):
+        sums = data.sums[data.sums != 0]
+        if len(data.sums) < 2:
+            continue
+        if not len(sums):
+            out[i] = 1.0
+        elif np.ptp(np.abs(sums)) <= _TIE * np.abs(sums).max():
+            out[i] = _mcnemar(int((sums > 0).sum()), len(sums))
+        elif 2 ** len(sums) <= resamples:
+            out[i] = float(_reached(sums, _all_flips(len(sums)) @ sums).mean())
+        else:
+            random[i] = data.sums
+    for members in _by_size([many[i] for i in random]).values():
+        indices = [list(random)[place] for place in members]
+        sums = np.stack([random[i] for i in indices], axis=1)
+        flipped = np.concatenate([signs @ sums for signs in _flips(len(sums), resamples, seed)])
+        for place, i in enumerate(indices):
+            out[i] = float((_reached(sums[:, place], flipped[:, place]).sum() + 1) / (resamples + 1))
+    return out
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's correction over the p values that are not nan; nan stays nan."""
     there = np.array([p for p in p_values if not math.isnan(p)])
     order = np.argsort(there)
-    # Not statsmodels' `multipletests`: it runs a full garbage collection on every call.
     stepped = np.maximum.accumulate(there[order] * np.arange(len(there), 0, -1)).clip(max=1.0)
     corrected = iter(stepped[np.argsort(order)].tolist())
     return [p if math.isnan(p) else next(corrected) for p in p_values]
 
 
-def questions_needed(data: Clustered, smallest: float, *, alpha: float, power: float) -> int | None:
-    """How many questions a paired two-sided test at `alpha` needs to detect a difference of `smallest`.
-
-    Returns:
-        A number of questions; None where it cannot be computed (spread unknown, no smallest difference).
-    """
-    from scipy.stats import nct, t
-
-    if math.isnan(data.sd) or math.isnan(smallest) or smallest <= 0:
-        return None
-    effect = min(smallest / data.sd, _LARGEST_EFFECT) if data.sd else _LARGEST_EFFECT
-
-    def reached(clusters: int) -> bool:
-        # Only the tail on the side of the difference: the other is negligible, and statsmodels computes nan with it.
-        return float(nct.sf(t.isf(alpha / 2, clusters - 1), clusters - 1, effect * math.sqrt(clusters))) >= power
-
-    most = _FEWEST
-    while not reached(most):
-        most *= 2
-    clusters = _FEWEST + bisect_left(range(_FEWEST, most), True, key=reached)
-    return math.ceil(clusters * float(data.counts.mean()))
+def _by_size(many: Sequence[Clustered]) -> dict[int, list[int]]:
+    out: dict[int, list[int]] = defaultdict(list)
+    for i, data in enumerate(many):
+        out[len(data.sums)].append(i)
+    return out
 
 
-def _batch(data: Clustered) -> int:
-    return max(1, _CELLS // len(data.sums))
+def _drawn(count: int, resamples: int, seed: int) -> Iterator[Array]:
+    """How often each of `count` clusters is drawn, (rows, count) at a time: a resampled sum is a matrix product."""
+    rng = np.random.default_rng(seed)
+    for rows in _batches(count, resamples):
+        picks = rng.integers(0, count, (rows, count)) + np.arange(rows)[:, None] * count
+        yield np.bincount(picks.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
+
+
+def _flips(count: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Random signs, (rows, count) at a time, from packed bits."""
+    rng = np.random.default_rng(seed)
+    for rows in _batches(count, resamples):
+        packed = np.frombuffer(rng.bytes(rows * ((count + 7) // 8)), dtype=np.uint8).reshape(rows, -1)
+        yield np.unpackbits(packed, axis=1, count=count).astype(np.float64) * 2 - 1
+
+
+def _all_flips(count: int) -> Array:
+    return ((np.arange(2**count)[:, None] >> np.arange(count)) & 1).astype(np.float64) * 2 - 1
+
+
+def _reached(sums: Array, flipped: Array) -> NDArray[np.bool_]:
+    return np.abs(flipped) >= abs(sums.sum()) - _TIE * np.abs(sums).sum()
+
+
+def _batches(count: int, resamples: int) -> Iterator[int]:
+    most = max(1, _CELLS // count)
+    for start in range(0, resamples, most):
+        yield min(most, resamples - start)
+
+
+def _mcnemar(up: int, moved: int) -> float:
+    from scipy.stats import binom
+
+    return min(1.0, 2 * float(binom.cdf(min(up, moved - up), moved, 0.5)))
+
+
+def _bca(data: Clustered, drawn: Array) -> tuple[float, float]:
+    from scipy.special import ndtr, ndtri, stdtrit
+
+    count, mean = len(data.sums), data.mean
+    tail = ndtri(ndtr(math.sqrt(count / (count - 1)) * stdtrit(count - 1, (1 - LEVEL) / 2)))
+    ends = np.array([tail, -tail])
+    tie = _TIE * np.abs(data.sums).sum() / data.counts.sum()
+    below = ((drawn < mean - tie).sum() + (drawn <= mean + tie).sum()) / (2 * len(drawn))
+    # Leaving a cluster out changes the two sums by what is in it: the jackknife needs no loop.
+    left = (data.sums.sum() - data.sums) / (data.counts.sum() - data.counts)
+    pulls = left.mean() - left
+    with np.errstate(all="ignore"):  # where nothing varies this is nan, and the percentiles below replace it
+        skew = (pulls**3).sum() / (6 * (pulls**2).sum() ** 1.5)
+        shifted = ndtri(below) + ends
+        quantiles = ndtr(ndtri(below) + shifted / (1 - skew * shifted))
+    if not np.isfinite(quantiles).all():
+        quantiles = ndtr(ends)
+    low, high = np.quantile(drawn, quantiles)
+    return float(low), float(high)
+
+
+def _z(level: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri((1 + level) / 2))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import Missing
-from .measures import SAME_LENGTH, Measure
+from .measures import SAME_LENGTH, SUPPORTED, Measure
 from .pairs import Pair
 from .record import Record
 
@@ -52,6 +52,8 @@ def values_of(pairs: Sequence[Pair], measure: Measure) -> Values:
         base.append(before)
         tuned.append(after)
         clusters.append(pair.cluster)
+    if measure is SUPPORTED and base and not any(base) and not any(tuned):
+        return Values([], [], [], {**missing, "no step of either run could be checked and held": len(base)})
     return Values(base, tuned, clusters, dict(missing))
 
 

@@ -1,4 +1,11 @@
-"""The verdict on a task: did accuracy and reasoning move, and were there enough questions to detect a drop?"""
+"""The verdict on a task: did accuracy and reasoning move, and if not, could a difference that matters be missed?
+
+A direction needs a test that is significant after Holm's correction over accuracy and the deciding measures. That a
+measure has *not* fallen (or not changed) needs its 95 % interval above -smallest (or within ±smallest). These must hold
+for each measure, so no correction is needed: together they are wrong no more often than one of them (Berger 1982,
+intersection-union). The level is 2.5 % on each side, as for non-inferiority in trials (ICH E9); two one-sided tests at
+5 % would take the 90 % interval, which is not the one that the table shows.
+"""
 
 from __future__ import annotations
 
@@ -6,59 +13,88 @@ import math
 from collections.abc import Sequence
 
 from .numbers import number, p_value
+from .power import fewest_clusters
 from .results import Direction, Row, Verdict
 
 
-def decide(accuracy: Row | None, reasoning: Sequence[Row], *, alpha: float, min_share: float = 0.5) -> Verdict:
+def decide(accuracy: Row | None, reasoning: Sequence[Row] | None, *, alpha: float, min_share: float = 0.5) -> Verdict:
     """The rule of docs/compare.md.
 
     Args:
         accuracy: None if the runs have no accuracy.
-        reasoning: the deciding measures. Down: one of them is significantly lower, even if another is higher. Up: one
-            is significantly higher and none lower.
+        reasoning: the deciding measures; None for runs without reasoning scores, whose verdict is on accuracy alone.
+            Down: one of them is significantly lower, even if another is higher. Up: one is significantly higher and
+            none lower.
         alpha: the significance level for the Holm-corrected p.
         min_share: a measure that a smaller share of the pairs has can still show a change, but the verdict does not
-            require power from it, unless no measure reaches this share.
+            ask for its interval, unless no measure reaches this share.
     """
-    pairs = max((row.n + sum(row.missing.values()) for row in reasoning), default=0)
-    there = [row for row in reasoning if row.n > 0]
-    asked = [row for row in there if row.n >= min_share * pairs] or there
+    family = [row for row in (accuracy, *(reasoning or ())) if row]
     acc = _direction([accuracy] if accuracy else [], alpha)
-    rea = _direction(reasoning, alpha)
-    moved = [row for row in (accuracy, *reasoning) if row and _moved(row, alpha)]
+    rea = _direction(reasoning or [], alpha)
+    moved = [row for row in family if _moved(row, alpha)]
     said = "; ".join(map(_told, moved)) or "no deciding measure differs significantly"
     if acc == "up" and rea == "down":
         return Verdict("trap", said, acc, rea)
     if "down" in (acc, rea):
-        return Verdict("regression", said, acc, rea)
-    weak = [row for row in asked if not _moved(row, alpha) and _short(row)]
-    if acc == "not significant" and accuracy and rea == "not significant" and _short(accuracy):
-        weak.insert(0, accuracy)
-    if weak or rea == "not measured":
-        return _underpowered(acc, rea, weak, said)
-    if "up" in (acc, rea):
-        return Verdict("gain", said, acc, rea)
-    return Verdict("no change", f"{said}, and the smallest differences that matter would have been seen", acc, rea)
+        return Verdict("down" if reasoning is None else "regression", said, acc, rea)
+    up = "up" in (acc, rea)
+    if up and reasoning is None:
+        return Verdict("up", said, acc, rea)
+    asked = [*([accuracy] if accuracy else []), *_asked(reasoning or [], min_share)]
+    least = fewest_clusters(alpha, sum(not math.isnan(row.p) for row in family))
+    open_ = [row for row in asked if not _closed(row, least, below_only=up)]
+    if open_ or (rea == "not measured" and (reasoning is not None or acc == rea)):
+        return _underpowered(acc, rea, open_, least, said)
+    if up:
+        return Verdict("gain", f"{said}; no deciding measure fell by as much as matters", acc, rea)
+    return Verdict("no change", f"{said}, and the intervals exclude every difference that matters", acc, rea)
 
 
-def _underpowered(acc: Direction, rea: Direction, weak: Sequence[Row], said: str) -> Verdict:
-    if not weak:
-        return Verdict("underpowered", f"{said}; no reasoning measure could be tested", acc, rea)
-    needed = max((row.needed for row in weak if row.needed is not None), default=None)
-    most = max(weak, key=lambda row: row.needed or 0)
-    seen = f"a difference of {number(most.smallest)} {most.unit} in {most.label}"
-    wanted = (
-        f"{needed:,} questions would be needed to see {seen}, there are {most.n:,}" if needed else f"too few for {seen}"
-    )
-    return Verdict("underpowered", f"{said}; {wanted}", acc, rea, needed)
+def _asked(reasoning: Sequence[Row], min_share: float) -> list[Row]:
+    pairs = max((row.n + sum(row.missing.values()) for row in reasoning), default=0)
+    there = [row for row in reasoning if row.n > 0]
+    return [row for row in there if row.n >= min_share * pairs] or there
+
+
+def _closed(row: Row, least: int, *, below_only: bool) -> bool:
+    """Whether the interval excludes a loss that matters, and also a rise unless `below_only`.
+
+    Not with fewer clusters than the test needs to find any difference: where nothing could have been seen, nothing is
+    excluded.
+    """
+    return row.n_clusters >= least and row.low > -row.smallest and (below_only or row.high < row.smallest)
+
+
+def _underpowered(acc: Direction, rea: Direction, open_: Sequence[Row], least: int, said: str) -> Verdict:
+    if not open_:
+        what = "accuracy" if rea == "not measured" == acc else "reasoning measure"
+        return Verdict("underpowered", f"{said}; no {what} could be tested", acc, rea)
+    short = [row for row in open_ if row.needed is not None and row.needed > row.n]
+    if short:
+        most = max(short, key=lambda row: row.needed or 0)
+        wanted = (
+            f"{most.needed:,} questions would be needed to see a difference of {number(most.smallest)} {most.unit} in "
+            f"{most.label}, there are {most.n:,}"
+        )
+        return Verdict("underpowered", f"{said}; {wanted}", acc, rea, most.needed)
+    row = open_[0]
+    if math.isnan(row.low):
+        why = f"{row.n_clusters:,} questions are too few for an interval of {row.label}"
+    elif math.isnan(row.smallest):
+        why = f"the base run's {row.label} does not vary, so no difference in it can be called one that matters"
+    elif row.n_clusters < least:
+        why = f"{row.n_clusters:,} different questions are fewer than the {least} with which a test can decide"
+    else:
+        why = (
+            f"the interval of {row.label}, {number(row.low, sign=True)} to {number(row.high, sign=True)}, does not "
+            f"exclude a difference that matters ({number(row.smallest)} {row.unit})"
+        )
+    return Verdict("underpowered", f"{said}; {why}", acc, rea)
 
 
 def _moved(row: Row, alpha: float) -> bool:
     return not math.isnan(row.p_holm) and row.p_holm < alpha and row.difference != 0
-
-
-def _short(row: Row) -> bool:
-    return row.needed is None or row.needed > row.n
 
 
 def _direction(rows: Sequence[Row], alpha: float) -> Direction:

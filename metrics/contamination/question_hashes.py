@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ..trace import Trace
 
 _WORD = re.compile(r"\w+")
-_LEAD, _TAIL = {"question", "q", "problem"}, {"answer", "a", "solution"}
+_LEAD, _TAIL = {"question", "q", "problem"}, {"answer", "a", "solution", "explanation", "reasoning"}
 _FIRST_OPTION = re.compile(r"^[ \t]{0,8}(?:options?[ \t]?:|[(\[]?A[)\].:][ \t])", re.IGNORECASE | re.MULTILINE)
 
 

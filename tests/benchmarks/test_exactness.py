@@ -199,7 +199,7 @@ def test_a_long_chain_of_text_through_a_gauge():
 # --- at full size ----------------------------------------------------------------------------------------------------
 
 # Needed by stepgauge, but not by its engine.
-ABSENT = ("stepgauge", "__editable__", "platformdirs", "pluggy", "sentencex", "gguf", "scipy", "statsmodels", "psutil")
+ABSENT = ("stepgauge", "__editable__", "platformdirs", "pluggy", "sentencex", "gguf", "scipy", "psutil")
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,7 @@ def chain(
         "infogain_nats": log_likelihoods[-1] - log_likelihoods[0],
         "infogain_nats_without_final": log_likelihoods[-1] - log_likelihoods[0],
         "infogain_nats_before_answer": math.nan,
+        "commit_step": float(n),
         "ki": math.nan,
         **metrics,
     }

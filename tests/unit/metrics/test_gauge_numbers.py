@@ -83,6 +83,9 @@ def test_options_are_weighed_by_their_whole_likelihood_however_many_tokens_they_
     assert [step.gold_probability for step in found.steps] == pytest.approx([0.25, 0.75])
     assert [step.entropy_bits for step in found.steps] == pytest.approx([entropy(shares[1]), entropy(shares[2])])
     assert found.metrics["entropy_drop_bits"] == pytest.approx(entropy(shares[0]) - entropy(shares[2]))
+    words = [len(text.split()) for text in options]
+    per_token = [(0.01 * share) ** (1 / n) for share, n in zip(shares[2], words, strict=True)]
+    assert found.metrics["gold_probability_per_token"] == pytest.approx(per_token[1] / sum(per_token))
     # Neither step states the answer, so the whole chain stands before it.
     assert found.metrics["entropy_drop_bits_before_answer"] == found.metrics["entropy_drop_bits"]
 

@@ -28,6 +28,7 @@ def chain(
         n_answer_tokens=[2] * (count + 1),
         n_context_tokens=[10 + step_tokens * i for i in range(count + 1)],
         choices=choices,
+        n_choice_tokens=[[1, 2] for _ in choices] if choices else None,
         without_final=kept,
         n_answer_tokens_without_final=[2] * len(kept),
     )
@@ -79,6 +80,15 @@ def test_entropy_drop_and_gold_probability_over_the_options():
     entropy = -(0.75 * math.log2(0.75) + 0.25 * math.log2(0.25))
     assert METRICS["gold_probability"](scored) == pytest.approx(0.75)
     assert METRICS["entropy_drop_bits"](scored) == pytest.approx(1 - entropy)
+
+
+def test_options_per_token_do_not_favour_the_short_one():
+    """e^-1 a token each, and the second has two of them: by the sum the first is likelier, per token it is not."""
+    scored = chain([-2.0, -1.0], choices=[[-1.0, -2.0], [-1.0, -2.0 - 2 * math.log(3)]])
+    assert METRICS["gold_probability"](scored) == pytest.approx(1 / (1 + math.exp(-1) / 9))
+    assert METRICS["gold_probability_per_token"](scored) == pytest.approx(0.75)
+    entropy = -(0.75 * math.log2(0.75) + 0.25 * math.log2(0.25))
+    assert METRICS["entropy_drop_bits_per_token"](scored) == pytest.approx(1 - entropy)
 
 
 def test_options_too_unlikely_for_a_float_are_weighed_against_each_other():

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 
 from stepgauge.adapters.cli import main
 from stepgauge.metrics import ChainScore, Gauge, Trace
-from stepgauge.metrics.comparison.statistics import clustered, interval
+from stepgauge.metrics.comparison.statistics import clustered, intervals
 from stepgauge.metrics.controls.texts import CONTROLS
 
 CHAINS = [
@@ -378,7 +378,7 @@ def test_score_command_shows_gains_with_intervals_and_why_some_are_missing(folde
         assert told["n"] == len(there)
         assert told["questions"] == len(means)
         assert told["mean"] == pytest.approx(sum(means) / len(means))
-        expected = interval(clustered(means, list(values)), resamples=9999, seed=0)
+        (expected,) = intervals([clustered(means, list(values))], resamples=9999, seed=0)
         assert (told["low"], told["high"]) == pytest.approx(expected)
         assert sum(told["missing"].values()) == len(chains) - len(there)
     assert group["metrics"]["gain_over_filler"]["n"] == 6

@@ -287,6 +287,7 @@ def chain(seed: int, steps: int, states=()) -> Chain:
         n_answer_tokens=counts,
         n_context_tokens=tokens,
         choices=[[level, -draw.uniform(0.1, 9)] for level in levels],
+        n_choice_tokens=[[n, draw.randint(1, 3)] for n in counts],
         without_final=levels,
         n_answer_tokens_without_final=counts,
         whole=[(level - 20, n + 30) for level, n in zip(levels, counts, strict=True)],
@@ -299,7 +300,7 @@ def cut(whole: Chain, count: int) -> Chain:
     """The same chain, had it ended after `count` steps."""
     found = whole.likelihoods
     assert found is not None
-    fields = ("answer", "n_answer_tokens", "n_context_tokens", "choices", "whole")
+    fields = ("answer", "n_answer_tokens", "n_context_tokens", "choices", "n_choice_tokens", "whole")
     kept = {name: getattr(found, name)[: count + 1] for name in fields}
     return replace(whole, steps=whole.steps[:count], likelihoods=replace(found, **kept))
 
@@ -311,7 +312,7 @@ BEFORE = [name for name in METRICS if name.endswith("_before_answer")]
 def test_every_gain_has_both_forms():
     gains = {name for name in METRICS if name.startswith(("infogain", "entropy_drop")) and "without_final" not in name}
     assert gains == set(BEFORE) | {name.removesuffix("_before_answer") for name in BEFORE}
-    assert len(BEFORE) == 8
+    assert len(BEFORE) == 9
     for name in BEFORE:
         whole = METRICS[name.removesuffix("_before_answer")]
         assert (METRICS[name].unit, METRICS[name].higher_is_better) == (whole.unit, whole.higher_is_better)
