@@ -119,7 +119,12 @@ def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], setti
         verdict=decide(acc, deciding, alpha=settings.alpha),
         notes=[
             *(cautions(rows, values["infogain"].differences) if scored else ()),
-            *(said for measure in measures if measure.key in settings.deciding for said in lost(pairs, measure)),
+            *(
+                said
+                for measure in measures
+                if measure.key in (*settings.deciding, "ki")
+                for said in lost(pairs, measure)
+            ),
         ],
     )
 

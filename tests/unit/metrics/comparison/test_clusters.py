@@ -14,9 +14,10 @@ from scipy.stats import chi2, norm, t
 
 from stepgauge.metrics.comparison import Row, Settings, compare_runs
 
-SETTINGS = Settings(resamples=1999)
-POWER_ONLY = Settings(resamples=99)
-TESTED = 7  # accuracy, infogain, the same at equal length, infogain_nats, the same without final, n_steps, tokens
+SETTINGS = Settings(resamples=1999, deciding=("infogain_nats",))
+POWER_ONLY = Settings(resamples=99, deciding=("infogain_nats",))
+TESTED = 2  # accuracy, infogain_nats
+FEWEST = 7  # clusters: 2 / 2^7 is the first p below .05 / 2
 
 
 def compared(clusters: list[list[tuple[float, float]]], settings: Settings = SETTINGS) -> dict[str, Row]:
@@ -72,7 +73,7 @@ def test_interval_is_that_of_drawing_whole_clusters_and_weighing_questions_alike
     sums, counts = np.array([sum(cluster) for cluster in own]), np.array(sizes)
     picks = rng.integers(0, len(sizes), (20_000, len(sizes)))
     low, high = np.quantile(sums[picks].sum(axis=1) / counts[picks].sum(axis=1), [0.025, 0.975])
-    row = compared(clusters)["accuracy"]
+    row = compared(clusters)["infogain_nats"]
     assert row.difference == pytest.approx(sums.sum() / counts.sum())
     assert (row.low, row.high) == pytest.approx((low, high), abs=0.06 * (high - low))
 
@@ -95,42 +96,62 @@ def test_a_question_asked_four_times_says_no_more_than_asked_once():
 
 
 def test_questions_needed_are_texts_needed_times_questions_per_text():
+    """By normal quantiles: the test at a corrected level, and the interval, whichever wants more."""
     clusters = drawn(np.random.default_rng(4), [1, 2, 3, 6] * 10)
     own = differences(clusters)
     questions = sum(map(len, own))
     mean, size = math.fsum(itertools.chain(*own)) / questions, questions / len(own)
     spread = stdev((math.fsum(cluster) - len(cluster) * mean) / size for cluster in own)
-    settings = dataclasses.replace(POWER_ONLY, smallest_share=0.02, power=0.9, alpha=0.01)
-    row = compared(clusters, settings)["accuracy"]
-    z = NormalDist().inv_cdf
-    texts = ((z(1 - 0.01 / TESTED / 2) + z(0.9)) * spread / 0.02) ** 2
+    row = compared(clusters, dataclasses.replace(POWER_ONLY, smallest_gain=0.2, alpha=0.01))["infogain_nats"]
     assert row.sd == pytest.approx(spread)
-    assert row.smallest == 0.02
-    gains = compared(clusters, settings)["infogain_nats"]
-    assert gains.smallest == pytest.approx(0.2 * stdev(before for questions in clusters for before, _ in questions))
+    assert row.smallest == pytest.approx(0.2 * stdev(before for questions in clusters for before, _ in questions))
+    z = NormalDist().inv_cdf
+    level = 0.01 / TESTED / 2
+    test, interval = z(1 - level) + z(0.8), z(0.975) + z(0.9)
+    assert test > interval
     # A t test needs a few more than a normal one: half of z squared.
-    assert row.needed == pytest.approx((texts + z(1 - 0.01 / TESTED / 2) ** 2 / 2) * size, rel=0.003)
+    texts = (test * spread / row.smallest) ** 2 + z(1 - level) ** 2 / 2
+    assert row.needed == pytest.approx(texts * size, rel=0.003)
 
 
-def power_of(effect: float, n: int, level: float) -> float:
-    """Of a two-sided t test: that of a normal one whose spread is known, averaged over the spreads that may be seen."""
+def power_of(effect: float, n: int, level: float, *, enclosed: bool = False) -> float:
+    """Of a two-sided t test, or that the interval lies within ±effect: over the spreads that may be seen."""
     bound, shift = t.isf(level / 2, n - 1), effect * math.sqrt(n)
     spreads = np.sqrt(chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1))
+    if enclosed:
+        return float(np.mean(np.clip(2 * norm.cdf(shift - bound * spreads) - 1, 0, 1)))
     return float(np.mean(norm.cdf(shift - bound * spreads) + norm.cdf(-shift - bound * spreads)))
 
 
-@pytest.mark.parametrize("effect", [0.3, 1, 1.5, 2.5, 3.5, 4, 5.5, 9, 11])
+@pytest.mark.parametrize("effect", [0.3, 1, 1.5, 2.5, 3.5, 4, 5.5, 7, 9, 9.5, 11, 1e6])
 def test_questions_needed_are_the_fewest_that_give_the_power(effect):
-    """Also where the difference that matters is larger than the spread."""
-    move = 0.05 / effect * math.sqrt(19 / 20)
-    row = compared([[(0.5, 0.5 + (move if i % 2 else -move))] for i in range(20)], POWER_ONLY)["accuracy"]
-    assert row.sd == pytest.approx(0.05 / effect)
+    """Also where the difference that matters is far larger than the spread."""
+    base = [0.25 + i % 2 / 2 for i in range(20)]
+    move = 0.2 * stdev(base) / effect * math.sqrt(19 / 20)
+    clusters = [[(value, value + (move if i // 2 % 2 else -move))] for i, value in enumerate(base)]
+    row = compared(clusters, POWER_ONLY)["infogain_nats"]
+    assert row.smallest / row.sd == pytest.approx(effect)
+
+    def enough(n: int) -> bool:
+        return (
+            n >= FEWEST
+            and power_of(effect, n, 0.05 / TESTED) >= POWER_ONLY.power
+            and power_of(effect, n, 0.05, enclosed=True) >= POWER_ONLY.power - 1e-3
+        )
+
     assert row.needed is not None
-    assert power_of(effect, row.needed, 0.05 / TESTED) >= POWER_ONLY.power
-    assert row.needed == 3 or power_of(effect, row.needed - 1, 0.05 / TESTED) < POWER_ONLY.power
+    assert enough(row.needed)
+    assert not enough(row.needed - 1)
 
 
 @pytest.mark.parametrize("copies", [1, 4])
-def test_without_any_spread_three_texts_are_enough(copies):
-    row = compared([[(0.5, 0.625)] * copies for _ in range(5)], POWER_ONLY)["accuracy"]
-    assert (row.sd, row.needed) == (0, 3 * copies)
+def test_without_any_spread_as_many_texts_are_needed_as_the_test_can_decide_with(copies):
+    base = [0.25 + i % 2 / 2 for i in range(8)]
+    row = compared([[(value, value + 0.125)] * copies for value in base], POWER_ONLY)["infogain_nats"]
+    assert (row.sd, row.needed) == (0, FEWEST * copies)
+
+
+def test_share_of_few_clusters_that_move_needs_more_of_them():
+    """The test sees only questions that move: where one in ten does, ten times as many are needed to decide."""
+    clusters = [[(0.5, 0.5 + (1e-4 if i % 10 == 0 else 0))] for i in range(60)]
+    assert compared(clusters, POWER_ONLY)["accuracy"].needed == max(10 * FEWEST, 92)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from made_runs import chain, record, run
 
 from stepgauge.metrics import Gauge, Trace
-from stepgauge.metrics.comparison import Record, Settings, TaskComparison, compare_runs
+from stepgauge.metrics.comparison import Record, Run, Settings, TaskComparison, compare_runs
 
 FAST = Settings(resamples=999)
 DECIDING = ("infogain_nats_before_own_answer", "reasons_first", "supported_before_own_answer")
@@ -105,9 +106,8 @@ def test_gain_is_where_the_lower_bound_of_each_deciding_measure_is_above_the_sma
 def test_no_change_is_where_the_whole_interval_lies_inside_the_smallest_differences():
     rng = np.random.default_rng(2)
     gains = rng.normal(2, 1, 300)
-    base, tuned = (
-        side(name, values, [1] * 300) for name, values in (("b", gains), ("t", gains + rng.normal(0, 0.5, 300)))
-    )
+    base = side("base", gains, [1] * 300)
+    tuned = side("tuned", gains + rng.normal(0, 0.5, 300), [1] * 300)
     row = compared(base, tuned).row("infogain_nats_before_own_answer")
     edge = max(-row.low, row.high) / (row.smallest / FAST.smallest_gain)
     for smallest, name in ((edge * 1.001, "no change"), (edge * 0.999, "underpowered")):
@@ -141,16 +141,18 @@ LAST = (
 
 
 @pytest.mark.parametrize("gold", ["72", "96"])
-def test_wording_of_the_last_sentence_leaves_the_deciding_measures_alone(tiny_scorer, gold):
-    """Right or wrong: what counts comes before the first step with the chain's own answer."""
-    steps = ("In April she sold 48 clips.", "In May she sold 48 / 2 = 24 clips.", "Together that is 48 + 24 = 72.")
+@pytest.mark.parametrize("computed", [True, False])
+def test_wording_of_the_last_sentence_leaves_the_deciding_measures_alone(tiny_scorer, gold, computed):
+    """Right or wrong, computed before or only there: what counts comes before the chain's own answer."""
+    steps = ["In April she sold 48 clips.", "In May she sold 48 / 2 = 24 clips."]
+    steps += ["Together that is 48 + 24 = 72."] if computed else []
     question = "Natalia sold clips to 48 of her friends in April, and half as many in May. How many in total?"
     gauge = Gauge(scorer=tiny_scorer)
     found = []
     for last in LAST:
         (score,) = gauge.score([Trace(question, "\n".join([*steps, last]), gold)])
         found.append(record(0, score, question=question))
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         task = compared(run("base", [one]), run("tuned", [other]))
         for name in DECIDING:
             row = task.row(name)
@@ -158,7 +160,7 @@ def test_wording_of_the_last_sentence_leaves_the_deciding_measures_alone(tiny_sc
             assert row.difference == pytest.approx(0, abs=1e-5), (name, LAST)
 
 
-def test_supported_steps_count_before_the_own_answer_and_fall_with_filler_and_order(tiny_scorer):
+def test_supported_steps_count_before_the_own_answer_and_fall_with_filler_and_order():
     question = "Natalia sold clips to 48 of her friends in April, and half as many in May. How many in 2 such springs?"
     steps = ["In May she sold 48 / 2 = 24 clips.", "In a spring that is 48 + 24 = 72.", "In two it is 2 * 72 = 144."]
     versions = {
@@ -179,10 +181,9 @@ def test_supported_steps_count_before_the_own_answer_and_fall_with_filler_and_or
 # --- accuracy alone
 
 
-def unscored(name: str, right) -> object:
-    score = dataclasses.replace(
-        chain([-9.0, -1.0]), steps=[], log_likelihoods=[], metrics={}, missing={}, provenance={}
-    )
+def unscored(name: str, right) -> Run:
+    nothing = {"steps": [], "log_likelihoods": [], "metrics": {}, "missing": {}, "provenance": {}}
+    score = dataclasses.replace(chain([-9.0, -1.0]), **nothing)
     return run(name, [record(i, score, accuracy={"correct": float(one)}) for i, one in enumerate(right)])
 
 
