@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from ...metrics.comparison import Run, Settings
+from ...metrics.comparison import NotComparable, Run, Settings
 from ...metrics.comparison.accuracy_names import AccuracyNames
 from ...metrics.comparison.pairs import pair_runs
 from ...metrics.repeats import Repeats, repeats_of
@@ -21,7 +21,7 @@ _WIDE = 140
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="[NAME=]PATH[::MODEL]; of several, the first is the base")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="[NAME=]PATH[::MODEL]; the first is the base")
     comparison_options.add_reading(parser)
     parser.add_argument("--format", choices=("table", "markdown", "json"), default="table", help="what is printed")
     parser.add_argument("--width", type=int, help="columns (default: the terminal's)")
@@ -34,7 +34,9 @@ def run(args: argparse.Namespace) -> int:
     for tuned in runs[1:] or [None]:
         found += repeats_in(runs[0], tuned, chosen)
     if not found:
-        raise UserError(f"{', '.join(args.runs)}: no question has two responses or more" + (" in both" * (len(runs) > 1)))
+        raise UserError(
+            f"{', '.join(args.runs)}: no question has two responses or more" + (" in both" * (len(runs) > 1))
+        )
     if args.format == "json":
         print(json.dumps([one.to_dict() for one in found], indent=1, allow_nan=False))
     elif args.format == "markdown":
@@ -56,7 +58,7 @@ def repeats_in(base: Run, tuned: Run | None, settings: Settings) -> list[Repeats
     """
     pairs = pair_runs(base, tuned or base, settings.pair_by).pairs
     repeated = [pair for pair in pairs if len(pair.base) > 1 and len(pair.tuned) > 1]
-    names = AccuracyNames.of_pairs(repeated, settings.accuracy) if repeated else None
+    names = AccuracyNames.of_pairs(repeated, settings.accuracy, error=NotComparable) if repeated else None
     tasks: Sequence[str | None] = list(dict.fromkeys(pair.task for pair in repeated))
     out: list[Repeats] = []
     for task in [*tasks, *([None] if len(tasks) > 1 else [])]:

@@ -1,10 +1,10 @@
 """Does a longer budget make a model reason better, or only vary more? SmolLM2, eight samples a question.
 
-    python -m benchmarks.comparison.repeats OUT [--questions 60] [--samples 8] [--tokens 24 72]
+    python -m benchmarks.comparison.repeats OUT [--questions 60] [--samples 8] [--tokens 24 48]
 
 Writes one run for each budget of tokens: with lm-eval below OUT/lm-eval (`repeats`), with Inspect below OUT/inspect
 (epochs), both on the embedded arithmetic and medical questions at temperature 0.8, and no scorer of ours in either.
-`stepgauge repeats OUT/lm-eval/24 OUT/lm-eval/72` prints the tables.
+`stepgauge repeats OUT/lm-eval/24 OUT/lm-eval/48` prints the tables.
 """
 
 from __future__ import annotations
@@ -48,8 +48,15 @@ def with_lm_eval(model: str, out: Path, rows: list[dict[str, str]], samples: int
         "output_type": "generate_until",
         "doc_to_text": "{{question}}\n" + HINT,
         "doc_to_target": "answer",
-        "generation_kwargs": {"until": ["\n\n\n"], "do_sample": True, "temperature": TEMPERATURE, "max_gen_toks": tokens},
-        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True, "ignore_case": True}],
+        "generation_kwargs": {
+            "until": ["\n\n\n"],
+            "do_sample": True,
+            "temperature": TEMPERATURE,
+            "max_gen_toks": tokens,
+        },
+        "metric_list": [
+            {"metric": "exact_match", "aggregation": "mean", "higher_is_better": True, "ignore_case": True}
+        ],
         "filter_list": [
             {
                 "name": "last",
@@ -114,17 +121,21 @@ def with_inspect(model: str, out: Path, rows: list[dict[str, str]], samples: int
     assert log.status == "success", log.error
 
 
+RUNS = {"lm-eval": with_lm_eval, "inspect": with_inspect}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--questions", type=int, default=60)
     parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--tokens", type=int, nargs="+", default=[24, 72])
+    parser.add_argument("--tokens", type=int, nargs="+", default=[24, 48])
+    parser.add_argument("--frameworks", nargs="+", choices=tuple(RUNS), default=tuple(RUNS))
     args = parser.parse_args()
     model, rows = resolve("smollm2"), questions(args.questions)
-    for framework, run in (("lm-eval", with_lm_eval), ("inspect", with_inspect)):
+    for framework in args.frameworks:
         for tokens in args.tokens:
-            run(str(model), args.out / framework / str(tokens), rows, args.samples, tokens)
+            RUNS[framework](str(model), args.out / framework / str(tokens), rows, args.samples, tokens)
 
 
 if __name__ == "__main__":

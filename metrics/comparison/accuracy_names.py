@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import StepgaugeError
+from ..errors import Missing
 from ..names import unknown_name
 from .pairs import Pair
-
-
-class NoSuchAccuracy(StepgaugeError, ValueError):
-    """The metric asked for is in no task of both runs."""
+from .record import Record
 
 
 @dataclass(frozen=True)
@@ -21,17 +19,19 @@ class AccuracyNames:
     Attributes:
         chosen: {task: metric}; tasks whose runs share no metric are not in it.
         others: {task: the further metrics that both runs have there}.
+        by_record: the same by the tasks of the records, which a run may call otherwise.
     """
 
     chosen: Mapping[str, str]
     others: Mapping[str, Sequence[str]]
+    by_record: Mapping[str, str]
 
     @classmethod
-    def of_pairs(cls, pairs: Sequence[Pair], wanted: str | None) -> AccuracyNames:
+    def of_pairs(cls, pairs: Sequence[Pair], wanted: str | None, *, error: type[Exception]) -> AccuracyNames:
         """The metric asked for where a task has it, else the first that both runs have there.
 
         Raises:
-            NoSuchAccuracy: no task has the metric asked for.
+            error: no task has the metric asked for.
         """
         both: dict[str, list[str]] = {}
         for task in dict.fromkeys(pair.task for pair in pairs):
@@ -44,10 +44,28 @@ class AccuracyNames:
             both[task] = [name for name in left if name in right]
         known = list(dict.fromkeys(name for names in both.values() for name in names))
         if wanted is not None and wanted not in known:
-            raise NoSuchAccuracy(unknown_name("accuracy metric of both runs", wanted, known))
-        chosen = {task: wanted if wanted in names else names[0] for task, names in both.items() if names}
+            raise error(unknown_name("accuracy metric of both runs", wanted, known))
+        chosen = {
+            task: wanted if wanted is not None and wanted in names else names[0]
+            for task, names in both.items()
+            if names
+        }
         others = {task: [name for name in names if name != chosen[task]] for task, names in both.items() if names}
-        return cls({task: str(name) for task, name in chosen.items()}, others)
+        by_record = {
+            one.task: chosen[pair.task]
+            for pair in pairs
+            if pair.task in chosen
+            for one in (pair.base[0], pair.tuned[0])
+        }
+        return cls(chosen, others, by_record)
+
+    def accuracy(self, record: Record) -> float:
+        """The record's accuracy. Raises Missing."""
+        name = self.by_record.get(record.task)
+        value = math.nan if name is None else record.accuracy.get(name, math.nan)
+        if math.isnan(value):
+            raise Missing(f"the run has no {name or 'accuracy metric that both runs have'} for it")
+        return value
 
     def of(self, task: str | None) -> str | None:
         """The metric of a task; of all together the one that all have, or None."""
@@ -55,6 +73,10 @@ class AccuracyNames:
             return self.chosen.get(task)
         names = set(self.chosen.values())
         return next(iter(names)) if len(names) == 1 else None
+
+    def label(self, task: str | None) -> str:
+        """The metric of a task, or those of all tasks; "" where there is none."""
+        return ", ".join(dict.fromkeys(self.chosen.values())) if task is None else self.chosen.get(task, "")
 
     @property
     def notes(self) -> list[str]:

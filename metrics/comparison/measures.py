@@ -25,6 +25,7 @@ class Measure:
         role: `outcome` (deciding or exploratory, as the settings say) or `confounder`, as in `Row`.
         higher_is_better: None where neither direction is better.
         description: one sentence.
+        of_score: whether it needs the scores of a scorer of ours.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Measure:
     role: Literal["outcome", "confounder"] = "outcome"
     higher_is_better: bool | None = True
     description: str = ""
+    of_score: bool = True
 
 
 def metric(name: str) -> Callable[[Record], float]:
@@ -43,18 +45,6 @@ def metric(name: str) -> Callable[[Record], float]:
         value = record.score.metrics.get(name, math.nan)
         if math.isnan(value):
             raise Missing(record.score.missing.get(name, f"{name} was not computed"))
-        return value
-
-    return compute
-
-
-def accuracy(name: str) -> Callable[[Record], float]:
-    """One of the run's own metrics."""
-
-    def compute(record: Record) -> float:
-        value = record.accuracy.get(name, math.nan)
-        if math.isnan(value):
-            raise Missing(f"the run has no {name} for it")
         return value
 
     return compute
@@ -207,9 +197,10 @@ OUTCOMES: Sequence[Measure] = (
     ),
 )
 
+_OF_THE_RUN = ("question_length", "truncated", "unfinished")
 CONFOUNDERS: Sequence[Measure] = (
     *(
-        Measure(key, label, unit, compute, "confounder", None, description)
+        Measure(key, label, unit, compute, "confounder", None, description, of_score=key not in _OF_THE_RUN)
         for key, label, unit, compute, description in (
             ("ppl_0", "PPL_0", "PPL", first_ppl, "Perplexity of the gold answer given the question alone."),
             ("question_length", "question length", "characters", question_length, "Characters of the question."),

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..printable import printable
+from .flips import flip_lines
 from .numbers import NONE, number, p_value, percent
 from .results import Comparison, Role, Row, TaskComparison
 
@@ -84,7 +85,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print()
         console.print(_table(task, comparison))
         console.print(Text.assemble(("verdict: ", "bold"), _verdict(task)))
-        for note in (*task.notes, *missing(task.rows)):
+        for note in _notes(task):
             console.print(Text(f"• {note}"))
     if len(comparison.all) > 1:
         console.print()
@@ -110,10 +111,14 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
             for title, rows in _sections(task):
                 out += [row_line([f"*{title}*", *[""] * (len(header) - 1)])] if title else []
                 out += [row_line(cells(row)) for row in rows]
-            notes = [*task.notes, *missing(task.rows)]
+            notes = _notes(task)
             out += ["", *(f"- {escape(note)}" for note in notes)] if notes else []
         out.append("")
     return "\n".join(out)
+
+
+def _notes(task: TaskComparison) -> list[str]:
+    return [*task.notes, *missing(task.rows), *(flip_lines(task.flips) if task.flips else ())]
 
 
 def _title(comparison: Comparison) -> str:

@@ -39,7 +39,12 @@ def markdown(many: Sequence[Repeats]) -> str:
     out: list[str] = []
     for repeats in many:
         header = _headers(repeats)
-        out += [f"## {escape(heading(repeats))}", "", row_line(header), row_line(["---", "---", *["---:"] * (len(header) - 2)])]
+        out += [
+            f"## {escape(heading(repeats))}",
+            "",
+            row_line(header),
+            row_line(["---", "---", *["---:"] * (len(header) - 2)]),
+        ]
         for title, rows in _sections(repeats):
             out += [row_line([f"*{title}*", *[""] * (len(header) - 1)])] if title else []
             out += [row_line(_cells(row, repeats)) for row in rows]
