@@ -61,7 +61,9 @@ def _models(spec: Spec, where: Sequence[str]) -> tuple[dict[str, list[Part]], li
         if part.records:
             by_model.setdefault(part.model, []).append(part)
     if not by_model:
-        raise OptionError(f"{spec.path}: {keep.nothing_fits() if where else 'no chain in it'}")
+        why = dict.fromkeys(note for part in (*found.parts, *found.unscored) for note in part.notes)
+        empty = "; ".join(["no chain in it", *why])
+        raise OptionError(f"{spec.path}: {keep.nothing_fits() if where else empty}")
     notes = []
     if found.parts and found.unscored:
         files = list(dict.fromkeys(part.file for part in found.unscored))

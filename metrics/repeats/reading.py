@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .results import Cells, Estimate, RepeatRow
 
@@ -15,13 +15,14 @@ def reading(rows: Sequence[RepeatRow], n: int, names: Sequence[str]) -> list[str
     out = [_shares(table, side, name) for side, name in zip(("base", "tuned"), names, strict=False)]
     out = [sentence for sentence in out if sentence]
     if len(names) > 1:
-        said = _conclusion({key: row.all for key, row in table.items()}, n)
-        out.append(said)
+        out.append(_conclusion({key: row.all for key, row in table.items()}))
         kept = {key: row.kept for key, row in table.items() if row.kept is not None}
-        if kept:
-            without = _conclusion(kept, n)
-            same = without == said
-            out.append(f"without the responses that were cut off: {'the same' if same else without}")
+        if "pass@1" in kept:
+            count = kept["pass@1"].base.n
+            left = (
+                f"in the {count:,} questions that both runs have left, {_conclusion(kept)}" if count else "none is left"
+            )
+            out.append(f"without the responses that were cut off: {left}")
     return out
 
 
@@ -37,22 +38,25 @@ def _shares(table: dict[str, RepeatRow], side: str, name: str) -> str:
     )
 
 
-def _conclusion(table: dict[str, Cells], n: int) -> str:
-    once, any_, all_ = (_moved(table.get(key)) for key in ("pass@1", f"pass@{n}", f"pass^{n}"))
-    within = _moved(table.get("within"))
-    parts = [
-        f"pass@1 {_way(once)}",
-        f"pass@{n} {_way(any_)}",
-        f"pass^{n} {_way(all_)}",
-        f"the variance within questions {_way(within)}",
-    ]
+def _conclusion(table: Mapping[str, Cells]) -> str:
+    """How accuracy, its best and worst of k, and the variance moved, and what that means; k as large as there is."""
+    there = {key: cells for key, cells in table.items() if cells.base.n}
+    k = max((int(key[5:]) for key in there if key.startswith("pass^")), default=1)
+    names = {
+        "pass@1": "pass@1",
+        f"pass@{k}": f"pass@{k}",
+        f"pass^{k}": f"pass^{k}",
+        "within": "the variance within questions",
+    }
+    parts = [f"{name} {_way(_moved(there[key]))}" for key, name in names.items() if key in there]
+    once, any_, all_, within = (_moved(there.get(key)) for key in ("pass@1", f"pass@{k}", f"pass^{k}", "within"))
     if once > 0 and within > 0 and all_ <= 0:
         why = "pass@1 rose with the variance, not with what the model gets right every time"
     elif once > 0 and all_ > 0:
         why = "the model gets more questions right every time"
     elif once == 0 and within > 0:
         why = "the model varies more, and is right no more often"
-    elif once < 0 and any_ >= 0:
+    elif once < 0 and any_ >= 0 and k > 1:
         why = "the model is right less often, though no fewer questions are within its reach"
     else:
         why = ""

@@ -16,13 +16,16 @@ from ..printable import printable
 from .results import Cells, Estimate, RepeatRow, Repeats
 
 _ABOUT = "each 95 % interval is that of its row alone, over questions"
+_LENGTHS = "short, middle, long: thirds of the questions by the mean length of their responses"
 
 
 def print_repeats(repeats: Repeats, console: Console) -> None:
     """Print the table, what it says, and why numbers are missing."""
     table = Table(title=Text(heading(repeats)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(_headers(repeats)):
-        table.add_column(Text(name), justify="left" if index < 2 else "right", overflow="fold", no_wrap=index > 3)
+        table.add_column(
+            Text(name), justify="left" if index < 2 else "right", overflow="fold", no_wrap=index not in (2, 3)
+        )
     for title, rows in _sections(repeats):
         if title:
             table.add_section()
@@ -73,7 +76,7 @@ def _headers(repeats: Repeats) -> list[str]:
         names = [repeats.base, "95 % interval", without, "95 % interval"]
     else:
         names = [repeats.base, repeats.tuned, "difference", "95 % interval", without, "95 % interval"]
-    return [printable(name) for name in ("measure", "unit", *names, "n")]
+    return [printable(name) for name in ("measure", "unit", *names[:-2], "n", *names[-2:], "n")]
 
 
 def _cells(row: RepeatRow, repeats: Repeats) -> list[str]:
@@ -88,9 +91,10 @@ def _cells(row: RepeatRow, repeats: Repeats) -> list[str]:
         row.unit,
         *values,
         _interval(main, signed),
+        f"{row.all.base.n:,}",
         number(kept.value, sign=signed),
         _interval(kept, signed),
-        f"{row.all.base.n:,}",
+        f"{kept.n:,}" if row.kept else NONE,
     ]
 
 
@@ -107,9 +111,9 @@ def _sections(repeats: Repeats) -> list[tuple[str, list[RepeatRow]]]:
     if repeats.buckets:
         short, middle = (f"{edge:,.0f}" for edge in repeats.buckets)
         titles |= {
-            "short": f"questions with short responses (on average up to {short} characters)",
-            "middle": f"questions with longer ones (up to {middle})",
-            "long": "questions with the longest",
+            "short": f"short (≤ {short} characters)",
+            "middle": f"middle (≤ {middle})",
+            "long": "long",
         }
     found = [(title, [row for row in repeats.rows if row.bucket == bucket]) for bucket, title in titles.items()]
     return [(title, rows) for title, rows in found if rows]
@@ -122,4 +126,5 @@ def _notes(repeats: Repeats) -> list[str]:
             said = "; ".join(f"{count:,} × {reason}" for reason, count in sorted(row.all.base.missing.items()))
             reasons.setdefault(said, []).append(row.label)
     missing = [f"{', '.join(labels)}: missing for {said}" for said, labels in reasons.items()]
-    return [printable(said) for said in (*repeats.reading, _ABOUT, *missing)]
+    lengths = [_LENGTHS] if repeats.buckets else []
+    return [printable(said) for said in (*repeats.reading, _ABOUT, *lengths, *missing)]

@@ -30,6 +30,7 @@ from .values import (
 )
 
 _GAIN_UNITS = ("nats", "bits", "PPL")
+_ROUNDING = 1e-12  # sums of equal numbers in another order
 _BUCKETS = ("short", "middle", "long")
 
 
@@ -107,7 +108,7 @@ def _measures(accuracy: str | None, n: int) -> list[RepeatMeasure]:
 
         within = spread(values_of)
         out.append(RepeatMeasure("pass@1", f"pass@1 ({name})", "share", mean_accuracy(name)))
-        out.append(RepeatMeasure("within", "variance within questions", "share²", within))
+        out.append(RepeatMeasure("within", "variance within questions", "share²", within, share=False))
         out.append(RepeatMeasure("between", "variance between questions", "share²", within, between(values_of), False))
         sizes = [k for k in ks(n) if k > 1]
         out += [RepeatMeasure(f"pass@{k}", f"pass@{k}", "share", of_k(pass_at_k, name, k)) for k in sizes]
@@ -167,7 +168,7 @@ def _rows(
         Estimate(missing=column.missing)
         if found is None
         else Estimate(
-            found.mean, *(ends[i] if i in ends else share_interval(found)), len(column.values), column.missing
+            _rounded(found.mean), *(ends[i] if i in ends else share_interval(found)), len(column.values), column.missing
         )
         for i, (column, found) in enumerate(zip(flat, data, strict=True))
     )
@@ -204,3 +205,7 @@ def _columns(measure: RepeatMeasure, questions: Sequence[_Question]) -> list[_Co
     if sides_ > 1:
         out.append(_Column([after - before for before, after in values], clusters, dict(missing), measure.share))
     return out
+
+
+def _rounded(value: float) -> float:
+    return value if abs(value) > _ROUNDING else 0.0
