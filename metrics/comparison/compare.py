@@ -120,7 +120,7 @@ def _task(
         n_pairs=len(pairs),
         only_base=left_out(pairing.only_base),
         only_tuned=left_out(pairing.only_tuned),
-        rows=list(rows.values()),
+        rows=[row for row in rows.values() if scored or row.n or row is acc],  # without scores no empty rows
         verdict=decide(acc, deciding, alpha=settings.alpha),
         notes=[
             *(cautions(rows, values["infogain"].differences) if scored else ()),

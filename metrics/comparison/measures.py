@@ -197,7 +197,7 @@ OUTCOMES: Sequence[Measure] = (
     ),
 )
 
-_OF_THE_RUN = ("question_length", "truncated", "unfinished")
+_OF_THE_RUN = ("truncated", "unfinished")
 CONFOUNDERS: Sequence[Measure] = (
     *(
         Measure(key, label, unit, compute, "confounder", None, description, of_score=key not in _OF_THE_RUN)
