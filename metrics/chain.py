@@ -28,12 +28,14 @@ class Control:
         before_answer: k texts, or why there are none. The first k of `whole`, but for `shuffled`, where the first k
             steps are shuffled among themselves.
         chains: the chains that `foreign` steps come from, in the order used.
+        before_own_answer: likewise, as many as `steps_before_own_answer`.
     """
 
     name: str
     whole: Sequence[str] | Unscored
     before_answer: Sequence[str] | Unscored
     chains: Sequence[SourceChain] = ()
+    before_own_answer: Sequence[str] | Unscored = ()
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,13 @@ class ControlLikelihoods:
     Attributes:
         whole, before_answer: log p(answer | question, the texts), comparable with `Likelihoods.answer[t]` and
             `Likelihoods.answer[k]`, k = `steps_before_answer`.
+        before_own_answer: likewise, with k = `steps_before_own_answer`.
     """
 
     control: Control
     whole: float | Unscored
     before_answer: float | Unscored
+    before_own_answer: float | Unscored
 
 
 @dataclass(frozen=True)

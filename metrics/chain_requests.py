@@ -23,7 +23,8 @@ class ChainRequests:
         choices: (t+1) x options indices, or None.
         without_final: like `answer`, over the chain without its final-answer steps.
         whole: like `answer`, for the published code's figure, or None.
-        controls: each with the indices of its whole and its before-answer texts, or why they are not asked for.
+        controls: each with the indices of its whole, its before-answer and its before-own-answer texts, or why they
+            are not asked for.
     """
 
     requests: list[Request] = field(default_factory=list)
@@ -31,7 +32,7 @@ class ChainRequests:
     choices: list[list[int]] | None = None
     without_final: list[list[int]] = field(default_factory=list)
     whole: list[list[int]] | None = None
-    controls: list[tuple[Control, list[int] | Unscored, list[int] | Unscored]] = field(default_factory=list)
+    controls: list[tuple[Control, list[list[int] | Unscored]]] = field(default_factory=list)
     _index: dict[Request, int] = field(default_factory=dict)
 
     def add(self, request: Request) -> int:
@@ -82,7 +83,10 @@ def chain_requests(
         reason = next(filter(None, map(too_long, requests)), None)
         return [out.add(request) for request in requests] if reason is None else Unscored(reason)
 
-    out.controls = [(control, ask_control(control.whole), ask_control(control.before_answer)) for control in controls]
+    out.controls = [
+        (control, [ask_control(part) for part in (control.whole, control.before_answer, control.before_own_answer)])
+        for control in controls
+    ]
     return out
 
 
@@ -126,8 +130,5 @@ def collect(asked: ChainRequests, scores: Sequence[SpanScore]) -> Likelihoods | 
         without_final=[one.log_likelihood for one in without_final],
         n_answer_tokens_without_final=[one.n_tokens for one in without_final],
         whole=None if whole is None else [(one.log_likelihood, one.n_tokens) for one in whole],
-        controls={
-            control.name: ControlLikelihoods(control, value(whole), value(before))
-            for control, whole, before in asked.controls
-        },
+        controls={control.name: ControlLikelihoods(control, *map(value, parts)) for control, parts in asked.controls},
     )

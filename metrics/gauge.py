@@ -31,7 +31,7 @@ from .probability import softmax
 from .provenance import marked, notes, provenance
 from .scheduling import Asked, measure
 from .score import ChainScore, StepScore
-from .segment import Segmentation, Splitter, segment
+from .segment import CHOSEN, Segmentation, Splitter, segment
 from .templates import TEMPLATES, PromptTemplate
 from .trace import Trace
 
@@ -56,7 +56,8 @@ class Gauge:
             "torchao-int8" (torchao). None: leave the checkpoint as it is, quantized or not.
         token_budget: tokens per forward pass, or "auto"; halved when memory runs out.
         backend: which registered likelihood backend computes.
-        splitter: name of a registered splitter, "auto", or a `Splitter`.
+        splitter: name of a registered splitter, "auto", or a `Splitter`; "auto:lines" cuts every response as "auto"
+            cuts those for which it chooses "lines" (also paragraphs, sentences, numbered).
         template: "plain", "chat", or a `PromptTemplate`.
         variant: "paper"; "reference" adds `infogain_reference`, the published code's figure.
         controls: texts put in the place of each chain's steps, among "filler", "foreign" and "shuffled"; each adds
@@ -132,7 +133,8 @@ class Gauge:
         }
         self._backend: LikelihoodBackend | None = None
         self._closed_statistics: EngineStatistics | None = None
-        self._splitter = lookup("splitter", known.splitters, splitter) if isinstance(splitter, str) else splitter
+        splitters = {**CHOSEN, **known.splitters}
+        self._splitter = lookup("splitter", splitters, splitter) if isinstance(splitter, str) else splitter
         self._template = lookup("template", TEMPLATES, template) if isinstance(template, str) else template
         self._reference = variant == "reference"
         self._variant = variant

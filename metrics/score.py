@@ -52,6 +52,8 @@ class ControlScore:
             missing.
         log_likelihood, log_likelihood_before_answer: log p(answer | question, those texts), nats; nan when missing.
         chains: the chains that the texts of `foreign` come from.
+        steps_before_own_answer, log_likelihood_before_own_answer: the same in the place of the steps before the chain's
+            own answer, right or wrong.
     """
 
     steps: Sequence[str]
@@ -59,6 +61,8 @@ class ControlScore:
     log_likelihood: float = math.nan
     log_likelihood_before_answer: float = math.nan
     chains: Sequence[SourceChain] = ()
+    steps_before_own_answer: Sequence[str] = ()
+    log_likelihood_before_own_answer: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class ChainScore:
 
 
 _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
-_CONTROL_NUMBERS = ("log_likelihood", "log_likelihood_before_answer")
+_CONTROL_NUMBERS = ("log_likelihood", "log_likelihood_before_answer", "log_likelihood_before_own_answer")
 
 
 def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +170,8 @@ def _step(data: Mapping[str, Any]) -> StepScore:
 
 
 def _control(data: Mapping[str, Any]) -> ControlScore:
-    data = _known(ControlScore, data)
+    # Files written before the verdict looked at chains' own answers lack those numbers.
+    data = {"log_likelihood_before_own_answer": None, **_known(ControlScore, data)}
     chains = [SourceChain(**_known(SourceChain, chain)) for chain in data["chains"]]
     return ControlScore(**{**data, **_numbers(data, _CONTROL_NUMBERS), "chains": chains})
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 StepKind = Literal["reasoning", "final_answer"]
 
@@ -29,6 +29,29 @@ class Step:
     end: int
     kind: StepKind = "reasoning"
     states_answer: bool = False
+
+
+class Flagged(Protocol):
+    """What a `Step` and a `StepScore` have in common."""
+
+    @property
+    def kind(self) -> StepKind: ...
+    @property
+    def states_answer(self) -> bool: ...
+
+
+def steps_before_own_answer(steps: Sequence[Flagged], commit: int | None) -> int:
+    """Steps before the first that announces an answer, states the gold one, or states the chain's own: 0 to t - 1.
+
+    Where there is none of these, the last step is taken for it, so that it does not matter how an answer is worded.
+
+    Args:
+        steps: one or more.
+        commit: index of the step with which the chain commits itself to its own answer (`commit_index`), if any.
+    """
+    last = len(steps) - 1 if commit is None else min(commit, len(steps) - 1)
+    given = (i for i, step in enumerate(steps[:last]) if step.states_answer or step.kind == "final_answer")
+    return next(given, last)
 
 
 def steps_before_answer(steps: Sequence[Step]) -> int:

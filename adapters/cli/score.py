@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import logging
 import signal
 import sys
@@ -24,6 +25,7 @@ from ..formats.options import Settings, Wanted, read_settings
 from ..formats.sources import Source
 from ..offline.control_summary import print_controls, summarise_controls
 from ..offline.dry_run import found_table, look
+from ..offline.one_splitter import one_splitter
 from ..offline.out_folder import OutFolder, fingerprint
 from ..offline.parquet import check_pyarrow, write_parquet
 from ..offline.run import WINDOW, Stopped, check_overlap, score_all
@@ -109,6 +111,7 @@ def _score(args: argparse.Namespace) -> int:
     sources, settings = _sources(args)
     if args.write_logs and not any(source.format == "inspect" for source in sources):
         raise UserError("--write-logs: none of the inputs is an Inspect log")
+    settings = _cut_alike(args, sources, settings)
     with _gauge(settings) as gauge:
         gauge.preflight()
         check_overlap(sources, gauge, args.limit)
@@ -136,6 +139,18 @@ def _score(args: argparse.Namespace) -> int:
             if statistics is not None and statistics.passes:
                 print(statistics.summary())
             return result
+
+
+def _cut_alike(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> Settings:
+    """With several PATHs, `auto` chooses once for all of them: they are scored together to be compared."""
+    if len(args.paths) < 2 or settings.gauge.get("splitter", "auto") != "auto":
+        return settings
+    _gauge(settings)  # reports a wrong option before everything is read
+    name, counts = one_splitter(sources, args.limit)
+    told = ", ".join(f"{one} for {count:,}" for one, count in counts.most_common())
+    if len(counts) > 1:
+        print(f"all chains are cut by {name}, so that they compare (auto would choose {told}; --set splitter=…)")
+    return dataclasses.replace(settings, gauge={**settings.gauge, "splitter": name})
 
 
 def _finish(

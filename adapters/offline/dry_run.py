@@ -12,7 +12,7 @@ from rich.text import Text
 from ...metrics.names import lookup
 from ...metrics.plugins import registry
 from ...metrics.printable import printable
-from ...metrics.segment import segment
+from ...metrics.segment import CHOSEN, segment
 from ..formats.detect import FORMATS
 from ..formats.entries import Entry
 from ..formats.sources import Source
@@ -43,7 +43,7 @@ def look(
     """Read everything and split it into steps; returns what each input contains, and skipped rows by reason."""
     found = {source.name: Found(source) for source in sources}
     passed: Counter[str] = Counter()
-    cut = lookup("splitter", registry().splitters, splitter)
+    cut = lookup("splitter", {**CHOSEN, **registry().splitters}, splitter)
     with progress or Progress(sources, limit) as bar:
         for window in windows(sources, WINDOW, limit):
             passed.update(window.passed)

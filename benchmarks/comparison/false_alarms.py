@@ -93,9 +93,9 @@ def counts(comparisons: Iterable[Comparison], alpha: float = 0.05) -> dict[str, 
         task = one.tasks[0]
         found[f"verdict {task.verdict.name}"] += 1
         deciding = [task.row(name) for name in one.settings["deciding"]]
-        tested = [row for row in task.rows if row.p == row.p]
-        found["infogain_nats uncorrected"] += task.row("infogain_nats").p < alpha
-        found["any outcome but accuracy, corrected"] += any(r.p_holm < alpha for r in tested if r.measure != "accuracy")
+        found["infogain_nats, interval without 0"] += (
+            not task.row("infogain_nats").low <= 0 <= task.row("infogain_nats").high
+        )
         found["a deciding measure down, corrected"] += any(r.p_holm < alpha and r.difference < 0 for r in deciding)
         found["accuracy up, corrected"] += task.row("accuracy").p_holm < alpha and task.row("accuracy").difference > 0
     return dict(found)

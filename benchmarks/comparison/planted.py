@@ -1,11 +1,13 @@
 """Damages the reasoning in real chains without changing the answers, and reports what `stepgauge compare` says.
 
-    STEPGAUGE_SHARED=… python -m benchmarks.comparison.planted OUT [--questions 150]
+    STEPGAUGE_SHARED=… python -m benchmarks.comparison.planted OUT [--questions 150] [--data mmlupro --scorer none]
 
 The chains are the 175B verification model's on GSM8K questions (GSM8K's example solutions), scored with SmolLM2. Their
 steps are shuffled, removed, or replaced by as many lines of filler; the final line with the answer stays, and so does
 accuracy. The actual trap has a real rise in accuracy: from the 6B finetuned model's chains to the 175B model's answers
-after filler. The same rise with the 175B model's own steps is shown for comparison.
+after filler. The same rise with the 175B model's own steps is shown for comparison. With `--data mmlupro` the strong
+model is mathstral-7B and the weak one Mistral-7B, on MMLU-Pro's questions of mathematics. `--scorer none` computes what
+needs no scoring LM, in seconds.
 """
 
 from __future__ import annotations
@@ -17,13 +19,20 @@ import random
 import re
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepgauge.metrics import Trace
+from stepgauge.metrics.segment import segment
+
 from ..support.command import stepgauge
+from .replay import rows_of
 
 SEED = 0
-BASE, STRONG, WEAK = "as it is", "175b_verification", "6b_finetuning"
+BASE = "as it is"
+# The strong and the weak model of each data set.
+MODELS = {"gsm8k": ("175b_verification", "6b_finetuning"), "mmlupro": ("mathstral-7B", "Mistral-7B-v0.1")}
 FILLER = (
     "Let me think about this carefully.",
     "This question can be worked out one part at a time.",
@@ -64,22 +73,68 @@ def lines_of(solution: str) -> tuple[list[str], str]:
     return (steps, match[1]) if match else ([*steps, last], "")
 
 
-def usable(row: dict[str, Any]) -> bool:
-    """Whether both solutions end with an answer, and the strong model's has at least three steps, all distinct."""
-    steps, answer = lines_of(row[STRONG]["solution"])
-    weak, weak_answer = lines_of(row[WEAK]["solution"])
-    return len(set(steps)) == len(steps) >= 3 and bool(answer and weak and weak_answer)
+@dataclass(frozen=True)
+class Solution:
+    steps: list[str]
+    answer: str
+    right: bool
 
 
-def trace(row: dict[str, Any], number: int, steps: list[str], model: str) -> dict[str, Any]:
-    answer = lines_of(row[model]["solution"])[1]
+@dataclass(frozen=True)
+class Item:
+    """A question with the solutions of the strong and the weak model."""
+
+    id: str
+    question: str
+    gold: str
+    strong: Solution
+    weak: Solution
+    choices: list[str] | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether both solutions end with an answer, and the strong model's has at least three steps, all distinct."""
+        steps = self.strong.steps
+        return len(set(steps)) == len(steps) >= 3 and bool(self.strong.answer and self.weak.steps and self.weak.answer)
+
+
+def gsm8k() -> Iterable[Item]:
+    source = Path(os.environ["STEPGAUGE_SHARED"]) / "data" / "gsm8k" / "example_model_solutions.jsonl"
+    for number, line in enumerate(source.read_text(encoding="utf-8").splitlines()):
+        row = json.loads(line)
+        strong, weak = (
+            Solution(*lines_of(row[name]["solution"]), right=row[name]["is_correct"]) for name in MODELS["gsm8k"]
+        )
+        yield Item(str(number), row["question"], lines_of(row["ground_truth"])[1], strong, weak)
+
+
+def mmlupro() -> Iterable[Item]:
+    strong, weak = ({row["question_id"]: row for row in rows_of(name)} for name in MODELS["mmlupro"])
+    for number, row in strong.items():
+        options = row["options"]
+        if row["category"] != "math" or number not in weak or len(set(options)) != len(options):
+            continue
+        gold = options[row["answer_index"]]
+        yield Item(str(number), row["question"], gold, _written(row), _written(weak[number]), options)
+
+
+def _written(row: dict[str, Any]) -> Solution:
+    """The reasoning steps of a recorded response, one a line, and the letter that it announces as `(B)`."""
+    response = row["generated_text"].split("Question:")[0].removeprefix("A: ")
+    steps = segment([Trace(row["question"], response)])[0].steps if response.strip() else []
+    lines = [" ".join(step.text.split()) for step in steps if step.kind == "reasoning"]
+    return Solution(lines, f"({row['pred']})" if row["pred"] else "", row["pred"] == row["answer"])
+
+
+def trace(item: Item, solution: Solution, steps: list[str]) -> dict[str, Any]:
     return {
-        "id": str(number),
-        "question": row["question"],
-        "response": "\n".join([*steps, f"The answer is {answer}."]),
-        "answer": lines_of(row["ground_truth"])[1],
-        "model_answer": answer,
-        "meta": {"accuracy": float(row[model]["is_correct"])},
+        "id": item.id,
+        "question": item.question,
+        "response": "\n".join([*steps, f"The answer is {solution.answer}."]),
+        "answer": item.gold,
+        "model_answer": solution.answer,
+        **({} if item.choices is None else {"choices": item.choices}),
+        "meta": {"accuracy": float(solution.right)},
     }
 
 
@@ -95,23 +150,24 @@ def main() -> int:
     parser.add_argument(
         "--skip", type=int, default=0, help="leave out as many of the drawn questions: others than before"
     )
+    parser.add_argument("--data", choices=tuple(MODELS), default="gsm8k")
+    parser.add_argument("--scorer", default="smollm2", help="the scoring LM; none: only what needs none")
     args = parser.parse_args()
-    source = Path(os.environ["STEPGAUGE_SHARED"]) / "data" / "gsm8k" / "example_model_solutions.jsonl"
-    rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
-    numbered = [(number, row) for number, row in enumerate(rows) if usable(row)]
-    chosen = random.Random(SEED).sample(numbered, len(numbered))[args.skip :][: args.questions]
+    items = [item for item in (gsm8k() if args.data == "gsm8k" else mmlupro()) if item.usable]
+    chosen = random.Random(SEED).sample(items, len(items))[args.skip :][: args.questions]
     rng = random.Random(SEED)
-    strong = {number: lines_of(row[STRONG]["solution"])[0] for number, row in chosen}
+    strong, weak = MODELS[args.data]
     runs = {
-        BASE: [trace(row, number, strong[number], STRONG) for number, row in chosen],
-        WEAK: [trace(row, number, lines_of(row[WEAK]["solution"])[0], WEAK) for number, row in chosen],
+        BASE: [trace(item, item.strong, item.strong.steps) for item in chosen],
+        weak: [trace(item, item.weak, item.weak.steps) for item in chosen],
     }
     for name, change in CHANGES.items():
-        runs[name] = [trace(row, number, change(strong[number], rng), STRONG) for number, row in chosen]
+        runs[name] = [trace(item, item.strong, change(item.strong.steps, rng)) for item in chosen]
+    how = ["--set", "scorer=null"] if args.scorer == "none" else ["--scorer", args.scorer]
     for name, traces in runs.items():
         folder = args.out / name.replace(" ", "_")
         write(folder / "traces.jsonl", traces)
-        if code := stepgauge("score", str(folder / "traces.jsonl"), "--out", str(folder / "scores")):
+        if code := stepgauge("score", str(folder / "traces.jsonl"), "--out", str(folder / "scores"), *how):
             return code
 
     def named(name: str) -> str:
@@ -120,9 +176,9 @@ def main() -> int:
     print("\n== the answers stay, the steps go", flush=True)
     code = stepgauge("compare", named(BASE), *map(named, CHANGES), "--out", str(args.out / "compare-planted"))
     print("\n== accuracy rises, with real steps and with filler", flush=True)
-    rise = f"175b={args.out / 'as_it_is' / 'scores'}"
-    trap = f"175b_with_filler={args.out / 'filler' / 'scores'}"
-    return code or stepgauge("compare", named(WEAK), rise, trap, "--out", str(args.out / "compare-trap"))
+    rise = f"{strong}={args.out / 'as_it_is' / 'scores'}"
+    trap = f"{strong}_with_filler={args.out / 'filler' / 'scores'}"
+    return code or stepgauge("compare", named(weak), rise, trap, "--out", str(args.out / "compare-trap"))
 
 
 if __name__ == "__main__":

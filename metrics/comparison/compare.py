@@ -12,12 +12,12 @@ from ..names import unknown_name
 from .accuracy_names import AccuracyNames
 from .cautions import cautions
 from .flips import flips_of
-from .measures import CONFOUNDERS, OUTCOMES, Measure
+from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, Measure
 from .pairs import WORDS, By, Pairing, by_subject, pair_runs
 from .power import questions_needed
 from .record import Run
 from .results import Comparison, Row, TaskComparison
-from .scorers import check_scorers, scorer_name
+from .scorers import check_scorers, cut_differently, scorer_name
 from .statistics import Clustered, clustered, holm, intervals, permutation_ps, share_interval
 from .values import Values, lost, values_of
 from .verdict import decide
@@ -81,6 +81,8 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     pairing = pair_runs(base, tuned, settings.pair_by)
     if not pairing.pairs:
         raise NotComparable(_nothing_in_common(base, tuned))
+    if settings.deciding == DECIDING:
+        settings = replace(settings, deciding=(_gain(base, tuned), *DECIDING[1:]))
     names = AccuracyNames.of_pairs(pairing.pairs, settings.accuracy, error=NotComparable)
     if not names.chosen and not all(scored):
         raise NotComparable("the runs have neither reasoning scores nor an accuracy metric that both share")
@@ -95,7 +97,12 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         paired_by=pairing.by,
         tasks=compared,
         overall=_task(None, pairing, names, measures, settings) if len(tasks) > 1 else None,
-        notes=[*notes, *names.notes, *_pairing_notes(pairing, base, tuned)],
+        notes=[
+            *notes,
+            *names.notes,
+            *(cut_differently(pairing.pairs) if all(scored) else ()),
+            *_pairing_notes(pairing, base, tuned),
+        ],
         settings=asdict(settings),
     )
 
@@ -196,6 +203,14 @@ def _row(measure: Measure, values: Values, data: Clustered | None, ends: tuple[f
 def _is_share(key: str, measures: Sequence[Measure], values: Values) -> bool:
     unit = next(measure.unit for measure in measures if measure.key == key)
     return unit == "share" and all(0 <= value <= 1 for value in (*values.base, *values.tuned))
+
+
+def _gain(base: Run, tuned: Run) -> str:
+    """The gain that decides: over filler, or else foreign steps, where both runs were scored with that control."""
+    for name in ("filler", "foreign"):
+        if all(any(name in record.score.controls for record in run.records) for run in (base, tuned)):
+            return OVER_CONTROLS[name].key
+    return DECIDING[0]
 
 
 def _scored(run: Run) -> bool:

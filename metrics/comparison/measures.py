@@ -11,7 +11,7 @@ from ..columns import METRICS
 from ..errors import Missing
 from ..infogain import perplexity
 from .endings import ends_mid_sentence
-from .own_answer import gain_before_own_answer, reasons_first, supported_before_own_answer
+from .own_answer import gain_before_own_answer, gain_over, reasons_first, supported_before_own_answer
 from .record import Record
 
 
@@ -157,6 +157,17 @@ SUPPORTED = Measure(
     description="Of the steps up to the chain's own first answer, the share before it whose checkable claims hold.",
 )
 
+OVER_CONTROLS = {
+    name: Measure(
+        f"gain_over_{name}_before_own_answer",
+        f"gain over {name}, own answer",
+        "nats",
+        gain_over(name),
+        description=f"infogain_nats_before_own_answer minus the gain of the control `{name}` there.",
+    )
+    for name in ("filler", "foreign", "shuffled")
+}
+
 OUTCOMES: Sequence[Measure] = (
     Measure(
         "infogain_nats_before_own_answer",
@@ -173,6 +184,7 @@ OUTCOMES: Sequence[Measure] = (
         description="Share of the chains in which a step comes before the first that states an answer.",
     ),
     SUPPORTED,
+    *OVER_CONTROLS.values(),
     _chain_metric("infogain", "infogain"),
     _chain_metric("infogain_before_answer", "infogain, no answer"),
     SAME_LENGTH,

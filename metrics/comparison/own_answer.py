@@ -8,9 +8,11 @@ was recognised, the last step is taken for it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ..errors import Missing
 from ..knowledge.policy import DEFAULT, POLICIES
+from ..trace import steps_before_own_answer as steps_before
 from .record import Record
 
 
@@ -20,9 +22,7 @@ def steps_before_own_answer(record: Record) -> int:
     if not steps:
         raise Missing("no steps in the response")
     commit = record.score.metrics.get("commit_step", math.nan)
-    last = len(steps) - 1 if math.isnan(commit) else min(len(steps), int(commit)) - 1
-    given = (i for i, step in enumerate(steps) if step.states_answer or step.kind == "final_answer")
-    return min(last, next(given, last))
+    return steps_before(steps, None if math.isnan(commit) else int(commit) - 1)
 
 
 def gain_before_own_answer(record: Record) -> float:
@@ -39,6 +39,23 @@ def gain_before_own_answer(record: Record) -> float:
     if math.isnan(gain):
         raise Missing("a log-likelihood is missing")
     return gain
+
+
+def gain_over(control: str) -> Callable[[Record], float]:
+    """The same gain minus that of a control with as many steps: what their content contributes."""
+
+    def compute(record: Record) -> float:
+        gain = gain_before_own_answer(record)
+        if not steps_before_own_answer(record):
+            return gain
+        score = record.score
+        found = score.controls.get(control)
+        value = math.nan if found is None else found.log_likelihood_before_own_answer
+        if math.isnan(value):
+            raise Missing(f"control {control!r} has no likelihood before the chain's own answer")
+        return gain - (value - score.log_likelihoods[0])
+
+    return compute
 
 
 def reasons_first(record: Record) -> float:

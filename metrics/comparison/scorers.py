@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from .record import Run
+from .pairs import Pair
+from .record import Record, Run
 
 # Settings that change what the numbers mean: runs that differ in one of them are refused.
 _DECISIVE = ("fit", "scorer", "revision", "architecture", "quantization", "template", "variant")
@@ -40,13 +42,28 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
         values = [_values(run, name) for run in (base, tuned)]
         if values[0] != values[1] and values[0] and values[1]:
             notes.append(f"{name} differs: {base.name}: {_list(values[0])}; {tuned.name}: {_list(values[1])}")
-    splitters = [{value.removeprefix("auto:") for value in _values(run, "splitter")} for run in (base, tuned)]
-    if splitters[0] != splitters[1] and all(splitters):
-        notes.append(
-            f"the chains were cut into steps differently: {base.name} by {_list(splitters[0])}, {tuned.name} by "
-            f"{_list(splitters[1])}; what is counted per step rests on that"
-        )
     return notes
+
+
+def cut_differently(pairs: Sequence[Pair]) -> list[str]:
+    """A note where the two chains of a question were cut by different splitters, as `auto` may choose."""
+    ways: Counter[tuple[str, str]] = Counter()
+    for pair in pairs:
+        base, tuned = ({_splitter(record) for record in side} - {None} for side in (pair.base, pair.tuned))
+        if base and tuned and base != tuned:
+            ways[_list(map(str, base)), _list(map(str, tuned))] += 1
+    if not ways:
+        return []
+    shown = "; ".join(f"{one} against {other}: {count:,}" for (one, other), count in ways.most_common(3))
+    return [
+        f"the two chains of {ways.total():,} of {len(pairs):,} questions were cut into steps differently ({shown}), "
+        "and what is counted in steps rests on that. `stepgauge score BASE TUNED --out DIR` cuts both alike"
+    ]
+
+
+def _splitter(record: Record) -> str | None:
+    found = _value(record.score.provenance, "splitter")
+    return found and found.removeprefix("auto:").removeprefix("think:")
 
 
 def scorer_name(run: Run) -> str:
@@ -85,5 +102,5 @@ def _which_model(scorer: str, source: str) -> str:
     return scorer if scorer == source or PurePath(scorer).is_absolute() else f"{scorer} ({folder})"
 
 
-def _list(values: Sequence[str] | set[str]) -> str:
+def _list(values: Iterable[str]) -> str:
     return ", ".join(sorted(values))[:200]

@@ -37,6 +37,8 @@ def control_scores(likelihoods: Likelihoods) -> dict[str, ControlScore]:
             log_likelihood=_number(found.whole),
             log_likelihood_before_answer=_number(found.before_answer),
             chains=list(found.control.chains),
+            steps_before_own_answer=_texts(found.control.before_own_answer),
+            log_likelihood_before_own_answer=_number(found.before_own_answer),
         )
     return out
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from ..answers.finals import commit_index
 from ..answers.matching import AnswerMatcher
 from ..chain import Control
 from ..likelihood import Unscored
 from ..names import unknown_name
-from ..trace import Step, Trace, steps_before_answer
+from ..trace import Step, Trace, steps_before_answer, steps_before_own_answer
 from .other_chains import ForeignSteps
 
 CONTROLS = ("filler", "foreign", "shuffled")
@@ -75,19 +76,27 @@ def make_controls(
         foreign: the pool of other chains' steps; needed only for `foreign`.
     """
     before = steps_before_answer(steps)
+    texts = [step.text for step in steps]
+    own = (
+        steps_before_own_answer(steps, commit_index(texts, trace.question, trace.choices, trace.model_answer))
+        if steps
+        else 0
+    )
     matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
     out = []
     for name in names:
         if name == "foreign":
             assert foreign is not None
-            out.append(_foreign(trace, matcher, len(steps), before, foreign))
+            out.append(_foreign(trace, matcher, (len(steps), before, own), foreign))
         elif name == "filler":
             # Keyed by the question, so that two models' chains for it get the same lines and compare with less noise.
             whole = filler_lines(trace.question, matcher, len(steps))
-            out.append(Control(name, whole, whole if isinstance(whole, Unscored) else whole[:before]))
+            first, first_own = (whole if isinstance(whole, Unscored) else whole[:count] for count in (before, own))
+            out.append(Control(name, whole, first, (), first_own))
         else:
-            texts = [step.text for step in steps]
-            out.append(Control(name, shuffled(texts, trace.hash), shuffled(texts[:before], trace.hash)))
+            parts = (texts, texts[:before], texts[:own])
+            whole, first, first_own = (shuffled(part, trace.hash) for part in parts)
+            out.append(Control(name, whole, first, (), first_own))
     return out
 
 
@@ -110,7 +119,8 @@ def shuffled(texts: Sequence[str], key: str) -> list[str] | Unscored:
     return out if out != list(texts) else [*texts[1:], texts[0]]
 
 
-def _foreign(trace: Trace, matcher: AnswerMatcher, whole: int, before: int, steps: ForeignSteps) -> Control:
+def _foreign(trace: Trace, matcher: AnswerMatcher, counts: tuple[int, int, int], steps: ForeignSteps) -> Control:
+    whole, before, own = counts
     found, chains = steps.draw(trace, matcher, whole)
 
     def first(count: int) -> Sequence[str] | Unscored:
@@ -120,7 +130,7 @@ def _foreign(trace: Trace, matcher: AnswerMatcher, whole: int, before: int, step
             f"{count} steps of other questions are needed, {len(found)} are at hand: score more chains together"
         )
 
-    return Control("foreign", first(whole), first(before), chains)
+    return Control("foreign", first(whole), first(before), chains, first(own))
 
 
 def _ordered(texts: Sequence[str], key: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Reading a response into sections, and cutting those into reasoning steps."""
 
+from .auto import CHOSEN
 from .base import Span, Splitter
-from .segmentation import BUILTIN_SPLITTERS, Segmentation, segment
+from .segmentation import BUILTIN_SPLITTERS, Segmentation, auto_choices, segment
 
-__all__ = ["BUILTIN_SPLITTERS", "Segmentation", "Span", "Splitter", "segment"]
+__all__ = ["BUILTIN_SPLITTERS", "CHOSEN", "Segmentation", "Span", "Splitter", "auto_choices", "segment"]

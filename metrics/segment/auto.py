@@ -60,5 +60,10 @@ def _count_reasoning(text: str, spans: list[Span]) -> int:
 
 
 AUTO = Splitter("auto", split_auto, "chooses by each section's layout and records the choice", choose)
+# What `auto` cuts with once it has chosen, for whoever wants the same choice for all chains ("auto:lines").
+CHOSEN = {
+    f"{AUTO.name}:{one.name}": Splitter(f"{AUTO.name}:{one.name}", _detaching(one).split, one.description)
+    for one in (NUMBERED, PARAGRAPHS, LINES, SENTENCES)
+}
 # Thinking is told from the answer before any splitter, so this is `auto` by the name that it had for tagged responses.
 THINK = Splitter("think", split_auto, "as auto", choose)

@@ -13,7 +13,7 @@ from ..answers.finals import final_answers
 from ..answers.matching import AnswerMatcher
 from ..names import unknown_name
 from ..trace import Step, Trace
-from .auto import AUTO, THINK
+from .auto import AUTO, CHOSEN, THINK, choose
 from .base import Span, Splitter
 from .numbered import NUMBERED
 from .plain import LINES, PARAGRAPHS
@@ -67,9 +67,16 @@ def segment(
     return [_segment(trace, chosen) for trace in traces]
 
 
+def auto_choices(trace: Trace) -> set[str]:
+    """The splitters that `auto` chooses for the sections of a response; empty where it holds no text."""
+    reading = read_sections(trace.response)
+    texts = (reading.clean[section.start : section.end] for section in reading.sections or [Section(0, 0, "text")])
+    return {choose(text).name for text in texts if _VISIBLE.search(text)}
+
+
 def _find(name: str, splitters: Mapping[str, Splitter]) -> Splitter:
-    if name in splitters:
-        return splitters[name]
+    if name in splitters or name in CHOSEN:
+        return splitters[name] if name in splitters else CHOSEN[name]
     raise ValueError(unknown_name("splitter", name, splitters))
 
 

@@ -56,7 +56,8 @@ def record(number: int, score: ChainScore, **fields: Any) -> Record:
     """A record of question `number`, unless `question` says otherwise."""
     question = fields.pop("question", f"Question {number}?")
     values = {"task": "task", "doc_id": str(number), **fields}
-    return Record(question=question, question_hash=question_hash(question), score=score, **values)
+    values.setdefault("question_hash", question_hash(question))
+    return Record(question=question, score=score, **values)
 
 
 def run(name: str, records: Sequence[Record]) -> Run:

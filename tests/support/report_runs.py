@@ -146,13 +146,13 @@ def _hash(question: str) -> str:
 def comparison(base: Run, tuned: Run, tasks: Sequence[str] = ("mmlu_pro",)) -> Comparison:
     """A comparison whose numbers are set, not computed."""
     rows = [
-        Row("accuracy", "accuracy (correct)", "share", "outcome", True, 500, 480, 0.441, 0.504, 0.063, 0.02, 0.11,
+        Row("accuracy", "accuracy (correct)", "share", "deciding", True, 500, 480, 0.441, 0.504, 0.063, 0.02, 0.11,
             0.1429, 0.0041, 0.0123),
-        Row("infogain", "infogain", "PPL", "outcome", True, 498, 478, 1523.4, 12.31, -1511.1, -9000.0, 4.0,
+        Row("infogain", "infogain", "PPL", "deciding", True, 498, 478, 1523.4, 12.31, -1511.1, -9000.0, 4.0,
             -0.9919, 0.61, 1.0, {"no gold answer": 2}),
-        Row("infogain_nats", "infogain_nats", "nats", "outcome", True, 498, 478, 1.31, 0.82, -0.49, -0.7, -0.28, -0.374,
+        Row("infogain_nats", "infogain_nats", "nats", "deciding", True, 498, 478, 1.31, 0.82, -0.49, -0.7, -0.28, -0.374,
             0.0002, 0.0008),
-        Row("ki", "ki", "share", "outcome", True, 211, 200, 0.8, 0.81, 0.01, -0.03, 0.05, 0.0125, 0.44, 1.0),
+        Row("ki", "ki", "share", "deciding", True, 211, 200, 0.8, 0.81, 0.01, -0.03, 0.05, 0.0125, 0.44, 1.0),
         Row("ppl_0", "PPL_0", "PPL", "confounder", None, 498, 478, 12.3, 12.3, 0.0, 0.0, 0.0, 0.0),
         Row("truncated", "cut off", "share", "confounder", None, 0),
     ]  # fmt: skip

@@ -244,3 +244,21 @@ def test_show_reads_what_score_wrote(tmp_path, capsys):
     assert [name for name in REASONING if not name.endswith("_before_answer") and f"{name} " not in said] == []
     assert f"ki_coverage {numbers['ki_coverage']:.3f}  n_steps 3" in said
     assert [chain.id for chain in restored] == ["q0", "q1", "q2"]
+
+
+def test_runs_scored_together_are_cut_by_one_splitter_and_one_run_alone_by_what_fits_each_chain(tmp_path, capsys):
+    """Two of three chains have a line a step; the third is one paragraph."""
+    lines, paragraph = "2 + 3 = 5.\n5 + 1 = 6.\nThe answer is 6.", "2 + 3 = 5. Then 5 + 1 = 6. The answer is 6."
+    sources = []
+    for name, responses in (("base", [lines, lines, lines]), ("tuned", [lines, paragraph, paragraph])):
+        given = [{**row, "response": text} for row, text in zip(traces(3), responses, strict=True)]
+        sources.append(write_jsonl(tmp_path / f"{name}.jsonl", given))
+
+    def splitters(*paths):
+        out = tmp_path / "-".join(path.stem for path in paths)
+        score(*paths, "--out", out)
+        return {row["score"]["provenance"]["splitter"] for row in rows(out)}
+
+    assert splitters(sources[1]) == {"auto:lines", "auto:sentences"}
+    assert splitters(*sources) == {"auto:lines"}
+    assert "all chains are cut by auto:lines" in capsys.readouterr().out

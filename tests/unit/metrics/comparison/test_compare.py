@@ -12,7 +12,7 @@ import pytest
 from made_runs import chain, drawn, record, run
 from sweeps import sweep
 
-from stepgauge.metrics.comparison import NotComparable, Settings, compare_runs
+from stepgauge.metrics.comparison import NotComparable, Settings, compare_runs, question_hash
 
 FAST = Settings(resamples=999, deciding=("infogain_nats", "infogain_nats_without_final", "ki"))
 
@@ -103,6 +103,61 @@ def test_runs_scored_otherwise_are_refused_unless_forced(name):
     with pytest.raises(NotComparable, match=f"different settings of '{name}'"):
         compare_runs(base, run("tuned", other), FAST)
     assert name in compare_runs(base, run("tuned", other), dataclasses.replace(FAST, force=True)).notes[0]
+
+
+# --- pairs across frameworks
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "pairs"),
+    [
+        (
+            "Question: Which organ makes bile?\nA. Spleen\nB. Liver\nExplanation:",
+            "Which organ makes bile?\nA) Spleen\nB) Liver",
+            1,
+        ),
+        ("Q: What is 5 - 3?\nA:", "What is 5 − 3?", 1),
+        ("What is 5 - 3?", "What is 5 + 3?", 0),
+        ("How many eggs?\nAnswer:", "HOW MANY EGGS", 1),
+        ("Which organ makes bile?\nA. Spleen\nB. Liver", "Which organ makes bile?\nA) Liver\nB) Spleen", 0),
+        ("Is 3 < 4?", "Is 3 > 4?", 0),
+    ],
+)
+def test_questions_that_frameworks_put_differently_are_paired_by_their_words_and_signs(base, tuned, pairs):
+    one, other = (
+        run(name, [record(1, chain([-4.0, -2.0]), question=text, doc_id=None, task=name), *rest])
+        for name, text, rest in (("lm", base, values([1.0], task="lm")), ("in", tuned, values([1.0], task="in")))
+    )
+    comparison = compare_runs(one, other, FAST)
+    assert comparison.paired_by.get("the question's words", 0) == pairs
+    assert sum(comparison.paired_by.values()) == 1 + pairs
+    assert any("case, punctuation, layout" in note for note in comparison.notes) == bool(pairs)
+
+
+def test_same_stem_with_options_that_the_text_does_not_list_is_not_paired_by_its_words():
+    stem = "Which of these organs makes bile?"
+    sides = [
+        record(0, chain([-4.0, -2.0]), question=stem, question_hash=question_hash(stem, options))
+        for options in (("Liver", "Spleen"), ("Iron", "Zinc"))
+    ]
+    with pytest.raises(NotComparable, match="no question is in both runs"):
+        compare_runs(run("b", [sides[0]]), run("t", [sides[1]]), FAST)
+
+
+def test_chains_of_one_question_that_were_cut_by_different_splitters_are_counted():
+    def cut(one, name):
+        return dataclasses.replace(
+            one, score=dataclasses.replace(one.score, provenance={**one.score.provenance, "splitter": name})
+        )
+
+    base = [cut(one, "auto:lines") for one in values([1.0, 2.0, 3.0])]
+    names = ("auto:lines", "lines", "auto:sentences")
+    tuned = [cut(one, name) for one, name in zip(values([1.0, 2.0, 3.0]), names, strict=True)]
+    notes = compare_runs(run("b", base), run("t", tuned), FAST).notes
+    assert any(
+        "chains of 1 of 3 questions were cut into steps differently (lines against sentences: 1)" in n for n in notes
+    )
+    assert not any("differently" in note for note in compare_runs(run("b", base), run("t", base), FAST).notes)
 
 
 # --- statistics against slow oracles

@@ -215,3 +215,36 @@ def test_one_scored_run_and_one_unscored_are_compared_by_accuracy_and_it_is_said
     comparison = compare_runs(scored, unscored("plain", [1] * 20), FAST)
     assert [row.measure for row in comparison.tasks[0].rows] == ["accuracy"]
     assert any("plain has no reasoning scores" in note for note in comparison.notes)
+
+
+# --- controls
+
+
+def test_gain_over_filler_before_the_own_answer_decides_where_both_runs_were_scored_with_it(tiny_scorer):
+    """The control's likelihood is that of the chain whose steps before its own answer are the filler lines."""
+    question = "Natalia sold clips to 48 of her friends in April, and half as many in May. How many in total?"
+    response = (
+        "In May she sold 48 / 2 = 24 clips.\nIt is a nice day.\nTogether that is 48 + 24 = 72.\nThe answer is 72."
+    )
+    gauge = Gauge(scorer=tiny_scorer, controls=["filler"])
+    (score,) = gauge.score([Trace(question, response, "96")])
+    control = score.controls["filler"]
+    assert len(control.steps_before_own_answer) == 2
+    assert len(control.steps_before_answer) == 4, "no step states the gold answer"
+    texts = "\n".join([*control.steps_before_own_answer, "The answer is 72."])
+    (filler,) = gauge.score([Trace(question, texts, "96")])
+    assert control.log_likelihood_before_own_answer == pytest.approx(filler.log_likelihoods[2], abs=1e-4)
+    sides = [run(name, [record(0, score, question=question)]) for name in ("base", "tuned")]
+    rows = {row.measure: row for row in compare_runs(*sides, FAST).tasks[0].rows}
+    row = rows["gain_over_filler_before_own_answer"]
+    assert row.role == "deciding"
+    assert rows["infogain_nats_before_own_answer"].role == "exploratory"
+    assert row.base == pytest.approx(score.log_likelihoods[2] - filler.log_likelihoods[2], abs=1e-4)
+
+
+def test_control_scored_before_own_answers_were_looked_at_is_read_without_them(tiny_scorer):
+    (score,) = Gauge(scorer=tiny_scorer, controls=["filler"]).score([Trace("2 + 2?", "2 + 2 = 4.\nIt is 4.", "4")])
+    data = score.to_dict()
+    for name in ("steps_before_own_answer", "log_likelihood_before_own_answer"):
+        del data["controls"]["filler"][name]
+    assert math.isnan(type(score).from_dict(data).controls["filler"].log_likelihood_before_own_answer)
