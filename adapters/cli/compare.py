@@ -15,11 +15,11 @@ from ...metrics.comparison import Comparison
 from ...metrics.comparison.render import markdown, print_comparison
 from ...metrics.comparison.results import VerdictName
 from ...metrics.names import unknown_name
-from ...metrics.repeats import Repeats
+from ...metrics.repeats import Repeats, repeats_in
 from ...metrics.repeats.render import markdown as repeats_markdown
 from . import comparison_options
 from .errors import UserError
-from .repeats import print_all, repeats_in
+from .repeats import print_all
 
 FAILED = 3  # exit code if --fail-on names a verdict that occurred
 _VERDICTS = get_args(VerdictName)

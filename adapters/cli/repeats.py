@@ -9,10 +9,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from ...metrics.comparison import NotComparable, Run, Settings
-from ...metrics.comparison.accuracy_names import AccuracyNames
-from ...metrics.comparison.pairs import pair_runs
-from ...metrics.repeats import Repeats, repeats_of
+from ...metrics.repeats import Repeats, repeats_in
 from ...metrics.repeats.render import markdown, print_repeats
 from . import comparison_options
 from .errors import UserError
@@ -48,35 +45,6 @@ def run(args: argparse.Namespace) -> int:
             console.print(note, markup=False)
         print_all(found, console)
     return 0
-
-
-def repeats_in(base: Run, tuned: Run | None, settings: Settings) -> list[Repeats]:
-    """The tables of each task with repeats, and of several tasks together; [] without repeats.
-
-    Raises:
-        NotComparable: no question is in both runs, or the accuracy metric asked for is in none of the tasks.
-    """
-    pairs = pair_runs(base, tuned or base, settings.pair_by).pairs
-    repeated = [pair for pair in pairs if len(pair.base) > 1 and len(pair.tuned) > 1]
-    names = AccuracyNames.of_pairs(repeated, settings.accuracy, error=NotComparable) if repeated else None
-    tasks: Sequence[str | None] = list(dict.fromkeys(pair.task for pair in repeated))
-    out: list[Repeats] = []
-    for task in [*tasks, *([None] if len(tasks) > 1 else [])]:
-        assert names is not None
-        accuracy = names.of(task)
-        if task is None and accuracy is None:
-            continue  # the tasks have no metric in common
-        out.append(
-            repeats_of(
-                repeated,
-                [base.name, *([tuned.name] if tuned else [])],
-                accuracy,
-                task=task,
-                resamples=settings.resamples,
-                seed=settings.seed,
-            )
-        )
-    return out
 
 
 def print_all(found: Sequence[Repeats], console: Console) -> None:

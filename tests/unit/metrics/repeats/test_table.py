@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 import pytest
 from made_runs import chain
 
-from stepgauge.metrics.comparison import Record, Run, question_hash
-from stepgauge.metrics.comparison.pairs import pair_runs
+from stepgauge.metrics.comparison import Record, Run, Settings, question_hash
 from stepgauge.metrics.comparison.record import UNSCORED
-from stepgauge.metrics.repeats import Repeats, repeats_of
+from stepgauge.metrics.repeats import Repeats, repeats_in
 
 N = 8
 
@@ -35,8 +34,8 @@ def run(name: str, right: Sequence[int], *, change: Callable[[int, int], dict] =
 
 
 def table(base: Run, tuned: Run | None = None) -> Repeats:
-    names = [base.name, *([tuned.name] if tuned else [])]
-    return repeats_of(pair_runs(base, tuned or base).pairs, names, "acc", resamples=999)
+    (found,) = repeats_in(base, tuned, Settings(resamples=999))
+    return found
 
 
 # Half of the questions always right, half never; and each right three times of four.
