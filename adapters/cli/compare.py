@@ -1,4 +1,4 @@
-"""Compare scored runs question by question: did accuracy rise while reasoning fell?"""
+"""Compare runs question by question: did accuracy rise, and did reasoning fall?"""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from ...metrics.comparison.render import markdown, print_comparison
 from ...metrics.comparison.results import VerdictName
 from ...metrics.names import unknown_name
 from ..offline.whole_file import write_whole
+from ...metrics.repeats import Repeats, repeats_in
+from ...metrics.repeats.render import markdown as repeats_markdown
 from . import comparison_options
 from .errors import UserError
+from .repeats import print_all
 
 FAILED = 3  # exit code if --fail-on names a verdict that occurred
 _VERDICTS = get_args(VerdictName)
@@ -46,12 +49,13 @@ def run(args: argparse.Namespace) -> int:
     if len(runs) < 2:
         raise UserError(f"two or more runs are needed, {args.runs[0]} holds one ({runs[0].name if runs else 'none'})")
     comparisons = comparison_options.compare_all(runs, chosen)
+    repeats = [repeats_in(runs[0], tuned, chosen) for tuned in runs[1:]]
     if args.out is not None:
-        _write(args.out, comparisons)
+        _write(args.out, comparisons, repeats)
     if args.format == "json":
-        print(_json(comparisons))
+        print(_json(comparisons, repeats))
     elif args.format == "markdown":
-        print(markdown(comparisons))
+        print(_markdown(comparisons, repeats))
     else:
         # Not on a terminal: make the table as wide as it needs to be.
         width = args.width or (None if sys.stdout.isatty() else _WIDE)
@@ -62,6 +66,9 @@ def run(args: argparse.Namespace) -> int:
             if index:
                 console.print()
             print_comparison(comparison, console)
+            if repeats[index]:
+                console.print()
+                print_all(repeats[index], console)
     found = [
         f"{comparison.tuned}, {task.task or 'overall'}: {task.verdict.name}"
         for comparison in comparisons
@@ -81,14 +88,25 @@ def _verdicts(given: Sequence[str]) -> set[str]:
     return set(names)
 
 
-def _json(comparisons: Sequence[Comparison]) -> str:
-    return json.dumps([comparison.to_dict() for comparison in comparisons], indent=1, allow_nan=False)
+_Repeats = Sequence[Sequence[Repeats]]
 
 
-def _write(folder: Path, comparisons: Sequence[Comparison]) -> None:
+def _json(comparisons: Sequence[Comparison], repeats: _Repeats) -> str:
+    """The comparisons, with the tables of repeats of each under `repeats`."""
+    both = zip(comparisons, repeats, strict=True)
+    whole = [{**comparison.to_dict(), "repeats": [one.to_dict() for one in tables]} for comparison, tables in both]
+    return json.dumps(whole, indent=1, allow_nan=False)
+
+
+def _markdown(comparisons: Sequence[Comparison], repeats: _Repeats) -> str:
+    both = zip(comparisons, repeats, strict=True)
+    return "\n".join(f"{markdown([comparison])}\n{repeats_markdown(tables)}" for comparison, tables in both)
+
+
+def _write(folder: Path, comparisons: Sequence[Comparison], repeats: _Repeats) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "comparison.json", _json(comparisons) + "\n")
-        write_whole(folder / "comparison.md", markdown(comparisons))
+        write_whole(folder / "comparison.json", _json(comparisons, repeats) + "\n")
+        write_whole(folder / "comparison.md", _markdown(comparisons, repeats))
     except OSError as error:
         raise UserError(f"--out {folder}: {error}") from error

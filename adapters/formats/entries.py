@@ -48,6 +48,9 @@ class Entry:
         notes: things a reader of the score should know.
         no_gold: why there is no gold answer; None where there is one.
         truncated: whether a length limit cut the response off; None where the file does not say.
+        accuracy_shared: why `accuracy` is of all responses to the question together and not of this one; None: it is
+            of this one.
+        read_answers: the answers that the framework's metrics saw, by the metric's name.
     """
 
     where: Where
@@ -61,6 +64,8 @@ class Entry:
     notes: tuple[str, ...] = ()
     no_gold: str | None = None
     truncated: bool | None = None
+    accuracy_shared: str | None = None
+    read_answers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def question_hash(self) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 from ..columns import METRICS
 from ..errors import Missing
 from ..infogain import perplexity
+from .endings import ends_mid_sentence
 from .own_answer import gain_before_own_answer, gain_over, reasons_first, supported_before_own_answer
 from .record import Record
 
@@ -24,6 +25,7 @@ class Measure:
         role: `outcome` (deciding or exploratory, as the settings say) or `confounder`, as in `Row`.
         higher_is_better: None where neither direction is better.
         description: one sentence.
+        of_score: whether it needs the scores of a scorer of ours.
     """
 
     key: str
@@ -33,6 +35,7 @@ class Measure:
     role: Literal["outcome", "confounder"] = "outcome"
     higher_is_better: bool | None = True
     description: str = ""
+    of_score: bool = True
 
 
 def metric(name: str) -> Callable[[Record], float]:
@@ -42,18 +45,6 @@ def metric(name: str) -> Callable[[Record], float]:
         value = record.score.metrics.get(name, math.nan)
         if math.isnan(value):
             raise Missing(record.score.missing.get(name, f"{name} was not computed"))
-        return value
-
-    return compute
-
-
-def accuracy(name: str) -> Callable[[Record], float]:
-    """One of the run's own metrics."""
-
-    def compute(record: Record) -> float:
-        value = record.accuracy.get(name, math.nan)
-        if math.isnan(value):
-            raise Missing(f"the run has no {name} for it")
         return value
 
     return compute
@@ -108,11 +99,15 @@ def truncated(record: Record) -> float:
 
 
 def unfinished(record: Record) -> float:
-    """1 where the last step ends neither at a sentence end nor with an answer, as responses that were cut off do."""
-    if not record.score.steps:
-        raise Missing("no steps in the response")
-    last = record.score.steps[-1]
-    return float(last.kind != "final_answer" and not last.text.rstrip("\"'”’)]*_`$ ").endswith(_ENDS))
+    """1 where the response ends neither at a sentence end nor with an answer, as responses that were cut off do."""
+    if record.scored:
+        if not record.score.steps:
+            raise Missing("no steps in the response")
+        last = record.score.steps[-1]
+        return float(ends_mid_sentence(last.text, announces=last.kind == "final_answer"))
+    if record.unfinished is None:
+        raise Missing("no response in the file")
+    return float(record.unfinished)
 
 
 def answer_stating(record: Record) -> float:
@@ -121,9 +116,6 @@ def answer_stating(record: Record) -> float:
     if not steps:
         raise Missing("no steps in the response")
     return sum(step.states_answer for step in steps) / len(steps)
-
-
-_ENDS = (".", "!", "?", "…", "。", "！", "？", "．", "।", "۔", "؟", "}", "]")
 
 
 def _counted(n: int | None) -> int:
@@ -217,9 +209,10 @@ OUTCOMES: Sequence[Measure] = (
     ),
 )
 
+_OF_THE_RUN = ("truncated", "unfinished")
 CONFOUNDERS: Sequence[Measure] = (
     *(
-        Measure(key, label, unit, compute, "confounder", None, description)
+        Measure(key, label, unit, compute, "confounder", None, description, of_score=key not in _OF_THE_RUN)
         for key, label, unit, compute, description in (
             ("ppl_0", "PPL_0", "PPL", first_ppl, "Perplexity of the gold answer given the question alone."),
             ("question_length", "question length", "characters", question_length, "Characters of the question."),
