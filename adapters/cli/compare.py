@@ -15,9 +15,9 @@ from ...metrics.comparison import Comparison
 from ...metrics.comparison.render import markdown, print_comparison
 from ...metrics.comparison.results import VerdictName
 from ...metrics.names import unknown_name
-from ..offline.whole_file import write_whole
 from ...metrics.repeats import Repeats, repeats_in
 from ...metrics.repeats.render import markdown as repeats_markdown
+from ..offline.whole_file import write_whole
 from . import comparison_options
 from .errors import UserError
 from .repeats import print_all
