@@ -204,7 +204,8 @@ def commit_step(chain: Chain) -> float:
     if not chain.steps:
         raise Missing("no steps in the response")
     trace = chain.trace
-    found = commit_index([step.text for step in chain.steps], trace.question, trace.choices, trace.model_answer)
+    texts, final = zip(*((step.text, step.kind == "final_answer") for step in chain.steps), strict=True)
+    found = commit_index(texts, final, trace.question, trace.choices, trace.model_answer)
     if found is None:
         raise Missing("no step states an answer that the chain keeps to")
     return float(found + 1)

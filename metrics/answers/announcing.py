@@ -16,9 +16,11 @@ from .vocabulary import (
     ARGUES,
     BOX,
     CONNECTIVE,
+    DENIES,
     DERIVES,
     FILLER,
     HINT,
+    NAMED_BY_LETTER,
     NOT_AN_ANSWER,
     NOUN,
     OF,
@@ -29,6 +31,7 @@ from .vocabulary import (
 
 _MAX_STEP = 600  # characters; a longer step says more than an answer
 _MAX_WORDS, _MAX_CONCLUSION_WORDS, _MAX_OPTION_WORDS = 20, 60, 45
+_MAX_CLOSING_WORDS = 14
 _MAX_BOXED = 2_000
 _MOST = 400  # announcements of one text that are read
 
@@ -46,8 +49,8 @@ _PLACEHOLDER = re.compile(
 )
 _A_LABEL = re.compile(r"(?:A|Ans)\s?[:：]\s?", re.IGNORECASE)
 _REVERSED = re.compile(
-    rf"(.{{1,120}}?)\s(?:is|are|must be|would be)\s(?:(?:the|our|my)\s)?(?:{ADJECTIVES}{NOUN}|correct|the correct one)"
-    rf"{OF}$",
+    r"(.{1,120}?)\s(?:is|are|must be|would be)\s(?:(?:the|our|my)\s)?"
+    rf"(?:{ADJECTIVES}{NOUN}|(?:correct|right)(?:\sone)?|best\sone){OF}$",
     re.IGNORECASE,
 )
 _DIGITS = rf"(?:{GROUPED}|\d{{1,3}}(?:\.\d{{3}})+,\d+|\d+,\d+|\d[\d,٬٫]*(?:\.\d+)?|{DECIMAL})"
@@ -78,6 +81,7 @@ _LEAD = re.compile(
     r"\s*(?:>\s?)?(?:#{1,6}\s+)?(?:[-*•]\s+)?(?:(?:step\s?)?\d{1,4}\s?[:.)](?=\s)\s*|step\s\d{1,4}\s?[-–—]\s)?",
     re.IGNORECASE,
 )
+_LONE_LETTER = re.compile(r"(?<![\w'’&/+.^=-])[(（\[]?([A-J])[)）\]]?(?![\w'’&/+^=(-])(?!\.\s?\w)")
 _HASHES = re.compile(r"^[ \t]{0,8}####\s?(?P<answer>\S[^\n]{0,120})$", re.MULTILINE)
 _SENTENCE_BREAK = re.compile(r"(?<=[.!?。！？])(?<!\b[A-Ja-j]\.)\s+(?=\S)|\n+|(?<=。)")
 _INSIDE = re.compile(rf"(?<![A-Za-zÀ-ɏͰ-ӿ_-])(?:{ANNOUNCE.pattern})", re.IGNORECASE)
@@ -125,6 +129,26 @@ def concludes(step_text: str) -> bool:
     )
 
 
+def closing_letter(step_text: str) -> str | None:
+    """The one option that a chain's closing sentence names by its letter, whatever its words and language.
+
+    "So B it is.", "Only B fits.", "Ang tamang sagot ay B.": for a sentence that computes and derives nothing, denies
+    nothing, and whose letter names no thing of its own ("vitamin B").
+    """
+    if not concludes(step_text):
+        return None
+    text = _plain(_LATEX_TEXT.sub("", step_text))
+    letters = [match for match in _LONE_LETTER.finditer(text) if not _is_english_word(text, match)]
+    if len(letters) != 1 or len(text.split()) > _MAX_CLOSING_WORDS or DENIES.search(text):
+        return None
+    return None if NAMED_BY_LETTER.search(text[: letters[0].start()]) else letters[0][1]
+
+
+def _is_english_word(text: str, letter: re.Match[str]) -> bool:
+    """Whether a lone A or I is the article or the pronoun: where words go on behind it."""
+    return letter[0] in ("A", "I") and bool(re.match(r"\s{1,3}\w", text[letter.end() :]))
+
+
 def _announced(step_text: str) -> tuple[str, bool] | None:
     """The answer, and whether it stands there without any word that announces it."""
     if len(step_text) > _MAX_STEP:
@@ -157,7 +181,8 @@ def announcements(text: str, *, value_alone: bool = True) -> list[str]:
     """All answers that a text announces, each once, in the order in which they come last; of the first 400.
 
     Args:
-        value_alone: whether a text that is a value and nothing else announces it (`is_bare`).
+        value_alone: whether a text that is a value and nothing else announces it (`is_bare`), and one that names a
+            single option (`closing_letter`).
     """
     folded, boxes = _fold_boxes(text)
     plain = _plain(folded)
@@ -180,6 +205,8 @@ def announcements(text: str, *, value_alone: bool = True) -> list[str]:
     whole, bare = _announced(text) or ("", False)
     if whole and (value_alone or not bare) and whole not in (answer for _, answer in found):
         found.append((len(plain), whole))
+    if not found and value_alone and (letter := closing_letter(text)):
+        found.append((0, letter))
     ordered = [answer for _, answer in sorted(found, key=lambda one: one[0]) if not _PLACEHOLDER.fullmatch(answer)]
     return list(dict.fromkeys(reversed(ordered)))[::-1]
 
@@ -340,6 +367,15 @@ _LETTER = re.compile(
     r"(?P<open>[(（\[{])?\s?(?P<letter>[A-Za-z])\s?(?P<close>[)）\]}])?(?P<rest>.{0,60})",
     re.IGNORECASE | re.DOTALL,
 )
+_LATEX_TEXT = re.compile(r"\\(?:text\w{0,2}|math(?:rm|bf|it|sf|tt))\s?(?=\{)")
+# Not the Cyrillic В, which stands for B where it is taken for a Latin letter and for C where it is counted.
+_COUNTED = {
+    letter: "ABCDE"[place]
+    for alphabet in ("ΑΒΓΔΕ", "АБВГД", "אבגדה", "أبجده", "กขคงจ", "कखगघङ")
+    for place, letter in enumerate(alphabet)
+    if letter != "В"
+}
+_COUNTED_LETTER = re.compile(rf"[^\w\\]{{0,3}}([{''.join(_COUNTED)}])[^\w\\]{{0,3}}")
 _LETTER_ENDS = re.compile(r"[\s*\"'”]{0,4}(?:$|[\n.,:;!?<–—/]|-\s)")
 _LETTER_GOES_ON = re.compile(
     r"\s{1,2}(?:because|since|as|which|based|due|given|and|or|rather|with|for|from|\(|it|[–—-])(?!\w)"
@@ -349,8 +385,13 @@ _LETTER_GOES_ON = re.compile(
 def letter_of(answer: str) -> str | None:
     """The letter that an announced answer is or begins with, as a capital: "(b)", "C", "Option C", "B) Aspirin".
 
-    The English words "a" and "I" are none: "A drug that lowers afterload", "I don't know".
+    The English words "a" and "I" are none: "A drug that lowers afterload", "I don't know". Letters of other alphabets
+    count by their place: "Γ" and "ג" are C.
     """
+    answer = _LATEX_TEXT.sub("", answer)
+    counted = _COUNTED_LETTER.fullmatch(answer)
+    if counted:
+        return _COUNTED[counted[1]]
     match = _LETTER.match(answer)
     if match is None:
         return None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from .announcing import announcements, letter_of
 from .golds import FormulaGold, Gold, Text, TextGold, is_letter, read_golds, short_gold
 from .option_list import without_option_list
+from .vocabulary import REJECTS
 
 _LIST_LABEL = re.compile(r"\s{0,8}(?:[-*•#>]{1,6}\s{1,4})?(?:\*\*)?\d{1,3}[.)](?:\*\*)?\s{1,4}(?=[^\W\d]|[\\$*])")
 # What an announced option may begin with: its article, its letter.
@@ -29,7 +30,8 @@ def states_answer(step_text: str, answers: Sequence[str], question: str, choices
     is also stated by an equal one (`formulas`), a list of numbers by the same ones in any order.
 
     Where the gold answer is one of `choices`, naming its letter states it, too; the option list does not count as part
-    of the question; and a step that names other options beside it discusses them: there it must be announced.
+    of the question; and a step that names other options beside it, or says that one is wrong, discusses them: there it
+    must be announced.
     """
     return AnswerMatcher(answers, question, choices).states(step_text)
 
@@ -110,7 +112,7 @@ class _Options:
         """Whether the step names a gold option; what it announces was looked at before."""
         if any(self.said(answer) is False for answer in said):
             return False
-        if any(letter.occurs(step, in_question=False) for letter in self._other_letters):
+        if REJECTS.search(step.raw) or any(letter.occurs(step, in_question=False) for letter in self._other_letters):
             return False
         if any(letter.occurs(step, in_question=False) for letter in self._letters):
             return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..answers.extraction import is_final_answer
+from ..answers.announcing import is_bare, is_final_answer
 from .base import Span, Splitter
 from .numbered import NUMBERED, markers
 from .plain import LINES, PARAGRAPHS
@@ -45,7 +45,9 @@ def _detach_answer(text: str, spans: list[Span]) -> list[Span]:
     tail = max(start, end - _ANNOUNCEMENT)
     # Own breaks, not sentencex's: it takes the unit in "19.6 m. The answer is (E)." for an abbreviation.
     for match in reversed(list(_BREAK.finditer(text, tail, end))):
-        if not is_final_answer(text[match.end() : end]):
+        rest = text[match.end() : end]
+        # "Resultado: B": a value behind a colon is what the words before it announce.
+        if not is_final_answer(rest) or (text[match.start() - 1] == ":" and is_bare(rest)):
             break
         cut = match.end()
     return spans if cut == end else [*spans[:-1], (start, cut), (cut, end)]

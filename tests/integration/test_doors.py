@@ -12,6 +12,7 @@ import pytest
 from columns import (
     GAINS,
     MAY_BE_MISSING,
+    NEAR,
     NUMBER,
     REASONING,
     assert_numbers,
@@ -136,7 +137,7 @@ def test_inspect_score_appends_the_numbers_of_the_core_to_a_log_that_holds_accur
         assert list(sample.scores) == ["answer", "reasoning"]
         value = sample.scores["reasoning"].as_dict()
         assert {name: value[name] for name in REASONING} == pytest.approx(
-            {name: chain.metrics[name] for name in REASONING}, abs=1e-3, nan_ok=True
+            {name: chain.metrics[name] for name in REASONING}, **NEAR
         )
         restored = ChainScore.from_dict(sample.scores["reasoning"].metadata or {})
         assert [step.text for step in restored.steps] == [step.text for step in chain.steps]
@@ -171,7 +172,7 @@ def test_finished_runs_of_both_frameworks_get_the_numbers_that_they_got_while_ru
         assert one["id"] == other["id"]
         for name in GAINS:
             wanted, found = (math.nan if x["metrics"][name] is None else x["metrics"][name] for x in (one, other))
-            assert found == pytest.approx(wanted, abs=1e-3, nan_ok=True), (one["id"], name)
+            assert found == pytest.approx(wanted, **NEAR), (one["id"], name)
 
 
 def test_compare_finds_no_difference_between_a_run_scored_live_and_the_same_scored_again(

@@ -6,6 +6,7 @@ import pytest
 
 from stepgauge.metrics.answers.announcing import announced, announcements, is_final_answer, letter_of
 from stepgauge.metrics.answers.extraction import last_boxed
+from stepgauge.metrics.answers.finals import final_answers
 from stepgauge.metrics.answers.matching import states_answer
 
 DRUGS = ["Thiazide", "Beta blocker", "ACE inhibitor", "Nitrate"]
@@ -64,7 +65,51 @@ LETTER_C = [
     "الإجابة الصحيحة هي C",
     "پاسخ صحیح C است",
     "התשובה הנכונה היא C",
+    # with an adverb inside, the verb elsewhere, or other endings
+    "La bonne réponse est donc la C.",
+    "Quindi la risposta corretta è l'opzione C.",
+    "Die richtige Antwort ist daher C.",
+    "Antwort C ist richtig.",
+    "Het juiste antwoord is dus C.",
+    "Oikea vastaus on siis C.",
+    "Ответом является C.",
+    "Bu nedenle doğru cevap: C",
+    "Η σωστή απάντηση είναι η Γ.",
+    "La resposta correcta és la C.",
+    "Правилният отговор е C.",
+    "Ang tamang sagot ay C.",
+    "Jawapan yang betul ialah C.",
+    "Teisingas atsakymas yra C.",
+    "Pareizā atbilde ir C.",
+    "Õige vastus on C.",
+    "Erantzun zuzena C da.",
+    "Yr ateb cywir yw C.",
+    "პასუხი: C",
+    "Thus, option C is the right one.",
+    "So the answer's C.",
+    "Answer - C",
+    "\\boxed{\\text{C}}",
+    "\\boxed{\\mathrm{(C)}}",
 ]
+
+
+# Final at the end of a chain alone: the words are no known announcement, or go on around it.
+CLOSING_C = [
+    "So C it is.",
+    "Only C fits.",
+    "By elimination, C is the answer.",
+    "Përgjigja e saktë është C.",
+    "சரியான பதில் C ஆகும்.",
+    "સાચો જવાબ C છે.",
+]
+
+
+@pytest.mark.parametrize("step", CLOSING_C)
+def test_a_closing_sentence_that_names_one_option_announces_it(step: str) -> None:
+    assert final_answers(["A thiazide raises glucose.", step]) == [False, True]
+    assert final_answers([step, "A thiazide raises glucose."]) == [False, False]
+    assert states_answer(step, ["ACE inhibitor"], LISTED, DRUGS)
+    assert not states_answer(step, ["Nitrate"], LISTED, DRUGS)
 
 
 @pytest.mark.parametrize("step", LETTER_C)
@@ -91,6 +136,12 @@ def test_the_letter_is_announced_in_any_language_and_is_a_final_answer(step: str
         "If the answer is A, the potassium falls.",
         "ANSWER: $LETTER",
         "The answer is [your answer].",
+        "The patient lacks vitamin A.",
+        "Only A does not fit.",
+        "A thiazide fits.",
+        "Option A is incorrect.",
+        "(A) can be ruled out.",
+        "Option A, a thiazide drug, is not the best answer.",
     ],
 )
 def test_articles_negations_and_instructions_announce_no_letter(step: str) -> None:

@@ -14,6 +14,10 @@ DRUGS = ["Thiazide", "Beta blocker", "ACE inhibitor", "Nitrate"]
 CLIPS = ["In April she sold 48 clips.", "In May she sold 48/2 = 24.", "48+24 = 72 clips."]
 
 
+def committed(steps: list[str], question: str, choices: list[str] | None = None, own: str | None = None) -> int | None:
+    return commit_index(steps, final_answers(steps), question, choices, own)
+
+
 @pytest.mark.parametrize(
     ("closing", "final"),
     [
@@ -65,7 +69,7 @@ def test_a_result_on_the_way_is_no_final_answer() -> None:
 def test_the_commitment_is_the_first_statement_after_the_last_other_answer(
     steps: list[str], commit: int | None
 ) -> None:
-    found = commit_index(steps, "How many?")
+    found = committed(steps, "How many?")
     assert (None if found is None else found + 1) == commit
 
 
@@ -76,13 +80,21 @@ def test_options_are_committed_to_by_letter_or_text() -> None:
         "The ACE inhibitor protects the kidney.",
         "La respuesta es (C).",
     ]
-    assert commit_index(steps, "Which drug?", DRUGS) == 2
-    assert commit_index(steps[:2], "Which drug?", DRUGS) == 0
+    assert committed(steps, "Which drug?", DRUGS) == 2
+    assert committed(steps[:2], "Which drug?", DRUGS) == 0
+
+
+@pytest.mark.parametrize(
+    "closing", ["**C. ACE inhibitor**", "ACE inhibitor.", "The ACE inhibitor fits.", "So C it is."]
+)
+def test_an_option_that_the_last_step_names_alone_is_the_chains_own_answer(closing: str) -> None:
+    assert committed(["Thiazide raises glucose.", "Beta blockers harm.", closing], "Which drug?", DRUGS) == 2
+    assert committed(["Thiazide raises glucose.", f"Nitrate or this one: {closing}"], "Which drug?", DRUGS[:3]) != 0
 
 
 def test_the_extracted_answer_is_used_where_the_chain_announces_none() -> None:
-    assert commit_index(["It is 5 at first.", "There are 7 left."], "How many?", own="7") == 1
-    assert commit_index(["It is 5 at first.", "There are 7 left."], "How many?") is None
+    assert committed(["It is 5 at first.", "There are 7 left."], "How many?", own="7") == 1
+    assert committed(["It is 5 at first.", "There are 7 left."], "How many?") is None
 
 
 def metric(name: str, trace: Trace) -> float:
