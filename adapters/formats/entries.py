@@ -47,6 +47,7 @@ class Entry:
         accuracy_shared: why `accuracy` is of all responses to the question together and not of this one; None: it is
             of this one.
         read_answers: the answers that the framework's metrics saw, by the metric's name.
+        should_abstain: whether the question should be left unanswered; None where the file does not say.
     """
 
     where: Where
@@ -62,6 +63,7 @@ class Entry:
     truncated: bool | None = None
     accuracy_shared: str | None = None
     read_answers: Mapping[str, str] = field(default_factory=dict)
+    should_abstain: bool | None = None
 
     @property
     def question_hash(self) -> str:
@@ -101,6 +103,24 @@ def number(value: object) -> float | None:
     """`value` as a finite number; None for anything else."""
     if isinstance(value, bool | int | float) and abs(value) < float("inf"):
         return float(value)
+    return None
+
+
+SHOULD_ABSTAIN = "should_abstain"
+
+
+def should_abstain_in(*places: object) -> bool | None:
+    """What the first of these mappings that has the field says: whether the question should be left unanswered.
+
+    Raises Unreadable for what is neither true nor false (nor 1 nor 0, nor null).
+    """
+    for place in places:
+        value = place.get(SHOULD_ABSTAIN) if isinstance(place, Mapping) else None
+        if value is None:
+            continue
+        if value not in (True, False):
+            raise Unreadable(f"field {SHOULD_ABSTAIN!r} is neither true nor false", f"got {value!r:.80}")
+        return bool(value)
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...metrics import Trace
 from ..gold import gold_answers
-from .entries import Entry, Unreadable, Where, number, subject_of
+from .entries import Entry, Unreadable, Where, number, should_abstain_in, subject_of
 from .sources import Source
 
 
@@ -35,6 +35,7 @@ def reader(source: Source):
                 doc_id=doc_id if isinstance(doc_id, str | int) else None,
                 accuracy=accuracies(meta.get("accuracy", meta.get("correct"))),
                 subject=subject_of(meta),
+                should_abstain=should_abstain_in(meta),
             )
         ]
 
