@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ...metrics.errors import StepgaugeError
 from ...metrics.versions import package_version
 from . import (
+    calibration,
     compare,
     corpus,
     demo,
@@ -32,6 +33,7 @@ _COMMANDS = (
     fit,
     compare,
     repeats,
+    calibration,
     report,
     metrics,
     plugins,

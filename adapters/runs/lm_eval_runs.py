@@ -17,7 +17,15 @@ from ...metrics.answers.abstaining import Outcome
 from ...metrics.comparison.record import UNSCORED, Record, question_hash
 from ..formats.entries import Unreadable
 from ..formats.graded import Graded
-from ..formats.lm_eval_samples import REASONING, Identity, SamplesReader, identity, recognises, should_abstain_of, subject_in
+from ..formats.lm_eval_samples import (
+    REASONING,
+    Identity,
+    SamplesReader,
+    identity,
+    recognises,
+    should_abstain_of,
+    subject_in,
+)
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..formats.sources import Source
@@ -123,7 +131,7 @@ def _add(
             notes.update(read.notes)
             answers = tuple(answer for answer in read.answers or () if answer.strip())
             endings = [ending(response) for response in read.responses]
-            stances = [in_text(response, read.choices) for response in read.responses]
+            stances: list[Outcome | None] = [in_text(response, read.choices) for response in read.responses]
             asked = (read.question, read.choices, answers, subject)
             document = _Document(number, True, *asked, endings, stances, should_abstain_of(row))
         else:

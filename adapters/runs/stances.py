@@ -25,9 +25,9 @@ def in_score(score: ChainScore) -> Outcome | None:
 def in_trace(trace: Trace, score: ChainScore | None = None, *, truncated: bool | None = None) -> Outcome:
     """As the score says, else by the rule."""
     said = None if score is None else in_score(score)
-    return said or stance_of(
-        trace.response, trace.choices, model_answer=trace.model_answer, truncated=truncated
-    ).outcome
+    return (
+        said or stance_of(trace.response, trace.choices, model_answer=trace.model_answer, truncated=truncated).outcome
+    )
 
 
 def in_text(response: Any, choices: Sequence[str] | None) -> Outcome | None:

@@ -53,7 +53,11 @@ class AbstentionJudge:
         found = self._chat.ask([_message(trace) for trace in traces], "responses", lambda _: None)
         log.info("judge %s of abstention so far: %s", self.name, self._chat.totals.spent())
         return [
-            EMPTY if one is None else Stance("undetermined", f"{WHO}: {one.reason}") if isinstance(one, Unscored) else one
+            EMPTY
+            if one is None
+            else Stance("undetermined", f"{WHO}: {one.reason}")
+            if isinstance(one, Unscored)
+            else one
             for one in found
         ]
 

@@ -119,8 +119,8 @@ def _behind(pattern: re.Pattern[str], text: str) -> str | None:
     if not _hinted(folded):
         return None
     last = None
-    for last in pattern.finditer(folded):
-        pass
+    for match in pattern.finditer(folded):
+        last = match
     # A few capitals are longer in lower case; then what stands behind is read in lower case, too.
     return None if last is None else (text if len(text) == len(folded) else folded)[last.end() :]
 

@@ -2,5 +2,6 @@
 
 from .results import Calibration, CalibrationRow
 from .table import calibration_of
+from .tasks import calibrations_of
 
-__all__ = ["Calibration", "CalibrationRow", "calibration_of"]
+__all__ = ["Calibration", "CalibrationRow", "calibration_of", "calibrations_of"]

@@ -103,12 +103,14 @@ def abstention_rows(
             value = estimates[1].value - estimates[0].value
             ends = percentile(of(drawn[1]) - of(drawn[0]), len(place))
             difference = Estimate() if np.isnan(value) else Estimate(value, *ends, n=len(place))
-        rows.append(CalibrationRow("abstention", measure, label, Cells(estimates[0], *estimates[1:], difference=difference)))
+        rows.append(
+            CalibrationRow("abstention", measure, label, Cells(estimates[0], *estimates[1:], difference=difference))
+        )
     return rows
 
 
 def _counts(record: Record, accuracy: str | None) -> Array:
-    out = dict.fromkeys(_COLUMNS, 0.0)
+    out: dict[str, float] = dict.fromkeys(_COLUMNS, 0.0)
     if record.stance is None:
         return np.array(list(out.values()))
     out["known"] = 1
@@ -116,7 +118,12 @@ def _counts(record: Record, accuracy: str | None) -> Array:
     if record.stance != "undetermined":
         out["told"] = 1
         out["abstained"] = float(record.stance == "abstained")
-        if record.stance == "answered" and accuracy in record.accuracy and record.accuracy_shared is None:
+        if (
+            record.stance == "answered"
+            and accuracy is not None
+            and accuracy in record.accuracy
+            and record.accuracy_shared is None
+        ):
             out["graded"], out["right"] = 1, record.accuracy[accuracy]
         if record.should_abstain is not None:
             out["should"] = 1

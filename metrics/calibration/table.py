@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from .results import Calibration, CalibrationRow, Kind
 
 # With fewer an ECE says nothing: two responses a bin.
 FEWEST = 2 * BINS
+
+Question = TypeVar("Question", bound=Hashable)
 
 
 def accuracy(data: Grouped) -> Array:
@@ -75,10 +79,15 @@ def calibration_of(
     return Calibration(task, names[0], names[1] if sides > 1 else None, accuracy_name, rows, missing)
 
 
-def pooled(records: Sequence[tuple[str, Sequence[Record]]], kind: Kind, accuracy_name: str | None) -> Responses | None:
-    """The responses of one run, by (cluster, the responses to a question), for a plot; None where none has a number."""
-    found, _ = _responses([(cluster, (responses,)) for cluster, responses in records], CONFIDENCES[kind][1], accuracy_name)
-    return found[0] if found else None
+def responses_of(
+    questions: Mapping[Question, Sequence[Record]], confident: Confident, accuracy_name: str | None
+) -> dict[Question, list[tuple[float, float]]]:
+    """(confidence, correctness) of one run's responses, by question; questions without any are left out."""
+    out: dict[Question, list[tuple[float, float]]] = {}
+    for question, responses in questions.items():
+        with contextlib.suppress(Missing):
+            out[question] = confident(responses, accuracy_name) if accuracy_name is not None else []
+    return {question: points for question, points in out.items() if points}
 
 
 def _responses(

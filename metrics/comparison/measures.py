@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..answers.endings import ends_mid_sentence
 from ..columns import METRICS
 from ..errors import Missing
 from ..infogain import perplexity
-from ..answers.endings import ends_mid_sentence
 from .own_answer import gain_before_own_answer, reasons_first, supported_before_own_answer
 from .record import Record
 

@@ -20,11 +20,12 @@ ROOMS = [
     "metrics.templates", "metrics.tokenization", "metrics.models", "metrics.contamination", "metrics.engine",
     "metrics.workers", "metrics.knowledge", "metrics.retrieval", "metrics.chain", "metrics.chain_requests",
     "metrics.score", "metrics.infogain", "metrics.ki", "metrics.own_option", "metrics.abstention",
-    "metrics.controls", "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins", "metrics.scheduling", "metrics.provenance", "metrics.gauge", "metrics",
-    "metrics.fitting", "metrics.render", "metrics.comparison", "metrics.repeats", "metrics.calibration", "tasks", "adapters", "adapters.scored",
-    "adapters.gold", "adapters.lm_eval", "adapters.inspect", "adapters.formats", "adapters.offline", "adapters.runs",
-    "adapters.report", "adapters.cli", "tasks.jsonl", "tasks.medical_questions", "tasks.stated_answers",
-    "tasks.lm_eval_medical", "tasks.inspect_tasks",
+    "metrics.controls", "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins",
+    "metrics.scheduling", "metrics.provenance", "metrics.gauge", "metrics", "metrics.fitting", "metrics.render",
+    "metrics.comparison", "metrics.repeats", "metrics.calibration", "tasks", "adapters", "adapters.scored",
+    "adapters.gold", "adapters.lm_eval", "adapters.inspect", "adapters.formats", "adapters.offline",
+    "adapters.runs", "adapters.report", "adapters.cli", "tasks.jsonl", "tasks.medical_questions",
+    "tasks.stated_answers", "tasks.lm_eval_medical", "tasks.inspect_tasks",
 ]
 # fmt: on
 

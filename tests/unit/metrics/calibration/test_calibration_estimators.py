@@ -39,7 +39,13 @@ def _orders(confidences):
 def test_brier_and_auroc_are_those_of_all_responses_and_all_pairs(conf, right) -> None:
     data = _responses(conf, right).of()
     assert brier(data) == pytest.approx(sum((c - y) ** 2 for c, y in zip(conf, right, strict=True)) / len(right))
-    pairs = [(a > b) + (a == b) / 2 for a, x in zip(conf, right, strict=True) if x for b, y in zip(conf, right) if not y]
+    pairs = [
+        (a > b) + (a == b) / 2
+        for a, x in zip(conf, right, strict=True)
+        if x
+        for b, y in zip(conf, right, strict=True)
+        if not y
+    ]
     if pairs:
         assert auroc(data) == pytest.approx(sum(pairs) / len(pairs))
     else:
@@ -68,7 +74,7 @@ def test_aurc_is_the_mean_over_all_orders_of_equal_confidences(conf, right) -> N
 @pytest.mark.parametrize(("conf", "right"), _cases())
 def test_ece_spreads_each_response_over_the_bins_it_reaches_into(conf, right, bins) -> None:
     n = len(right)
-    mean = {c: Fraction(sum(y for d, y in zip(conf, right) if d == c), conf.count(c)) for c in conf}
+    mean = {c: Fraction(sum(y for d, y in zip(conf, right, strict=True) if d == c), conf.count(c)) for c in conf}
     gap = Fraction(0)
     for b in range(bins):
         low, high = Fraction(b * n, bins), Fraction((b + 1) * n, bins)
