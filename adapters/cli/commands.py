@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from ...metrics.errors import StepgaugeError
 from ...metrics.versions import package_version
 from . import (
+    calibration,
     compare,
     corpus,
     demo,
@@ -36,6 +37,7 @@ _COMMANDS = (
     fit,
     compare,
     repeats,
+    calibration,
     report,
     metrics,
     plugins,

@@ -7,10 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from rich.console import Console
 
+from ...metrics.calibration import Calibration, calibrations_of
+from ...metrics.calibration.render import markdown as calibration_markdown
 from ...metrics.comparison import Comparison
 from ...metrics.comparison.render import markdown, print_comparison
 from ...metrics.comparison.results import VerdictName
@@ -18,7 +20,7 @@ from ...metrics.names import unknown_name
 from ...metrics.repeats import Repeats, repeats_in
 from ...metrics.repeats.render import markdown as repeats_markdown
 from ..offline.whole_file import write_whole
-from . import comparison_options
+from . import calibration, comparison_options
 from .errors import UserError
 from .repeats import print_all
 
@@ -50,12 +52,14 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"two or more runs are needed, {args.runs[0]} holds one ({runs[0].name if runs else 'none'})")
     comparisons = comparison_options.compare_all(runs, chosen)
     repeats = [repeats_in(runs[0], tuned, chosen) for tuned in runs[1:]]
+    calibrations = [[one for one in calibrations_of(runs[0], tuned, chosen) if one.adds] for tuned in runs[1:]]
+    tables = _Tables(comparisons, repeats, calibrations)
     if args.out is not None:
-        _write(args.out, comparisons, repeats)
+        _write(args.out, tables)
     if args.format == "json":
-        print(_json(comparisons, repeats))
+        print(_json(tables))
     elif args.format == "markdown":
-        print(_markdown(comparisons, repeats))
+        print(_markdown(tables))
     else:
         # Not on a terminal: make the table as wide as it needs to be.
         width = args.width or (None if sys.stdout.isatty() else _WIDE)
@@ -69,6 +73,9 @@ def run(args: argparse.Namespace) -> int:
             if repeats[index]:
                 console.print()
                 print_all(repeats[index], console)
+            if calibrations[index]:
+                console.print()
+                calibration.print_all(calibrations[index], console)
     found = [
         f"{comparison.tuned}, {task.task or 'overall'}: {task.verdict.name}"
         for comparison in comparisons
@@ -88,25 +95,38 @@ def _verdicts(given: Sequence[str]) -> set[str]:
     return set(names)
 
 
-_Repeats = Sequence[Sequence[Repeats]]
+class _Tables(NamedTuple):
+    """Comparisons with what belongs to each, in the same order."""
+
+    comparisons: Sequence[Comparison]
+    repeats: Sequence[Sequence[Repeats]]
+    calibrations: Sequence[Sequence[Calibration]]
 
 
-def _json(comparisons: Sequence[Comparison], repeats: _Repeats) -> str:
-    """The comparisons, with the tables of repeats of each under `repeats`."""
-    both = zip(comparisons, repeats, strict=True)
-    whole = [{**comparison.to_dict(), "repeats": [one.to_dict() for one in tables]} for comparison, tables in both]
+def _json(tables: _Tables) -> str:
+    """The comparisons, with the other tables of each under `repeats` and `calibration`."""
+    whole = [
+        {
+            **comparison.to_dict(),
+            "repeats": [one.to_dict() for one in repeats],
+            "calibration": [one.to_dict() for one in calibrations],
+        }
+        for comparison, repeats, calibrations in zip(*tables, strict=True)
+    ]
     return json.dumps(whole, indent=1, allow_nan=False)
 
 
-def _markdown(comparisons: Sequence[Comparison], repeats: _Repeats) -> str:
-    both = zip(comparisons, repeats, strict=True)
-    return "\n".join(f"{markdown([comparison])}\n{repeats_markdown(tables)}" for comparison, tables in both)
+def _markdown(tables: _Tables) -> str:
+    return "\n".join(
+        "\n".join((markdown([comparison]), repeats_markdown(repeats), calibration_markdown(calibrations)))
+        for comparison, repeats, calibrations in zip(*tables, strict=True)
+    )
 
 
-def _write(folder: Path, comparisons: Sequence[Comparison], repeats: _Repeats) -> None:
+def _write(folder: Path, tables: _Tables) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "comparison.json", _json(comparisons, repeats) + "\n")
-        write_whole(folder / "comparison.md", _markdown(comparisons, repeats))
+        write_whole(folder / "comparison.json", _json(tables) + "\n")
+        write_whole(folder / "comparison.md", _markdown(tables))
     except OSError as error:
         raise UserError(f"--out {folder}: {error}") from error

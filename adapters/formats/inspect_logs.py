@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from ...metrics.optional_packages import needs
 from ..scored import is_chain
-from .entries import UNREADABLE_FILE, Entry, Item, Passed, Skipped, Unreadable, Where, number, subject_of
+from .entries import (
+    UNREADABLE_FILE,
+    Entry,
+    Item,
+    Passed,
+    Skipped,
+    Unreadable,
+    Where,
+    number,
+    should_abstain_in,
+    subject_of,
+)
 from .options import OptionError
 from .sources import Source
 
@@ -51,6 +62,8 @@ def items(source: Source) -> Iterator[Item]:
                 yield entry(where, header, sample, source.settings.turns or "all")  # type: ignore[arg-type]
             except Unscorable as problem:
                 yield Skipped(where, f"not scorable ({problem.code})", f"sample {sample.id}: {problem}")
+            except Unreadable as problem:
+                yield Skipped(where, problem.kind, f"sample {sample.id}: {problem}")
             # A log that another tool wrote or edited: what Inspect's own types refuse costs that sample alone.
             except Exception as error:
                 yield Skipped(
@@ -113,7 +126,7 @@ def samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
 
 
 def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all") -> Entry:
-    """The chain of one sample. Raises Unscorable where it holds none."""
+    """The chain of one sample. Raises Unscorable where it holds none, Unreadable for a field that makes no sense."""
     from ..inspect.shuffled import may_be_rewritten
     from ..inspect.traces import Unscorable, read_trace
 
@@ -135,6 +148,7 @@ def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all
         notes=tuple(reading.notes),
         truncated=truncated(sample),
         read_answers=read_answers(sample),
+        should_abstain=should_abstain_in(sample.metadata),
     )
 
 

@@ -18,7 +18,18 @@ from typing import Any, NamedTuple
 from ...metrics import Trace
 from ...metrics.errors import Missing
 from ...metrics.optional_packages import needs
-from .entries import Entry, Item, Passed, Skipped, Unreadable, Where, identifier, number, subject_of
+from .entries import (
+    Entry,
+    Item,
+    Passed,
+    Skipped,
+    Unreadable,
+    Where,
+    identifier,
+    number,
+    should_abstain_in,
+    subject_of,
+)
 from .graded import Graded, answer_in
 from .options import OptionError
 from .sources import Source
@@ -129,6 +140,7 @@ class SamplesReader:
                     no_gold=no_gold,
                     accuracy_shared=shared,
                     read_answers=dict.fromkeys(graded[repeat].metrics, graded[repeat].answer or ""),
+                    should_abstain=should_abstain_of(row),
                 )
             )
         return out
@@ -224,6 +236,12 @@ def _requests(arguments: Any) -> list[list[Any]]:
 
 def _doc(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return row["doc"] if isinstance(row["doc"], Mapping) else {"doc": row["doc"]}
+
+
+def should_abstain_of(row: Mapping[str, Any]) -> bool | None:
+    """Whether the row's document says that it should be left unanswered. Raises Unreadable."""
+    document = row.get("doc")
+    return should_abstain_in(document, document.get("metadata") if isinstance(document, Mapping) else None)
 
 
 def subject_in(row: Mapping[str, Any]) -> str | None:

@@ -207,6 +207,7 @@ def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:
         "model_answer": trace.model_answer,
         "accuracy": dict(entry.accuracy),
         "truncated": entry.truncated,
+        "should_abstain": entry.should_abstain,
         "failed": problem,
         **({} if score.steps else {"response": trace.response}),
         "score": score.to_dict(),

@@ -10,6 +10,7 @@ from ..formats.detect import find_sources, items_of
 from ..formats.entries import Entry, Passed, Skipped
 from .endings import ending
 from .run_parts import Found, Keep, Part, plural
+from .stances import in_trace
 
 
 def read_chains(path: Path, keep: Keep) -> Found:
@@ -54,4 +55,6 @@ def _record(item: Entry, doc_id: str | None) -> Record:
         read_answers=item.read_answers,
         unfinished=unfinished,
         length=length,
+        stance=in_trace(item.trace, truncated=item.truncated),
+        should_abstain=item.should_abstain,
     )

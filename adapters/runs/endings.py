@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...metrics.comparison.endings import ends_mid_sentence
+from ...metrics.answers.endings import ends_mid_sentence
 from ...metrics.segment.sections import without_run_on
 
 _TAIL = 2_000

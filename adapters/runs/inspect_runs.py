@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...metrics import ChainScore
 from ...metrics.comparison.record import UNSCORED, Record, question_hash
 from ...metrics.format_version import FormatError
-from ..formats.entries import Entry, Passed, Skipped, Unreadable, Where, subject_of
+from ..formats.entries import Entry, Passed, Skipped, Unreadable, Where, should_abstain_in, subject_of
 from ..formats.inspect_logs import (
     accuracy_of,
     entry,
@@ -31,6 +31,7 @@ from ..formats.sources import Source
 from ..scored import of_sample
 from .endings import ending
 from .run_parts import Found, Keep, LostRows, Part, plural, take_newest
+from .stances import in_text, in_trace
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -165,7 +166,10 @@ def _unscored(at: Where, where: str, header: EvalLog, sample: EvalSample, keep: 
     if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=header.eval.model):
         return []
     try:
+        should_abstain = should_abstain_in(sample.metadata)
         return [_record(where, entry(at, header, sample), UNSCORED)]
+    except Unreadable as problem:
+        raise OptionError(f"{where}: {problem}") from problem
     except Unscorable:  # no chain to score: the run has said whether it is right all the same
         question, options = question_and_options(header, sample)
     return [
@@ -180,6 +184,8 @@ def _unscored(at: Where, where: str, header: EvalLog, sample: EvalSample, keep: 
             where=where,
             read_answers=read_answers(sample),
             length=len(sample.output.completion),
+            stance=in_text(sample.output.completion, options),
+            should_abstain=should_abstain,
         )
     ]
 
@@ -201,4 +207,6 @@ def _record(where: str, read: Entry, chain: ChainScore) -> Record:
         read_answers=read.read_answers,
         unfinished=unfinished,
         length=length,
+        stance=in_trace(read.trace, chain, truncated=read.truncated),
+        should_abstain=read.should_abstain,
     )

@@ -13,17 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from ...metrics import ChainScore
+from ...metrics.answers.abstaining import Outcome
 from ...metrics.comparison.record import UNSCORED, Record, question_hash
 from ...metrics.format_version import FormatError
 from ..formats.entries import Unreadable
 from ..formats.graded import Graded
-from ..formats.lm_eval_samples import REASONING, Identity, SamplesReader, identity, recognises, subject_in
+from ..formats.lm_eval_samples import (
+    REASONING,
+    Identity,
+    SamplesReader,
+    identity,
+    recognises,
+    should_abstain_of,
+    subject_in,
+)
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..formats.sources import Source
 from ..scored import FieldError, of_lm_eval
 from .endings import ending
 from .run_parts import Found, Keep, LostRows, Part, plural, take_newest
+from .stances import in_score, in_text
 
 
 def read_samples(files: Iterable[Path], keep: Keep) -> Found:
@@ -53,6 +63,8 @@ class _Document:
         shared: why the numbers are of all responses together, if they are.
         chains: the scores, one per response; None until our filter's row has been read.
         endings: (characters, whether it ends mid-sentence) of each response.
+        stances: whether each response answers, by the rule.
+        should_abstain: whether the document should be left unanswered.
         row: row number, for messages: of the scores, else the first one.
     """
 
@@ -63,6 +75,8 @@ class _Document:
     answers: tuple[str, ...]
     subject: str | None
     endings: list[tuple[int | None, bool | None]]
+    stances: list[Outcome | None]
+    should_abstain: bool | None = None
     graded: dict[str, list[Graded]] = field(default_factory=dict)
     shared: str | None = None
     chains: Sequence[ChainScore] | None = None
@@ -122,9 +136,11 @@ def _add(
             notes.update(read.notes)
             answers = tuple(answer for answer in read.answers or () if answer.strip())
             endings = [ending(response) for response in read.responses]
-            document = _Document(number, True, read.question, read.choices, answers, subject, endings)
+            stances: list[Outcome | None] = [in_text(response, read.choices) for response in read.responses]
+            asked = (read.question, read.choices, answers, subject)
+            document = _Document(number, True, *asked, endings, stances, should_abstain_of(row))
         else:
-            document = _Document(number, False, "", None, (), subject, [])
+            document = _Document(number, False, "", None, (), subject, [], [])
         documents[doc_id] = document
     if name == REASONING:
         if document.chains is not None:
@@ -154,8 +170,9 @@ def _records(path: Path, task: str, doc_id: str, document: _Document, filters: S
     count = len(document.endings) or 1
     scores = [UNSCORED] * count if document.chains is None else document.chains
     endings = document.endings if len(document.endings) == len(scores) else [(None, None)] * len(scores)
+    stances = document.stances if len(document.stances) == len(scores) else [None] * len(scores)
     out: list[Record] = []
-    for repeat, (score, (length, unfinished)) in enumerate(zip(scores, endings, strict=True)):
+    for repeat, (score, (length, unfinished), stance) in enumerate(zip(scores, endings, stances, strict=True)):
         graded = {name: of_all[min(repeat, len(of_all) - 1)] for name, of_all in document.graded.items()}
         accuracy, answers = _named(graded, filters)
         out.append(
@@ -173,6 +190,8 @@ def _records(path: Path, task: str, doc_id: str, document: _Document, filters: S
                 read_answers=answers,
                 unfinished=unfinished,
                 length=length,
+                stance=in_score(score) or stance,
+                should_abstain=document.should_abstain,
             )
         )
     return out

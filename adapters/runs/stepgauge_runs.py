@@ -16,6 +16,7 @@ from ..formats.rows import open_stream, read_rows
 from ..offline.out_folder import SCORES, check_folder, last_window
 from ..scored import FieldError, absent, of_row
 from .run_parts import Found, Keep, LostRows, Part, plural
+from .stances import in_score
 
 _TEXT = (str, type(None))
 _TYPES = {str: "text", int: "a whole number", bool: "true or false"}
@@ -78,11 +79,12 @@ def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -
         raise FieldError(absent(row, "score"))
     if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=model):
         return None
+    score = of_row(row)
     return Record(
         task=task or "",
         question=question,
         question_hash=_field(row, "question_hash", (str,), needed=True),
-        score=of_row(row),
+        score=score,
         accuracy=_accuracy(row),
         doc_id=doc_id,
         subject=subject,
@@ -90,6 +92,8 @@ def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -
         model_answer=model_answer,
         truncated=_field(row, "truncated", (bool, type(None))),
         where=where,
+        stance=in_score(score),
+        should_abstain=_field(row, "should_abstain", (bool, type(None))),
     )
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..answers.endings import ends_mid_sentence
 from ..columns import METRICS
 from ..errors import Missing
 from ..infogain import perplexity
-from .endings import ends_mid_sentence
 from .own_answer import gain_before_own_answer, gain_over, reasons_first, supported_before_own_answer
 from .record import Record
 
@@ -60,6 +60,20 @@ def gain_without_final(record: Record) -> float:
     if score.log_likelihoods and score.steps and all(step.kind == "final_answer" for step in score.steps):
         return 0.0
     return metric("infogain_nats_without_final")(record)
+
+
+def abstained(record: Record) -> float:
+    """1 where the response abstains."""
+    if undetermined(record):
+        raise Missing("undetermined: it cannot be told whether the response answers or abstains")
+    return float(record.stance == "abstained")
+
+
+def undetermined(record: Record) -> float:
+    """1 where it cannot be told whether the response answers or abstains."""
+    if record.stance is None:
+        raise Missing("nothing says whether the response answers or abstains")
+    return float(record.stance == "undetermined")
 
 
 def n_steps(record: Record) -> float:
@@ -185,6 +199,24 @@ OUTCOMES: Sequence[Measure] = (
     ),
     SUPPORTED,
     *OVER_CONTROLS.values(),
+    Measure(
+        "abstained",
+        "abstained",
+        "share",
+        abstained,
+        higher_is_better=None,
+        description="Share of the responses that abstain, among those of which it can be told.",
+        of_score=False,
+    ),
+    Measure(
+        "undetermined",
+        "undetermined",
+        "share",
+        undetermined,
+        higher_is_better=None,
+        description="Share of the responses of which it cannot be told whether they answer: cut off, empty.",
+        of_score=False,
+    ),
     _chain_metric("infogain", "infogain"),
     _chain_metric("infogain_before_answer", "infogain, no answer"),
     SAME_LENGTH,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..answers.abstaining import Outcome
 from ..answers.option_list import without_option_list
 from ..score import ChainScore
 
@@ -35,6 +36,8 @@ class Record:
         truncated: whether a length limit cut the response off; None if the run does not say.
         unfinished: whether the response ends mid-sentence, as responses that were cut off do; None: not known.
         length: characters of the response; None: not known.
+        stance: whether the response answers or abstains, or that this cannot be told; None: no response in the file.
+        should_abstain: whether the question should be left unanswered; None: the data do not say.
         where: file and row, for error messages.
     """
 
@@ -53,6 +56,8 @@ class Record:
     read_answers: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool | None = None
     length: int | None = None
+    stance: Outcome | None = None
+    should_abstain: bool | None = None
 
     @property
     def scored(self) -> bool:

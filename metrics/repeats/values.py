@@ -92,7 +92,7 @@ def majority(name: str, k: int) -> Callable[[Responses], float]:
     def of(responses: Responses) -> float:
         values = accuracies(responses, name)
         _need(values, k)
-        answers = [_answer(one, name) for one in responses]
+        answers = [answer_of(one, name) for one in responses]
         if not any(answers):
             raise Missing("no answer was read from any response")
         return majority_at_k(list(zip(answers, values, strict=True)), k)
@@ -104,7 +104,7 @@ def answer_entropy(name: str | None) -> Callable[[Responses], float]:
     """Entropy of the answers, over the responses that have one."""
 
     def of(responses: Responses) -> float:
-        answers = [found for one in responses if (found := _answer(one, name)) is not None]
+        answers = [found for one in responses if (found := answer_of(one, name)) is not None]
         if len(answers) < 2:
             raise Missing("an answer was read from fewer than two responses")
         return entropy_bits(answers)
@@ -158,7 +158,7 @@ def gains(measure: Measure) -> Callable[[Responses], list[float]]:
     return of
 
 
-def _answer(record: Record, name: str | None) -> Hashable | None:
+def answer_of(record: Record, name: str | None) -> Hashable | None:
     """The answer as it is compared: white space, case and a full stop at its end make no other answer."""
     found = record.answer_under(name)
     return None if found is None else " ".join(found.split()).casefold().rstrip(".") or None

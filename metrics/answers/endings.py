@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..answers.announcing import is_final_answer
+from .announcing import is_final_answer
 
 _ENDS = (".", "!", "?", "…", "。", "！", "？", "．", "।", "۔", "؟", "}", "]")
 _BEHIND = "\"'”’)]*_`$ \t\r\n"
