@@ -99,7 +99,7 @@ class ChainScore:
 
     @property
     def log_likelihoods_per_token(self) -> list[float]:
-        """t+1 floats: `log_likelihoods` per answer token, each by the tokens after its own prefix, nats; nan without."""
+        """t+1 floats: `log_likelihoods` per answer token, each by the tokens behind its own prefix, nats; or nan."""
         tokens = self.answer_tokens or [self.n_answer_tokens] * len(self.log_likelihoods)
         return [value / n if n else math.nan for value, n in zip(self.log_likelihoods, tokens, strict=False)]
 

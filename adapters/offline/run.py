@@ -47,8 +47,8 @@ def score_all(
     """Score the chains that are not in `out` yet.
 
     Raises:
-        Stopped: a row cannot be read (with `strict`), a whole window cannot be scored, nothing can be written, or the server
-            of a judge runs another model than it did for the windows on disk.
+        Stopped: a row cannot be read (with `strict`), a whole window cannot be scored, nothing can be written, or the
+            server of a judge runs another model than it did for the windows on disk.
     """
     if out.complete:
         return

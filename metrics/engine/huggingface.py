@@ -86,7 +86,7 @@ class HuggingFaceBackend:
         stats.groups += len(scored)
         stats.sequences += sum(map(len, scored))
         stats.scored_tokens += sum(span.n_tokens for result in scored for span in result)
-        return results
+        return list(results)
 
     def statistics(self) -> EngineStatistics:
         return replace(self.engine.stats)
@@ -134,7 +134,9 @@ class HuggingFaceBackend:
             torch.cuda.empty_cache()
 
 
-def _result(spans: Sequence[TokenSpan] | Unscored, total: np.ndarray | Unscored | None) -> Result:
+def _result(
+    spans: Sequence[TokenSpan] | Unscored, total: np.ndarray | Unscored | None
+) -> Sequence[SpanScore] | Unscored:
     """One group's scores; `total` is None if the group was not sent to the engine."""
     if isinstance(spans, Unscored):
         return spans
