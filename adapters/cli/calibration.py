@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         found += calibrations_of(runs[0], tuned, chosen)
     if not any(one.rows for one in found):
         reasons = "; ".join(dict.fromkeys(why for one in found for all_of in one.missing.values() for why in all_of))
-        raise UserError(f"{', '.join(args.runs)}: no response has a confidence: {reasons or 'no question in both'}")
+        raise UserError(f"{', '.join(args.runs)}: no response has a confidence{': ' * bool(reasons)}{reasons}")
     if args.format == "json":
         print(json.dumps([one.to_dict() for one in found], indent=1, allow_nan=False))
     elif args.format == "markdown":

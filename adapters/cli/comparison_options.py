@@ -22,6 +22,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--accuracy", metavar="NAME", help="the run's metric that counts (default: the first of both)")
     parser.add_argument("--resamples", type=int, default=9999, metavar="N", help="bootstrap and permutations (9999)")
     parser.add_argument("--seed", type=int, default=0, help="of the resampling (default 0)")
+    parser.add_argument("--force", action="store_true", help="compare though scorer or template differ")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,14 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--smallest-gain", type=float, default=0.2, metavar="SD", help="in nats: likewise, in SDs of base (0.2)"
     )
-    parser.add_argument("--force", action="store_true", help="compare though scorer or template differ")
 
 
 def reading(args: argparse.Namespace) -> Settings:
     """Settings from the options of `add_reading`. Raises UserError for a number out of range."""
     if args.resamples < 999:  # with fewer, no p can stay below alpha after Holm's correction
         raise UserError(f"--resamples {args.resamples}: expected 999 or more")
-    return Settings(pair_by=args.pair_by, accuracy=args.accuracy, resamples=args.resamples, seed=args.seed)
+    return Settings(
+        pair_by=args.pair_by, accuracy=args.accuracy, resamples=args.resamples, seed=args.seed, force=args.force
+    )
 
 
 def settings(args: argparse.Namespace) -> Settings:
@@ -76,7 +78,6 @@ def settings(args: argparse.Namespace) -> Settings:
         power=args.power,
         smallest_share=args.smallest_share,
         smallest_gain=args.smallest_gain,
-        force=args.force,
     )
 
 

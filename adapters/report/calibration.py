@@ -1,54 +1,23 @@
-"""Calibration in the report: the reliability and risk–coverage plots, and the table of numbers with intervals."""
+"""Calibration in the report: the reliability and risk–coverage plots."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
 import numpy as np
 
-from ...metrics.calibration import Calibration, calibrations_of
 from ...metrics.calibration.confidences import CONFIDENCES
 from ...metrics.calibration.estimators import BINS, Grouped, aurc, reliability, risk_coverage
-from ...metrics.calibration.render import cells, headers, heading, notes, sections
 from ...metrics.calibration.table import FEWEST, responses_of
-from ...metrics.comparison import NotComparable
-from ...metrics.comparison.compare import Settings
 from ...metrics.comparison.record import Record, Run
-from ...metrics.comparison.results import Comparison
 from . import numbers
 from .aggregates import names, shared
 from .chart_style import Plot, color, dash, finish, shape
 from .question_rows import Key, KeyOf
-from .sanitize import clip, one_line
 
 _POINTS = 101  # of a risk–coverage curve
-_NAME = 120
-
-
-def calibration_views(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
-    """The tables of each comparison, or of each run alone, for the template; those that add nothing are left out."""
-    by_name = {run.name: run for run in runs}
-    asked: list[tuple[Run, Run | None, Settings]] = [
-        (by_name[one.base], by_name[one.tuned], _settings(one)) for one in comparisons
-    ] or [(run, None, Settings()) for run in runs]
-    found: list[Calibration] = []
-    for base, tuned, settings in asked:
-        try:
-            found += [one for one in calibrations_of(base, tuned, settings) if one.adds]
-        except NotComparable:  # without a common accuracy metric there is nothing to be calibrated against
-            continue
-    return [
-        {
-            "title": one_line(f"{heading(one)}: {one.tuned or one.base}", _NAME),
-            "headers": [one_line(name, _NAME) for name in headers(one)],
-            "groups": [(title, [cells(row, one) for row in rows]) for title, rows in sections(one)],
-            "notes": [clip(said, 1000) for said in notes(one)],
-        }
-        for one in found
-    ]
 
 
 def calibration_plots(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> list[Plot]:
@@ -183,12 +152,3 @@ def _grouped(points: Sequence[tuple[float, float]]) -> Grouped:
     confidence, right = np.array(points).T
     values, index = np.unique(confidence, return_inverse=True)
     return Grouped(values, np.bincount(index).astype(float), np.bincount(index, weights=right).astype(float))
-
-
-def _settings(comparison: Comparison) -> Settings:
-    kept = {
-        key: comparison.settings[key]
-        for key in ("pair_by", "accuracy", "resamples", "seed")
-        if key in comparison.settings
-    }
-    return Settings(**kept)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Record
 from ..formats.detect import find_sources, items_of
 from ..formats.entries import Entry, Passed, Skipped
 from .endings import ending
-from .run_parts import Found, Keep, Part, plural
+from .run_parts import Found, Keep, Part
 from .stances import in_trace
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...metrics import ChainScore
+from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import UNSCORED, Record, question_hash
 from ...metrics.format_version import FormatError
 from ..formats.entries import Entry, Passed, Skipped, Unreadable, Where, should_abstain_in, subject_of
@@ -30,7 +31,7 @@ from ..formats.options import OptionError
 from ..formats.sources import Source
 from ..scored import of_sample
 from .endings import ending
-from .run_parts import Found, Keep, LostRows, Part, plural, take_newest
+from .run_parts import Found, Keep, LostRows, Part, take_newest
 from .stances import in_text, in_trace
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...metrics import ChainScore
 from ...metrics.answers.abstaining import Outcome
+from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import UNSCORED, Record, question_hash
 from ...metrics.format_version import FormatError
 from ..formats.entries import Unreadable
@@ -32,7 +33,7 @@ from ..formats.rows import open_stream, read_rows
 from ..formats.sources import Source
 from ..scored import FieldError, of_lm_eval
 from .endings import ending
-from .run_parts import Found, Keep, LostRows, Part, plural, take_newest
+from .run_parts import Found, Keep, LostRows, Part, take_newest
 from .stances import in_score, in_text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Run
 from ..formats.entries import Unreadable
 from ..formats.options import OptionError
@@ -13,7 +14,7 @@ from .files import files_of
 from .inspect_runs import read_logs
 from .lm_eval_runs import read_samples
 from .model_names import choose_model, names_of, several_models
-from .run_parts import Found, Keep, Part, plural
+from .run_parts import Found, Keep, Part
 from .run_spec import ACCEPTED, SYNTAX, Spec, parse_spec
 from .stepgauge_runs import read_scored
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Record
 from ...metrics.names import unknown_name
 from ..formats.entries import UNREADABLE_FILE, Unreadable
@@ -151,8 +152,3 @@ def _listed(values: Iterable[str]) -> str:
     shown = [f"{value:.60}" for value in values]
     more = ", …" if len(shown) > _SHOWN else ""
     return (", ".join(shown[:_SHOWN]) or "no value") + more
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 chain`, `2,000 chains`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Record
 from ...metrics.format_version import FormatError, check_format
 from ..formats.entries import Unreadable, identifier, number
@@ -15,7 +16,7 @@ from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..offline.out_folder import SCORES, check_folder, last_window
 from ..scored import FieldError, absent, of_row
-from .run_parts import Found, Keep, LostRows, Part, plural
+from .run_parts import Found, Keep, LostRows, Part
 from .stances import in_score
 
 _TEXT = (str, type(None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -10,7 +11,7 @@ import numpy as np
 from ..comparison.record import Record
 from ..repeats.results import Cells, Estimate
 from .estimators import Array
-from .resampling import draws, percentile
+from .resampling import draws, of_share, percentile
 from .results import CalibrationRow
 
 _CELLS = 4_000_000
@@ -91,18 +92,21 @@ def abstention_rows(
     rows: list[CalibrationRow] = []
     for measure, (label, of, undefined) in measures.items():
         estimates = []
+        counts: list[int] = []
         for table, found, reasons in zip(tables, drawn, why, strict=True):
-            value = float(of(table.sum(0)))
+            value, n = float(of(table.sum(0))), int(np.isfinite(of(table)).sum())
             missing = {undefined: len(place)} if np.isnan(value) else {}
             if measure != "undetermined":
                 missing |= dict(reasons)
-            ends = (np.nan, np.nan) if np.isnan(value) else percentile(of(found), len(place))
-            estimates.append(Estimate(value, *ends, n=0 if np.isnan(value) else len(place), missing=missing))
+            ends = percentile(of(found), n) if measure == "f1" else of_share(value, of(found), n)
+            estimates.append(Estimate(missing=missing) if np.isnan(value) else Estimate(value, *ends, n, missing))
+            counts.append(n)
         difference = None
         if sides > 1:
-            value = estimates[1].value - estimates[0].value
-            ends = percentile(of(drawn[1]) - of(drawn[0]), len(place))
-            difference = Estimate() if np.isnan(value) else Estimate(value, *ends, n=len(place))
+            value, moved = estimates[1].value - estimates[0].value, of(drawn[1]) - of(drawn[0])
+            n = min(counts)
+            ends = percentile(moved, n) if measure == "f1" else of_share(value, moved, n, difference=True)
+            difference = Estimate() if np.isnan(value) else Estimate(value, *ends, n)
         rows.append(
             CalibrationRow("abstention", measure, label, Cells(estimates[0], *estimates[1:], difference=difference))
         )
@@ -121,7 +125,7 @@ def _counts(record: Record, accuracy: str | None) -> Array:
         if (
             record.stance == "answered"
             and accuracy is not None
-            and accuracy in record.accuracy
+            and not math.isnan(record.accuracy.get(accuracy, math.nan))
             and record.accuracy_shared is None
         ):
             out["graded"], out["right"] = 1, record.accuracy[accuracy]

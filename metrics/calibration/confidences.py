@@ -35,9 +35,13 @@ def own_option(measure: str) -> Confident:
                 why = "no scorer has read the response"
                 continue
             try:
-                out.append((compute(record), value))
+                confidence = compute(record)
             except Missing as reason:
                 why = reason.reason
+                continue
+            if not 0 <= confidence <= 1:  # a score from a file is what the file says
+                raise Missing(f"{measure} is no probability")
+            out.append((confidence, value))
         if not out:
             raise Missing(why)
         return out

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from ..comparison.numbers import NONE, number
+from ..comparison.numbers import number, plural
 from ..comparison.render import escape, row_line
+from ..comparison.terminal_table import print_table
 from ..printable import printable
+from ..repeats.render import NO_INTERVAL, interval
 from ..repeats.results import Estimate
 from .confidences import CONFIDENCES
 from .results import Calibration, CalibrationRow
 
-_ABOUT = "each 95 % interval is that of its row alone, over questions; of AUROC more is better, of the others less"
+_ABOUT = (
+    "each 95 % interval is that of its row alone, over questions; of AUROC more is better, of ECE, Brier score and "
+    "AURC less"
+)
 
 
 def print_calibration(calibration: Calibration, console: Console) -> None:
     """Print the tables and why numbers are missing; nothing where there is no row."""
     if not calibration.rows:
         return
-    table = Table(title=Text(heading(calibration)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(headers(calibration)):
-        table.add_column(Text(name), justify="left" if not index else "right", overflow="fold", no_wrap=index > 1)
-    for title, rows in sections(calibration):
-        table.add_section()
-        table.add_row(Text(title, style="italic"))
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in cells(row, calibration)))
-    console.print(table)
+    parts = ((1, 2, 3),) if calibration.tuned is None else ((1, 2), (3, 4), (5, 6, 7))
+    printed = [(title, [cells(row, calibration) for row in rows]) for title, rows in sections(calibration)]
+    print_table(console, heading(calibration), headers(calibration), parts, printed)
     for said in notes(calibration):
         console.print(Text(f"• {said}"))
 
@@ -84,11 +82,6 @@ def cells(row: CalibrationRow, calibration: Calibration) -> list[str]:
     return [*out, f"{max(row.all.base.n, row.all.tuned.n if row.all.tuned else 0):,}"]
 
 
-def interval(one: Estimate, *, sign: bool = False) -> str:
-    """`[0.12, 0.31]`; a dash without one."""
-    return NONE if one.low != one.low else f"[{number(one.low, sign=sign)}, {number(one.high, sign=sign)}]"
-
-
 def sections(calibration: Calibration) -> list[tuple[str, list[CalibrationRow]]]:
     """The rows by kind, each with its title."""
     titles = {kind: f"confidence: {title}" for kind, (title, _) in CONFIDENCES.items()} | {"abstention": "abstention"}
@@ -99,18 +92,30 @@ def sections(calibration: Calibration) -> list[tuple[str, list[CalibrationRow]]]
 def notes(calibration: Calibration) -> list[str]:
     """How to read the table, and why numbers are missing: a line per set of reasons."""
     said = [_ABOUT] if any(row.kind != "abstention" for row in calibration.rows) else []
+    runs = (calibration.base, calibration.tuned)
+    estimates = [(row, run, one) for row in calibration.rows for run, one in zip(runs, _sides(row), strict=False)]
+    if any(one.n and math.isnan(one.low) for row, _, one in estimates if row.measure != "ece_by_chance"):
+        said.append(NO_INTERVAL)
+    without: dict[str, list[str]] = {}
     for kind, reasons in calibration.missing.items():
-        said.append(f"confidence, {CONFIDENCES[kind][0]}: missing for {_reasons(reasons, 'questions')}")
-    by_reason: dict[str, list[str]] = {}
+        without.setdefault(_reasons(reasons, "question"), []).append(CONFIDENCES[kind][0])
+    said += [f"no confidence by {' or '.join(kinds)} for {why}" for why, kinds in without.items()]
+    by_reason: dict[tuple[str, ...], dict[str, None]] = {}
     for row in calibration.rows:
-        for run, one in ((calibration.base, row.all.base), (calibration.tuned, row.all.tuned)):
-            if one is not None and one.missing:
-                unit = "responses" if row.kind == "abstention" and one.n else "questions"
-                by_reason.setdefault(f"missing for {_reasons(one.missing, unit)} ({run})", []).append(row.label)
-    said += [f"{', '.join(dict.fromkeys(labels))}: {why}" for why, labels in by_reason.items()]
+        of_runs: dict[str, list[str]] = {}
+        for run, one in zip(runs, _sides(row), strict=False):
+            if one.missing:
+                unit = "response" if row.kind == "abstention" and one.n else "question"
+                of_runs.setdefault(_reasons(one.missing, unit), []).append(run or "")
+        for why, names in of_runs.items():
+            by_reason.setdefault((why, ", ".join(names)), {})[row.label] = None
+    said += [f"{', '.join(labels)}: missing for {why} ({names})" for (why, names), labels in by_reason.items()]
     return [printable(one) for one in said]
 
 
-def _reasons(reasons: object, unit: str) -> str:
-    assert isinstance(reasons, dict)
-    return "; ".join(f"{count:,} {unit}: {reason}" for reason, count in sorted(reasons.items()))
+def _sides(row: CalibrationRow) -> list[Estimate]:
+    return [one for one in (row.all.base, row.all.tuned) if one is not None]
+
+
+def _reasons(reasons: Mapping[str, int], unit: str) -> str:
+    return "; ".join(f"{plural(count, unit)}: {reason}" for reason, count in sorted(reasons.items()))

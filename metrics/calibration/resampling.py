@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..comparison.statistics import Clustered, share_interval, unanimous_interval
 from .estimators import Array, Grouped, ece
 
 MOST = 1_999  # resamples; further ones move the ends of an interval by less than what is printed
@@ -64,12 +65,31 @@ def draws(questions: int, resamples: int, seed: int, most: int) -> Iterator[Arra
 
 
 def percentile(drawn: Array, questions: int) -> Interval:
-    """95 % percentile interval; (nan, nan) for one question, or where too few resamples have the number."""
+    """95 % percentile interval.
+
+    Returns:
+        (nan, nan) for one question, where too few resamples have the number, or where all have the same: questions
+        that do not differ are not drawn as others.
+    """
     kept = drawn[np.isfinite(drawn)]
-    if questions < 2 or len(kept) < _DEFINED * len(drawn):
+    if questions < 2 or len(kept) < _DEFINED * len(drawn) or np.ptp(kept) <= _TIE:
         return math.nan, math.nan
     low, high = np.quantile(kept, [_TAIL, 1 - _TAIL])
     return float(low), float(high)
+
+
+def of_share(value: float, drawn: Array, questions: int, *, difference: bool = False) -> Interval:
+    """`percentile` of a share, or of a difference of shares; where questions do not differ, one that needs no draws.
+
+    Args:
+        questions: those that have the share.
+    """
+    kept = drawn[np.isfinite(drawn)]
+    if not len(kept) or np.ptp(kept) > _TIE:
+        return percentile(drawn, questions)
+    if difference:
+        return share_interval(Clustered(np.full(questions, value), np.ones(questions)))
+    return unanimous_interval(value, questions)
 
 
 def reflected(value: float, drawn: Array, questions: int) -> Interval:

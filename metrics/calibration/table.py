@@ -16,7 +16,7 @@ from ..repeats.results import Cells, Estimate
 from .abstention import abstention_rows
 from .confidences import CONFIDENCES, Confident
 from .estimators import BINS, Array, Grouped, aurc, auroc, brier, ece
-from .resampling import MOST, Responses, ece_by_chance, ece_interval, percentile, reflected, resampled
+from .resampling import MOST, Responses, ece_by_chance, ece_interval, of_share, percentile, reflected, resampled
 from .results import Calibration, CalibrationRow, Kind
 
 # With fewer an ECE says nothing: two responses a bin.
@@ -130,13 +130,19 @@ def _rows(
             ends = percentile(found, questions)
             if measure == "ece":
                 ends = ece_interval(value, found, side, questions, seed=seed)
+            elif measure == "accuracy":
+                ends = of_share(value, found, questions)
             estimates.append(Estimate(value, *ends, n=questions, missing=why))
         difference = None
         if len(sides) > 1:
             difference = Estimate(missing={reason: questions for reason in reasons if reason})
             if not any(reasons):
                 value, moved = values[1] - values[0], drawn[1, place] - drawn[0, place]
-                ends = reflected(value, moved, questions) if measure == "ece" else percentile(moved, questions)
+                ends = percentile(moved, questions)
+                if measure == "ece":
+                    ends = reflected(value, moved, questions)
+                elif measure == "accuracy":
+                    ends = of_share(value, moved, questions, difference=True)
                 difference = Estimate(value, *ends, n=questions, missing=why)
         rows.append(CalibrationRow(kind, measure, label, _cells(estimates, difference)))
         if measure == "ece" and not any(reasons):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..comparison.accuracy_names import AccuracyNames
-from ..comparison.compare import NotComparable, Settings
-from ..comparison.pairs import pair_runs
+from ..comparison.compare import NotComparable, Settings, paired
 from ..comparison.record import Run
 from .results import Calibration
 from .table import calibration_of
@@ -16,9 +15,10 @@ def calibrations_of(base: Run, tuned: Run | None, settings: Settings) -> list[Ca
     """The tables of each task, and of several tasks together where they have an accuracy metric in common.
 
     Raises:
-        NotComparable: the accuracy metric asked for is in none of the tasks.
+        NotComparable: no question is in both runs, different scorers have scored them, or the accuracy metric asked
+            for is in none of the tasks.
     """
-    pairs = pair_runs(base, tuned or base, settings.pair_by).pairs
+    pairs = paired(base, tuned, settings)
     names = AccuracyNames.of_pairs(pairs, settings.accuracy, error=NotComparable)
     tasks: Sequence[str | None] = list(dict.fromkeys(pair.task for pair in pairs))
     runs = [base.name, *([tuned.name] if tuned else [])]

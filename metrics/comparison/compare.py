@@ -14,7 +14,7 @@ from .accuracy_names import AccuracyNames
 from .cautions import cautions
 from .flips import flips_of
 from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, Measure
-from .pairs import WORDS, By, Pairing, by_subject, pair_runs
+from .pairs import WORDS, By, Pair, Pairing, by_subject, pair_runs
 from .power import questions_needed
 from .record import Run
 from .results import Comparison, Row, TaskComparison
@@ -227,6 +227,22 @@ def _sd(values: Sequence[float]) -> float:
         return math.nan
     mean = math.fsum(values) / len(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def paired(base: Run, tuned: Run | None, settings: Settings) -> Sequence[Pair]:
+    """The pairs of two runs for tables beside this one, or of a run with itself.
+
+    Raises:
+        NotComparable: no question is in both, or different scorers have scored them.
+    """
+    if tuned is None:
+        return pair_runs(base, base, settings.pair_by).pairs
+    if _scored(base) and _scored(tuned):
+        check_scorers(base, tuned, force=settings.force, error=NotComparable)
+    pairs = pair_runs(base, tuned, settings.pair_by).pairs
+    if not pairs:
+        raise NotComparable(_nothing_in_common(base, tuned))
+    return pairs
 
 
 def _nothing_in_common(base: Run, tuned: Run) -> str:

@@ -6,17 +6,17 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ..printable import printable
 from .flips import flip_lines
 from .numbers import NONE, number, p_value, percent
 from .results import Comparison, Role, Row, TaskComparison
+from .terminal_table import print_table
 
 HEADERS = ("measure", "unit", "{base}", "{tuned}", "difference", "95 % interval", "relative", "p", "p (Holm)", "n")
+_PARTS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
 _STYLES = {
     "trap": "bold red",
     "regression": "red",
@@ -83,7 +83,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Text(line))
     for task in comparison.all:
         console.print()
-        console.print(_table(task, comparison))
+        sections = [(title, [cells(row) for row in rows]) for title, rows in _sections(task)]
+        print_table(console, heading(task, comparison), _headers(comparison), _PARTS, sections)
         console.print(Text.assemble(("verdict: ", "bold"), _verdict(task)))
         for note in _notes(task):
             console.print(Text(f"• {note}"))
@@ -138,20 +139,6 @@ def _verdict(task: TaskComparison) -> Text:
 
 def _headers(comparison: Comparison) -> list[str]:
     return [printable(name.format(base=comparison.base, tuned=comparison.tuned)) for name in HEADERS]
-
-
-def _table(task: TaskComparison, comparison: Comparison) -> Table:
-    table = Table(title=Text(heading(task, comparison)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(_headers(comparison)):
-        left = index < 2
-        table.add_column(Text(name), justify="left" if left else "right", overflow="fold", no_wrap=index not in (2, 3))
-    for title, rows in _sections(task):
-        if title:
-            table.add_section()
-            table.add_row(Text(title, style="italic"))
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in cells(row)))
-    return table
 
 
 def _sections(task: TaskComparison) -> list[tuple[str, list[Row]]]:

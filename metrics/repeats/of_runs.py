@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..comparison import NotComparable, Run, Settings
 from ..comparison.accuracy_names import AccuracyNames
-from ..comparison.pairs import pair_runs
+from ..comparison.compare import paired
 from .results import Repeats
 from .table import repeats_of
 
@@ -19,11 +19,11 @@ def repeats_in(base: Run, tuned: Run | None = None, settings: Settings | None = 
         settings: how questions are paired, the accuracy metric, and the resampling; the rest is not looked at.
 
     Raises:
-        NotComparable: no task has the accuracy metric asked for.
+        NotComparable: no question is in both runs, different scorers have scored them, or no task has the accuracy
+            metric asked for.
     """
     settings = settings or Settings()
-    pairs = pair_runs(base, tuned or base, settings.pair_by).pairs
-    repeated = [pair for pair in pairs if len(pair.base) > 1 and len(pair.tuned) > 1]
+    repeated = [pair for pair in paired(base, tuned, settings) if len(pair.base) > 1 and len(pair.tuned) > 1]
     if not repeated:
         return []
     accuracy = AccuracyNames.of_pairs(repeated, settings.accuracy, error=NotComparable)

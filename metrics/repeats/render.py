@@ -5,35 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ..comparison.numbers import NONE, number
 from ..comparison.render import escape, row_line
+from ..comparison.terminal_table import print_table
 from ..printable import printable
 from .results import Cells, Estimate, RepeatRow, Repeats
 
 _ABOUT = "each 95 % interval is that of its row alone, over questions"
+NO_INTERVAL = (
+    "a number has no interval where fewer than two questions have it, or where resampled questions give it too rarely "
+    "or always the same"
+)
 _LENGTHS = "short, middle, long: thirds of the questions by the mean length of their responses"
 
 
 def print_repeats(repeats: Repeats, console: Console) -> None:
     """Print the table, what it says, and why numbers are missing."""
-    table = Table(title=Text(heading(repeats)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(_headers(repeats)):
-        table.add_column(
-            Text(name), justify="left" if index < 2 else "right", overflow="fold", no_wrap=index not in (2, 3)
-        )
-    for title, rows in _sections(repeats):
-        if title:
-            table.add_section()
-            table.add_row(Text(title, style="italic"))
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in _cells(row, repeats)))
-    console.print(table)
-    for said in _notes(repeats):
+    width = len(headers(repeats))
+    parts = [(1, 2, 3, 4)] if repeats.tuned is None else [(1, 2, 3), (4, 5, 6)]
+    parts += [(width - 3, width - 2, width - 1)] if _any_kept(repeats) else []
+    printed = [(title, [cells(row, repeats) for row in rows]) for title, rows in sections(repeats)]
+    print_table(console, heading(repeats), headers(repeats), parts, printed)
+    for said in notes(repeats):
         console.print(Text(f"• {said}"))
 
 
@@ -41,17 +37,17 @@ def markdown(many: Sequence[Repeats]) -> str:
     """The same as Markdown."""
     out: list[str] = []
     for repeats in many:
-        header = _headers(repeats)
+        header = headers(repeats)
         out += [
             f"## {escape(heading(repeats))}",
             "",
             row_line(header),
             row_line(["---", "---", *["---:"] * (len(header) - 2)]),
         ]
-        for title, rows in _sections(repeats):
+        for title, rows in sections(repeats):
             out += [row_line([f"*{title}*", *[""] * (len(header) - 1)])] if title else []
-            out += [row_line(_cells(row, repeats)) for row in rows]
-        out += ["", *(f"- {escape(said)}" for said in _notes(repeats)), ""]
+            out += [row_line(cells(row, repeats)) for row in rows]
+        out += ["", *(f"- {escape(said)}" for said in notes(repeats)), ""]
     return "\n".join(out)
 
 
@@ -70,30 +66,33 @@ def _counts(samples: Mapping[int, int]) -> str:
     return f"{min(samples)} to {max(samples)} responses each" if samples else "none"
 
 
-def _headers(repeats: Repeats) -> list[str]:
-    without = "without cut off"
-    if repeats.tuned is None:
-        names = [repeats.base, "95 % interval", without, "95 % interval"]
-    else:
-        names = [repeats.base, repeats.tuned, "difference", "95 % interval", without, "95 % interval"]
-    return [printable(name) for name in ("measure", "unit", *names[:-2], "n", *names[-2:], "n")]
+def headers(repeats: Repeats) -> list[str]:
+    """The columns' names, as many as `cells` gives."""
+    names = [repeats.base] if repeats.tuned is None else [repeats.base, repeats.tuned, "difference"]
+    kept = ["without cut off", "95 % interval", "n"] if _any_kept(repeats) else []
+    return [printable(name) for name in ("measure", "unit", *names, "95 % interval", "n", *kept)]
 
 
-def _cells(row: RepeatRow, repeats: Repeats) -> list[str]:
+def _any_kept(repeats: Repeats) -> bool:
+    """Whether any response was cut off, so that there are numbers without those."""
+    return any(row.kept is not None for row in repeats.rows)
+
+
+def cells(row: RepeatRow, repeats: Repeats) -> list[str]:
+    """The row's cells, in the order of `headers`."""
     main = _last(row.all)
-    values = [number(row.all.base.value)]
-    if repeats.tuned is not None:
-        values += [number(row.all.tuned.value if row.all.tuned else math.nan), number(main.value, sign=True)]
     signed = repeats.tuned is not None
+    values = [number(row.all.base.value)]
+    if signed:
+        values += [number(row.all.tuned.value if row.all.tuned else math.nan), number(main.value, sign=True)]
+    out = [row.label, row.unit, *values, interval(main, sign=signed), f"{row.all.base.n:,}"]
+    if not _any_kept(repeats):
+        return out
     kept = _last(row.kept) if row.kept else Estimate()
     return [
-        row.label,
-        row.unit,
-        *values,
-        _interval(main, signed),
-        f"{row.all.base.n:,}",
+        *out,
         number(kept.value, sign=signed),
-        _interval(kept, signed),
+        interval(kept, sign=signed),
         f"{kept.n:,}" if row.kept else NONE,
     ]
 
@@ -102,11 +101,13 @@ def _last(cells: Cells) -> Estimate:
     return cells.difference or cells.base
 
 
-def _interval(one: Estimate, signed: bool) -> str:
-    return NONE if math.isnan(one.low) else f"[{number(one.low, sign=signed)}, {number(one.high, sign=signed)}]"
+def interval(one: Estimate, *, sign: bool = False) -> str:
+    """`[0.12, 0.31]`; a dash without one."""
+    return NONE if math.isnan(one.low) else f"[{number(one.low, sign=sign)}, {number(one.high, sign=sign)}]"
 
 
-def _sections(repeats: Repeats) -> list[tuple[str, list[RepeatRow]]]:
+def sections(repeats: Repeats) -> list[tuple[str, list[RepeatRow]]]:
+    """The rows by the length of their questions' responses, each part with its title; first those of all questions."""
     titles = {"": ""}
     if repeats.buckets:
         short, middle = (f"{edge:,.0f}" for edge in repeats.buckets)
@@ -119,7 +120,8 @@ def _sections(repeats: Repeats) -> list[tuple[str, list[RepeatRow]]]:
     return [(title, rows) for title, rows in found if rows]
 
 
-def _notes(repeats: Repeats) -> list[str]:
+def notes(repeats: Repeats) -> list[str]:
+    """What the table says, how it is read, and why numbers are missing."""
     reasons: dict[str, list[str]] = {}
     for row in repeats.rows:
         if row.all.base.missing and not row.bucket:
@@ -127,4 +129,5 @@ def _notes(repeats: Repeats) -> list[str]:
             reasons.setdefault(said, []).append(row.label)
     missing = [f"{', '.join(labels)}: missing for {said}" for said, labels in reasons.items()]
     lengths = [_LENGTHS] if repeats.buckets else []
+    lengths += [NO_INTERVAL] if any(_last(row.all).n and math.isnan(_last(row.all).low) for row in repeats.rows) else []
     return [printable(said) for said in (*repeats.reading, _ABOUT, *lengths, *missing)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..comparison.measures import OUTCOMES, SAME_LENGTH
 from ..comparison.pairs import Pair
-from ..comparison.statistics import Clustered, clustered, intervals, share_interval
+from ..comparison.statistics import Clustered, clustered, intervals, share_interval, unanimous_interval
 from ..errors import Missing
 from .estimators import pass_at_k, pass_hat_k
 from .reading import reading
@@ -30,6 +30,7 @@ from .values import (
 )
 
 _GAIN_UNITS = ("nats", "bits", "PPL")
+_LARGEST_VARIANCE = 0.5  # of two shares, 0 and 1; of more it is smaller
 _ROUNDING = 1e-12  # sums of equal numbers in another order
 _BUCKETS = ("short", "middle", "long")
 
@@ -147,7 +148,22 @@ class _Column:
     values: list[float]
     clusters: list[str]
     missing: dict[str, int]
-    share_of_difference: bool = False
+    measure: RepeatMeasure
+    difference: bool = False
+
+    def estimate(self, drawn: tuple[float, float] | None) -> Estimate:
+        """With its interval: `drawn` from the bootstrap, unless questions do not differ: then that draws no others."""
+        data = self.data
+        if data is None:
+            return Estimate(missing=self.missing)
+        ends = drawn or share_interval(data)
+        if drawn and max(self.values) - min(self.values) <= _ROUNDING:
+            ends = math.nan, math.nan
+            if self.measure.share:
+                ends = unanimous_interval(self.values[0], len(data.sums))
+            elif self.difference and self.measure.unit == "share²":
+                ends = share_interval(data, _LARGEST_VARIANCE)
+        return Estimate(_rounded(data.mean), *ends, len(self.values), self.missing)
 
     @property
     def data(self) -> Clustered | None:
@@ -161,17 +177,10 @@ def _rows(
     for _, measure, questions, kept in parts:
         columns.append([_columns(measure, some) for some in (questions, kept) if some is not None])
     flat = [column for row in columns for cells in row for column in cells]
-    data = [column.data for column in flat]
-    boot = [i for i, one in enumerate(data) if one is not None and not flat[i].share_of_difference]
-    ends = dict(zip(boot, intervals([d for i in boot if (d := data[i])], resamples=resamples, seed=seed), strict=True))
-    estimates = iter(
-        Estimate(missing=column.missing)
-        if found is None
-        else Estimate(
-            _rounded(found.mean), *(ends[i] if i in ends else share_interval(found)), len(column.values), column.missing
-        )
-        for i, (column, found) in enumerate(zip(flat, data, strict=True))
-    )
+    data = [None if column.measure.share and column.difference else column.data for column in flat]
+    boot = [i for i, one in enumerate(data) if one is not None]
+    ends = dict(zip(boot, intervals([d for d in data if d is not None], resamples=resamples, seed=seed), strict=True))
+    estimates = iter(column.estimate(ends.get(i)) for i, column in enumerate(flat))
     rows: list[RepeatRow] = []
     for (bucket, measure, *_), cells in zip(parts, columns, strict=True):
         made = [Cells(*(next(estimates) for _ in one)) for one in cells]
@@ -201,9 +210,9 @@ def _columns(measure: RepeatMeasure, questions: Sequence[_Question]) -> list[_Co
         found, values = [], []
     clusters = [cluster for cluster, _ in found]
     sides_ = len(questions[0][1]) if questions else 1
-    out = [_Column([one[side] for one in values], clusters, dict(missing)) for side in range(sides_)]
+    out = [_Column([one[side] for one in values], clusters, dict(missing), measure) for side in range(sides_)]
     if sides_ > 1:
-        out.append(_Column([after - before for before, after in values], clusters, dict(missing), measure.share))
+        out.append(_Column([after - before for before, after in values], clusters, dict(missing), measure, True))
     return out
 
 
