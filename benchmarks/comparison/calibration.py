@@ -149,15 +149,16 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--frameworks", nargs="+", choices=tuple(RUNS), default=tuple(RUNS))
+    parser.add_argument("--prompts", nargs="+", choices=tuple(PROMPTS), default=tuple(PROMPTS))
     args = parser.parse_args()
     model, rows = resolve("smollm2"), questions(args.questions)
     for framework in args.frameworks:
         out = args.out / framework
-        for name, prompt in PROMPTS.items():
-            RUNS[framework](str(model), out / name / "logs", prompt, rows, args.samples, args.tokens)
+        for name in args.prompts:
+            RUNS[framework](str(model), out / name / "logs", PROMPTS[name], rows, args.samples, args.tokens)
             stepgauge(["score", str(out / name / "logs"), "--out", str(out / name / "scored"), "--scorer", "smollm2"])
     for framework in args.frameworks:
-        runs = [f"{name}={args.out / framework / name / 'scored'}" for name in PROMPTS]
+        runs = [f"{name}={args.out / framework / name / 'scored'}" for name in args.prompts]
         if code := stepgauge(["calibration", *runs, "--pair-by", "id"]):
             raise SystemExit(code)
 

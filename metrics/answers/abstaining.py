@@ -24,6 +24,11 @@ _CLOSING_SENTENCES = 3  # … and how many of its sentences
 _OPENING = 300  # characters of the beginning in which a refusal is
 _MAX_OPTION = 80  # characters; a longer option says more than that there is no answer
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|(?<=[。！？।])|\n+")
+_NONE = re.compile(r"\W{0,4}(?:none|neither)(?:\W{0,4}$| of (?:the|these|those|them)\b)", re.IGNORECASE)
+# "… but the closest one is (I)"
+_SETTLES = re.compile(r"\b(?:closest|nearest|choose|pick|guess|go with)\b[^.\n]{0,60}?(?:\([A-J]\)|\b[B-HJ]\b)")
+_GOES_ON = re.compile(r"[.!?。！？।]\s+\w")
+_MARKS = " \t\n\r.。*_$`\"')]}"
 _APOSTROPHES = str.maketrans("’‘ʼ`", "''''")
 
 
@@ -62,23 +67,37 @@ def stance(
     own = [one for one in said if not _is_none(one, choices)]
     if said and not own:
         return ABSTAINED
+    cut = bool(truncated) or (truncated is None and ends_mid_sentence(text[-_TAIL:]))
     closing = _closing(text)
-    if (behind := _behind(ABOUT_THE_ANSWER, closing)) is not None and not _answers(behind, choices):
-        # "None of the options is exactly right, but the closest is B" answers.
-        return ANSWERED if _closes_with_option(closing, choices) else ABSTAINED
-    if own:
-        return ANSWERED
-    if (behind := _behind(GIVES_NONE, closing)) is not None and not _answers(behind, choices):
-        return ANSWERED if _closes_with_option(closing, choices) else ABSTAINED
+    for pattern in (ABOUT_THE_ANSWER, GIVES_NONE):
+        if own and pattern is GIVES_NONE:
+            return ANSWERED
+        behind = _behind(pattern, closing)
+        if behind is None or _answers(behind, choices):
+            continue
+        if _closes_with_option(closing, choices):
+            return ANSWERED
+        # "This is none of the options. So we must have" has not given up.
+        return CUT_OFF if cut and _GOES_ON.search(behind) else ABSTAINED
     if _behind(REFUSES, text[:_OPENING]) is not None or _behind(REFUSES, closing) is not None:
         return ABSTAINED
-    if model_answer and not _is_none(model_answer, choices):
+    if model_answer and not _is_none(model_answer, choices) and _given(model_answer.strip(), text, cut):
         return ANSWERED
     if closing_letter(text[-_CLOSING:].rpartition("\n")[2]):
         return ANSWERED
-    if truncated or (truncated is None and ends_mid_sentence(text[-_TAIL:])):
+    if cut:
         return CUT_OFF
     return NO_OPTION if choices else ANSWERED
+
+
+def _given(answer: str, text: str, cut: bool) -> bool:
+    """Whether the text gives what the framework read as its answer.
+
+    Where it reads none, MMLU-Pro's script draws a letter; others take the last number of an unfinished computation.
+    """
+    if cut:
+        return text.rstrip(_MARKS).endswith(answer)
+    return len(answer) != 1 or re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text[-_TAIL:]) is not None
 
 
 def abstains(text: str) -> bool:
@@ -93,12 +112,16 @@ def abstains(text: str) -> bool:
 
 def _is_none(answer: str, choices: Sequence[str] | None) -> bool:
     """Whether an announced answer abstains and is no option."""
-    return abstains(answer) and not (choices and option_named(answer, choices) is not None)
+    if not abstains(answer) and not (choices and _NONE.match(answer)):
+        return False
+    return not (choices and option_named(answer, choices) is not None)
 
 
 def _answers(behind: str, choices: Sequence[str] | None) -> bool:
     """Whether what follows an abstention answers all the same."""
-    return any(not _is_none(one, choices) for one in announcements(behind)) or closing_letter(behind) is not None
+    if any(not _is_none(one, choices) for one in announcements(behind)):
+        return True
+    return closing_letter(behind) is not None or _SETTLES.search(behind) is not None
 
 
 def _closes_with_option(closing: str, choices: Sequence[str] | None) -> bool:

@@ -16,6 +16,10 @@ _OPTIONS = (
     r"(?:of|among|from) the (?:(?:given|provided|above|listed|available|other|answer|multiple[- ]choice) ){0,2}"
     r"(?:options|choices|answers|alternatives)"
 )
+_OFFERED = (
+    r"listed\b|among (?:the|these|those)\b|(?:in|on) the (?:list|options|choices)"
+    r"|(?:an?|one|any) (?:of the )?(?:(?:given|provided|listed|available|answer) ){0,2}(?:option|choice)"
+)
 # About the answer itself: they take back what was announced before.
 ABOUT_THE_ANSWER = re.compile(
     r"\bi (?:\w+ly )?(?:do not|don't|dont) know (?:the |which |what (?:the |is the )?)(?:correct |right )?(?:answer"
@@ -24,7 +28,11 @@ ABOUT_THE_ANSWER = re.compile(
     r"(?:(?:correct|right|definitive|definite|specific|exact|final|certain|accurate|precise|single|of the) ){0,2}"
     r"(?:answer|question|option|choice|response)"
     rf"|\b(?:none|neither) {_OPTIONS}"
-    r"|\bnone of (?:these|them|the above)(?= (?:is|are|match|seem|appear|fit|correct|work))"
+    r"|\bnone of (?:these|them|the above)(?=\s*(?:[.,;:!()\"'*\]\n]|$)"
+    r"| (?:is|are|match|seem|appear|fit|correct|work|choices|options))"
+    rf"|\b(?:answer|result|value) is not (?:{_OFFERED})"
+    r"|\b(?:options|choices|alternatives) (?:given |provided |listed )?(?:do not|don't|does not) "
+    r"(?:include|contain|match|list)"
     r"|\b(?:question|problem|answer) (?:itself )?(?:cannot|can't|can not|could not) be (?:\w+ly )?"
     r"(?:answered|solved|determined|found|given|identified|inferred|chosen|selected|known|provided)"
     r"|\bquestion is (?:unanswerable|not answerable)|\b(?:no|not a) correct (?:answer|option|choice)\b(?! (?:is"
