@@ -73,9 +73,9 @@ def stance(
         if own and pattern is GIVES_NONE:
             return ANSWERED
         behind = _behind(pattern, closing)
-        if behind is None or _answers(behind, choices):
+        if behind is None:
             continue
-        if _closes_with_option(closing, choices):
+        if _answers(behind, choices) or _closes_with_option(closing, choices):
             return ANSWERED
         # "This is none of the options. So we must have" has not given up.
         return CUT_OFF if cut and _GOES_ON.search(behind) else ABSTAINED
