@@ -12,9 +12,41 @@ from collections.abc import Sequence
 
 from ...metrics.errors import StepgaugeError
 from ...metrics.versions import package_version
-from . import compare, corpus, demo, fit, include_path, lm_eval, metrics, model, plugins, report, score, show, tasks
+from . import (
+    calibration,
+    compare,
+    corpus,
+    demo,
+    fit,
+    include_path,
+    lm_eval,
+    metrics,
+    model,
+    plugins,
+    repeats,
+    report,
+    score,
+    show,
+    tasks,
+)
 
-_COMMANDS = (demo, score, fit, compare, report, metrics, plugins, show, model, include_path, corpus, tasks, lm_eval)
+_COMMANDS = (
+    demo,
+    score,
+    fit,
+    compare,
+    repeats,
+    calibration,
+    report,
+    metrics,
+    plugins,
+    show,
+    model,
+    include_path,
+    corpus,
+    tasks,
+    lm_eval,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
