@@ -155,7 +155,7 @@ class KnowledgeParts:
                 try:
                     part.close()
                 except THIRD_PARTY as error:  # what was found stands, and the others are closed
-                    log.warning("%r%s could not be closed: %s", part.name, made.whose.get(id(part), ""), said(error))
+                    log.warning("%r%s could not be closed: %s", given, made.whose.get(id(part), ""), said(error))
 
     def _current(self) -> _Made:
         if self._made is None:

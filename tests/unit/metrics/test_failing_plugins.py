@@ -1,4 +1,4 @@
-"""A plugin that fails in whatever way, wherever it is asked, costs itself; through `stepgauge score` in this process."""
+"""A plugin that fails in whatever way, wherever it is asked, costs itself: `stepgauge score` in this process."""
 
 from __future__ import annotations
 
