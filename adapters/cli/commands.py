@@ -7,9 +7,8 @@ import contextlib
 import io
 import logging
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ...metrics.errors import StepgaugeError
 from ...metrics.versions import package_version
@@ -40,10 +39,9 @@ def run_command(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
     try:
-        with _terminated_as_interrupted():
-            code = args.run(args)
-            sys.stdout.flush()
-            return code
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
     except StepgaugeError as error:
         print(f"stepgauge: {error}", file=sys.stderr)
         return 2
@@ -60,21 +58,3 @@ def _drop_output() -> None:
     """Send what is still to be printed nowhere: Python would complain at the exit that it cannot be."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Treat SIGTERM, as sent by schedulers, like Ctrl-C, so that a command ends cleanly."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread: the caller handles signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -205,9 +205,10 @@ def test_ctrl_c_in_any_command_is_one_line_and_130(runs, tmp_path, command, afte
     assert not (tmp_path / "out").is_file()
 
 
-def test_being_terminated_is_being_interrupted(runs):
+@pytest.mark.parametrize("after", [0.1, 2.5])
+def test_being_terminated_is_being_interrupted(runs, after):
     process = started("compare", f"a={runs / 'a'}", f"b={runs / 'b'}", "--resamples", "90000000")
-    time.sleep(4)
+    time.sleep(after)
     process.terminate()
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
