@@ -51,7 +51,8 @@ class Group:
         for name, value in row["accuracy"].items():
             self.accuracy.setdefault(name, Mean()).add(value, question)
         score = row["score"]
-        self.claim_kinds.update(verdict["claim"]["kind"] for step in score["steps"] for verdict in step["verdicts"])
+        verdicts = (verdict for step in score["steps"] for verdict in step["verdicts"])
+        self.claim_kinds.update(verdict["claim"]["kind"] for verdict in verdicts if verdict["label"] is not None)
         for name, value in score["metrics"].items():
             self.metrics.setdefault(name, Mean()).add(value, question, score["missing"].get(name, "no reason given"))
         self.conclusion.add(of_row(row), question=question, accuracy=next(iter(row["accuracy"].values()), None))

@@ -14,7 +14,8 @@ from scoring import score, traces, write_jsonl
 
 from stepgauge.adapters.cli import main
 from stepgauge.metrics import Gauge
-from stepgauge.metrics.plugins import load_plugins
+from stepgauge.metrics.knowledge.types import Verdict
+from stepgauge.metrics.plugins import load_plugins, registry
 
 OPTIONS: dict[str, Any] = {"variant": "reference", "controls": ["filler"]}
 ADDED = {
@@ -137,19 +138,32 @@ def test_the_docs_page_of_numbers_is_what_the_command_prints(capsys, monkeypatch
     )
 
 
-def test_every_table_says_where_ki_rests_on_equations_alone(tmp_path, capsys):
+class EverythingHolds:
+    """A judge of sentences that asks nobody."""
+
+    name, kinds, needs_evidence = "holds", ("sentence",), False
+
+    def judge(self, claims, evidence):
+        del evidence
+        return [Verdict(claim, "supported", self.name) for claim in claims]
+
+
+def test_every_table_says_where_ki_rests_on_equations_alone(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(registry().judges, "holds", lambda _: EverythingHolds())
     response = "48 / 2 = 24.\nIron is a metal, found in the crust of the earth.\n48 + 24 = 73."
     chains = [{"question": f"How many are {n}?", "response": response, "answer": "72", "id": str(n)} for n in range(8)]
     source = write_jsonl(tmp_path / "traces.jsonl", chains)
-    folders = {}
-    for name, claims in (("equations", '["arithmetic"]'), ("both", '["arithmetic", "sentence"]')):
-        folders[name] = tmp_path / name
-        command = ["score", source, "--out", folders[name], "--set", "scorer=null", "--set", f"claims={claims}"]
-        assert main([str(part) for part in command]) == 0
-        page = tmp_path / f"{name}.html"
-        assert main(["show", str(folders[name])]) == 0
-        assert main(["compare", f"a={folders[name]}", f"b={folders[name]}", "--resamples=999"]) == 0
-        assert main(["report", str(folders[name]), "--out", str(page)]) == 0
+    for name, options, said in (
+        ("equations", ['claims=["arithmetic"]'], 5),
+        ("sentences without a judge", ['claims=["arithmetic", "sentence"]'], 5),
+        ("sentences", ['claims=["arithmetic", "sentence"]', 'judges=["exact", "holds"]'], 0),
+    ):
+        folder, page = tmp_path / name, tmp_path / f"{name}.html"
+        given = [part for option in ("scorer=null", *options) for part in ("--set", option)]
+        assert main(["score", str(source), "--out", str(folder), *given]) == 0
+        assert main(["show", str(folder)]) == 0
+        assert main(["compare", f"a={folder}", f"b={folder}", "--resamples=999"]) == 0
+        assert main(["report", str(folder), "--out", str(page)]) == 0
         printed = " ".join(capsys.readouterr().out.split())
-        said = printed.count("arithmetic only"), "arithmetic only" in page.read_text(encoding="utf-8")
-        assert said == ((5, True) if name == "equations" else (0, False)), printed  # below two tables, and in words
+        assert printed.count("arithmetic only") == said, printed
+        assert ("arithmetic only" in page.read_text(encoding="utf-8")) == (said > 0)
