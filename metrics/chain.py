@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .answers.abstaining import Stance
 from .knowledge.policy import DEFAULT, Policy
 from .knowledge.types import Verdict
 from .likelihood import Unscored
@@ -94,6 +95,7 @@ class Chain:
         verdicts: per step, the verdicts of its claims; None when knowledge was not judged.
         policy: how verdicts count towards the Knowledge Index.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
+        stance: what a judge says of whether the response answers; None: the rule decides.
     """
 
     trace: Trace
@@ -103,6 +105,7 @@ class Chain:
     verdicts: Sequence[Sequence[Verdict]] | None = None
     epsilon: float = 0.05
     policy: Policy = DEFAULT
+    stance: Stance | None = None
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from .abstention.metric import ABSTENTION_METRICS
 from .chain import ChainMetric
 from .controls.copy_model import COPY_METRICS
 from .controls.gain_over import control_metrics
 from .controls.texts import CONTROLS
 from .infogain import BEFORE, INFOGAIN_METRICS, REFERENCE_METRICS
 from .ki import FAILURE_METRICS, KI_METRICS
+from .own_option import OWN_OPTION_METRICS
 
 # Computed for every chain.
-ALWAYS = (*INFOGAIN_METRICS, *COPY_METRICS, *KI_METRICS, *FAILURE_METRICS)
+ALWAYS = (*INFOGAIN_METRICS, *COPY_METRICS, *OWN_OPTION_METRICS, *KI_METRICS, *FAILURE_METRICS, *ABSTENTION_METRICS)
 # Computed where an option asks for them, and then shown in every table. All of them need a scoring LM.
 WITH_OPTION: Mapping[str, Sequence[ChainMetric]] = {
     "variant=reference": REFERENCE_METRICS,

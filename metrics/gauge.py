@@ -13,6 +13,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from .abilities import call_factory, can, check_part, copies
+from .abstention.judge import make_judge
+from .answers.abstaining import Stance
 from .chain import Chain, ChainMetric, Likelihoods
 from .checked_backend import CheckedBackend
 from .contamination.overlap import seen_chains
@@ -70,6 +72,8 @@ class Gauge:
         judges: registered judges in the order they are asked, each given like a claim extractor.
         retriever: a registered retriever, given likewise, or None.
         corpus: folder of an indexed corpus for the retriever.
+        abstention: who decides whether a response answers or abstains: "rule", or {"name": "openai", "model": …,
+            "base_url": …} for a judge on a server. See docs/calibration.md.
         policy: how verdicts count towards the Knowledge Index. A claim that needs a source and that the evidence
             found contradicts is inconsistent under each. One that the evidence found does not decide is
             inconsistent under "default" and "strict", uncheckable under "lenient". One for which no evidence was found
@@ -103,6 +107,7 @@ class Gauge:
         judges: Sequence[Part | Judge] = ("exact",),
         retriever: Part | Retriever | None = None,
         corpus: str | None = None,
+        abstention: str | Mapping[str, Any] = "rule",
         policy: str = "default",
         epsilon: float = 0.05,
         revision: str | None = None,
@@ -146,6 +151,8 @@ class Gauge:
         self._controls = control_names(controls)
         around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus, scorer=scorer, progress=progress)
         self._parts = KnowledgeParts(known, around, claims, judges, retriever)
+        self._abstention = abstention
+        self._abstention_judge = make_judge(abstention)
         self._policy = lookup("policy", POLICIES, policy)
         self._parts.warn_of_policy(self._policy)
         self._epsilon = float(epsilon)
@@ -244,8 +251,10 @@ class Gauge:
         _warn_of_failures(verdicts)
         knowledge = self._parts.describe()  # behind the verdicts: a server has said by now which model it runs
         scores = [
-            self._chain_score(trace, segmentation, measured, judged, knowledge)
-            for trace, segmentation, measured, judged in zip(traces, segmentations, likelihoods, verdicts, strict=True)
+            self._chain_score(trace, segmentation, measured, judged, knowledge, stance)
+            for trace, segmentation, measured, judged, stance in zip(
+                traces, segmentations, likelihoods, verdicts, self._stances(traces), strict=True
+            )
         ]
         return [marked(score) if i in seen else score for i, score in enumerate(scores)]
 
@@ -264,6 +273,9 @@ class Gauge:
         Judges and other parts that were given as objects are their owner's to close.
         """
         self._parts.close()
+        if self._abstention_judge is not None:
+            judge, self._abstention_judge = self._abstention_judge, None
+            judge.close()
         if self._backend is not None:
             self._closed_statistics = self.statistics()
             backend, self._backend = self._backend, None
@@ -337,6 +349,15 @@ class Gauge:
             out[i] = verdicts
         return out
 
+    def _stances(self, traces: Sequence[Trace]) -> Sequence[Stance | None]:
+        """What the judge of abstention says of each response; None where the rule decides."""
+        if self._abstention == "rule":
+            return [None] * len(traces)
+        if self._abstention_judge is None:  # the gauge was closed
+            self._abstention_judge = make_judge(self._abstention)
+        assert self._abstention_judge is not None
+        return self._abstention_judge.judge(traces)
+
     def _chain_score(
         self,
         trace: Trace,
@@ -344,6 +365,7 @@ class Gauge:
         measured: Likelihoods | Unscored,
         judged: list[list[Verdict]] | None,
         knowledge: Mapping[str, Any],
+        stance: Stance | None,
     ) -> ChainScore:
         chain = Chain(
             trace=trace,
@@ -353,6 +375,7 @@ class Gauge:
             verdicts=judged,
             epsilon=self._epsilon,
             policy=self._policy,
+            stance=stance,
         )
         if isinstance(segmentation, Unscored):  # 0 steps would be a number
             metrics = dict.fromkeys(self._metrics, math.nan)
@@ -395,6 +418,10 @@ class Gauge:
                     missing[name] = f"{_whose(name)} gave {value}"
         return metrics, missing
 
+    def _describe_abstention(self) -> dict[str, str]:
+        judge = self._abstention_judge
+        return {} if judge is None else {"abstention": judge.name}
+
     def _provenance(
         self, trace: Trace, segmentation: Segmentation | Unscored, knowledge: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -406,7 +433,7 @@ class Gauge:
             variant=self._variant,
             controls=self._controls,
             splitter=None if isinstance(segmentation, Unscored) else segmentation.splitter,
-            knowledge=knowledge,
+            knowledge={**knowledge, **self._describe_abstention()},
             policy=self._policy.name,
             epsilon=self._epsilon,
         )

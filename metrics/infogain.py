@@ -58,7 +58,7 @@ def gold_probabilities(chain: Chain, *, per_token: bool = False) -> list[float]:
 
     Raises Missing without choices.
     """
-    options = _options(_likelihoods(chain), per_token=per_token)
+    options = option_scores(_likelihoods(chain), per_token=per_token)
     assert chain.trace.choices is not None
     golds = chain.trace.distinct_answers
     right = [option.strip() in golds for option in chain.trace.choices]
@@ -78,7 +78,8 @@ def with_steps(chain: Chain) -> Likelihoods:
     return likelihoods
 
 
-def _options(likelihoods: Likelihoods, *, per_token: bool = False) -> Sequence[Sequence[float]]:
+def option_scores(likelihoods: Likelihoods, *, per_token: bool = False) -> Sequence[Sequence[float]]:
+    """Each option's log-likelihood after 0..t steps, in nats or in nats per token. Raises Missing without choices."""
     if likelihoods.choices is None:
         raise Missing("not a multiple-choice question")
     if not per_token:
@@ -137,11 +138,11 @@ def _nats_per_answer_token(likelihoods: Likelihoods, k: int) -> float:
 
 
 def _entropy_drop_bits(likelihoods: Likelihoods, k: int) -> float:
-    return _drop_bits(_options(likelihoods), k)
+    return _drop_bits(option_scores(likelihoods), k)
 
 
 def _entropy_drop_bits_per_token(likelihoods: Likelihoods, k: int) -> float:
-    return _drop_bits(_options(likelihoods, per_token=True), k)
+    return _drop_bits(option_scores(likelihoods, per_token=True), k)
 
 
 def _drop_bits(options: Sequence[Sequence[float]], k: int) -> float:

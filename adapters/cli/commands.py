@@ -14,9 +14,41 @@ from types import ModuleType
 from ...metrics.errors import StepgaugeError
 from ...metrics.names import unknown_name
 from ...metrics.versions import package_version
-from . import compare, corpus, demo, fit, include_path, lm_eval, metrics, model, plugins, report, score, show, tasks
+from . import (
+    calibration,
+    compare,
+    corpus,
+    demo,
+    fit,
+    include_path,
+    lm_eval,
+    metrics,
+    model,
+    plugins,
+    repeats,
+    report,
+    score,
+    show,
+    tasks,
+)
 
-_COMMANDS = (demo, score, fit, compare, report, metrics, plugins, show, model, include_path, corpus, tasks, lm_eval)
+_COMMANDS = (
+    demo,
+    score,
+    fit,
+    compare,
+    repeats,
+    calibration,
+    report,
+    metrics,
+    plugins,
+    show,
+    model,
+    include_path,
+    corpus,
+    tasks,
+    lm_eval,
+)
 
 
 _EPILOG = """\

@@ -1,4 +1,4 @@
-"""Compare scored runs question by question: did accuracy rise while reasoning fell?"""
+"""Compare runs question by question: did accuracy rise, and did reasoning fall?"""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from rich.console import Console
 
+from ...metrics.calibration import Calibration, calibrations_of
+from ...metrics.calibration.render import markdown as calibration_markdown
 from ...metrics.comparison import Comparison
 from ...metrics.comparison.render import markdown, print_comparison
 from ...metrics.comparison.results import VerdictName
 from ...metrics.names import unknown_name
+from ...metrics.repeats import Repeats, repeats_in
+from ...metrics.repeats.render import markdown as repeats_markdown
 from ..offline.whole_file import write_whole
-from . import comparison_options
+from . import calibration, comparison_options
 from .errors import UserError
+from .repeats import print_all
 
 FAILED = 3  # exit code if --fail-on names a verdict that occurred
 _VERDICTS = get_args(VerdictName)
@@ -46,12 +51,15 @@ def run(args: argparse.Namespace) -> int:
     if len(runs) < 2:
         raise UserError(f"two or more runs are needed, {args.runs[0]} holds one ({runs[0].name if runs else 'none'})")
     comparisons = comparison_options.compare_all(runs, chosen)
+    repeats = [repeats_in(runs[0], tuned, chosen) for tuned in runs[1:]]
+    calibrations = [[one for one in calibrations_of(runs[0], tuned, chosen) if one.adds] for tuned in runs[1:]]
+    tables = _Tables(comparisons, repeats, calibrations)
     if args.out is not None:
-        _write(args.out, comparisons)
+        _write(args.out, tables)
     if args.format == "json":
-        print(_json(comparisons))
+        print(_json(tables))
     elif args.format == "markdown":
-        print(markdown(comparisons))
+        print(_markdown(tables))
     else:
         # Not on a terminal: make the table as wide as it needs to be.
         width = args.width or (None if sys.stdout.isatty() else _WIDE)
@@ -62,6 +70,12 @@ def run(args: argparse.Namespace) -> int:
             if index:
                 console.print()
             print_comparison(comparison, console)
+            if repeats[index]:
+                console.print()
+                print_all(repeats[index], console)
+            if calibrations[index]:
+                console.print()
+                calibration.print_all(calibrations[index], console)
     found = [
         f"{comparison.tuned}, {task.task or 'overall'}: {task.verdict.name}"
         for comparison in comparisons
@@ -81,14 +95,38 @@ def _verdicts(given: Sequence[str]) -> set[str]:
     return set(names)
 
 
-def _json(comparisons: Sequence[Comparison]) -> str:
-    return json.dumps([comparison.to_dict() for comparison in comparisons], indent=1, allow_nan=False)
+class _Tables(NamedTuple):
+    """Comparisons with what belongs to each, in the same order."""
+
+    comparisons: Sequence[Comparison]
+    repeats: Sequence[Sequence[Repeats]]
+    calibrations: Sequence[Sequence[Calibration]]
 
 
-def _write(folder: Path, comparisons: Sequence[Comparison]) -> None:
+def _json(tables: _Tables) -> str:
+    """The comparisons, with the other tables of each under `repeats` and `calibration`."""
+    whole = [
+        {
+            **comparison.to_dict(),
+            "repeats": [one.to_dict() for one in repeats],
+            "calibration": [one.to_dict() for one in calibrations],
+        }
+        for comparison, repeats, calibrations in zip(*tables, strict=True)
+    ]
+    return json.dumps(whole, indent=1, allow_nan=False)
+
+
+def _markdown(tables: _Tables) -> str:
+    return "\n".join(
+        "\n".join((markdown([comparison]), repeats_markdown(repeats), calibration_markdown(calibrations)))
+        for comparison, repeats, calibrations in zip(*tables, strict=True)
+    )
+
+
+def _write(folder: Path, tables: _Tables) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "comparison.json", _json(comparisons) + "\n")
-        write_whole(folder / "comparison.md", markdown(comparisons))
+        write_whole(folder / "comparison.json", _json(tables) + "\n")
+        write_whole(folder / "comparison.md", _markdown(tables))
     except OSError as error:
         raise UserError(f"--out {folder}: {error}") from error

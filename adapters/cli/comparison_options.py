@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...metrics.comparison import Comparison, Run, Settings, compare_runs
 from ...metrics.comparison.compare import DECIDING
@@ -11,16 +12,24 @@ from ...metrics.names import unknown_name
 from .errors import UserError
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """What is read of the runs and how they are paired."""
     parser.add_argument("--base", metavar="NAME", help="which of the runs is the base (default: the first)")
-    parser.add_argument(
-        "--by", choices=("task", "subject"), default="task", help="a table per task (default) or subject"
-    )
     parser.add_argument("--where", action="append", default=[], metavar="FIELD=VALUE", help="only such chains")
     parser.add_argument(
         "--pair-by", choices=("auto", "id", "question"), default="auto", help="what makes two chains a pair"
     )
     parser.add_argument("--accuracy", metavar="NAME", help="the run's metric that counts (default: the first of both)")
+    parser.add_argument("--resamples", type=int, default=9999, metavar="N", help="bootstrap and permutations (9999)")
+    parser.add_argument("--seed", type=int, default=0, help="of the resampling (default 0)")
+    parser.add_argument("--force", action="store_true", help="compare though scorer or template differ")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_reading(parser)
+    parser.add_argument(
+        "--by", choices=("task", "subject"), default="task", help="a table per task (default) or subject"
+    )
     parser.add_argument(
         "--reasoning",
         action="append",
@@ -39,9 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--smallest-gain", type=float, default=0.2, metavar="SD", help="in nats: likewise, in SDs of base (0.2)"
     )
-    parser.add_argument("--resamples", type=int, default=9999, metavar="N", help="bootstrap and permutations (9999)")
-    parser.add_argument("--seed", type=int, default=0, help="of the resampling (default 0)")
-    parser.add_argument("--force", action="store_true", help="compare though scorer or template differ")
+
+
+def reading(args: argparse.Namespace) -> Settings:
+    """Settings from the options of `add_reading`. Raises UserError for a number out of range."""
+    if args.resamples < 999:  # with fewer, no p can stay below alpha after Holm's correction
+        raise UserError(f"--resamples {args.resamples}: expected 999 or more")
+    return Settings(
+        pair_by=args.pair_by, accuracy=args.accuracy, resamples=args.resamples, seed=args.seed, force=args.force
+    )
 
 
 def settings(args: argparse.Namespace) -> Settings:
@@ -55,20 +70,14 @@ def settings(args: argparse.Namespace) -> Settings:
         value = getattr(args, name)
         if not low < value < high:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected a number between {low} and {high}")
-    if args.resamples < 999:  # with fewer, no p can stay below alpha after Holm's correction
-        raise UserError(f"--resamples {args.resamples}: expected 999 or more")
-    return Settings(
+    return replace(
+        reading(args),
         by=args.by,
-        pair_by=args.pair_by,
-        accuracy=args.accuracy,
         deciding=tuple(args.reasoning or DECIDING),
         alpha=args.alpha,
         power=args.power,
         smallest_share=args.smallest_share,
         smallest_gain=args.smallest_gain,
-        resamples=args.resamples,
-        seed=args.seed,
-        force=args.force,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from ..report import check_packages, write_figures, write_report
@@ -22,6 +23,10 @@ def run(args: argparse.Namespace) -> int:
     check_packages()
     chosen = comparison_options.settings(args)  # before reading files, so that a mistake is reported at once
     runs = comparison_options.read_runs(args)
+    for one in runs:
+        if not any(record.scored for record in one.records):
+            command = f"stepgauge score {shlex.quote(one.source)} --out DIR"
+            raise UserError(f"{one.source}: holds no scores, which a report shows; score it first: {command}")
     comparisons = comparison_options.compare_all(runs, chosen)
     try:
         write_report(runs, comparisons, args.output, title=args.title)

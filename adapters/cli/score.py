@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -140,7 +141,8 @@ def _score(args: argparse.Namespace) -> int:
 
 def _refuse_own_output(out: Path, sources: Sequence[Source]) -> None:
     for source in sources:
-        if out.resolve() in source.path.resolve().parents:
+        # Not pathlib's resolve, which refuses a loop of links.
+        if Path(os.path.realpath(out)) in Path(os.path.realpath(source.name)).parents:
             raise UserError(f"--out {out}: {source.name}, which is to be scored, lies in it; give another folder")
 
 

@@ -15,7 +15,7 @@ from ...metrics import Trace
 from ...metrics.answers.extraction import extract_answer
 from ...metrics.segment.sections import context_note, without_run_on
 from ..gold import field_options, gold_answers
-from .entries import Entry, Unreadable, Where, identifier, subject_of
+from .entries import Entry, Unreadable, Where, identifier, should_abstain_in, subject_of
 from .messages import read_messages
 from .sources import Source
 from .traces import accuracies
@@ -59,6 +59,7 @@ def reader(source: Source):
                 subject=subject_of(row),
                 notes=chat.notes,
                 no_gold=None if answers else f"no gold answer under {', '.join(GOLD)}",
+                should_abstain=should_abstain_in(row, row.get("metadata"), row.get("meta")),
             )
         ]
 

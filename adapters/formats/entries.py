@@ -48,6 +48,10 @@ class Entry:
         notes: things a reader of the score should know.
         no_gold: why there is no gold answer; None where there is one.
         truncated: whether a length limit cut the response off; None where the file does not say.
+        accuracy_shared: why `accuracy` is of all responses to the question together and not of this one; None: it is
+            of this one.
+        read_answers: the answers that the framework's metrics saw, by the metric's name.
+        should_abstain: whether the question should be left unanswered; None where the file does not say.
     """
 
     where: Where
@@ -61,6 +65,9 @@ class Entry:
     notes: tuple[str, ...] = ()
     no_gold: str | None = None
     truncated: bool | None = None
+    accuracy_shared: str | None = None
+    read_answers: Mapping[str, str] = field(default_factory=dict)
+    should_abstain: bool | None = None
 
     @property
     def question_hash(self) -> str:
@@ -104,6 +111,24 @@ def number(value: object) -> float | None:
 def identifier(value: object) -> str | int | None:
     """`value` as the name that a data set gives a document; None for anything but text and whole numbers."""
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+SHOULD_ABSTAIN = "should_abstain"
+
+
+def should_abstain_in(*places: object) -> bool | None:
+    """What the first of these mappings that has the field says: whether the question should be left unanswered.
+
+    Raises Unreadable for what is neither true nor false (nor 1 nor 0, nor null).
+    """
+    for place in places:
+        value = place.get(SHOULD_ABSTAIN) if isinstance(place, Mapping) else None
+        if value is None:
+            continue
+        if value not in (True, False):
+            raise Unreadable(f"field {SHOULD_ABSTAIN!r} is neither true nor false", f"got {value!r:.80}")
+        return bool(value)
+    return None
 
 
 def subject_of(row: Mapping[str, Any]) -> str | None:

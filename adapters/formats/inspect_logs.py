@@ -13,12 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 from ...metrics.optional_packages import needs
 from ..scored import is_chain
-from .entries import UNREADABLE_FILE, Entry, Item, Passed, Skipped, Unreadable, Where, number, subject_of
+from .entries import (
+    UNREADABLE_FILE,
+    Entry,
+    Item,
+    Passed,
+    Skipped,
+    Unreadable,
+    Where,
+    number,
+    should_abstain_in,
+    subject_of,
+)
 from .options import OptionError
 from .sources import Source
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
+    from inspect_ai.scorer import Score
+    from inspect_ai.solver import TaskState
 
     from ..inspect.transcript import Turns
 
@@ -49,6 +62,8 @@ def items(source: Source) -> Iterator[Item]:
                 yield entry(where, header, sample, source.settings.turns or "all")  # type: ignore[arg-type]
             except Unscorable as problem:
                 yield Skipped(where, f"not scorable ({problem.code})", f"sample {sample.id}: {problem}")
+            except Unreadable as problem:
+                yield Skipped(where, problem.kind, f"sample {sample.id}: {problem}")
             # A log that another tool wrote or edited: what Inspect's own types refuse costs that sample alone.
             except Exception as error:
                 yield Skipped(
@@ -111,21 +126,53 @@ def samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
 
 
 def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all") -> Entry:
-    """The chain of one sample. Raises Unscorable where it holds none."""
+    """The chain of one sample. Raises Unscorable where it holds none, Unreadable for a field that makes no sense."""
+    from ..inspect.shuffled import may_be_rewritten
+    from ..inspect.traces import Unscorable, read_trace
+
+    state = _state(header, sample)
+    if not sample.events and may_be_rewritten(sample.output.completion, bool(sample.choices)) and _shuffles(header):
+        raise Unscorable(
+            "response_rewritten", "multiple_choice(shuffle=…) replaced what the model wrote, and the log has no events"
+        )
+    reading = read_trace(state, state.target, turns, lambda: sample.events)
+    return Entry(
+        Where(where.file, where.row, sample.epoch - 1),
+        reading.trace,
+        task=header.eval.task,
+        model=header.eval.model,
+        doc_id=sample.id,
+        accuracy=accuracy_of(sample),
+        subject=subject_of(sample.metadata or {}),
+        source=reading.source,
+        notes=tuple(reading.notes),
+        truncated=truncated(sample),
+        read_answers=read_answers(sample),
+        should_abstain=should_abstain_in(sample.metadata),
+    )
+
+
+def question_and_options(header: EvalLog, sample: EvalSample) -> tuple[str, list[str]]:
+    """What one sample asks, whether or not it holds a chain; ("", []) where the log does not say."""
+    from ..inspect.traces import Unscorable, asked
+
+    try:
+        return asked(_state(header, sample))
+    except Unscorable:
+        return "", []
+
+
+def _state(header: EvalLog, sample: EvalSample) -> TaskState:
     from inspect_ai.model import ModelName
     from inspect_ai.scorer import Target
     from inspect_ai.solver import TaskState
 
-    from ..inspect.shuffled import may_be_rewritten
-    from ..inspect.traces import Unscorable, read_trace
-
-    target = Target(sample.target)
-    state = TaskState(
+    return TaskState(
         model=ModelName(full_name(header.eval.model)),
         sample_id=sample.id,
         epoch=sample.epoch,
         input=sample.input,
-        target=target,
+        target=Target(sample.target),
         choices=sample.choices,
         messages=sample.messages,
         output=sample.output,
@@ -133,23 +180,11 @@ def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all
         metadata=sample.metadata,
         sample_uuid=sample.uuid,
     )
-    if not sample.events and may_be_rewritten(sample.output.completion, bool(sample.choices)) and _shuffles(header):
-        raise Unscorable(
-            "response_rewritten", "multiple_choice(shuffle=…) replaced what the model wrote, and the log has no events"
-        )
-    reading = read_trace(state, target, turns, lambda: sample.events)
-    return Entry(
-        Where(where.file, where.row, sample.epoch - 1),
-        reading.trace,
-        task=header.eval.task,
-        model=header.eval.model,
-        doc_id=sample.id,
-        accuracy=_accuracy(sample),
-        subject=subject_of(sample.metadata or {}),
-        source=reading.source,
-        notes=tuple(reading.notes),
-        truncated=None if sample.output.empty else _CUT_OFF.get(sample.output.stop_reason),
-    )
+
+
+def truncated(sample: EvalSample) -> bool | None:
+    """Whether a length limit cut the last output off; None where the log does not say."""
+    return None if sample.output.empty else _CUT_OFF.get(sample.output.stop_reason)
 
 
 def full_name(model: str) -> str:
@@ -162,9 +197,17 @@ def _shuffles(header: EvalLog) -> bool:
     return any((step.params or {}).get("shuffle") for step in steps)
 
 
-def _accuracy(sample: EvalSample) -> dict[str, float]:
+def accuracy_of(sample: EvalSample) -> dict[str, float]:
     """Other scorers' numbers by scorer, and by key where a scorer has several."""
-    found: dict[str, float] = {}
+    return {name: graded for name, _, graded in _grades(sample)}
+
+
+def read_answers(sample: EvalSample) -> dict[str, str]:
+    """The answers that those scorers saw, by the same names; only those that a scorer recorded."""
+    return {name: score.answer for name, score, _ in _grades(sample) if isinstance(score.answer, str)}
+
+
+def _grades(sample: EvalSample) -> Iterator[tuple[str, Score, float]]:
     for name, score in (sample.scores or {}).items():
         if is_chain(score.metadata):
             continue  # one of ours
@@ -172,8 +215,7 @@ def _accuracy(sample: EvalSample) -> dict[str, float]:
         for key, value in values.items():
             graded = _grade(value)
             if graded is not None:
-                found[name if key is None else f"{name}/{key}"] = graded
-    return found
+                yield name if key is None else f"{name}/{key}", score, graded
 
 
 def _grade(value: Any) -> float | None:

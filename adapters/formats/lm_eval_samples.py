@@ -11,13 +11,26 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...metrics import Trace
+from ...metrics.errors import Missing
 from ...metrics.optional_packages import needs
-from .entries import Entry, Item, Passed, Skipped, Unreadable, Where, identifier, number, subject_of
+from .entries import (
+    Entry,
+    Item,
+    Passed,
+    Skipped,
+    Unreadable,
+    Where,
+    identifier,
+    number,
+    should_abstain_in,
+    subject_of,
+)
+from .graded import Graded, answer_in
 from .options import OptionError
 from .sources import Source
 
@@ -82,7 +95,7 @@ class SamplesReader:
     def __call__(self, where: Where, row: Mapping[str, Any]) -> list[Item]:
         if not recognises(row):
             raise Unreadable("not a sample of lm-eval", f"the row has {', '.join(map(str, row))[:200]}")
-        name = self._filter(row)
+        name = self.filter_of(row)
         self._filters[name] = None
         if name == REASONING:
             return [Passed(f"scores of the pipeline {REASONING!r}")]
@@ -91,6 +104,9 @@ class SamplesReader:
         if name != self._chosen:
             return [Passed("the same chain under another filter")]
         chains, question, answers, choices, passages, no_gold, notes = self.document(row)
+        if not chains:
+            raise Unreadable("the model wrote no chain", _no_chain(self._output_type))
+        graded, shared = self.graded(row, name, chains)
         doc_id = row.get("doc_id")
         name_of_doc = f"{self._task}/{doc_id}"
         out: list[Item] = []
@@ -118,18 +134,50 @@ class SamplesReader:
                     task=self._task,
                     model=self._model,
                     doc_id=identifier(doc_id),
-                    accuracy=metrics_of(row),
+                    accuracy=graded[repeat].metrics,
                     subject=subject_in(row),
                     notes=notes,
                     no_gold=no_gold,
+                    accuracy_shared=shared,
+                    read_answers=dict.fromkeys(graded[repeat].metrics, graded[repeat].answer or ""),
+                    should_abstain=should_abstain_of(row),
                 )
             )
         return out
 
     def document(self, row: Mapping[str, Any]) -> Document:
-        """What a row asks, whatever filter it is of. Raises Unreadable."""
+        """What a row asks, whatever filter it is of, and what was written, if anything. Raises Unreadable."""
         chains, prompt = self._chains(row)
         return Document(chains, *self._documents.read(_doc(row), prompt, row.get("target")))
+
+    def responses(self, row: Mapping[str, Any]) -> list[Any]:
+        """What the model wrote, one per repeat; none where it only weighed options. Raises Unreadable."""
+        return self._chains(row)[0]
+
+    def graded(self, row: Mapping[str, Any], name: str, chains: Sequence[Any]) -> tuple[list[Graded], str | None]:
+        """The metrics of each response to a document under one filter, and the answers that they saw.
+
+        The row has one number for all of its repeats. So those of each are computed again, as the run computes them.
+
+        Returns:
+            One `Graded` for each response (one for a row without responses); and the reason why all of them have the
+            row's numbers, or None.
+        """
+        filtered = row.get("filtered_resps")
+        given = metrics_of(row)
+        if len(chains) < 2:
+            return [Graded(given, answer_in(filtered) if chains else None)], None
+        try:
+            if not all(isinstance(response, str) for response in chains):
+                raise Missing("a response is no text")
+            return self._documents.metrics.each(name, _doc(row), chains, given), None
+        except Missing as problem:
+            why = f"the run has one number for all responses to a question: {problem.reason}"
+            return [Graded(given, None)] * len(chains), why
+
+    @property
+    def _output_type(self) -> str:
+        return (self._config or {}).get("output_type", "generate_until")
 
     def finish(self) -> list[Item]:
         """What shows at the end of the file: that the filter asked for is not there."""
@@ -139,7 +187,7 @@ class SamplesReader:
         reason = f"no row of filter {asked!r}; the file has {', '.join(self._filters)}"
         return [Skipped(Where(self._source.name, 0), "no row of the filter asked for", reason)]
 
-    def _filter(self, row: Mapping[str, Any]) -> str:
+    def filter_of(self, row: Mapping[str, Any]) -> str:
         """The row's filter. Versions before 0.4.6 write none, but every document once for each filter.
 
         Not in one order: of a run on several devices each writes its own documents, all filters of them.
@@ -152,12 +200,10 @@ class SamplesReader:
         return f"filter {self._seen[key]}"
 
     def _chains(self, row: Mapping[str, Any]) -> tuple[list[Any], str | None]:
-        """The responses of all requests that generate, one per repeat, and the first one's prompt."""
+        """The responses of all requests that generate, one per repeat, and the first request's prompt."""
         from .lm_eval_task import prompt_text
 
-        output_type = (self._config or {}).get("output_type", "generate_until")
-        if output_type != "generate_until":
-            raise Unreadable("the model wrote no chain", f"output type {output_type!r}")
+        generates = self._output_type == "generate_until"
         if not isinstance(row["resps"], list):
             raise Unreadable("field 'resps' is no list", f"got {row['resps']!r:.80}")
         requests = _requests(row.get("arguments"))
@@ -168,13 +214,16 @@ class SamplesReader:
         prompt = None
         for index, responses in enumerate(row["resps"]):
             arguments = requests[index] if index < len(requests) else []
-            if len(arguments) > 1 and not isinstance(arguments[1], Mapping):
+            prompt = prompt_text(arguments[0]) if arguments and prompt is None else prompt
+            if not generates or (len(arguments) > 1 and not isinstance(arguments[1], Mapping)):
                 continue  # a log-likelihood: its second argument is the continuation
             chains += responses[:repeats] if isinstance(responses, list) else [responses]
-            prompt = prompt_text(arguments[0]) if arguments and prompt is None else prompt
-        if not chains:
-            raise Unreadable("the model wrote no chain", "no request of the row generates text")
         return chains, prompt
+
+
+def _no_chain(output_type: str) -> str:
+    generates = output_type == "generate_until"
+    return "no request of the row generates text" if generates else f"output type {output_type!r}"
 
 
 def _requests(arguments: Any) -> list[list[Any]]:
@@ -187,6 +236,12 @@ def _requests(arguments: Any) -> list[list[Any]]:
 
 def _doc(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return row["doc"] if isinstance(row["doc"], Mapping) else {"doc": row["doc"]}
+
+
+def should_abstain_of(row: Mapping[str, Any]) -> bool | None:
+    """Whether the row's document says that it should be left unanswered. Raises Unreadable."""
+    document = row.get("doc")
+    return should_abstain_in(document, document.get("metadata") if isinstance(document, Mapping) else None)
 
 
 def subject_in(row: Mapping[str, Any]) -> str | None:

@@ -28,6 +28,7 @@ from ..lm_eval.documents import given_passages, gold_and_choices, question_text,
 from ..lm_eval.inherit import complete
 from ..lm_eval.options import KEY
 from .entries import Unreadable
+from .lm_eval_metrics import ResponseMetrics
 from .options import TEMPLATES, OptionError, Settings
 
 log = logging.getLogger(__name__)
@@ -152,6 +153,8 @@ class DocumentReader:
         self._registered = False
         if missing:
             self._look_up(task, settings.base, missing)
+        self._name = task
+        self._base = settings.base
         self._task = FinishedTask(self.config, templates)
         self._asks = "question" in templates or self.config.get("doc_to_text") is not None
         self._judges = "gold" in templates or self.config.get("doc_to_target") is not None
@@ -166,6 +169,19 @@ class DocumentReader:
             self.config[name] = None
         absent = [name for name in needed if name != "doc_to_choice" and self.config.get(name) is None]
         return list(dict.fromkeys([*sources, *absent]))
+
+    @functools.cached_property
+    def metrics(self) -> ResponseMetrics:
+        """The run's filters and metrics, for each response by itself."""
+        process = self.config.get("process_results")
+        if process is not None and not callable(process):
+            process = None
+            try:
+                process = complete({"task": self._name, KEY: {"base": self._base or self._name}}).get("process_results")
+            # As in `_look_up`: a task's YAML runs imports of its own.
+            except Exception as error:
+                log.info("task %r: its function process_results is not at hand (%.200s)", self._name, error)
+        return ResponseMetrics(self._task, self.config, process if callable(process) else None)
 
     def _look_up(self, task: str, base: str | None, missing: Sequence[str]) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...metrics import Trace
-from .entries import Entry, Unreadable, Where, identifier, subject_of
+from .entries import Entry, Unreadable, Where, identifier, should_abstain_in, subject_of
 from .sources import Source
 
 _RESPONSES = ("generated_text", "model_outputs")
@@ -59,6 +59,7 @@ def reader(source: Source):
                 # A row without a letter counts as wrong here. MMLU-Pro's own script draws a letter at random for it.
                 accuracy={"correct": float(pred == letters[gold])},
                 subject=subject_of(row),
+                should_abstain=should_abstain_in(row),
                 notes=() if pred else ("no answer could be read from the model's output; it counts as wrong",),
             )
         ]

@@ -33,7 +33,7 @@ def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
     accuracy, key = row.get("accuracy"), row.get("key")
     named = accuracy if isinstance(accuracy, Mapping) else {}
     repeat = key.get("repeat") if isinstance(key, Mapping) else None
-    truncated = row.get("truncated")
+    truncated, should_abstain = (row.get(name) for name in ("truncated", "should_abstain"))
     return [
         Entry(
             Where(where.file, where.row, repeat if isinstance(repeat, int) else 0),
@@ -44,6 +44,7 @@ def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
             accuracy={str(name): found for name, one in named.items() if (found := number(one)) is not None},
             subject=_text(row, "subject"),
             truncated=truncated if isinstance(truncated, bool) else None,
+            should_abstain=should_abstain if isinstance(should_abstain, bool) else None,
         )
     ]
 

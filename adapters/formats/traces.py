@@ -7,7 +7,7 @@ from typing import Any
 
 from ...metrics import Trace
 from ..gold import gold_answers
-from .entries import Entry, Unreadable, Where, identifier, number, subject_of
+from .entries import Entry, Unreadable, Where, identifier, number, should_abstain_in, subject_of
 from .sources import Source
 
 
@@ -35,6 +35,7 @@ def reader(source: Source):
                 doc_id=identifier(doc_id),
                 accuracy=accuracies(meta.get("accuracy", meta.get("correct"))),
                 subject=subject_of(meta),
+                should_abstain=should_abstain_in(meta),
             )
         ]
 

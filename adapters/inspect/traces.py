@@ -66,6 +66,12 @@ def read_trace(state: TaskState, target: Target, turns: Turns = "all", events: E
     return Reading(trace, chain.source if turns == "all" else f"{chain.source}, {turns} turn", tuple(notes))
 
 
+def asked(state: TaskState) -> tuple[str, list[str]]:
+    """A sample's question and options, whether or not the model wrote a chain. Raises Unscorable without a question."""
+    options = _options(state)
+    return _question(state, options), options
+
+
 def _question(state: TaskState, options: Sequence[str]) -> str:
     """The sample's input without prompt template or examples; options are listed below it unless it holds them."""
     try:
@@ -117,4 +123,4 @@ def _stop_reason(state: TaskState) -> str | None:
     return None if state.output.empty else state.output.stop_reason
 
 
-__all__ = ["Reading", "Unscorable", "read_trace"]
+__all__ = ["Reading", "Unscorable", "asked", "read_trace"]

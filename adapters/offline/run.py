@@ -225,6 +225,7 @@ def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:
         "response": trace.response,
         "accuracy": dict(entry.accuracy),
         "truncated": entry.truncated,
+        "should_abstain": entry.should_abstain,
         "failed": problem,
         "score": score.to_dict(),
     }

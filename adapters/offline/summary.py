@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ...metrics.abstention.metric import UNDETERMINED
 from ...metrics.conclusion import Conclusion
 from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
@@ -131,7 +132,22 @@ def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[s
 def _cells(group: Group, metrics: Sequence[str]) -> list[str]:
     first = next(iter(group.accuracy.items()), None)
     accuracy = "–" if first is None else f"{_cell(first[1], group.chains)}\n{printable(first[0])}"
-    return [f"{group.chains:,}", accuracy, *(_cell(group.metrics.get(name), group.chains) for name in metrics)]
+    return [
+        f"{group.chains:,}",
+        accuracy + _abstention(group),
+        *(_cell(group.metrics.get(name), group.chains) for name in metrics),
+    ]
+
+
+def _abstention(group: Group) -> str:
+    """Lines beside accuracy: how many responses abstain, and of how many that cannot be told; "" where none does."""
+    mean = group.metrics.get("abstained")
+    if mean is None:
+        return ""
+    undetermined = sum(count for why, count in mean.missing.items() if why.startswith(UNDETERMINED))
+    lines = [f"{mean.mean:.0%} abstained"] if mean.mean else []
+    lines += [f"{undetermined:,} undetermined"] if undetermined else []
+    return "".join(f"\n{line}" for line in lines)
 
 
 def _cell(mean: Mean | None, chains: int) -> str:

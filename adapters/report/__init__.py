@@ -38,7 +38,8 @@ def write_report(
 
 
 def figures(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> dict[str, altair.LayerChart]:
-    """The page's plots as Altair charts by name: `likelihood`, `step_gains`, `accuracy_infogain`, `ki`.
+    """The page's plots as Altair charts by name: `likelihood`, `step_gains`, `accuracy_infogain`, `ki`,
+    `reliability`, `risk_coverage`.
 
     A plot without data is left out. Raises ReportError like `write_report`.
     """

@@ -26,7 +26,7 @@ def figures(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> dict
         comparisons: determine which metric counts as accuracy; without them it is the one that most chains have.
 
     Returns:
-        Those of `likelihood`, `step_gains`, `accuracy_infogain` and `ki` that have data.
+        Those of `likelihood`, `step_gains`, `accuracy_infogain`, `ki`, `reliability`, `risk_coverage` that have data.
     """
     if not runs:
         raise ReportError("figures need at least one run")

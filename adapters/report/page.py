@@ -20,6 +20,7 @@ from ..offline.whole_file import write_whole
 from .aggregates import added, names
 from .chart_style import Plot
 from .errors import ReportError
+from .more_tables import more_tables
 from .overview import comparison_view, headings, run_view
 from .page_data import details, pack, table
 from .plots import plots
@@ -62,6 +63,7 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
         "script": Markup(script),
         "library": Markup(library),
         "comparisons": [comparison_view(comparison, i) for i, comparison in enumerate(comparisons, 1)],
+        "more": more_tables(runs, comparisons),
         "headings": headings(columns, runs),
         "runs": [run_view(run, label, name, columns, key_of) for run, label in zip(runs, shown, strict=True)],
         "accuracy_name": one_line(name, 60) if name else "",

@@ -1,4 +1,4 @@
-"""The four plots of a report, made with Vega-Altair; each embeds its data and needs no network."""
+"""The plots of a report, made with Vega-Altair; each embeds its data and needs no network."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison
 from . import numbers
 from .aggregates import GRID, Mean, by_group, curves, gains, group_name, largest_groups, mean_of, names, shared
+from .calibration import calibration_plots
 from .chart_style import Plot, color, dash, finish, shape
 from .question_rows import KeyOf, accuracy, accuracy_name, keys_of, metric
 from .sanitize import one_line
@@ -25,7 +26,13 @@ _ENOUGH = 10  # questions that a subject needs for an interval
 def plots(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> list[Plot]:
     """All plots in the order of the page, including those without data."""
     name, key_of = accuracy_name(runs, comparisons), keys_of(runs, comparisons)
-    return [likelihood(runs, key_of), step_gains(runs), accuracy_infogain(runs, key_of, name), knowledge(runs, key_of)]
+    return [
+        likelihood(runs, key_of),
+        step_gains(runs),
+        accuracy_infogain(runs, key_of, name),
+        knowledge(runs, key_of),
+        *calibration_plots(runs, key_of, name),
+    ]
 
 
 def likelihood(runs: Sequence[Run], key_of: KeyOf) -> Plot:

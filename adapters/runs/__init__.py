@@ -1,4 +1,4 @@
-"""Reads scored runs of every kind into `Run`s for a comparison or a report."""
+"""Reads runs of every kind, scored or not, into `Run`s for a comparison or a report."""
 
 from .load import load_runs
 

@@ -1,4 +1,4 @@
-"""Finds the files at a path and recognises by content what each is: our scores, lm-eval's samples, an Inspect log."""
+"""Finds the files at a path and recognises by content what each is: our scores, lm-eval's samples, an Inspect log, …"""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def files_of(path: Path, damaged: Found) -> dict[Path, Kind]:
                 log.info("%s: left out (%s)", file, error)
     if not found:
         why = f" ({'; '.join(others[:_SHOWN])}{'; …' if len(others) > _SHOWN else ''})" if others else ""
-        raise OptionError(f"{path}: no scored run in this folder{why}; expected {ACCEPTED}")
+        raise OptionError(f"{path}: no run in this folder{why}; expected {ACCEPTED}")
     return found
 
 
@@ -84,7 +84,7 @@ def _kind(path: Path) -> Kind:
     array = is_array(head, damage)
     kind, problem = first_known(path, array, _kind_of_row)
     if kind is None:
-        raise ValueError(f"not a scored run: {problem}")
+        raise ValueError(f"not a run: {problem}")
     return "chains" if array else kind
 
 

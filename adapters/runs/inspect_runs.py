@@ -1,4 +1,4 @@
-"""Reads Inspect logs whose samples hold scores of ours, sample by sample.
+"""Reads Inspect logs sample by sample, with scores of ours or without.
 
 Question, answers and accuracy are read as in `stepgauge score`, so that live runs pair with runs scored later.
 """
@@ -14,21 +14,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...metrics import ChainScore
-from ...metrics.comparison.record import Record
+from ...metrics.comparison.numbers import plural
+from ...metrics.comparison.record import UNSCORED, Record, question_hash
 from ...metrics.format_version import FormatError
-from ..formats.entries import Entry, Passed, Skipped, Unreadable, Where
-from ..formats.inspect_logs import entry, read_header, samples
+from ..formats.entries import Entry, Passed, Skipped, Unreadable, Where, should_abstain_in, subject_of
+from ..formats.inspect_logs import (
+    accuracy_of,
+    entry,
+    question_and_options,
+    read_answers,
+    read_header,
+    samples,
+    truncated,
+)
 from ..formats.options import OptionError
 from ..formats.sources import Source
 from ..scored import of_sample
-from .run_parts import Found, Keep, LostRows, Part, plural, take_newest
+from .endings import ending
+from .run_parts import Found, Keep, LostRows, Part, take_newest
+from .stances import in_text, in_trace
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
 
 
 def read_logs(files: Iterable[Path], keep: Keep) -> Found:
-    """The newest scored log of each task (with its arguments) and model, one part per log.
+    """The newest log of each task (with its arguments) and model, scored ones first, one part per log.
 
     Raises:
         OptionError: a score has a later format; names the log and the sample.
@@ -49,6 +60,9 @@ def read_logs(files: Iterable[Path], keep: Keep) -> Found:
     return found
 
 
+_WITHOUT = "without a score of ours"
+
+
 @dataclass
 class _Scores:
     """The chains that one of our scorers scored, by index among the wanted samples."""
@@ -61,13 +75,18 @@ class _Scores:
         self.numbers.update(name for name, value in chain.metrics.items() if not math.isnan(value))
 
 
-def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
-    """The wanted records of one log; None if no sample has a score of ours. Raises Unreadable if none can be read."""
-    part = Part(path, keep.model(header.eval.model))
+def _read(path: Path, header: EvalLog, keep: Keep) -> Part:
+    """The wanted records of one log: of the samples with a score of ours; if none has one, of all.
+
+    Raises:
+        Unreadable: no sample can be read.
+    """
+    part = Part(path, keep.model(header.eval.model), scored=False)
     entries: list[tuple[str, Entry]] = []
+    unscored: list[Record] = []
     by_scorer: dict[str, _Scores] = {}
     left_out: Counter[str] = Counter()
-    lost, scored = LostRows(path), False
+    lost, read_one = LostRows(path), False
     for row, sample in enumerate(samples(Source(str(path), "inspect"), header), 1):
         if isinstance(sample, Skipped):
             lost.add(str(sample.where), sample.reason)
@@ -85,19 +104,25 @@ def _read(path: Path, header: EvalLog, keep: Keep) -> Part | None:
         except Exception as error:
             lost.add(where, error)
             continue
+        read_one = True
         if read is None:
-            ended = sample.error is not None
-            left_out["that ended with an error" if ended else "without a score of ours"] += 1
+            if sample.error is not None:
+                left_out["that ended with an error"] += 1
+                continue
+            left_out[_WITHOUT] += 1
+            if not part.scored:
+                unscored += _unscored(Where(str(path), row), where, header, sample, keep)
             continue
-        scored = True
+        part.scored = True
         if not keep.fits(task=read.task, subject=read.subject, doc_id=str(read.doc_id), model=read.model):
             continue
         for name, chain in chains.items():
             by_scorer.setdefault(name, _Scores()).add(len(entries), chain)
         entries.append((where, read))
-    part.notes += lost.notes(read=scored)
-    if not scored:
-        return None
+    part.notes += lost.notes(read=read_one)
+    if not part.scored:
+        part.records = unscored
+        del left_out[_WITHOUT]
     part.notes += [f"{path.name}: {plural(count, 'sample')} {why}, left out" for why, count in left_out.items()]
     if header.status != "success":
         part.notes.append(f"{path.name}: the run ended with status {header.status}")
@@ -134,7 +159,40 @@ def _entry(at: Where, header: EvalLog, sample: EvalSample, chain: ChainScore) ->
         raise Unreadable("it has a score, but its chain cannot be read", str(problem)) from problem
 
 
+def _unscored(at: Where, where: str, header: EvalLog, sample: EvalSample, keep: Keep) -> list[Record]:
+    """The record of a sample that no scorer of ours has seen; none if it is not wanted."""
+    from ..inspect.traces import Unscorable
+
+    task, subject, doc_id = header.eval.task, subject_of(sample.metadata or {}), str(sample.id)
+    if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=header.eval.model):
+        return []
+    try:
+        should_abstain = should_abstain_in(sample.metadata)
+        return [_record(where, entry(at, header, sample), UNSCORED)]
+    except Unreadable as problem:
+        raise OptionError(f"{where}: {problem}") from problem
+    except Unscorable:  # no chain to score: the run has said whether it is right all the same
+        question, options = question_and_options(header, sample)
+    return [
+        Record(
+            task=task,
+            question=question,
+            question_hash=question_hash(question, options),
+            accuracy=accuracy_of(sample),
+            doc_id=doc_id,
+            subject=subject,
+            truncated=truncated(sample),
+            where=where,
+            read_answers=read_answers(sample),
+            length=len(sample.output.completion),
+            stance=in_text(sample.output.completion, options),
+            should_abstain=should_abstain,
+        )
+    ]
+
+
 def _record(where: str, read: Entry, chain: ChainScore) -> Record:
+    length, unfinished = ending(read.trace.response)
     return Record(
         task=read.task or "",
         question=read.trace.question,
@@ -147,4 +205,9 @@ def _record(where: str, read: Entry, chain: ChainScore) -> Record:
         model_answer=read.trace.model_answer,
         truncated=read.truncated,
         where=where,
+        read_answers=read.read_answers,
+        unfinished=unfinished,
+        length=length,
+        stance=in_trace(read.trace, chain, truncated=read.truncated),
+        should_abstain=read.should_abstain,
     )

@@ -1,7 +1,7 @@
-"""Reads lm-eval's samples files whose chains were scored during the run.
+"""Reads lm-eval's samples files, scored during the run or not.
 
-The rows of our filter `reasoning` hold the scores as JSON; the rows of the document's other filters hold accuracy.
-Questions are read as in `stepgauge score`, so that live runs pair with runs scored later.
+The rows of our filter `reasoning` hold scores as JSON; the rows of a document's other filters hold accuracy. Questions
+are read as in `stepgauge score`, so that live runs pair with runs scored later.
 """
 
 from __future__ import annotations
@@ -13,19 +13,32 @@ from pathlib import Path
 from typing import Any
 
 from ...metrics import ChainScore
-from ...metrics.comparison.record import Record, question_hash
+from ...metrics.answers.abstaining import Outcome
+from ...metrics.comparison.numbers import plural
+from ...metrics.comparison.record import UNSCORED, Record, question_hash
 from ...metrics.format_version import FormatError
 from ..formats.entries import Unreadable
-from ..formats.lm_eval_samples import REASONING, Identity, SamplesReader, identity, metrics_of, recognises, subject_in
+from ..formats.graded import Graded
+from ..formats.lm_eval_samples import (
+    REASONING,
+    Identity,
+    SamplesReader,
+    identity,
+    recognises,
+    should_abstain_of,
+    subject_in,
+)
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..formats.sources import Source
 from ..scored import FieldError, of_lm_eval
-from .run_parts import Found, Keep, LostRows, Part, plural, take_newest
+from .endings import ending
+from .run_parts import Found, Keep, LostRows, Part, take_newest
+from .stances import in_score, in_text
 
 
 def read_samples(files: Iterable[Path], keep: Keep) -> Found:
-    """The newest scored file of each task and model in each folder, one part per file.
+    """The newest file of each task and model in each folder, scored ones first, one part per file.
 
     Raises:
         OptionError: a row has a later format; names the row.
@@ -46,61 +59,55 @@ class _Document:
     """The rows of one document.
 
     Attributes:
-        accuracy: {filter: {metric: value}}.
-        chains: one per response; None if the document is not wanted.
+        wanted: whether its chains are kept.
+        graded: {filter: one per response}.
+        shared: why the numbers are of all responses together, if they are.
+        chains: the scores, one per response; None until our filter's row has been read.
+        endings: (characters, whether it ends mid-sentence) of each response.
+        stances: whether each response answers, by the rule.
+        should_abstain: whether the document should be left unanswered.
+        row: row number, for messages: of the scores, else the first one.
     """
 
-    accuracy: dict[str, dict[str, float]] = field(default_factory=dict)
-    row: int = 0  # row number of our filter; 0 until it has been read
+    row: int
+    wanted: bool
+    question: str
+    choices: Sequence[str] | None
+    answers: tuple[str, ...]
+    subject: str | None
+    endings: list[tuple[int | None, bool | None]]
+    stances: list[Outcome | None]
+    should_abstain: bool | None = None
+    graded: dict[str, list[Graded]] = field(default_factory=dict)
+    shared: str | None = None
     chains: Sequence[ChainScore] | None = None
-    question: str = ""
-    choices: Sequence[str] | None = None
-    answers: tuple[str, ...] = ()
-    subject: str | None = None
 
 
-def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
-    """The wanted records of one file; None if no chain in it is scored. Raises Unreadable if no score can be read."""
-    reader: SamplesReader | None = None
+def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part:
+    """The wanted records of one file. Raises Unreadable if no row can be read."""
+    reader = SamplesReader(Source(str(path), "lm-eval"))
     documents: dict[str, _Document] = {}
     filters: dict[str, None] = {}
     notes: Counter[str] = Counter()
-    lost, scored, read_one = LostRows(path), False, False
+    lost, read_one = LostRows(path), False
     with open_stream(path) as stream:
         for number, row in read_rows(stream, array=False):
             try:
                 if isinstance(row, Unreadable):
                     raise row
-                doc_id, name = _place(row)
-                document = documents.setdefault(doc_id, _Document())
-                if name != REASONING:
-                    filters[name] = None
-                    document.accuracy[name] = metrics_of(row)
-                    continue
-                scored = True
-                subject = subject_in(row)
-                if document.row:
-                    raise FieldError(f"field 'doc_id': {doc_id} has scores in row {document.row} already")
-                document.row, read_one = number, True
-                if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=model):
-                    continue
-                reader = reader or SamplesReader(Source(str(path), "lm-eval"))
-                read = reader.document(row)
-                notes.update(read.notes)
-                document.chains = of_lm_eval(row)
-                document.question, document.choices, document.subject = read.question, read.choices, subject
-                document.answers = tuple(answer for answer in read.answers or () if answer.strip())
+                _add(documents, filters, notes, number, row, reader, (task, model), keep)
+                read_one = True
             except FormatError as error:
                 raise OptionError(f"{path}, row {number}: {error}") from error
             except (Unreadable, FieldError) as error:
                 lost.add(f"{path}, row {number}", error)
-    if not scored:
-        return None
-    part = Part(path, keep.model(model), notes=lost.notes(read=read_one))
+    scored = any(one.chains is not None for one in documents.values())
+    part = Part(path, keep.model(model), notes=lost.notes(read=read_one), scored=scored)
     for doc_id, document in documents.items():
-        part.records += _records(path, task, doc_id, document, list(filters))
+        if document.wanted and (document.chains is not None or not scored):
+            part.records += _records(path, task, doc_id, document, list(filters))
     part.notes += [f"task {task}: {plural(count, 'question')}: {note}" for note, count in notes.items()]
-    if without := sum(not document.row for document in documents.values()):
+    if without := sum(document.chains is None for document in documents.values() if scored):
         part.notes.append(f"task {task}: {plural(without, 'document')} without a row of our filter left out")
     if len(filters) > 1:
         named = ", ".join(filters)
@@ -108,43 +115,99 @@ def _read(path: Path, task: str, model: str | None, keep: Keep) -> Part | None:
     return part
 
 
-def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+def _add(
+    documents: dict[str, _Document],
+    filters: dict[str, None],
+    notes: Counter[str],
+    number: int,
+    row: Mapping[str, Any],
+    reader: SamplesReader,
+    run: tuple[str, str | None],
+    keep: Keep,
+) -> None:
+    """Add one row to its document."""
+    doc_id, name = _place(row, reader)
+    document = documents.get(doc_id)
+    read = None
+    if document is None:
+        subject = subject_in(row)
+        wanted = keep.fits(task=run[0], subject=subject, doc_id=doc_id, model=run[1])
+        if wanted:
+            read = reader.document(row)
+            notes.update(read.notes)
+            answers = tuple(answer for answer in read.answers or () if answer.strip())
+            endings = [ending(response) for response in read.responses]
+            stances: list[Outcome | None] = [in_text(response, read.choices) for response in read.responses]
+            asked = (read.question, read.choices, answers, subject)
+            document = _Document(number, True, *asked, endings, stances, should_abstain_of(row))
+        else:
+            document = _Document(number, False, "", None, (), subject, [], [])
+        documents[doc_id] = document
+    if name == REASONING:
+        if document.chains is not None:
+            raise FieldError(f"field 'doc_id': {doc_id} has scores in row {document.row} already")
+        document.row, document.chains = number, of_lm_eval(row) if document.wanted else ()
+        return
+    filters[name] = None
+    if document.wanted:
+        responses = reader.responses(row) if read is None else read.responses
+        document.graded[name], shared = reader.graded(row, name, responses)
+        document.shared = document.shared or shared
+
+
+def _place(row: Mapping[str, Any], reader: SamplesReader) -> tuple[str, str]:
     """The document and the filter of a row."""
     if not recognises(row):
         raise FieldError(f"not a sample of lm-eval: the row has {', '.join(map(str, row))[:200]}")
-    doc_id, name = row.get("doc_id"), row.get("filter", "none")
+    doc_id, name = row.get("doc_id"), row.get("filter")
     if isinstance(doc_id, bool) or not isinstance(doc_id, str | int):
         raise FieldError(f"field 'doc_id': expected a number or text, got {doc_id!r:.80}")
-    if not isinstance(name, str):
+    if not isinstance(name, str | None):
         raise FieldError(f"field 'filter': expected text, got {name!r:.80}")
-    return str(doc_id), name
+    return str(doc_id), name or reader.filter_of(row)
 
 
 def _records(path: Path, task: str, doc_id: str, document: _Document, filters: Sequence[str]) -> list[Record]:
-    accuracy = _named(document.accuracy, filters)
-    return [
-        Record(
-            task=task,
-            question=document.question,
-            question_hash=question_hash(document.question, document.choices),
-            score=chain,
-            accuracy=accuracy,
-            doc_id=doc_id,
-            subject=document.subject,
-            answer=document.answers,
-            where=f"{path}, row {document.row}",
+    count = len(document.endings) or 1
+    scores = [UNSCORED] * count if document.chains is None else document.chains
+    endings = document.endings if len(document.endings) == len(scores) else [(None, None)] * len(scores)
+    stances = document.stances if len(document.stances) == len(scores) else [None] * len(scores)
+    out: list[Record] = []
+    for repeat, (score, (length, unfinished), stance) in enumerate(zip(scores, endings, stances, strict=True)):
+        graded = {name: of_all[min(repeat, len(of_all) - 1)] for name, of_all in document.graded.items()}
+        accuracy, answers = _named(graded, filters)
+        out.append(
+            Record(
+                task=task,
+                question=document.question,
+                question_hash=question_hash(document.question, document.choices),
+                score=score,
+                accuracy=accuracy,
+                doc_id=doc_id,
+                subject=document.subject,
+                answer=document.answers,
+                where=f"{path}, row {document.row}",
+                accuracy_shared=document.shared,
+                read_answers=answers,
+                unfinished=unfinished,
+                length=length,
+                stance=in_score(score) or stance,
+                should_abstain=document.should_abstain,
+            )
         )
-        for chain in document.chains or ()
-    ]
+    return out
 
 
-def _named(accuracy: Mapping[str, Mapping[str, float]], filters: Sequence[str]) -> dict[str, float]:
-    """Accuracies named `metric,filter`, as in lm-eval's results, if the file has several filters.
+def _named(graded: Mapping[str, Graded], filters: Sequence[str]) -> tuple[dict[str, float], dict[str, str]]:
+    """Numbers and the answers they saw, named `metric,filter` as in lm-eval's results if the file has several filters.
 
     The bare `metric` is that of the first filter, as in `stepgauge score`.
     """
-    first = dict(accuracy.get(filters[0], {})) if filters else {}
-    if len(filters) < 2:
-        return first
-    of_all = {f"{name},{one}": value for one in filters for name, value in accuracy.get(one, {}).items()}
-    return {**of_all, **first}
+    named: dict[str, tuple[float, str]] = {}
+    for one in filters if len(filters) > 1 else ():
+        if one in graded:
+            named |= {f"{name},{one}": (value, graded[one].answer or "") for name, value in graded[one].metrics.items()}
+    first = graded.get(filters[0]) if filters else None
+    if first is not None:
+        named |= {name: (value, first.answer or "") for name, value in first.metrics.items()}
+    return {name: value for name, (value, _) in named.items()}, {name: answer for name, (_, answer) in named.items()}

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Run
 from ..formats.entries import Unreadable
 from ..formats.options import OptionError
+from .chain_runs import read_chains
 from .files import files_of
 from .inspect_runs import read_logs
 from .lm_eval_runs import read_samples
 from .model_names import choose_model, names_of, several_models
-from .run_parts import Found, Keep, Part, plural
+from .run_parts import Found, Keep, Part
 from .run_spec import ACCEPTED, SYNTAX, Spec, parse_spec
 from .stepgauge_runs import read_scored
 
 
 def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
-    """Read scored runs.
+    """Read runs. Where anything at a path is scored, what is not scored there is left out, with a note.
 
     Args:
-        specs: `[NAME=]PATH[::MODEL]` each; PATH is a folder or file that `stepgauge score` wrote, lm-eval's output
-            with reasoning scores, or Inspect logs with scores of ours.
+        specs: `[NAME=]PATH[::MODEL]` each; PATH is a folder or file that `stepgauge score` wrote, lm-eval's output,
+            Inspect logs, or chains of any other kind that `stepgauge score` reads.
         where: `FIELD=VALUE` conditions on task, subject, doc_id and model that select chains. Values of the same field
             are alternatives; conditions on different fields must all hold.
 
@@ -31,7 +32,7 @@ def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
         A run per spec, in order; for a single spec a run per model in it. Names are unique.
 
     Raises:
-        OptionError: a path holds no scored run, a model is missing or ambiguous, or a row cannot be read.
+        OptionError: a path holds no run, a model is missing or ambiguous, or a row cannot be read.
     """
     if not specs:
         raise OptionError(f"no run given; expected {SYNTAX}, where PATH is {ACCEPTED}")
@@ -57,19 +58,19 @@ def _models(spec: Spec, where: Sequence[str]) -> tuple[dict[str, list[Part]], li
     if not found.parts and not found.unscored and found.damaged:
         file, problem = next(iter(found.damaged.items()))
         raise OptionError(f"{file}: {problem}")
-    if not found.parts and found.unscored:
-        command = f"stepgauge score {shlex.quote(str(spec.path))} --out DIR"
-        raise OptionError(f"{spec.path}: holds chains but no scores; score them first: {command}, then give DIR")
     by_model: dict[str, list[Part]] = {}
-    for part in found.parts:
+    for part in found.parts or found.unscored:
         if part.records:
             by_model.setdefault(part.model, []).append(part)
     if not by_model:
-        raise OptionError(f"{spec.path}: {keep.nothing_fits() if where else 'no chain in it'}")
+        why = dict.fromkeys(note for part in (*found.parts, *found.unscored) for note in part.notes)
+        empty = "; ".join(["no chain in it", *why])
+        raise OptionError(f"{spec.path}: {keep.nothing_fits() if where else empty}")
     notes = []
-    if found.unscored:
-        names = ", ".join(path.name for path in found.unscored[:3]) + (", …" if len(found.unscored) > 3 else "")
-        notes.append(f"{spec.path}: {plural(len(found.unscored), 'file')} without scores left out: {names}")
+    if found.parts and found.unscored:
+        files = list(dict.fromkeys(part.file for part in found.unscored))
+        names = ", ".join(path.name for path in files[:3]) + (", …" if len(files) > 3 else "")
+        notes.append(f"{spec.path}: {plural(len(files), 'file')} without scores left out: {names}")
     notes += [f"{file}: left out: {problem}" for file, problem in found.damaged.items()]
     return by_model, notes
 
@@ -77,13 +78,13 @@ def _models(spec: Spec, where: Sequence[str]) -> tuple[dict[str, list[Part]], li
 def _read(spec: Spec, keep: Keep) -> Found:
     found = Found()
     files = files_of(spec.path, found)
-    found.unscored += [path for path, kind in files.items() if kind == "chains"]
     for path, kind in files.items():
-        if kind == "scores":
-            try:
-                found.add(read_scored(path, keep))
-            except Unreadable as problem:
-                found.leave_out(path, problem)
+        if kind not in ("scores", "chains"):
+            continue
+        try:
+            found.add(read_scored(path, keep) if kind == "scores" else read_chains(path, keep))
+        except Unreadable as problem:
+            found.leave_out(path, problem)
     found.add(read_samples([path for path, kind in files.items() if kind == "lm-eval"], keep))
     found.add(read_logs([path for path, kind in files.items() if kind == "inspect"], keep))
     return found

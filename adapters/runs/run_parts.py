@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Record
 from ...metrics.names import unknown_name
 from ..formats.entries import UNREADABLE_FILE, Unreadable
@@ -26,25 +27,26 @@ class Part:
 
     Attributes:
         model: its name; the folder's name if the file names no model.
+        scored: whether the file holds scores of ours.
     """
 
     file: Path
     model: str
     records: list[Record] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    scored: bool = True
 
 
 @dataclass
 class Found:
-    """What a reader found.
+    """What a reader found: the parts of files with scores of ours, and of files without.
 
     Attributes:
-        unscored: files with chains but without scores of ours.
         damaged: {file: why nothing of it can be read}.
     """
 
     parts: list[Part] = field(default_factory=list)
-    unscored: list[Path] = field(default_factory=list)
+    unscored: list[Part] = field(default_factory=list)
     damaged: dict[Path, str] = field(default_factory=dict)
 
     def add(self, other: Found) -> None:
@@ -75,7 +77,7 @@ class LostRows:
         if not self._reasons:
             return []
         if not read:
-            raise Unreadable(UNREADABLE_FILE, f"no row of scores in it can be read; the first: {self._reasons[0]}")
+            raise Unreadable(UNREADABLE_FILE, f"no row in it can be read; the first: {self._reasons[0]}")
         count = plural(len(self._reasons), "row")
         return [f"{self._file.name}: {count} that cannot be read left out; the first: {self._reasons[0]}"]
 
@@ -83,29 +85,32 @@ class LostRows:
 Which = TypeVar("Which")
 
 
-def take_newest(task: str, versions: Sequence[tuple[Which, Path]], read: Callable[[Path, Which], Part | None]) -> Found:
-    """The newest of several runs of a task that has scores of ours.
+def take_newest(task: str, versions: Sequence[tuple[Which, Path]], read: Callable[[Path, Which], Part]) -> Found:
+    """The newest of several runs of a task that has scores of ours; if none has, the newest.
 
     Args:
         versions: a description and the file of each run, newest first.
-        read: returns a run's records; None if it has no scores of ours. One that raises Unreadable is left out.
+        read: returns a run's records. One that raises Unreadable is left out.
 
     Returns:
-        The part of that run, with a note about the others; if no run has scores, all files as unscored.
+        The part of that run, with a note about the others.
     """
     found = Found()
+    newest: Part | None = None
     for which, path in versions:
         try:
             part = read(path, which)
         except Unreadable as problem:
             found.leave_out(path, problem)
             continue
-        if part is None:
-            found.unscored.append(path)
-            continue
-        if others := [other.name for _, other in versions if other not in (path, *found.damaged)]:
-            part.notes.append(f"task {task}: {path.name} was taken, the newest; left out: {', '.join(others)}")
-        return Found([part], damaged=found.damaged)
+        newest = part if newest is None or part.scored else newest
+        if part.scored:
+            break
+    if newest is None:
+        return found
+    if others := [other.name for _, other in versions if other not in (newest.file, *found.damaged)]:
+        newest.notes.append(f"task {task}: {newest.file.name} was taken, the newest; left out: {', '.join(others)}")
+    found.add(Found([newest]) if newest.scored else Found(unscored=[newest]))
     return found
 
 
@@ -147,8 +152,3 @@ def _listed(values: Iterable[str]) -> str:
     shown = [f"{value:.60}" for value in values]
     more = ", …" if len(shown) > _SHOWN else ""
     return (", ".join(shown[:_SHOWN]) or "no value") + more
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 chain`, `2,000 chains`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Parses `[NAME=]PATH[::MODEL]`, which names a scored run on the command line."""
+"""Parses `[NAME=]PATH[::MODEL]`, which names a run on the command line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..formats.options import OptionError
 
 SYNTAX = "[NAME=]PATH[::MODEL]"
 ACCEPTED = (
-    "what `stepgauge score` wrote (its folder, or scores.jsonl), lm-eval's output with reasoning scores (its folder, "
-    "or a samples_*.jsonl), or Inspect logs that stepgauge has scored"
+    "what `stepgauge score` wrote (its folder, or scores.jsonl), lm-eval's output (its folder, or a "
+    "samples_*.jsonl), Inspect logs, or chains in another form that `stepgauge score` reads"
 )
 
 

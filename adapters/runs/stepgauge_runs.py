@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Record
 from ...metrics.format_version import FormatError, check_format
 from ..formats.entries import Unreadable, identifier, number
@@ -15,7 +16,8 @@ from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..offline.out_folder import check_folder, last_window
 from ..scored import SCORES, FieldError, absent, of_row
-from .run_parts import Found, Keep, LostRows, Part, plural
+from .run_parts import Found, Keep, LostRows, Part
+from .stances import in_score
 
 _TEXT = (str, type(None))
 _TYPES = {str: "text", int: "a whole number", bool: "true or false"}
@@ -78,11 +80,12 @@ def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -
         raise FieldError(absent(row, "score"))
     if not keep.fits(task=task, subject=subject, doc_id=doc_id, model=model):
         return None
+    score = of_row(row)
     return Record(
         task=task or "",
         question=question,
         question_hash=_field(row, "question_hash", (str,), needed=True),
-        score=of_row(row),
+        score=score,
         accuracy=_accuracy(row),
         doc_id=doc_id,
         subject=subject,
@@ -90,6 +93,8 @@ def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -
         model_answer=model_answer,
         truncated=_field(row, "truncated", (bool, type(None))),
         where=where,
+        stance=in_score(score),
+        should_abstain=_field(row, "should_abstain", (bool, type(None))),
     )
 
 

@@ -10,9 +10,11 @@ from typing import Literal
 from ..errors import StepgaugeError
 from ..names import unknown_name
 from ..score import ARITHMETIC_ONLY, arithmetic_only
+from .accuracy_names import AccuracyNames
 from .cautions import cautions
-from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, Measure, accuracy
-from .pairs import WORDS, By, Pairing, by_subject, pair_runs
+from .flips import flips_of
+from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, Measure
+from .pairs import WORDS, By, Pair, Pairing, by_subject, pair_runs
 from .power import questions_needed
 from .record import Run
 from .results import Comparison, Row, TaskComparison
@@ -84,28 +86,36 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         raise NotComparable(_nothing_in_common(base, tuned))
     if settings.deciding == DECIDING:
         settings = replace(settings, deciding=(_gain(base, tuned), *DECIDING[1:]))
-    name = _accuracy_name(base, tuned, settings.accuracy)
-    if not name and not all(scored):
+    names = AccuracyNames.of_pairs(pairing.pairs, settings.accuracy, error=NotComparable)
+    if not names.chosen and not all(scored):
         raise NotComparable("the runs have neither reasoning scores nor an accuracy metric that both share")
-    measures = [Measure("accuracy", f"accuracy ({name})", "share", accuracy(name))] if name else []
-    measures += [*OUTCOMES, *CONFOUNDERS] if all(scored) else []
+    measures = [one for one in (*OUTCOMES, *CONFOUNDERS) if all(scored) or not one.of_score]
     tasks = list(dict.fromkeys(pair.task for pair in pairing.pairs))
-    compared = [_task(task, pairing, measures, settings) for task in tasks]
+    compared = [_task(task, pairing, names, measures, settings) for task in tasks]
     return Comparison(
         base=base.name,
         tuned=tuned.name,
-        accuracy_name=name,
+        accuracy_name=names.of(None) or next(iter(names.chosen.values()), None),
         scorer=scorer_name(base) if all(scored) else "none",
         paired_by=pairing.by,
         tasks=compared,
-        overall=_task(None, pairing, measures, settings) if len(tasks) > 1 else None,
-        notes=[*notes, *(cut_differently(pairing.pairs) if all(scored) else ()), *_pairing_notes(pairing, base, tuned)],
+        overall=_task(None, pairing, names, measures, settings) if len(tasks) > 1 else None,
+        notes=[
+            *notes,
+            *names.notes,
+            *(cut_differently(pairing.pairs) if all(scored) else ()),
+            *_pairing_notes(pairing, base, tuned),
+        ],
         settings=asdict(settings),
     )
 
 
-def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], settings: Settings) -> TaskComparison:
+def _task(
+    task: str | None, pairing: Pairing, names: AccuracyNames, measures: Sequence[Measure], settings: Settings
+) -> TaskComparison:
     pairs = [pair for pair in pairing.pairs if task is None or pair.task == task]
+    if name := names.label(task):
+        measures = [Measure("accuracy", f"accuracy ({name})", "share", names.accuracy, of_score=False), *measures]
     values = {measure.key: values_of(pairs, measure) for measure in measures}
     rows = _rows(measures, values, settings)
     acc = rows.get("accuracy")
@@ -120,7 +130,7 @@ def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], setti
         n_pairs=len(pairs),
         only_base=left_out(pairing.only_base),
         only_tuned=left_out(pairing.only_tuned),
-        rows=list(rows.values()),
+        rows=[row for row in rows.values() if scored or row.n or row is acc],  # without scores no empty rows
         verdict=decide(acc, deciding, alpha=settings.alpha),
         notes=[
             *(cautions(rows, values["infogain"].differences) if scored else ()),
@@ -131,6 +141,7 @@ def _task(task: str | None, pairing: Pairing, measures: Sequence[Measure], setti
                 for said in lost(pairs, measure)
             ),
         ],
+        flips=flips_of(pairs, names.accuracy, name) if name and task is not None else None,
     )
 
 
@@ -218,15 +229,20 @@ def _sd(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def _accuracy_name(base: Run, tuned: Run, wanted: str | None) -> str | None:
-    """The accuracy metric to compare. Raises NotComparable for a name that a run lacks."""
-    left, right = (dict.fromkeys(name for one in run.records for name in one.accuracy) for run in (base, tuned))
-    both = [name for name in left if name in right]
-    if wanted is None:
-        return both[0] if both else None
-    if wanted not in both:
-        raise NotComparable(unknown_name("accuracy metric of both runs", wanted, both))
-    return wanted
+def paired(base: Run, tuned: Run | None, settings: Settings) -> Sequence[Pair]:
+    """The pairs of two runs for tables beside this one, or of a run with itself.
+
+    Raises:
+        NotComparable: no question is in both, or different scorers have scored them.
+    """
+    if tuned is None:
+        return pair_runs(base, base, settings.pair_by).pairs
+    if _scored(base) and _scored(tuned):
+        check_scorers(base, tuned, force=settings.force, error=NotComparable)
+    pairs = pair_runs(base, tuned, settings.pair_by).pairs
+    if not pairs:
+        raise NotComparable(_nothing_in_common(base, tuned))
+    return pairs
 
 
 def _nothing_in_common(base: Run, tuned: Run) -> str:

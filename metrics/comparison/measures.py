@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..answers.endings import ends_mid_sentence
 from ..columns import METRICS
 from ..errors import Missing
 from ..infogain import perplexity
@@ -24,6 +25,7 @@ class Measure:
         role: `outcome` (deciding or exploratory, as the settings say) or `confounder`, as in `Row`.
         higher_is_better: None where neither direction is better.
         description: one sentence.
+        of_score: whether it needs the scores of a scorer of ours.
     """
 
     key: str
@@ -33,6 +35,7 @@ class Measure:
     role: Literal["outcome", "confounder"] = "outcome"
     higher_is_better: bool | None = True
     description: str = ""
+    of_score: bool = True
 
 
 def metric(name: str) -> Callable[[Record], float]:
@@ -42,18 +45,6 @@ def metric(name: str) -> Callable[[Record], float]:
         value = record.score.metrics.get(name, math.nan)
         if math.isnan(value):
             raise Missing(record.score.missing.get(name, f"{name} was not computed"))
-        return value
-
-    return compute
-
-
-def accuracy(name: str) -> Callable[[Record], float]:
-    """One of the run's own metrics."""
-
-    def compute(record: Record) -> float:
-        value = record.accuracy.get(name, math.nan)
-        if math.isnan(value):
-            raise Missing(f"the run has no {name} for it")
         return value
 
     return compute
@@ -69,6 +60,20 @@ def gain_without_final(record: Record) -> float:
     if score.log_likelihoods and score.steps and all(step.kind == "final_answer" for step in score.steps):
         return 0.0
     return metric("infogain_nats_without_final")(record)
+
+
+def abstained(record: Record) -> float:
+    """1 where the response abstains."""
+    if undetermined(record):
+        raise Missing("undetermined: it cannot be told whether the response answers or abstains")
+    return float(record.stance == "abstained")
+
+
+def undetermined(record: Record) -> float:
+    """1 where it cannot be told whether the response answers or abstains."""
+    if record.stance is None:
+        raise Missing("nothing says whether the response answers or abstains")
+    return float(record.stance == "undetermined")
 
 
 def n_steps(record: Record) -> float:
@@ -110,11 +115,15 @@ def truncated(record: Record) -> float:
 
 
 def unfinished(record: Record) -> float:
-    """1 where the last step ends neither at a sentence end nor with an answer, as responses that were cut off do."""
-    if not record.score.steps:
-        raise Missing("no steps in the response")
-    last = record.score.steps[-1]
-    return float(last.kind != "final_answer" and not last.text.rstrip("\"'”’)]*_`$ ").endswith(_ENDS))
+    """1 where the response ends neither at a sentence end nor with an answer, as responses that were cut off do."""
+    if record.scored:
+        if not record.score.steps:
+            raise Missing("no steps in the response")
+        last = record.score.steps[-1]
+        return float(ends_mid_sentence(last.text, announces=last.kind == "final_answer"))
+    if record.unfinished is None:
+        raise Missing("no response in the file")
+    return float(record.unfinished)
 
 
 def answer_stating(record: Record) -> float:
@@ -123,9 +132,6 @@ def answer_stating(record: Record) -> float:
     if not steps:
         raise Missing("no steps in the response")
     return sum(step.states_answer for step in steps) / len(steps)
-
-
-_ENDS = (".", "!", "?", "…", "。", "！", "？", "．", "।", "۔", "؟", "}", "]")
 
 
 def _counted(n: int | None) -> int:
@@ -195,6 +201,24 @@ OUTCOMES: Sequence[Measure] = (
     ),
     SUPPORTED,
     *OVER_CONTROLS.values(),
+    Measure(
+        "abstained",
+        "abstained",
+        "share",
+        abstained,
+        higher_is_better=None,
+        description="Share of the responses that abstain, among those of which it can be told.",
+        of_score=False,
+    ),
+    Measure(
+        "undetermined",
+        "undetermined",
+        "share",
+        undetermined,
+        higher_is_better=None,
+        description="Share of the responses of which it cannot be told whether they answer: cut off, empty.",
+        of_score=False,
+    ),
     _chain_metric("infogain", "infogain"),
     _chain_metric("infogain_before_answer", "infogain, no answer"),
     SAME_LENGTH,
@@ -219,9 +243,10 @@ OUTCOMES: Sequence[Measure] = (
     ),
 )
 
+_OF_THE_RUN = ("truncated", "unfinished")
 CONFOUNDERS: Sequence[Measure] = (
     *(
-        Measure(key, label, unit, compute, "confounder", None, description)
+        Measure(key, label, unit, compute, "confounder", None, description, of_score=key not in _OF_THE_RUN)
         for key, label, unit, compute, description in (
             ("ppl_0", "PPL_0", "PPL", first_ppl, "Perplexity of the gold answer given the question alone."),
             ("question_length", "question length", "characters", question_length, "Characters of the question."),

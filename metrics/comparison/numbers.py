@@ -34,3 +34,8 @@ def percent(value: float) -> str:
 
 def p_value(value: float) -> str:
     return NONE if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 chain`, `2,000 chains`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

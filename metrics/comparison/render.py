@@ -6,16 +6,17 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ..printable import printable
+from .flips import flip_lines
 from .numbers import NONE, number, p_value, percent
 from .results import Comparison, Role, Row, TaskComparison
+from .terminal_table import print_table
 
 HEADERS = ("measure", "unit", "{base}", "{tuned}", "difference", "95 % interval", "relative", "p", "p (Holm)", "n")
+_PARTS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
 _STYLES = {
     "trap": "bold red",
     "regression": "red",
@@ -82,9 +83,10 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Text(line))
     for task in comparison.all:
         console.print()
-        console.print(_table(task, comparison))
+        sections = [(title, [cells(row) for row in rows]) for title, rows in _sections(task)]
+        print_table(console, heading(task, comparison), _headers(comparison), _PARTS, sections)
         console.print(Text.assemble(("verdict: ", "bold"), _verdict(task)))
-        for note in (*task.notes, *missing(task.rows)):
+        for note in _notes(task):
             console.print(Text(f"• {note}"))
     if len(comparison.all) > 1:
         console.print()
@@ -100,20 +102,24 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
     """The same as a Markdown document."""
     out: list[str] = []
     for comparison in comparisons:
-        out += [f"# {_escape(_title(comparison))}", ""]
-        out += [f"- {_escape(line)}" for line in _about(comparison)]
+        out += [f"# {escape(_title(comparison))}", ""]
+        out += [f"- {escape(line)}" for line in _about(comparison)]
         for task in comparison.all:
-            out += ["", f"## {_escape(heading(task, comparison))}", ""]
-            out += [f"**Verdict: {task.verdict.name}.** {_escape(task.verdict.why)}.", ""]
+            out += ["", f"## {escape(heading(task, comparison))}", ""]
+            out += [f"**Verdict: {task.verdict.name}.** {escape(task.verdict.why)}.", ""]
             header = _headers(comparison)
-            out += [_line(header), _line(["---", "---", *["---:"] * (len(header) - 2)])]
+            out += [row_line(header), row_line(["---", "---", *["---:"] * (len(header) - 2)])]
             for title, rows in _sections(task):
-                out += [_line([f"*{title}*", *[""] * (len(header) - 1)])] if title else []
-                out += [_line(cells(row)) for row in rows]
-            notes = [*task.notes, *missing(task.rows)]
-            out += ["", *(f"- {_escape(note)}" for note in notes)] if notes else []
+                out += [row_line([f"*{title}*", *[""] * (len(header) - 1)])] if title else []
+                out += [row_line(cells(row)) for row in rows]
+            notes = _notes(task)
+            out += ["", *(f"- {escape(note)}" for note in notes)] if notes else []
         out.append("")
     return "\n".join(out)
+
+
+def _notes(task: TaskComparison) -> list[str]:
+    return [*task.notes, *missing(task.rows), *(flip_lines(task.flips) if task.flips else ())]
 
 
 def _title(comparison: Comparison) -> str:
@@ -135,20 +141,6 @@ def _headers(comparison: Comparison) -> list[str]:
     return [printable(name.format(base=comparison.base, tuned=comparison.tuned)) for name in HEADERS]
 
 
-def _table(task: TaskComparison, comparison: Comparison) -> Table:
-    table = Table(title=Text(heading(task, comparison)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(_headers(comparison)):
-        left = index < 2
-        table.add_column(Text(name), justify="left" if left else "right", overflow="fold", no_wrap=index not in (2, 3))
-    for title, rows in _sections(task):
-        if title:
-            table.add_section()
-            table.add_row(Text(title, style="italic"))
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in cells(row)))
-    return table
-
-
 def _sections(task: TaskComparison) -> list[tuple[str, list[Row]]]:
     """The rows by role, with the title of each role's part; without those that decide nothing and have no number."""
     found = [
@@ -158,16 +150,16 @@ def _sections(task: TaskComparison) -> list[tuple[str, list[Row]]]:
     return [(title, rows) for title, rows in found if rows]
 
 
-def _line(values: Sequence[str]) -> str:
+def row_line(values: Sequence[str]) -> str:
     return "| " + " | ".join(_cell(value) for value in values) + " |"
 
 
 def _cell(value: str) -> str:
     """A cell we wrote keeps its brackets: Markdown does not read an interval as a link."""
-    return value if _INTERVAL.fullmatch(value) else _escape(value).replace("|", "\\|")
+    return value if _INTERVAL.fullmatch(value) else escape(value).replace("|", "\\|")
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Escape Markdown and HTML in names and reasons, which come from untrusted files."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{char}" if char in "\\[]!" else char for char in text)

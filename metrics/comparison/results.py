@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ..strict_json import without_nan
+from .flips import Flips
 
 VerdictName = Literal["trap", "gain", "regression", "up", "down", "no change", "underpowered"]
 Role = Literal["deciding", "exploratory", "confounder"]
@@ -88,6 +89,7 @@ class TaskComparison:
         n_pairs: questions that both runs answered.
         only_base, only_tuned: questions found in one run only; they are left out.
         notes: cautions about reading the numbers (chains got longer, …).
+        flips: questions that one run gets right and the other wrong; None overall, and for runs without accuracy.
     """
 
     task: str | None
@@ -97,6 +99,7 @@ class TaskComparison:
     rows: Sequence[Row]
     verdict: Verdict
     notes: Sequence[str] = ()
+    flips: Flips | None = None
 
     def row(self, measure: str) -> Row:
         """Raises KeyError."""

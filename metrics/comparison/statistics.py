@@ -62,11 +62,11 @@ def clustered(differences: Sequence[float], clusters: Sequence[str]) -> Clustere
     return Clustered(np.bincount(index, weights=differences).astype(np.float64), np.bincount(index).astype(np.float64))
 
 
-def share_interval(data: Clustered) -> tuple[float, float]:
-    """95 % interval of the mean of differences that lie between -1 and 1, such as that of two accuracies.
+def share_interval(data: Clustered, most: float = 1.0) -> tuple[float, float]:
+    """95 % interval of the mean of differences that lie between -most and most, such as that of two accuracies.
 
-    Bonett and Price's: a cluster with a difference of 1 and one of -1 are added. Without them, runs that agree on each
-    of 20 questions would differ by exactly 0; a bootstrap cannot draw what did not occur.
+    Bonett and Price's: a cluster with the largest difference and one with the smallest are added. Without them, runs
+    that agree on each of 20 questions would differ by exactly 0; a bootstrap cannot draw what did not occur.
 
     Returns:
         (low, high); (nan, nan) for fewer than two clusters.
@@ -74,9 +74,23 @@ def share_interval(data: Clustered) -> tuple[float, float]:
     if len(data.sums) < 2:
         return math.nan, math.nan
     size = data.counts.mean()
-    padded = Clustered(np.append(data.sums, [size, -size]), np.append(data.counts, [size, size]))
+    padded = Clustered(np.append(data.sums, [size * most, -size * most]), np.append(data.counts, [size, size]))
     half = _z(LEVEL) * float(padded._pulls.std()) / math.sqrt(len(padded.sums))
-    return max(-1.0, padded.mean - half), min(1.0, padded.mean + half)
+    return max(-most, padded.mean - half), min(most, padded.mean + half)
+
+
+def unanimous_interval(share: float, n: int) -> tuple[float, float]:
+    """95 % interval of a share that was 0, or 1, in each of n >= 2 clusters, which a bootstrap cannot give.
+
+    Clopper and Pearson's (1934): what did not occur in n clusters may occur in 1 - 0.025^(1/n) of all.
+
+    Returns:
+        (low, high); (nan, nan) for another share, or fewer than two clusters.
+    """
+    if n < 2 or share not in (0, 1):
+        return math.nan, math.nan
+    edge = ((1 - LEVEL) / 2) ** (1 / n)
+    return (edge, 1.0) if share else (0.0, 1 - edge)
 
 
 def intervals(many: Sequence[Clustered], *, resamples: int, seed: int) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ScorerError
 from .cache import cache_dir
 from .from_pretrained import LOAD_ERRORS, MOST_LAYERS, check_layers, first_line, quiet
-from .gguf_header import check_counts
+from .gguf_header import check_blocks, tensor_names
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,12 @@ def convert_gguf(gguf: Path) -> Path:
     scratch = Path(tempfile.mkdtemp(prefix=f".{gguf.stem}-", dir=target.parent))
     try:
         where: dict[str, Any] = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-        tensors = check_counts(gguf)
+        tensors = tensor_names(gguf)
         config = AutoConfig.from_pretrained(**where)
-        check_layers(config, min(MOST_LAYERS, tensors))
+        check_layers(config, min(MOST_LAYERS, len(tensors)))
+        layers = getattr(config.get_text_config(), "num_hidden_layers", None)
+        if isinstance(layers, int):
+            check_blocks(tensors, layers)
         tokenizer = AutoTokenizer.from_pretrained(**where)
         with quiet():
             quantized = AutoModelForCausalLM.from_pretrained(**where, dtype="float32")

@@ -5,7 +5,9 @@ The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,10 +15,12 @@ _WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8} 
 _STRING, _ARRAY = 8, 9
 _DEEPEST = 4  # arrays in arrays
 _DIMENSIONS = 8
+_LONGEST_NAME = 1_000
+_BLOCK = re.compile(r"blk\.(\d{1,9})\.")
 
 
-def check_counts(path: Path) -> int:
-    """The number of tensors in a file. Raises ValueError for what is no GGUF file, or for less than it promises."""
+def tensor_names(path: Path) -> list[str]:
+    """The tensors in a file. Raises ValueError for what is no GGUF file, or for less than it promises."""
     with path.open("rb") as file:
         header = _Header(file, path.stat().st_size)
         if file.read(4) != b"GGUF":
@@ -28,13 +32,29 @@ def check_counts(path: Path) -> int:
         for _ in range(pairs):
             header.skip(header.number("Q"))
             header.skip_value(header.number("I"))
+        names: list[str] = []
         for _ in range(tensors):
-            header.skip(header.number("Q"))
+            names.append(header.text(header.number("Q")))
             dimensions = header.number("I")
             if dimensions > _DIMENSIONS:
                 raise ValueError(f"a tensor has {dimensions:,} dimensions")
             header.skip(8 * dimensions + 4 + 8)
-        return tensors
+        return names
+
+
+def check_blocks(names: Sequence[str], layers: int) -> None:
+    """Refuse a file whose tensors are of other layers than its header says; readers pass over those.
+
+    Raises ValueError.
+    """
+    of = {name: int(found[1]) for name in names if (found := _BLOCK.match(name))}
+    if left_out := sorted((block, name) for name, block in of.items() if block >= layers):
+        raise ValueError(
+            f"{len(left_out)} of its tensors are left unused, the first is {left_out[0][1]!r}: its header says "
+            f"{layers} layers"
+        )
+    if of and (absent := sorted(set(range(layers)) - set(of.values()))):
+        raise ValueError(f"its weights lack layer {absent[0]} of {layers}, and {len(absent) - 1} more")
 
 
 class _Header:
@@ -49,6 +69,12 @@ class _Header:
         width = struct.calcsize(kind)
         self._need(width)
         return struct.unpack(self.order + kind, self._file.read(width))[0]
+
+    def text(self, length: int) -> str:
+        self._need(length)
+        if length > _LONGEST_NAME:
+            raise ValueError(f"a tensor's name has {length:,} bytes")
+        return self._file.read(length).decode("utf-8", "replace")
 
     def skip(self, length: int) -> None:
         self._need(length)

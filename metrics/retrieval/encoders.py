@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from ..models.hub import hub_file
 from ..names import unknown_name
 from .errors import CorpusError, require
 
 POOLING = ("cls", "mean", "max")
 SIMILARITY = ("cosine", "dot")
 TITLE = ("prefix", "pair", "none")
+_LAYER = re.compile(r"((?:[^.]*\.)*?)(\d{1,6})\.")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,57 @@ class Encoder(Protocol):
     def queries(self, texts: Sequence[str]) -> np.ndarray: ...
 
 
+def _check_weights(name: str, model: Any) -> None:
+    """Refuse a checkpoint with other layers than its configuration says, which the package loads without a word.
+
+    Whole layers alone are compared: transformers renames single tensors as it reads them. Raises CorpusError.
+    """
+    prefix = f"{getattr(model, 'base_model_prefix', '')}."
+    held, own = (
+        _layers(one.removeprefix(prefix) for one in names)
+        for names in (_tensors(name), [] if model is None else model.state_dict())
+    )
+    for stack in sorted(held.keys() & own.keys()):
+        if left_out := sorted(held[stack] - own[stack]):
+            raise CorpusError(
+                f"encoder {name!r}: {len(left_out)} layers of its weights are left unused by its configuration, the "
+                f"first is '{stack}{left_out[0]}'; expected a config.json that fits the weights"
+            )
+        if absent := sorted(own[stack] - held[stack]):
+            raise CorpusError(
+                f"encoder {name!r}: its weights lack {len(absent)} layers, the first is '{stack}{absent[0]}'"
+            )
+
+
+def _layers(names: Iterable[str]) -> dict[str, set[int]]:
+    """The numbers of the layers, by what stands before them ("encoder.layer.")."""
+    found: dict[str, set[int]] = {}
+    for name in names:
+        if layer := _LAYER.match(name):
+            found.setdefault(layer[1], set()).add(int(layer[2]))
+    return found
+
+
+def _tensors(name: str) -> list[str]:
+    """The names of a checkpoint's tensors; none where its files are not found, as on a hub that cannot be asked."""
+    from safetensors import safe_open
+
+    folder = Path(name).expanduser()
+    try:
+        if folder.is_dir():
+            files = [*folder.glob("*.safetensors")] or [*folder.glob("0_*/*.safetensors")]
+        else:
+            found = hub_file(name, "model.safetensors", None)
+            files = [Path(found)] if found else []
+    except OSError:
+        return []
+    names: list[str] = []
+    for file in files:
+        with safe_open(file, "np") as opened:
+            names += opened.keys()
+    return names
+
+
 class SentenceEncoder:
     """An encoder of the `sentence-transformers` package; applies the model's own prompts for queries and documents.
 
@@ -86,6 +141,7 @@ class SentenceEncoder:
             raise CorpusError(
                 f"encoder {options.model!r}: cannot be loaded ({type(error).__name__}: {error!s:.300})"
             ) from error
+        _check_weights(options.model, getattr(self._model[0], "auto_model", None))
         if options.pooling is not None:
             self._set_pooling(options.pooling)
 

@@ -21,6 +21,7 @@ class Answer:
         delay: seconds before anything is sent.
         close: promise the whole body, send half of it, and hang up.
         drip: seconds between the bytes of the body.
+        model: the name that the completion says it is from.
     """
 
     text: str | None = ""
@@ -33,6 +34,7 @@ class Answer:
     delay: float = 0.0
     close: bool = False
     drip: float = 0.0
+    model: str = "m"
 
 
 def verdict(label: str, probability: float = 0.5, **more: Any) -> Answer:
@@ -147,7 +149,7 @@ class ChatServer:
 def completion(answer: Answer) -> bytes:
     message = {"role": "assistant", "content": answer.text, **answer.message}
     choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
-    body = {"id": "c", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+    body = {"id": "c", "object": "chat.completion", "created": 0, "model": answer.model, "choices": [choice]}
     if answer.usage is not None:
         body["usage"] = dict(answer.usage)
     return json.dumps(body).encode()

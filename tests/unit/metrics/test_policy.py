@@ -216,3 +216,22 @@ def test_without_claims_nothing_failed_and_without_judging_the_count_is_missing(
     assert not caplog.records
     with pytest.raises(Missing, match="knowledge was not judged"):
         n_failed(Chain(Trace("q", "r"), [Step("r", 0, 1)]))
+
+
+@pytest.mark.parametrize(
+    ("policy", "insufficient", "warned"),
+    [("lenient", 0.0, False), ("lenient", 0.2, False), ("default", 0.0, False), ("lenient", None, True)],
+)
+def test_judge_that_cannot_make_a_claim_inconsistent_is_told_of(policy, insufficient, warned, caplog):
+    """Two labels are enough where one is "contradicted"; "supported" and "insufficient" are not under `lenient`."""
+    if insufficient is None:
+        judge = Judge("one-sided")
+        judge.labels = frozenset({"supported", "insufficient"})
+    else:
+        judge = {"name": "lm", "insufficient": insufficient}
+    Gauge(scorer=None, judges=[judge], policy=policy)
+    said = (
+        "policy 'lenient': judge 'one-sided' never says 'contradicted', so no claim that it judges can be inconsistent"
+    )
+    assert (said in caplog.text) == warned
+    assert ("never says" in caplog.text) == warned

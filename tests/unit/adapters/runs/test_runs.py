@@ -235,8 +235,7 @@ def test_richest_of_our_scorers_is_taken_and_a_note_says_so(tmp_path, tiny_score
 @pytest.mark.slow
 def test_newest_scored_inspect_log_is_taken(tmp_path, monkeypatch):
     log = inspect_run(tmp_path, [])
-    with pytest.raises(OptionError, match="stepgauge score"):
-        one(tmp_path)
+    assert not any(record.scored for record in one(tmp_path).records)
     rescored = inspect_score(log, knowledge(), action="append", display="none")
     write_eval_log(rescored, tmp_path / "again.json")
     run = one(tmp_path)
@@ -400,15 +399,14 @@ UNREADABLE: dict[str, tuple[Callable[[Path], Path], tuple[str, ...]]] = {
         lambda t: write_jsonl(t / "bare.jsonl", [row["score"] for row in rows(t / "base")]),
         ("without their questions",),
     ),
-    "chains": (text_file("chains.jsonl", *traces(2)), ("no scores", "stepgauge score", "chains.jsonl --out DIR")),
     "results file": (text_file("results_x.json", '{"results": {}}'), ("results file", "samples_*.jsonl")),
     "text": (text_file("notes.txt", "hello"), ("neither JSON nor JSON Lines", "what `stepgauge score` wrote")),
     "empty file": (text_file("empty.jsonl"), ("the file is empty", "lm-eval's output")),
-    "other rows": (text_file("other.jsonl", {"a": 1}), ("not a scored run", "fields a", "Inspect logs")),
+    "other rows": (text_file("other.jsonl", {"a": 1}), ("not a run", "fields a", "Inspect logs")),
     "no row": (text_file("s.jsonl", "{oops", "[]"), ("none of its rows is; the first: not JSON",)),
     "not one of our rows": (
         lambda t: write_jsonl(t / "s.jsonl", [{**row, "score": 3} for row in rows(t / "base")]),
-        ("no row of scores in it can be read", "s.jsonl, row 1", "field 'score'"),
+        ("no row in it can be read", "s.jsonl, row 1", "field 'score'"),
     ),
     "damaged log": (lambda t: _write(t / "d" / "x.eval", b"PK\x03\x04rest"), ("cannot be read: BadZipFile",)),
 }
@@ -461,7 +459,7 @@ ERRORS: dict[str, tuple[list[str], list[str], tuple[str, ...]]] = {
     "several models under a name": (["x=three"], [], ("'x=three::m-a'",)),
     "several models fit": (["three::m-"], [], ("three::m-: fits several models: m-a, m-b",)),
     "copies": (["ckpt"], [], ("both hold chains of model 'llama'", "100", "200", "task 'adding'")),
-    "folder without runs": (["hollow"], [], ("hollow: no scored run in this folder", "readme.json")),
+    "folder without runs": (["hollow"], [], ("hollow: no run in this folder", "readme.json")),
     "unknown field": (["base"], ["sujbect=odd"], ("unknown field 'sujbect'", "did you mean 'subject'")),
     "no value": (["base"], ["subject"], ("--where 'subject'", "FIELD=VALUE")),
     "nothing fits": (["base"], ["subject=none"], ("no chain fits --where subject=none", "subject has even, odd")),

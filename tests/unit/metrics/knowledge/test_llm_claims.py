@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 from chat_server import Answer, ChatServer, quoted
+from safetensors.torch import load_file, save_file
+from tiny_scorers import make_scorer
 
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.errors import ScorerError
@@ -375,3 +377,22 @@ def test_without_scoring_lm_or_package_the_message_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "llguidance", None)
     with pytest.raises(ValueError, match=r"llguidance .* pip install 'stepgauge\[generation\]'"):
         Gauge("smollm2", claims=["llm"])
+
+
+def test_a_scoring_lm_that_computes_nan_writes_no_claims(tmp_path, tokenizers):
+    """Under a grammar any logits give valid JSON."""
+    pytest.importorskip("llguidance")
+    folder = make_scorer(tmp_path, "llama", tokenizers["qwen"], max_position_embeddings=4096)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.0.mlp.up_proj.weight"][0, 0] = math.nan
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    claims = [{"name": "llm", "max_tokens": 16}]
+    gauge = Gauge(str(folder), device="cpu", claims=claims, judges=["lm"], retriever="given", progress=False)
+    (score,) = gauge.score([Trace("What does aspirin do?", ASPIRIN, meta={"passages": ["It blocks an enzyme."]})])
+    ((found,),) = [step.verdicts for step in score.steps]
+    assert (found.claim.kind, found.label) == ("extraction", None)
+    assert found.error == "the scoring LM gave a logit that is no number"
+    assert (score.metrics["n_failed"], score.missing["ki_coverage"]) == (
+        1,
+        f"1 of 1 steps could not be judged: {found.judge}: {found.error}",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 import torch
@@ -383,3 +384,13 @@ def test_it_judges_again_after_it_was_closed(checkpoints):
     before = judge.judge(sentences("a"), [PASSAGES])
     judge.close()
     assert judge.judge(sentences("a"), [PASSAGES]) == before
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta"])
+def test_checkpoint_with_layers_that_its_configuration_leaves_out_is_refused(checkpoints, tmp_path, name):
+    copy = shutil.copytree(checkpoints[name], tmp_path / "copy")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}))
+    said = rf"16 tensors of its weights are left unused by its configuration, the first is '{name}\.encoder\.layer\.1\."
+    with pytest.raises(ValueError, match=said):
+        judge_of(copy).judge(sentences(CLAIMS[0]), [PASSAGES[:1]])

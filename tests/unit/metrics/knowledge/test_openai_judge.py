@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import logging
 import math
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from urllib.parse import quote, unquote
 
 import pytest
 
 pytest.importorskip("openai")
 
 from chat_server import Answer, ChatServer, claim_of, quoted, verdict
+from sweeps import sweep
 
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.knowledge.arithmetic.judge import ExactJudge
@@ -98,6 +103,11 @@ FAULTS: dict[str, tuple[list[Answer], str | None, str | None, int]] = {
     "nested": ([Answer(body=b"[" * 100_000)], None, "the response is not JSON", 1),
     "no choice": ([Answer(body=b'{"choices": []}')], None, "the response holds no chat completion", 1),
     "list": ([Answer(body=b"[1]")], None, "the response holds no chat completion", 1),
+    "denies itself": ([verdict("supported", 1e-7)], None, "contradicts itself: supported, with probability 1e-07", 1),
+    "asserts itself": ([verdict("contradicted", 0.99)], None, "contradicts itself: contradicted, with", 1),
+    "barely": ([verdict("supported", 0.499)], None, "the reply contradicts itself", 1),
+    "even": ([verdict("contradicted", 0.5)], "contradicted", None, 1),
+    "open either way": ([verdict("insufficient", 0.99)], "insufficient", None, 1),
 }
 
 
@@ -392,6 +402,101 @@ def test_only_the_named_key_is_sent_and_errors_do_not_show_it(judge_for, monkeyp
     assert server.headers[1]["authorization"] == "Bearer sk-named"
     assert "sk-named" not in found.error
     assert "***" in found.error
+
+
+KEY = "sk-proj/Ab+9~c-dEf_7x==yZ"
+ECHOES = {
+    "plain": KEY,
+    "header": f"Authorization: Bearer {KEY}",
+    "JSON in JSON": json.dumps(json.dumps({"key": KEY})),
+    "slashes escaped": KEY.replace("/", "\\/"),
+    "characters escaped": "".join(f"\\u{ord(one):04x}" for one in KEY),
+    "some escaped": KEY[:9] + "".join(f"\\u{ord(one):04X}" for one in KEY[9:12]) + KEY[12:],
+    "URL": quote(KEY, safe=""),
+    "URL, lower digits": re.sub("%..", lambda m: m[0].lower(), quote(KEY, safe="")),
+    "HTML": "".join(f"&#{ord(one)};" for one in KEY),
+    "hex": KEY.encode().hex(),
+    "HEX": KEY.encode().hex().upper(),
+    "base64": base64.b64encode(KEY.encode()).decode(),
+    "basic": base64.b64encode(f"user:{KEY}".encode()).decode(),
+    "basic, shifted": base64.b64encode(f"users:{KEY}@x".encode()).decode(),
+    "URL-safe base64": base64.urlsafe_b64encode(f"us:{KEY}".encode()).decode(),
+}
+
+
+def shows_key(text: str) -> bool:
+    """Whether somebody who reads the text, or undoes its escapes or encodings, finds half of the key or more."""
+    half, readings = KEY[: len(KEY) // 2], [text]
+    for _ in range(4):  # JSON in JSON in JSON
+        readings.append(
+            re.sub(r"\\+(?:u([0-9a-fA-F]{4})|(.))", lambda m: chr(int(m[1], 16)) if m[1] else m[2], readings[-1])
+        )
+    readings += [unquote(one) for one in list(readings)] + [html.unescape(one) for one in list(readings)]
+    for one in re.findall(r"[0-9a-fA-F]{16,}", text):
+        readings.append(bytes.fromhex(one[: len(one) // 2 * 2]).decode("latin-1"))
+    for one in re.findall(r"[A-Za-z0-9+/_-]{12,}", text):
+        for shift in range(4):
+            data = one[shift:].translate(str.maketrans("-_", "+/"))
+            readings.append(base64.b64decode(data[: len(data) // 4 * 4]).decode("latin-1"))
+    return any(half in one for one in readings)
+
+
+WHERE = ["reason", "prose", "error", "not JSON", "refusal", "model", "header", "verdict"]
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    sweep(
+        [(name, where) for name in ECHOES for where in WHERE],
+        [*((name, "reason") for name in ECHOES), *(("some escaped", where) for where in WHERE[1:])],
+    ),
+)
+def test_api_key_that_a_server_sends_back_reaches_no_cache_score_log_or_error(
+    judge_for, monkeypatch, tmp_path, caplog, name, where
+):
+    monkeypatch.setenv("JUDGE_KEY", KEY)
+    echo = ECHOES[name]
+    assert shows_key(echo), "the test can see it"
+    answer = {
+        "reason": Answer(json.dumps({"reason": f"key {echo}", "verdict": "supported", "probability": 0.9})),
+        "prose": Answer(f"Your key is {echo}"),
+        "error": Answer(body=json.dumps({"error": {"message": f"bad key {echo}"}}).encode(), status=401),
+        "not JSON": Answer(body=f"<html>{echo}</html>".encode()),
+        "refusal": Answer(message={"refusal": f"no, {echo}"}),
+        "model": Answer(json.dumps({"verdict": "supported"}), model=f"m-{echo}"),
+        "header": Answer(body=b"{}", status=302, headers={"Location": f"/{quote(echo)}", "X-Key": quote(echo)}),
+        "verdict": Answer(json.dumps({"verdict": f"supported {echo}"})),
+    }[where]
+    with ChatServer(lambda _: answer) as server, caplog.at_level(logging.DEBUG, logger="stepgauge"):
+        judge = judge_for(server, api_key_env="JUDGE_KEY", max_retries=0)
+        (found,) = ask(judge, "a")
+        assert server.headers[0]["authorization"] == f"Bearer {KEY}"
+        described = json.dumps(judge.describe())
+    kept = (tmp_path / "cache" / FILE).read_bytes().decode("latin-1")
+    for text in (repr(found), described, caplog.text, kept):
+        assert not shows_key(text)
+    if where in ("reason", "model"):
+        assert found.label == "supported"
+        assert "***" in (found.reason if where == "reason" else described)
+
+
+def test_waiting_for_a_slot_of_ours_is_no_time_of_the_servers(judge_for):
+    """Twelve requests of 0.2 s through one slot: the last waits longer than the timeout of one."""
+    names = [str(i) for i in range(12)]
+    with ChatServer({name: [verdict("supported", 0.9, delay=0.2)] for name in names}) as server:
+        found = ask(judge_for(server, concurrency=1, timeout=1.5, max_retries=0), *names)
+    assert [one.error for one in found] == [None] * 12
+
+
+def test_more_requests_than_the_packages_own_pool_holds_are_in_flight_at_once(judge_for):
+    import openai
+
+    limits = openai.DEFAULT_CONNECTION_LIMITS
+    assert limits.max_connections is not None
+    with ChatServer({}) as server:
+        judge = judge_for(server, concurrency=limits.max_connections + 1)
+        pool = judge._chat._client._client._client._transport._pool
+        assert pool._max_connections > limits.max_connections
 
 
 HOSTILE = [

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import shutil
 import sys
 import time
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from scoring import rows, score, traces, write_jsonl
 from tiny_scorers import make_scorer
 
 from stepgauge.metrics import Gauge, ScorerError, Trace
@@ -79,6 +83,151 @@ def test_checkpoint_with_a_missing_tensor_is_refused_instead_of_filled_with_rand
     tensor_missing(folder)
     with pytest.raises(ScorerError, match=r"weights lack 1 tensors, the first is 'model.layers.1.mlp.up_proj.weight'"):
         Gauge(str(folder), device="cpu").score([TRACE])
+
+
+def fewer_layers(folder):
+    """As a checkpoint of 30 layers whose configuration says 10."""
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "num_hidden_layers": 1}))
+
+
+def extra(*names):
+    def damage(folder):
+        weights = load_file(folder / "model.safetensors")
+        weights.update({name: torch.ones(3) for name in names})
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return damage
+
+
+LAYER = "model.layers.1.self_attn"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (fewer_layers, "27 tensors of its weights are left unused by its configuration, the first is 'model.layers.1."),
+        (extra("model.layers.7.mlp.up_proj.weight"), "1 tensors of its weights are left unused"),
+        (extra(f"{LAYER}.q_norm.weight"), f"the first is '{LAYER}.q_norm.weight'"),
+        (extra(f"{LAYER}.q_proj.bias"), f"the first is '{LAYER}.q_proj.bias'"),
+        (extra(f"{LAYER}.q_proj.lora_A.weight"), f"the first is '{LAYER}.q_proj.lora_A.weight'"),
+        (extra("model.norm.bias"), "the first is 'model.norm.bias'"),
+    ],
+)
+@pytest.mark.parametrize("door", ["gauge", "command"])
+def test_checkpoint_whose_layers_are_partly_left_unused_is_refused(folder, tmp_path, damage, said, door, capsys):
+    damage(folder)
+    if door == "gauge":
+        with pytest.raises(ScorerError) as raised:
+            Gauge(str(folder), device="cpu").score([TRACE])
+        message = str(raised.value)
+    else:
+        source = write_jsonl(tmp_path / "in.jsonl", traces(2))
+        assert score(source, "--scorer", folder, "--device", "cpu", "--out", tmp_path / "out", cheap=False) == 2
+        (message,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("stepgauge")]
+        assert not (tmp_path / "out" / "scores.jsonl").read_text()
+    assert said in message
+    assert "expected a config.json that fits the weights" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["score.weight"],
+        ["v_head.summary.weight", "v_head.summary.bias"],
+        ["model.visual.patch.weight", "model.visual.patch.bias"],
+        ["mtp.layers.0.mlp.up_proj.weight"],
+        ["model.layers.1.self_attn.rotary_emb.inv_freq", "model.layers.1.self_attn.masked_bias"],
+        ["model.layers.1.self_attn.bias"],
+    ],
+)
+def test_what_no_layer_of_the_scorer_needs_may_be_left_unused(folder, names):
+    before = Gauge(str(folder), device="cpu").score([TRACE])[0].log_likelihoods
+    extra(*names)(folder)
+    assert Gauge(str(folder), device="cpu").score([TRACE])[0].log_likelihoods == before
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (1, "3 of its tensors are left unused, the first is 'blk.1.attn_norm.weight': its header says 1 layers"),
+        (3, "its weights lack layer 2 of 3, and 0 more"),
+    ],
+)
+def test_gguf_file_with_other_layers_than_its_header_says_is_refused(tmp_path, monkeypatch, said, message):
+    monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path / "cache"))
+    writer = gguf.GGUFWriter(str(tmp_path / "odd.gguf"), "llama")
+    writer.add_block_count(said)
+    writer.add_context_length(64)
+    writer.add_embedding_length(8)
+    writer.add_feed_forward_length(16)
+    writer.add_head_count(2)
+    writer.add_vocab_size(10)
+    for block in range(2):
+        for name in ("attn_norm", "attn_q", "ffn_up"):
+            writer.add_tensor(f"blk.{block}.{name}.weight", np.ones((8, 8), dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(ScorerError, match="could not be converted: ValueError: ") as raised:
+        Gauge(str(tmp_path / "odd.gguf"), device="cpu").score([TRACE])
+    assert message in str(raised.value)
+
+
+def damaged_weight(value):
+    def damage(folder):
+        weights = load_file(folder / "model.safetensors")
+        weights["model.layers.0.mlp.up_proj.weight"][0, 0] = value
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return damage
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_one_damaged_weight_leaves_every_gain_missing_and_no_0(folder, tmp_path, value):
+    """Comparisons with nan are false, so shares of steps would come out as 0."""
+    damaged_weight(value)(folder)
+    source = write_jsonl(tmp_path / "in.jsonl", traces(2))
+    out = tmp_path / "out"
+    options = ("--controls", "filler", "--device", "cpu")
+    assert score(source, "--scorer", folder, *options, "--out", out, cheap=False) == 0
+    assert _gains(out) == {"the scoring LM gave a log-likelihood of nan"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("smollm2")
+def test_one_damaged_weight_of_smollm2_leaves_every_gain_missing(tmp_path):
+    folder = shutil.copytree(resolve("smollm2"), tmp_path / "copy")
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.17.mlp.down_proj.weight"][3, 5] = math.nan
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    source = write_jsonl(tmp_path / "in.jsonl", traces(2))
+    assert score(source, "--scorer", folder, "--device", "cpu", "--out", tmp_path / "out", cheap=False) == 0
+    assert _gains(tmp_path / "out") == {"the scoring LM gave a log-likelihood of nan"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("smollm2")
+def test_smollm2_of_which_10_layers_of_30_are_used_is_refused(tmp_path):
+    folder = shutil.copytree(resolve("smollm2"), tmp_path / "copy")
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "num_hidden_layers": 10}))
+    with pytest.raises(ScorerError, match=r"180 tensors of its weights are left unused .* 'model.layers.10"):
+        Gauge(str(folder), device="cpu").score([TRACE])
+
+
+def _gains(out: Path) -> set[str]:
+    """Why the numbers that need the scoring LM are missing; all of them must be."""
+    reasons = set()
+    for row in rows(out):
+        found = row["score"]
+        assert (found["log_likelihoods"], found["metrics"]["ki"]) == ([], 1)
+        for name in ("infogain", "infogain_nats", "informative_share", "regressive_share", "leak_share"):
+            assert found["metrics"][name] is None
+            reasons.add(found["missing"][name])
+    return reasons
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -393,6 +394,23 @@ def test_a_vector_that_is_not_finite_is_refused_with_its_chunk(tmp_path, corpus)
 
     with pytest.raises(CorpusError, match="ref-004"):
         build_dense(tmp_path, TextStore(corpus), DenseOptions("random"), Broken, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (2, "4 layers of its weights are left unused by its configuration, the first is 'encoder.layer.2'"),
+        (8, "its weights lack 2 layers, the first is 'encoder.layer.6'"),
+    ],
+)
+def test_encoder_with_other_layers_than_its_configuration_says_is_refused(tmp_path, minilm, layers, message):
+    copy = shutil.copytree(minilm, tmp_path / "encoder")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "num_hidden_layers": layers}))
+    with pytest.raises(CorpusError) as raised:
+        build_corpus(SAMPLES / "corpus", tmp_path / "c", dense=DenseOptions(str(copy)), device="cpu", progress=False)
+    assert message in str(raised.value)
+    assert not (tmp_path / "c").exists()
 
 
 def test_a_query_encoder_of_another_size_is_refused(tmp_path, minilm):
