@@ -9,8 +9,10 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from ...metrics.errors import StepgaugeError
+from ...metrics.names import unknown_name
 from ...metrics.versions import package_version
 from . import (
     calibration,
@@ -49,15 +51,33 @@ _COMMANDS = (
 )
 
 
+_EPILOG = """\
+examples:
+  stepgauge demo                              both frameworks, with a small model, on this machine
+  stepgauge score out --out scores            reasoning scores for runs that are finished
+  stepgauge compare scores/base scores/tuned  what became of accuracy, and of reasoning
+
+exit codes: 0 done, 2 wrong input (one line says which), 3 a verdict of --fail-on, 130 interrupted
+Every command and option: docs/cli.md; recipes: README.md"""
+
+
+def _name(command: ModuleType) -> str:
+    return command.__name__.rpartition(".")[2].replace("_", "-")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; docs/cli.md is generated from it."""
-    parser = argparse.ArgumentParser(prog="stepgauge", description="Reasoning scores beside accuracy.")
+    parser = argparse.ArgumentParser(
+        prog="stepgauge",
+        description="Reasoning scores beside accuracy.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"stepgauge {package_version('stepgauge')}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in _COMMANDS:
-        name = command.__name__.rpartition(".")[2].replace("_", "-")
         about = (command.__doc__ or "").splitlines()[0]
-        sub = commands.add_parser(name, help=about, description=about)
+        sub = commands.add_parser(_name(command), help=about, description=about)
         command.add_arguments(sub)
         sub.set_defaults(run=command.run)
     return parser
@@ -69,7 +89,15 @@ def run_command(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name need not be text that a terminal can show
             stream.reconfigure(errors="backslashreplace")
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given:
+        parser.print_help()
+        return 0
+    if not given[0].startswith("-") and given[0] not in (names := [_name(command) for command in _COMMANDS]):
+        print(f"stepgauge: {unknown_name('command', given[0], names)}", file=sys.stderr)
+        return 2
+    args = parser.parse_args(given)
     try:
         code = args.run(args)
         sys.stdout.flush()

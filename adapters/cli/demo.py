@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...metrics.conclusion import Conclusion
 from ...metrics.engine.statistics import ENGINE_LINE
 from ...metrics.models.loading import SMOLLM2, resolve
+from ..runs.load import load_runs
 from .errors import UserError
 from .show import show_chains
 
@@ -51,6 +55,13 @@ def run(args: argparse.Namespace) -> int:
     for half in ("arithmetic", "medical"):
         samples = lm_eval_out.rglob(f"samples_stepgauge_demo_{half}_*.jsonl")
         show_chains(max(samples, key=lambda path: path.stat().st_mtime), limit=1)
+    _section("what it says")
+    for run in load_runs([str(lm_eval_out), str(inspect_out)]):
+        conclusion = Conclusion()
+        for record in run.records:
+            right = next(iter(record.accuracy.values()), None)
+            conclusion.add(record.score, question=record.question_hash, accuracy=right)
+        print(textwrap.fill(f"{run.name}: {' '.join(conclusion.sentences())}", shutil.get_terminal_size().columns))
     return 0
 
 

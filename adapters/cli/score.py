@@ -29,7 +29,7 @@ from ..offline.one_splitter import one_splitter
 from ..offline.out_folder import OutFolder, fingerprint
 from ..offline.parquet import check_pyarrow, write_parquet
 from ..offline.run import WINDOW, Stopped, check_overlap, score_all
-from ..offline.summary import print_counts, print_summary, summarise, write_statistics, write_summary
+from ..offline.summary import print_conclusions, print_counts, print_summary, summarise, write_statistics, write_summary
 from .errors import UserError
 
 
@@ -177,6 +177,7 @@ def _finish(
         shown = [name for name in shown if not name.startswith(GAIN_OVER)]
     print_summary(console, groups, shown)
     print_controls(console, controls)
+    print_conclusions(console, groups)
     print_counts(console, out.counts)
     return 0
 

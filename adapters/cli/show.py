@@ -7,9 +7,11 @@ import logging
 import os
 import shutil
 import sys
+import textwrap
 from fnmatch import fnmatch
 from pathlib import Path
 
+from ...metrics.conclusion import Conclusion
 from ...metrics.render import chain_table
 from ..formats.detect import files_below
 from ..formats.entries import Unreadable
@@ -52,17 +54,19 @@ def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, widt
 
 
 def _show(path: Path, chain_id: str | None, limit: int, columns: int) -> None:
-    shown = 0
+    shown, conclusion = 0, Conclusion()
     for question, score in scored_chains(path):
         if chain_id is not None and score.id != chain_id:
             continue
         if shown == limit:
             break
         sys.stdout.write(("\n" if shown else "") + chain_table(score, question=question, width=columns))
+        conclusion.add(score, question=question or score.trace_hash)
         shown += 1
     if not shown:
         which = f"no chain with id {chain_id!r}" if chain_id is not None else "no scored chain"
         raise UserError(f"{path}: {which} in this file")
+    sys.stdout.write("\n" + textwrap.fill(" ".join(conclusion.sentences()), columns) + "\n")
 
 
 def _newest_in(folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...metrics import ChainScore, ScorerError, Trace
 from ...metrics.columns import table_columns
+from ...metrics.conclusion import Conclusion
 from ...metrics.errors import Missing
 from ...metrics.names import unknown_name
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
@@ -109,6 +110,7 @@ class ChainScorer:
         results = iter(self._score([item for of_one in prepared for item in of_one if isinstance(item, Trace)]))
         scores = [[next(results) if isinstance(item, Trace) else item for item in of_one] for of_one in prepared]
         self._summarise([score for of_one in scores for score in of_one])
+        self._conclude(requests, scores)
         if statistics := self._gauge.statistics():
             log.info("[%s] %s", self.options.task, statistics.since(before).summary())
         return [record(of_one) for of_one in scores]
@@ -196,6 +198,15 @@ class ChainScorer:
             parts.append(f"ki: {ARITHMETIC_ONLY}")
         level = logging.INFO if found == len(chains) else logging.WARNING
         log.log(level, "[%s] %s", self.options.task, " | ".join(parts))
+
+    def _conclude(self, requests: Sequence[Request], scores: Sequence[Sequence[ChainScore]]) -> None:
+        """Log what the chains say. Which are right is not known yet: lm-eval's table says it."""
+        conclusion = Conclusion()
+        for request, of_one in zip(requests, scores, strict=True):
+            for score in of_one:
+                conclusion.add(score, question=request.id)
+        if sentences := conclusion.sentences():
+            log.info("[%s] %s", self.options.task, " ".join(sentences))
 
 
 def _in_words(reasons: Counter[str]) -> str:

@@ -14,11 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ...metrics.abstention.metric import UNDETERMINED
+from ...metrics.conclusion import Conclusion
 from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
 from ...metrics.knowledge.arithmetic.judge import EQUATION
 from ...metrics.printable import printable
 from ...metrics.score import ARITHMETIC_ONLY
+from ..scored import of_row
 from .control_summary import ControlSummary
 from .means import Mean, question_of, read_rows
 from .out_folder import ENGINE, Counts
@@ -26,6 +28,7 @@ from .whole_file import write_whole
 
 _NAMES = 20  # minimum width of the column of names
 _GAP = 2  # between two columns
+_CONCLUSIONS = 6  # groups whose conclusions are printed
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Group:
     accuracy: dict[str, Mean] = field(default_factory=dict)
     metrics: dict[str, Mean] = field(default_factory=dict)
     claim_kinds: set[str] = field(default_factory=set)
+    conclusion: Conclusion = field(default_factory=Conclusion)
 
     def add(self, row: Mapping[str, Any]) -> None:
         self.chains += 1
@@ -52,6 +56,7 @@ class Group:
         self.claim_kinds.update(verdict["claim"]["kind"] for verdict in verdicts if verdict["label"] is not None)
         for name, value in score["metrics"].items():
             self.metrics.setdefault(name, Mean()).add(value, question, score["missing"].get(name, "no reason given"))
+        self.conclusion.add(of_row(row), question=question, accuracy=next(iter(row["accuracy"].values()), None))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -63,6 +68,7 @@ class Group:
             "accuracy": {name: mean.to_dict() for name, mean in self.accuracy.items()},
             "metrics": {name: mean.to_dict() for name, mean in self.metrics.items()},
             "claim_kinds": sorted(self.claim_kinds),
+            "conclusion": self.conclusion.sentences(),
         }
 
 
@@ -115,8 +121,7 @@ def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[s
         table.add_column(title, justify="right", no_wrap=True, min_width=width)
         needed += _GAP + width
     for group, row in zip(groups, rows, strict=True):
-        named = [printable(text) for text in (Path(group.file).name, group.task, group.model) if text]
-        table.add_row(Text("\n".join(named)), *map(Text, row))
+        table.add_row(Text("\n".join(printable(text) for text in _names(group))), *map(Text, row))
     if needed > console.width:  # else rich takes what is missing from the column of names, down to nothing
         table.width = needed
     console.print(table, crop=False)
@@ -149,6 +154,22 @@ def _cell(mean: Mean | None, chains: int) -> str:
     if mean is None or mean.mean is None:
         return "–"
     return f"{mean.mean:.3f}" + (f"\nn={mean.n:,}" if mean.n != chains else "")
+
+
+def print_conclusions(console: Console, groups: Sequence[Group]) -> None:
+    """Print what each group says; with several, below its name."""
+    for group in groups[:_CONCLUSIONS]:
+        console.print()
+        if len(groups) > 1:
+            console.print(", ".join(printable(text) for text in _names(group)), markup=False, style="bold")
+        console.print(" ".join(group.conclusion.sentences()), markup=False)
+    if len(groups) > _CONCLUSIONS:
+        console.print(f"\n{len(groups) - _CONCLUSIONS} more in summary.json", markup=False)
+    console.print()
+
+
+def _names(group: Group) -> list[str]:
+    return [text for text in (Path(group.file).name, group.task, group.model) if text]
 
 
 def print_counts(console: Console, counts: Counts) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from ...metrics.columns import unit_of
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison, Row, TaskComparison
+from ...metrics.conclusion import Conclusion
 from ...metrics.printable import clean
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from . import numbers
@@ -113,7 +114,15 @@ def run_view(run: Run, name: str, accuracy_name: str | None, columns: Sequence[s
         "counts": [f"{sum(is_so(record) for record in records):,}" for is_so in (contradicted, leaks, unscored)],
         "missing": _missing(records, columns),
         "provenance": _provenance(records),
+        "conclusion": [clip(sentence, _TEXT) for sentence in _conclusion(records, accuracy_name, key_of)],
     }
+
+
+def _conclusion(records: Sequence[Record], accuracy_name: str | None, key_of: KeyOf) -> list[str]:
+    conclusion, right = Conclusion(), accuracy(accuracy_name)
+    for record in records:
+        conclusion.add(record.score, question=str(key_of(record)), accuracy=right(record))
+    return conclusion.sentences()
 
 
 def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded: bool) -> dict[str, Any]:

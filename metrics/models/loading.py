@@ -69,6 +69,9 @@ def resolve(scorer: str) -> str:
         return str(path)
     if path.is_absolute() or scorer.startswith((".", "~")):
         raise ScorerError(f"scorer {scorer!r}: no such folder")
+    # The hub has models without an owner ("gpt2"), but none that is nearly our own name.
+    if difflib.get_close_matches(scorer.lower(), [SMOLLM2], cutoff=0.7):
+        raise ScorerError(f"scorer {scorer!r}: no such scorer. Did you mean {SMOLLM2!r}?")
     return scorer
 
 
@@ -173,10 +176,9 @@ def _not_loaded(scorer: str, source: str, error: BaseException) -> ScorerError:
             f"scorer {scorer!r}: its weights are in {pickled}, a pickle, which may run any code and is not read; "
             "convert it to safetensors"
         )
-    near = f" Did you mean {SMOLLM2!r}?" if difflib.get_close_matches(scorer, [SMOLLM2], cutoff=0.7) else ""
     return ScorerError(
         f"scorer {scorer!r} could not be loaded from {source!r}: {first_line(error)} "
-        f"Expected a folder with config, tokenizer and weights, a .gguf file, a hub id, or {SMOLLM2!r}.{near}"
+        f"Expected a folder with config, tokenizer and weights, a .gguf file, a hub id, or {SMOLLM2!r}."
     )
 
 

@@ -71,3 +71,12 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(
     (tmp_path / "x.eval").write_bytes(b"")
     assert main(arguments) == 2
     assert said in capsys.readouterr().err
+
+
+def test_bare_command_prints_help_and_a_mistyped_one_names_the_nearest(capsys):
+    assert main([]) == 0
+    assert "examples:" in capsys.readouterr().out
+    assert main(["comprae", "a", "b"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("stepgauge: unknown command 'comprae'; did you mean 'compare'?")
+    assert error.count("\n") == 1

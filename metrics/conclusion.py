@@ -1,0 +1,174 @@
+"""What many scored chains say, in a few plain sentences: it stands below every table of them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from scipy.stats import t as student
+
+from .controls.gain_over import GAIN_OVER
+from .infogain import BEFORE
+from .knowledge.arithmetic.judge import EQUATION
+from .printable import printable
+from .score import ARITHMETIC_ONLY, ChainScore
+
+_GAIN = f"infogain_nats{BEFORE}"
+_OVER = tuple(f"{GAIN_OVER}{name}{BEFORE}" for name in ("filler", "foreign", "shuffled"))
+_NUMBERS = (_GAIN, "ki", "ki_coverage", *_OVER)
+_LEVEL = 0.95
+_TEXT = 60  # characters of a step that are quoted
+
+
+class Interval(NamedTuple):
+    """The mean over n questions and its 95 % interval (of a t distribution); the bounds are nan with one question."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
+
+
+class Misled(NamedTuple):
+    """A step that a judge contradicts and that raises the gold answer's likelihood all the same."""
+
+    gain: float
+    chain: str
+    number: int
+    text: str
+
+
+class Conclusion:
+    """Sums chains up and concludes from them. Several chains of a question count as one, by their mean."""
+
+    def __init__(self) -> None:
+        self._chains = self._gaining = self._without = 0
+        self._right: dict[str, list[float]] = {}
+        self._values: dict[str, dict[str, list[float]]] = {name: {} for name in _NUMBERS}
+        self._reasons: Counter[str] = Counter()
+        self._kinds: set[str] = set()
+        self._scorers: Counter[str] = Counter()
+        self._misled: Misled | None = None
+
+    def add(self, score: ChainScore, *, question: str, accuracy: float | None = None) -> None:
+        """Add a chain.
+
+        Args:
+            question: what it is a repeat of.
+            accuracy: 1 where its answer is right, 0 where it is wrong; None or nan where nobody says.
+        """
+        self._chains += 1
+        if accuracy is not None and not math.isnan(accuracy):
+            self._right.setdefault(question, []).append(accuracy)
+        for name in _NUMBERS:
+            value = score.metrics.get(name, math.nan)
+            if not math.isnan(value):
+                self._values[name].setdefault(question, []).append(value)
+        gain = score.metrics.get(_GAIN, math.nan)
+        if math.isnan(gain):
+            self._without += 1
+            self._reasons[score.missing.get(_GAIN, "no reason given")] += 1
+        else:
+            self._gaining += gain > 0
+            self._scorers[_short(score.provenance.get("scorer"))] += 1
+        self._look_at(score)
+
+    def sentences(self) -> list[str]:
+        """The conclusion. Empty without chains."""
+        if not self._chains:
+            return []
+        return [
+            *self._of_accuracy(),
+            self._of_gains(),
+            self._of_knowledge(),
+            *self._of_misled(),
+            self._of_basis(),
+        ]
+
+    def _look_at(self, score: ChainScore) -> None:
+        for number, step in enumerate(score.steps, 1):
+            labelled = [verdict for verdict in step.verdicts if verdict.label is not None]
+            self._kinds.update(verdict.claim.kind for verdict in labelled)
+            wrong = any(verdict.label == "contradicted" for verdict in labelled)
+            if wrong and step.gain > (self._misled.gain if self._misled else 0):
+                self._misled = Misled(step.gain, score.id or f"{self._chains}", number, step.text)
+
+    def _of_accuracy(self) -> list[str]:
+        found = _interval(self._right)
+        return [] if found is None else [f"{found.mean:.0%} right."]
+
+    def _of_gains(self) -> str:
+        found = _interval(self._values[_GAIN])
+        if found is None:
+            (reason, _), *_ = self._reasons.most_common(1)
+            return f"Whether the steps help cannot be told: {printable(reason)}."
+        raised = "lower" if found.mean >= 0 else "raise"
+        said = (
+            f"Before the answer is stated, the steps {raised} the scorer's surprise at the gold answer by "
+            f"{abs(found.mean):.2f} nats ({self._gaining:,} of {self._chains - self._without:,} chains gain)"
+        )
+        return f"{said}: {_effect(found)}."
+
+    def _of_knowledge(self) -> str:
+        ki, coverage = (_interval(self._values[name]) for name in ("ki", "ki_coverage"))
+        if ki is None:
+            return "No step could be checked against an external source."
+        basis = f" ({ARITHMETIC_ONLY})" if self._kinds == {EQUATION} else ""
+        share = "" if coverage is None else f" the {coverage.mean:.0%} checkable"
+        return f"{ki.mean:.0%} of{share} steps are consistent{basis}."
+
+    def _of_misled(self) -> list[str]:
+        if self._misled is None:
+            return []
+        gain, chain, number, text = self._misled
+        shown = text if len(text) <= _TEXT else f"{text[:_TEXT]}…"
+        return [printable(f"Step {number} of chain {chain} is contradicted, and gains {gain:+.2f} nats: “{shown}”.")]
+
+    def _of_basis(self) -> str:
+        unscored = f", {self._without:,} of them without a gain" if self._without else ""
+        chains = f"{self._chains:,} chain{'' if self._chains == 1 else 's'}{unscored}"
+        if not self._values[_GAIN]:
+            return f"This rests on {chains}."
+        scorer = " and ".join(self._scorers)
+        return f"This rests on {chains}, and on {scorer} as the scorer: {self._strength()}."
+
+    def _strength(self) -> str:
+        """Whether the scoring LM can tell the steps from what controls put in their place."""
+        for name in _OVER:
+            found = _interval(self._values[name])
+            if found is None or math.isnan(found.low):
+                continue
+            control = name.removeprefix(GAIN_OVER).removesuffix(BEFORE)
+            said = f"real steps gain {found.mean:+.2f} nats over {control} ones"
+            return f"{said}, so it can use them" if found.low > 0 else f"{said}, so it may be too weak to use them"
+        return "whether it is strong enough is not known (--controls filler shows it)"
+
+
+def _interval(by_question: Mapping[str, Sequence[float]]) -> Interval | None:
+    values = [math.fsum(repeats) / len(repeats) for repeats in by_question.values()]
+    if not values:
+        return None
+    n, mean = len(values), math.fsum(values) / len(values)
+    if n == 1:
+        return Interval(n, mean, math.nan, math.nan)
+    spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    half = float(student.ppf((1 + _LEVEL) / 2, n - 1)) * spread / math.sqrt(n)
+    return Interval(n, mean, mean - half, mean + half)
+
+
+def _effect(found: Interval) -> str:
+    if math.isnan(found.low):
+        return "one question shows no more"
+    if found.low > 0:
+        return "they help"
+    if found.high < 0:
+        return "they do not help"
+    return f"no clear effect (95 % interval {found.low:+.2f} to {found.high:+.2f})"
+
+
+def _short(scorer: object) -> str:
+    """A model's name without the folders before it."""
+    text = str(scorer or "an unnamed model").rstrip("/")
+    return printable(text.rpartition("/")[2] or text)
