@@ -96,7 +96,11 @@ def _read(message: Mapping[str, Any]) -> Message:
         kind = _kind(name)
         if kind in ("thinking", "hidden") or name == "refusal" or (kind == "text" and "role" not in message):
             parts += _parts(value, kind or "text")
-        elif kind is None and not _SETTINGS.search(str(name).lower()):
+        elif (
+            (kind is None or name in _INSTEAD_OF_CONTENT)
+            and value != content
+            and not _SETTINGS.search(str(name).lower())
+        ):
             parts.append(("unknown", f"field {str(name)[:40]!r}"))
     named = message.get("type", message.get("from"))
     parts += _parts(content, "text" if "role" in message else _kind(named) or "text")
