@@ -143,7 +143,7 @@ _PLAIN = (
 )
 _BETWEEN = r"\s?(?:\\times|\\cdot|[×·⋅*]|x)\s?"
 _NUMBER = re.compile(
-    rf"{_SIGN}(?:(?P<whole>[0-9]{{1,9}})\s(?:and\s)?(?P<part>[0-9]{{1,4}}/[0-9]{{1,4}})(?![0-9/.])"
+    rf"{_SIGN}(?:(?P<whole>[0-9]{{1,9}})\s(?:and\s)?(?P<part>[0-9]{{1,4}}/[0-9]{{1,4}})(?![0-9/]|\.[0-9])"
     rf"|(?P<number>{_PLAIN})(?:(?P<over>(?:/{_PLAIN})+)|[eE](?P<e>[+-]?[0-9]{{1,4}})(?![0-9A-Za-z])"
     rf"|{_BETWEEN}10\s?(?:(?:\^|\*\*)\s?\(?(?P<power>[-+]?[0-9]{{1,4}})(?![0-9.])|(?P<raised>⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}))"
     r"|\s?(?P<scale>(?i:hundred|thousand|millionen|milhões|milioni|millones|millions?|billions?|trillion|lakhs?|crores?"

@@ -44,7 +44,7 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 # What an instruction has where the answer goes: \boxed{}, "ANSWER: $LETTER", "[your answer]".
 _PLACEHOLDER = re.compile(
     r"[\s.…_?$\\(){}\[\]<>*:,'\"]*(?:(?:boxed|fbox|text|mathrm|mathbf|cdots?|[lc]?dots)[\s.…_\\{}]*){0,3}"
-    r"(?:(?:your|the|insert|final|correct|numerical|answer|letter|option|choice|number|value|result|here|x{3,})[\s_]?){0,5}"
+    r"(?:(?:your|the|insert|final|correct|numerical|answer|ans|letter|option|choice|number|value|result|here|x{3,})[\s_]?){0,5}"
     r"[\s.…_?$\\(){}\[\]<>*:,'\"]*",
     re.IGNORECASE,
 )
@@ -98,12 +98,13 @@ _MARKED = re.compile(
     r"(?P<answer>\S[^\n]{0,120})$",
     re.MULTILINE | re.IGNORECASE,
 )
-# "is therefore 72" derives nothing.
-_INNER_ADVERB = re.compile(r"\b(is|are|was|were|be)\s(?:therefore|thus|hence)\b", re.IGNORECASE)
+# "is therefore 72", "that gives 72": in a sentence that only says a result again these derive nothing.
+_ONLY_SAYS = re.compile(r"\b(?:(?:is|are|was|were|be)\s(?:therefore|thus|hence)|gives|yields)\b", re.IGNORECASE)
 # "On reflection, the answer is C."
 _OPENING = re.compile(r"[^\W\d_][^\d,.:;=?!\n]{1,60},\s", re.IGNORECASE)
 # "6, not 5"
-_NOT_ANOTHER = re.compile(r",?\s(?:and\snot|rather\sthan|instead\sof)\s|,\snot\s", re.IGNORECASE)
+_NOT_ANOTHER = re.compile(r",?\s(?:and\snot|rather\sthan|instead\sof)\s|(?:,\s|\s\()not\s", re.IGNORECASE)
+_IF = re.compile(r"\b(?:if|unless)\b", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[;\n]|[,，]\s(?!\d)|\s(?:but|and not|rather than)\s|\s[–—]\s|\s\((?!\w\))")
 
 
@@ -138,7 +139,7 @@ def concludes(step_text: str) -> bool:
         and len(text.split()) <= _MAX_CONCLUSION_WORDS
         and len(_SENTENCE_BREAK.split(text)) == 1
         and not _computes(text)
-        and not DERIVES.search(_INNER_ADVERB.sub(r"\1", text))
+        and not DERIVES.search(_ONLY_SAYS.sub("", text))
         and "?" not in text
     )
 
@@ -233,7 +234,8 @@ def announcements(text: str, *, value_alone: bool = True, labels: bool = True) -
                 continue
             rest = plain[match.end() : match.end() + 240].lstrip()
             said = " ".join(_SENTENCE_BREAK.split(rest, maxsplit=1)[0].split())
-            answer = None if said.endswith(("?", "？")) else _clause(said, match[0])
+            asked = said.endswith(("?", "？")) or ("would" in match[0] and _IF.search(said))
+            answer = None if asked else _clause(said, match[0])
             if answer and BOX not in answer:
                 found.append((match.start(), answer))
     whole, bare = _announced(text) or ("", False)

@@ -64,7 +64,15 @@ _VARIABLES = frozenset("abdefijnopqrtuvwxyz")  # "12i"; but "12m" is a length
 _MAX_DIGITS = 40
 _MOST_NAMES = 40
 # "not option C", "would not choose C"; but "not B but option C"
-_DENIED = re.compile(r"(?:\b(?:not|never|cannot|neither|nor)|n't)\s(?:(?!\bbut\b)[^.,;:\n]){0,48}$", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:\b(?:not|never|cannot|neither|nor|nobody|no one|none|unclear|whether|if|unless|doubt)|n't)\s"
+    r"(?:(?!\bbut\b)[^.,;:\n]){0,48}$",
+    re.IGNORECASE,
+)
+# "Option C does not help", "C) isn't it"
+_DENIED_BEHIND = re.compile(
+    r"\W{0,3}(?:\w{1,9}\s)?(?:do|does|did|is|was|can|could|would|should|will|has)(?:\s?not|n't)\b"
+)
 _CURRENCIES = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "₹": "rupee"}
 _BETWEEN_ITEMS = re.compile(r"\s*(?:[,;]|,?\s*(?:and|or|&)(?![a-z]))\s*(?:[a-z]\s*=\s*)?", re.IGNORECASE)
 
@@ -234,7 +242,13 @@ class ShortGold:
         if in_question:
             return any(self.said(Text(answer)) for answer in announcements(text.raw))
         found = islice(self.named.finditer(text.plain), _MOST_NAMES)
-        return any(not _DENIED.search(text.plain, max(0, one.start() - 60), one.start()) for one in found)
+        if len(self.word) > 1:
+            return next(found, None) is not None
+        return any(
+            not _DENIED.search(text.plain, max(0, one.start() - 60), one.start())
+            and not _DENIED_BEHIND.match(text.plain, one.end())
+            for one in found
+        )
 
     def said(self, text: Text) -> bool:
         if len(self.word) == 1:

@@ -17,18 +17,20 @@ NOUN = r"(?:answer|solution|choice|option|ans|conclusion|verdict|pick)(?:\s(?:ch
 OF = r"(?:\s(?:to|for|of|among|from)\s[^:.=]{1,60}?)?"
 _ADVERB = r"(?:\s(?:therefore|thus|then|hence|only|clearly|surely|indeed|definitely|probably|likely))?"
 _SAYS = (
-    rf"(?:\s?(?:is|are|was|lies|(?:would|should|must|will|can(?=\sonly)|has to|have to){_ADVERB} be|equals|=|≈)"
-    r"(?![a-z])\s?[:：]?|['’]s(?=\s)|\s?[:：])"
+    rf"(?:\s?(?:(?<![a-z])(?:is|are|was|lies|(?:would|should|must|will|can(?=\sonly)|has to|have to){_ADVERB}\s"
+    r"be|equals)|=|≈)(?![a-z])\s?[:：]?|['’]s(?=\s)|\s?[:：])"
 )
 _VALUE_NEXT = rf"(?=[(\[\"'“*$]{{0,3}}(?:[A-J](?![^\W\d_])|-?\d|{BOX}))"
 _COLON = r"[:：]"
 
 _ENGLISH = (
-    rf"(?:(?:the|my|our|your|this|a)\s)?(?:{ADJECTIVES}{NOUN}|final\s(?:decision|judge?ment))(?:\s(?:therefore|thus|then|hence|here))?{OF}"
+    rf"(?:(?:the|my|our|your|this|a)\s)?(?:{ADJECTIVES}{NOUN}|final\s(?:decision|judge?ment))"
+    rf"(?:\s(?:therefore|thus|then|hence|here))?{OF}"
     rf"(?:{_SAYS}|\s?$|\s(?={BOX})|\s[-–—]\s{_VALUE_NEXT})",
     rf"(?:the|our|my)\s{ADJECTIVES}(?:answer|solution)s\sare\s",
     # An option by its letter alone: "we choose a and b such that" announces nothing.
-    r"(?:i|we)(?:'d|'ll|\swould|\swill|\sshould|\scan|\smust)?\s(?:choose|pick|select|go with|answer)(?:\swith)?\s"
+    r"(?:i|we|let['’]s|let us)(?:'d|'ll|\swould|\swill|\sshould|\scan|\smust)?\s"
+    r"(?:choose|pick|select|go with|answer)(?:\swith)?\s"
     rf"(?=(?:the\s)?(?:option|choice|answer)\s|[(\[]|(?-i:[A-J])(?![\w'’])|-?\d|{BOX})",
     r"(?:that|this|which)\s(?:only\s)?leaves(?:\s(?:us\swith|only))?\s|(?:we\sare|i\sam)\sleft\swith\s(?:only\s)?",
 )
@@ -139,7 +141,8 @@ PARTICLES = re.compile(r"\s?(?:\bda|입니다|이다|예요|です|である|だ
 NOT_AN_ANSWER = re.compile(
     r"(?:not|n't|in|found|obtained|given|correct|incorrect|clear|obvious|that|to be|calculated|based|"
     r"derived|supported|written|put|placed|enclosed|within|presented|expressed|formatted|rounded|"
-    r"(?:an?|one|the)\s(?:[a-z]{1,12}\s){0,2}(?:integer|number|fraction|decimal|percentage|letter|word|phrase)\W*$|"
+    r"(?:an?|one|the)\s(?:[a-z]{1,12}\s){0,2}(?:integer|number|fraction|decimal|percentage|letter|word|phrase|value|"
+    r"expression)\W*$|the\s(?:sum|product|difference|quotient|number|total|ratio)\s(?:of|between)\s\D{1,120}$|what|"
     r"nicht|kein\w{0,2}|não|pas|non|не|niet|inte|ikke|nie|tidak|bukan|không|ไม่|ليست?|לא|δεν)(?!\w)"
     r"|(?:right|wrong)\W{0,3}$|.{0,120}(?:아닙니다|아니다|ではない|ではありません|じゃない|नहीं|değil|নয়|不是)",
     re.IGNORECASE | re.DOTALL,
@@ -171,7 +174,8 @@ SUPPOSED = re.compile(
     r"(?:\b(?:if|whether|suppose|assume|assuming|unless|why|wenn|falls|si|se|если)\s(?:that\s)?|如果|若|假设|もし"
     # what others hold for the answer
     r"|\b(?:some|many|most|people|others|you|students?|one|they)\s(?:(?:may|might|could|would|will|often)\s){0,2}"
-    r"(?:say|think|argue|believe|guess|claim|assume|conclude)\s(?:that\s)?)$",
+    r"(?:say|think|argue|believe|guess|claim|assume|conclude)\s(?:that\s)?"
+    r"|\b(?:wrong|incorrect|tempting|false|previous|earlier|initial|first)\s)$",
     re.IGNORECASE,
 )
 # A text that also derives: what stands behind these is reasoning.

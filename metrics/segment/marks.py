@@ -38,7 +38,7 @@ _MARK = re.compile(
     r"|(?P<folded><details\s[^<>\n]{0,80}\btype=[\"']?(?:reasoning|thinking)\b[^<>\n]{0,80}>(?:\s{0,8}<summary>[^<\n]{0,80}</summary>)?)"
     r"|<<(?P<system>/?SYS)>>"
     r"|\](?P<tilde>~!?b)[\[\]]|\[(?P<tilde_end>e~)\["  # MiniMax
-    r"|\[(?P<square>/?(?i:THINK|INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|gMASK))\]"
+    r"|\[(?P<square>/?(?i:THINK|INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|gMASK)|/?(?:THINKING|REASONING|SCRATCHPAD))\]"
     r"|<(?P<tag>/?(?:[A-Za-z]{2,12}:)?[A-Za-z][A-Za-z_-]{0,30})(?:[=\s][^<>\n]{0,200})?>"
     r"|assistant(?P<bare>analysis|commentary|final)"
 )
@@ -80,13 +80,13 @@ _TAGS: dict[str, Kind] = {
         "thinking",
     ),
     **dict.fromkeys(
-        _words("answer final_answer final output response solution conclusion final_response"),
+        _words("answer final_answer final output response result solution conclusion final_response"),
         "answer",
     ),
     **dict.fromkeys(
         _words(
             "tool_call tool_calls toolcall tool_code tool_use function_call function_calls function invoke "
-            "search execute_code tool"
+            "search execute_code tool python"
         ),
         "tool_call",
     ),
@@ -94,7 +94,7 @@ _TAGS: dict[str, Kind] = {
         _words(
             "tool_response tool_responses tool_result tool_results tool_output tool_outputs function_result "
             "function_results function_response function_output observation information search_result "
-            "search_results code_output"
+            "search_results code_output interpreter"
         ),
         "tool_result",
     ),
