@@ -167,6 +167,8 @@ def closing_letter(step_text: str) -> str | None:
     letters = [match for match in _LONE_LETTER.finditer(text) if not _is_english_word(text, match)]
     if len(letters) != 1 or len(text.split()) > _MAX_CLOSING_WORDS or DENIES.search(text):
         return None
+    if any(SUPPOSED.search(text, max(0, match.start() - 40), match.start()) for match in _INSIDE.finditer(text)):
+        return None
     return None if NAMED_BY_LETTER.search(text[: letters[0].start()]) else letters[0][1]
 
 
