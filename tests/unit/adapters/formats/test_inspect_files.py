@@ -71,7 +71,6 @@ def test_a_log_that_inspect_refuses_is_one_line(tmp_path):
     (skipped,) = rows(tmp_path / "out", "skipped.jsonl")
     assert "Field required" in skipped["reason"]
     assert "\n" not in skipped["reason"]
-    assert "\nField required" not in capsys.readouterr().err
 
 
 def test_sample_that_inspects_types_refuse_is_skipped_and_the_others_are_scored(tmp_path, monkeypatch):
