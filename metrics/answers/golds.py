@@ -264,8 +264,6 @@ def read_golds(answer: str) -> list[Gold]:
     answer = _FORMULA.sub(r"\1", answer)
     listed = _list(answer)
     one = _read(answer)
-    if listed is not None and isinstance(one, FormulaGold):
-        return [listed]  # as text it would also be a part of a longer list
     return [gold for gold in (one, listed) if gold is not None]
 
 
