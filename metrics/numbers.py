@@ -143,11 +143,12 @@ _PLAIN = (
 )
 _BETWEEN = r"\s?(?:\\times|\\cdot|[×·⋅*]|x)\s?"
 _NUMBER = re.compile(
-    rf"{_SIGN}(?:(?P<whole>[0-9]{{1,9}})\s(?:and\s)?(?P<part>[0-9]{{1,4}}/[0-9]{{1,4}})(?![0-9/.])"
+    rf"{_SIGN}(?:(?P<whole>[0-9]{{1,9}})\s(?:and\s)?(?P<part>[0-9]{{1,4}}/[0-9]{{1,4}})(?![0-9/]|\.[0-9])"
     rf"|(?P<number>{_PLAIN})(?:(?P<over>(?:/{_PLAIN})+)|[eE](?P<e>[+-]?[0-9]{{1,4}})(?![0-9A-Za-z])"
     rf"|{_BETWEEN}10\s?(?:(?:\^|\*\*)\s?\(?(?P<power>[-+]?[0-9]{{1,4}})(?![0-9.])|(?P<raised>⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,4}}))"
-    r"|\s?(?P<scale>hundred|thousand|millionen|milhões|milioni|millones|millions?|billions?|trillion|lakhs?|crores?"
-    r"|mio|(?<=[0-9])(?:k|K|M|mn|bn))(?![^\W_])|\s?(?P<myriads>[万萬만亿億억]))?)"
+    r"|\s?(?P<scale>(?i:hundred|thousand|millionen|milhões|milioni|millones|millions?|billions?|trillion|lakhs?|crores?"
+    r"|mio)|(?<=[0-9])(?:k|K|M|mn|bn))(?![^\W_])|\s?(?P<myriads>[万萬만亿億억])"
+    r"|\s(?:and\s)(?:a|one)\s(?P<and>half|third|quarter)(?![^\W_]))?)"
 )
 _SPACED = re.compile(r"(?<![0-9.,/-])(?<![0-9]\s)[1-9][0-9]{0,2}(?:\s[0-9]{3})+(?:[.,][0-9]{1,20})?(?![0-9/]|\s?[0-9])")
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
@@ -224,6 +225,8 @@ def _values(match: re.Match[str]) -> tuple[Fraction, ...]:
     power = match["e"] or match["power"] or (match["raised"] or "").translate(_SUPERSCRIPTS)
     if power:
         return tuple(value * Fraction(10) ** int(power) for value in values[:1]) if abs(int(power)) <= 400 else ()
+    if match["and"]:
+        return tuple(value + Fraction(1, _PARTS[match["and"]]) for value in values[:1] if value.denominator == 1)
     scale = (match["scale"] or match["myriads"] or "").casefold()
     if scale:
         return (*(value * _MORE_SCALES[scale] for value in values), *values)

@@ -66,9 +66,7 @@ def items(source: Source) -> Iterator[Item]:
                 yield Skipped(where, problem.kind, f"sample {sample.id}: {problem}")
             # A log that another tool wrote or edited: what Inspect's own types refuse costs that sample alone.
             except Exception as error:
-                yield Skipped(
-                    where, "Inspect refuses the sample", f"sample {sample.id}: {type(error).__name__}: {error}"[:300]
-                )
+                yield Skipped(where, "Inspect refuses the sample", f"sample {sample.id}: {_one_line(error)}")
     source.done = source.size
 
 
@@ -87,7 +85,12 @@ def read_header(path: str) -> EvalLog:
 
 
 def unreadable_log(error: Exception) -> Unreadable:
-    return Unreadable(UNREADABLE_FILE, f"Inspect cannot read this log: {type(error).__name__}: {error}"[:300])
+    return Unreadable(UNREADABLE_FILE, f"Inspect cannot read this log: {_one_line(error)}")
+
+
+def _one_line(error: Exception) -> str:
+    """Inspect's validation writes a paragraph for each field."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:

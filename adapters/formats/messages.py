@@ -30,7 +30,7 @@ _KINDS: tuple[tuple[PartKind, re.Pattern[str]], ...] = (
     ("thinking", re.compile(r"think|thought|reasoning|^cot$|tool_plan|scratchpad|monologue")),
     ("text", re.compile(r"^(?:text|input_text|output_text|refusal|markdown|content)$")),
 )
-_INSTEAD_OF_CONTENT = ("parts", "value")  # Gemini, ShareGPT
+_INSTEAD_OF_CONTENT = ("parts", "value", "text", "message")  # Gemini, ShareGPT, others, Cohere
 # Fields of a message that hold nothing of what was said in it.
 _NO_WORDS = frozenset(
     {
@@ -96,9 +96,14 @@ def _read(message: Mapping[str, Any]) -> Message:
         kind = _kind(name)
         if kind in ("thinking", "hidden") or name == "refusal" or (kind == "text" and "role" not in message):
             parts += _parts(value, kind or "text")
-        elif kind is None and not _SETTINGS.search(str(name).lower()):
+        elif (
+            (kind is None or name in _INSTEAD_OF_CONTENT)
+            and value != content
+            and not _SETTINGS.search(str(name).lower())
+        ):
             parts.append(("unknown", f"field {str(name)[:40]!r}"))
-    parts += _parts(content, "text" if "role" in message else _kind(message.get("type")) or "text")
+    named = message.get("type", message.get("from"))
+    parts += _parts(content, "text" if "role" in message else _kind(named) or "text")
     out.returns = any(kind == "result" for kind, _ in parts)
     out.hidden = sum(kind == "hidden" for kind, _ in parts)
     out.thinks = any(kind == "thinking" for kind, _ in parts)

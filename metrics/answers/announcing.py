@@ -44,13 +44,14 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 # What an instruction has where the answer goes: \boxed{}, "ANSWER: $LETTER", "[your answer]".
 _PLACEHOLDER = re.compile(
     r"[\s.…_?$\\(){}\[\]<>*:,'\"]*(?:(?:boxed|fbox|text|mathrm|mathbf|cdots?|[lc]?dots)[\s.…_\\{}]*){0,3}"
-    r"(?:(?:your|the|insert|final|correct|numerical|answer|letter|option|choice|number|value|result|here|x{3,})[\s_]?){0,5}"
+    r"(?:(?:your|the|insert|final|correct|numerical|answer|ans|letter|option|choice|number|value|result|here|x{3,})[\s_]?){0,5}"
     r"[\s.…_?$\\(){}\[\]<>*:,'\"]*",
     re.IGNORECASE,
 )
-_A_LABEL = re.compile(r"(?:A|Ans)\s?[:：]\s?", re.IGNORECASE)
+_A_LABEL = re.compile(r"(?:A|Ans)\s?[:：]\s?|Ans\.\s?", re.IGNORECASE)
 _REVERSED = re.compile(
-    rf"(?:(?:the|our|my|this)\s{ADJECTIVES}{NOUN}\s)?(.{{1,120}}?)\s(?:is|are|must be|would be)\s(?:(?:the|our|my)\s)?"
+    rf"(?:(?:the|our|my|this)\s{ADJECTIVES}{NOUN}\s)?(.{{1,120}}?)\s(?:is|are|must be|would be)\s"
+    r"(?:(?:therefore|thus|hence|indeed|clearly)\s)?(?:(?:the|our|my)\s)?"
     rf"(?:{ADJECTIVES}{NOUN}|(?:correct|right)(?:\sone)?|best\sone){OF}$",
     re.IGNORECASE,
 )
@@ -64,6 +65,7 @@ _BARE = re.compile(rf"[\"'“”]?(?:{_NUMBER}|(?:[a-zA-Z]\s?=\s?)?{BOX}|{_OPTIO
 _VALUE = re.compile(
     rf"(?:{_NUMBER}(?:\s?[^\W\d_]{{1,20}}\.?){{0,4}}|{BOX}|[(\[]?[A-J][)\]]?|yes|no|maybe)", re.IGNORECASE
 )
+_YES_OR_NO = re.compile(r"yes|no|maybe|true|false", re.IGNORECASE)
 _ASSIGNMENTS = re.compile(
     rf"[a-zA-Z]\s?=\s?{_NUMBER}(?:\s?(?:,|;|or|and){{1,2}}\s?(?:or\s|and\s)?[a-zA-Z]\s?=\s?{_NUMBER}){{0,5}}",
     re.IGNORECASE,
@@ -87,15 +89,22 @@ _LEAD = re.compile(
     r"\s*(?:>\s?)?(?:#{1,6}\s+)?(?:[-*•]\s+)?(?:(?:step\s?)?\d{1,4}\s?[:.)](?=\s)\s*|step\s\d{1,4}\s?[-–—]\s)?",
     re.IGNORECASE,
 )
-_LONE_LETTER = re.compile(r"(?<![\w'’&/+.^=-])[(（\[]?([A-J])[)）\]]?(?![\w'’&/+^=(-])(?!\.\s?\w)")
+_LONE_LETTER = re.compile(r"(?<![\w'’&/+.^=-])[(（\[]?([A-J])[)）\]]?(?!(?!['’][dt][ıiuü]r\b)[\w'’&/+^=(-])(?!\.\s?\w)")
 _HASHES = re.compile(r"^[ \t]{0,8}####\s?(?P<answer>\S[^\n]{0,120})$", re.MULTILINE)
-_SENTENCE_BREAK = re.compile(r"(?<=[.!?。！？])(?<!\b[A-Ja-j]\.)\s+(?=\S)|\n+|(?<=。)")
+_SENTENCE_BREAK = re.compile(r"(?<=[.!?。！？])(?<!\b[A-Ja-j]\.)(?<!\b[Aa]ns\.)\s+(?=\S)|\n+|(?<=。)(?=.)")
 _INSIDE = re.compile(rf"(?<![A-Za-zÀ-ɏͰ-ӿ_-])(?:{ANNOUNCE.pattern})", re.IGNORECASE)
 _MARKED = re.compile(
     r"^[ \t]{0,8}(?:(?P<hashes>####)\s?|(?:[>*#][ \t>*#]{0,8})?(?:A|Ans)[:：])[ \t]{0,4}"
     r"(?P<answer>\S[^\n]{0,120})$",
     re.MULTILINE | re.IGNORECASE,
 )
+# "is therefore 72", "that gives 72": in a sentence that only says a result again these derive nothing.
+_ONLY_SAYS = re.compile(r"\b(?:(?:is|are|was|were|be)\s(?:therefore|thus|hence)|gives|yields)\b", re.IGNORECASE)
+# "On reflection, the answer is C."
+_OPENING = re.compile(r"[^\W\d_][^\d,.:;=?!\n]{1,60},\s", re.IGNORECASE)
+# "6, not 5"
+_NOT_ANOTHER = re.compile(r",?\s(?:and\snot|rather\sthan|instead\sof)\s|(?:,\s|\s\()not\s", re.IGNORECASE)
+_IF = re.compile(r"\b(?:if|unless)\b", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[;\n]|[,，]\s(?!\d)|\s(?:but|and not|rather than)\s|\s[–—]\s|\s\((?!\w\))")
 
 
@@ -130,7 +139,7 @@ def concludes(step_text: str) -> bool:
         and len(text.split()) <= _MAX_CONCLUSION_WORDS
         and len(_SENTENCE_BREAK.split(text)) == 1
         and not _computes(text)
-        and not DERIVES.search(text)
+        and not DERIVES.search(_ONLY_SAYS.sub("", text))
         and "?" not in text
     )
 
@@ -158,7 +167,14 @@ def closing_letter(step_text: str) -> str | None:
     letters = [match for match in _LONE_LETTER.finditer(text) if not _is_english_word(text, match)]
     if len(letters) != 1 or len(text.split()) > _MAX_CLOSING_WORDS or DENIES.search(text):
         return None
+    if any(SUPPOSED.search(text, max(0, match.start() - 40), match.start()) for match in _INSIDE.finditer(text)):
+        return None
     return None if NAMED_BY_LETTER.search(text[: letters[0].start()]) else letters[0][1]
+
+
+def is_closing_word(step_text: str) -> bool:
+    """Whether a step is "Yes." or "Therefore, no.": the answer of a chain that ends with it, unless it was asked."""
+    return bool(_fullmatch(_YES_OR_NO, _skip(CONNECTIVE, _led(step_text), 3)))
 
 
 def _is_english_word(text: str, letter: re.Match[str]) -> bool:
@@ -214,12 +230,14 @@ def announcements(text: str, *, value_alone: bool = True, labels: bool = True) -
             found.append((match.start(), _tidy(answer)))
     if HINT.search(plain):
         for match in islice(_INSIDE.finditer(plain), _MOST):
-            if SUPPOSED.search(plain, max(0, match.start() - 20), match.start()):
+            if SUPPOSED.search(plain, max(0, match.start() - 40), match.start()):
                 continue
             if not labels and match[0].rstrip().endswith((":", "：")):
                 continue
             rest = plain[match.end() : match.end() + 240].lstrip()
-            answer = _clause(" ".join(_SENTENCE_BREAK.split(rest, maxsplit=1)[0].split()), match[0])
+            said = " ".join(_SENTENCE_BREAK.split(rest, maxsplit=1)[0].split())
+            asked = said.endswith(("?", "？")) or ("would" in match[0] and _IF.search(said))
+            answer = None if asked else _clause(said, match[0])
             if answer and BOX not in answer:
                 found.append((match.start(), answer))
     whole, bare = _announced(text) or ("", False)
@@ -248,6 +266,9 @@ def _clause(rest: str, said: str) -> str | None:
 def _read(sentence: str, bare: bool) -> tuple[str, bool] | None:
     """The answer announced by one sentence, its white space collapsed; None where it says anything else."""
     text = _skip(CONNECTIVE, sentence, 3)
+    opening = _OPENING.match(text)
+    if opening and ANNOUNCE.match(text, opening.end()) and not (ARGUES.search(opening[0]) or DENIES.search(opening[0])):
+        text = text[opening.end() :]
     label = _A_LABEL.match(text)
     if label and _fullmatch(_VALUE, text[label.end() :]):
         return _tidy(text[label.end() :]), False
@@ -258,6 +279,8 @@ def _read(sentence: str, bare: bool) -> tuple[str, bool] | None:
             break
         rest = _skip(FILLER, rest[match.end() :].lstrip(), 3)
     if rest != text:
+        if sentence.endswith(("?", "？")):
+            return None
         said = text[: len(text) - len(rest)].casefold()
         if "solution" in said and ":" not in said and not _is_value(rest):
             return None  # "The solution is increasing": mathematics, not an announcement
@@ -282,6 +305,8 @@ def _computes(text: str) -> bool:
 def _short(rest: str) -> str | None:
     """`rest` where it is no more than an answer."""
     answer = _tidy(rest)
+    value = _NOT_ANOTHER.split(answer, maxsplit=1)[0]
+    answer = value if _is_value(value) else answer
     if NOT_AN_ANSWER.match(answer) or DERIVES.search(answer):
         return None
     if _COMPUTES.search(answer) and not _fullmatch(_ASSIGNMENTS, answer):  # "x = 2 and x = 3"
@@ -387,7 +412,7 @@ def last_boxed(text: str) -> str | None:
 
 _LETTER = re.compile(
     r"\W{0,3}(?:(?:option|choice|answer|letter)[\s_:]{1,3}){0,2}"
-    r"(?P<open>[(（\[{])?\s?(?P<letter>[A-Za-z])(?:\s?(?P<close>[)）\]}]))?(?P<rest>.{0,60})",
+    r"(?P<open>[(（\[{<\"'“‘])?\s?(?P<letter>[A-Za-z])(?:\s?(?P<close>[)）\]}>]))?(?P<rest>.{0,60})",
     re.IGNORECASE | re.DOTALL,
 )
 _LATEX_TEXT = re.compile(r"\\(?:text\w{0,2}|math(?:rm|bf|it|sf|tt))\s?(?=\{)")

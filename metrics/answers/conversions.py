@@ -65,7 +65,7 @@ _BEHIND = re.compile(rf"[\s-]?(?P<small>[^\W\d_]{{1,11}}){_ONE}(?P<big>[^\W\d_]{
 _SMALL = re.compile(r"[\s-]?(?P<small>[^\W\d_]{1,11})(?!\w)", re.IGNORECASE)
 _BEFORE = re.compile(
     r"(?<!\w)(?P<big>[^\W\d_]{1,10})\s?"
-    r"(?:=|\s(?:has|have|contains?|is|are|equals|with|of|hat|haben|sind|a|compte|tiene|tienen|son))\s?(?:about\s)?$",
+    r"(?:=|\(|\s(?:has|have|contains?|is|are|equals|with|of|hat|haben|sind|a|compte|tiene|tienen|son))\s?(?:about\s)?$",
     re.IGNORECASE,
 )
 

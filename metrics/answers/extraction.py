@@ -9,6 +9,7 @@ from typing import SupportsIndex
 
 from .announcing import announced, announcements, is_final_answer, last_boxed
 from .matching import AnswerMatcher, states_answer
+from .option_list import without_letters
 from .vocabulary import ANNOUNCE
 
 __all__ = [
@@ -76,6 +77,9 @@ def resolve_choice(answer: str | SupportsIndex, choices: Sequence[str]) -> str:
             raise ValueError(_no_choice(answer, options, "more than one option reads so"))
         if same:
             return same[0]
+    bare = [_fold(option) for option in without_letters(options)]
+    if bare.count(_fold(answer)) == 1:
+        return options[bare.index(_fold(answer))]
     match = _CHOICE.match(answer[:2_000].strip())
     if match:
         index = ord((match["label"] or match["label2"]).upper()) - ord("A")

@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..trace import Step, Trace
-from .announcing import announced, announcements, begins_as_conclusion, closing_letter, concludes, is_bare
-from .golds import Text
+from .announcing import (
+    announced,
+    announcements,
+    begins_as_conclusion,
+    closing_letter,
+    concludes,
+    is_bare,
+    is_closing_word,
+)
+from .golds import Text, TextGold, read_golds
 from .matching import AnswerMatcher
 from .roles import is_alone, is_operand
 
@@ -19,6 +27,7 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"[^\d=≈\n]{1,40}[:：][*_]{0,2}[ \t]*")
+_LONGEST_SENTENCE = 200
 _LOOKED_BACK = 20  # steps among which the last result is looked for
 
 
@@ -42,7 +51,8 @@ def final_answers(steps: Sequence[str]) -> list[bool]:
         before = last - 1
         final[last] = before < 0 or not bare[before] or _same_value(steps[before], steps[last])
     elif last == len(steps) - 1:
-        final[last] = closing_letter(steps[last]) is not None or _restated(steps) is not None
+        word = is_closing_word(steps[last]) and not (last and steps[last - 1].rstrip().endswith(("?", "？")))
+        final[last] = word or closing_letter(steps[last]) is not None or _restated(steps) is not None
     return final
 
 
@@ -115,7 +125,7 @@ def commit_index(
     if last is None:
         return None
     meant = [option for option in options if AnswerMatcher([option], "", options).is_answer(last)]
-    matcher = AnswerMatcher(meant[:1] or [last], question, options if meant else None)
+    matcher = AnswerMatcher(meant[:1] or [_number_of(last)], question, options if meant else None)
     begin = 0
     for index, answers in enumerate(said):
         others = [not matcher.is_answer(answer) for answer in answers]
@@ -124,6 +134,14 @@ def commit_index(
     return next(
         (index for index in range(begin, len(steps)) if matcher.states(steps[index], value_alone=final[index])), None
     )
+
+
+def _number_of(answer: str) -> str:
+    """The one number of an answer that is a sentence ("Ann sold 72 clips in April and May"); any other as it is."""
+    if len(answer) > _LONGEST_SENTENCE or not all(isinstance(gold, TextGold) for gold in read_golds(answer)):
+        return answer
+    results = set(_results(Text(answer), after_equals=False))
+    return str(results.pop()) if len(results) == 1 else answer
 
 
 def commit_of(steps: Sequence[Step], trace: Trace) -> int | None:

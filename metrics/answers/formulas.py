@@ -30,6 +30,11 @@ _IN_PROSE = re.compile(
     rf"(?<![\w\\$^+*/·-])(?<![-+*/^·]\s)[-(]{{0,2}}(?=[\w\\]){_OPERAND}"
     rf"(?:[)(]?\s?[-+*/^·][ ]?[(]?{_OPERAND}[)]?){{1,12}}(?![\w^]|\s?[-+*/^·]\s?[\w(\\])"
 )
+# "2πr", "2√3", "x(x+2)": told from words by a sign, or by a bracket with an operator.
+_BY_SIGN = re.compile(
+    r"(?<![\w\\$^+*/·(-])(?:\d{0,9}[π√](?:\w{1,4}|\([^()\n]{1,20}\))?|\d{0,9}[a-z]?\([^()\n]{1,20}[-+*/^][^()\n]{1,20}\)){1,3}"
+    r"(?![\w^(]|\s?[-+*/^·]\s?[\w(\\])"
+)
 _SENTENCE_END = re.compile(r"[.,]\s|[.,:]$|\\\\|\\[()\[\]]|\s(?:and|or|so|but|which|is|where|for|we|as|if|the)\s")
 _SPACE = re.compile(r"\s+|\\[,;:! ]|\\q?quad(?![a-z])|~|&")
 _WRAPPERS = re.compile(
@@ -151,8 +156,9 @@ def formulas(text: str) -> Iterator[str]:
         side, *rest = _SENTENCE_END.split(match["side"].strip(), maxsplit=1)
         if side and (rest or len(match["side"]) < _LONGEST):  # else it goes on beyond what was read
             yield _tidy(side)
-    for match in _IN_PROSE.finditer(text):
-        yield _tidy(match[0].strip())
+    for pattern in (_IN_PROSE, _BY_SIGN):
+        for match in pattern.finditer(text):
+            yield _tidy(match[0].strip())
 
 
 def _sides(formula: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from ..numbers import ASCII_DIGITS, Written, find_numbers, readings, vulgar_fraction, with_commas
@@ -62,6 +62,17 @@ _TOKEN = re.compile(
 _MATH = frozenset("+-*/^_=<>|\\!×÷·±√")
 _VARIABLES = frozenset("abdefijnopqrtuvwxyz")  # "12i"; but "12m" is a length
 _MAX_DIGITS = 40
+_MOST_NAMES = 40
+# "not option C", "would not choose C"; but "not B but option C"
+_DENIED = re.compile(
+    r"(?:\b(?:not|never|cannot|neither|nor|nobody|no one|none|unclear|whether|if|unless|doubt)|n't)\s"
+    r"(?:(?!\bbut\b)[^.,;:\n]){0,48}$",
+    re.IGNORECASE,
+)
+# "Option C does not help", "C) isn't it"
+_DENIED_BEHIND = re.compile(
+    r"\W{0,3}(?:\w{1,9}\s)?(?:do|does|did|is|was|can|could|would|should|will|has)(?:\s?not|n't)\b"
+)
 _CURRENCIES = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "₹": "rupee"}
 _BETWEEN_ITEMS = re.compile(r"\s*(?:[,;]|,?\s*(?:and|or|&)(?![a-z]))\s*(?:[a-z]\s*=\s*)?", re.IGNORECASE)
 
@@ -156,6 +167,11 @@ class ListGold:
         for first in range(len(numbers) - size + 1):
             run = numbers[first : first + size]
             gaps = (text.with_money[a.end : b.start] for a, b in pairwise(run))
+            around = numbers[max(0, first - 1) : first + size + 1]
+            if len(around) > size and all(
+                _BETWEEN_ITEMS.fullmatch(text.with_money, a.end, b.start) for a, b in pairwise(around)
+            ):
+                continue  # a longer list
             if sorted(one.values[0] for one in run) == list(self.values) and all(map(_BETWEEN_ITEMS.fullmatch, gaps)):
                 return True
         return False
@@ -225,7 +241,14 @@ class ShortGold:
         # The question lists its options as "(B) …": that gives nothing away.
         if in_question:
             return any(self.said(Text(answer)) for answer in announcements(text.raw))
-        return self.named.search(text.plain) is not None
+        found = islice(self.named.finditer(text.plain), _MOST_NAMES)
+        if len(self.word) > 1:
+            return next(found, None) is not None
+        return any(
+            not _DENIED.search(text.plain, max(0, one.start() - 60), one.start())
+            and not _DENIED_BEHIND.match(text.plain, one.end())
+            for one in found
+        )
 
     def said(self, text: Text) -> bool:
         if len(self.word) == 1:
@@ -352,7 +375,10 @@ def short_gold(word: str) -> ShortGold:
             rf"(?<!\w){upper}\s(?i:is\s(?:the\s)?(?:correct|right|best|answer))",
         ]
     else:
-        named += [rf"^\s{{0,3}}{exact}[,.!:;]", rf"[\"'“]{exact}[.\"'”]"]
+        named += [
+            rf"^\s{{0,3}}(?i:(?:therefore|thus|hence|so)[,:]?\s{{1,3}})?{exact}[,.!:;]",
+            rf"[\"'“]{exact}[.\"'”]",
+        ]
     return ShortGold(word, re.compile("|".join(named)))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .announcing import announcements, letter_of
 from .golds import FormulaGold, Gold, Text, TextGold, is_letter, read_golds, short_gold
-from .option_list import without_option_list
+from .option_list import without_letters, without_option_list
 from .vocabulary import REJECTS
 
 _LIST_LABEL = re.compile(r"\s{0,8}(?:[-*•#>]{1,6}\s{1,4})?(?:\*\*)?\d{1,3}[.)](?:\*\*)?\s{1,4}(?=[^\W\d]|[\\$*])")
@@ -47,7 +47,7 @@ class AnswerMatcher:
         self._new = [gold for gold in self._golds if not gold.occurs(asked, in_question=True)]
         self._options = None
         if listed:
-            self._options = _Options(options, listed, Text(without_option_list(question, options)))
+            self._options = _Options(options, listed, Text(without_option_list(question, without_letters(options))))
 
     def states(self, step_text: str, *, value_alone: bool = True) -> bool:
         """Whether a step states a gold answer.
@@ -82,7 +82,7 @@ class _Options:
 
     def __init__(self, options: Sequence[str], golds: Sequence[str], asked: Text) -> None:
         is_gold = [option in golds for option in options]
-        read = [read_golds(option) for option in options]
+        read = [read_golds(option) for option in without_letters(options)]
         # Options that are letters themselves are meant by their texts; a single "e" among numbers is none of these.
         by_letter = 2 * sum(is_letter(option) for option in options) < len(options)
         letters = [short_gold(chr(ord("a") + i)) if by_letter and i < 26 else None for i in range(len(options))]

@@ -1,10 +1,22 @@
-"""A multiple-choice question without its list of options: what the list holds gives nothing away."""
+"""A multiple-choice question without its list of options, and options without the letters that they begin with."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 _GAP = 24  # characters between two options of a list: a line break, "and", "(B) ", "Option B: "
+
+
+_LABEL = re.compile(r"\s{0,4}[(\[]?(?P<letter>[A-Z])(?:[)\].:]{1,2}|\s-)\s{1,4}(?=\S)")
+
+
+def without_letters(options: Sequence[str]) -> list[str]:
+    """Options without the letters of their places, where all begin with them ("A. Thiazide", "(B) Nitrate")."""
+    labels = [_LABEL.match(option) for option in options]
+    if not options or any(found is None or ord(found["letter"]) != ord("A") + i for i, found in enumerate(labels)):
+        return list(options)
+    return [option[found.end() :] for option, found in zip(options, labels, strict=True) if found]
 
 
 def without_option_list(question: str, options: Sequence[str]) -> str:

@@ -19,7 +19,10 @@ _BEHIND = 96
 # Part of a word, an index, a power, a fraction, a time; or the number of a step.
 _PART_OF_WORD = re.compile(r"(?:(?<!\\)(?<![A-Za-zÀ-ɏ_])|^)[A-Za-zÀ-ɏ_][\wÀ-ɏ]*$")
 _COMMAND = re.compile(r"\\[A-Za-z]+$")
-_NOT_WHOLE_LEFT = re.compile(r"[/^_]$|\d:$|\d\.$|\d,$|#$|\\[dtc]?frac\s{0,2}$")
+_NOT_WHOLE_LEFT = re.compile(
+    r"[/^_√]$|\d:$|\d\.$|\d,$|#$|\\(?:[dtc]?(?:frac|binom)|sqrt)\s{0,2}(?:\[\d\])?\s{0,2}$"
+    r"|\\[dt]?binom\s{0,2}\d{1,6}\s{1,3}$"
+)
 _NUMBERED = re.compile(
     r"(?<![^\W_])(?:step|case|part|equation|figure|table|schritt|étape|paso|passo|шаг|problem|question|example|method|day)"
     r"\s?#?\s?$",
@@ -28,7 +31,7 @@ _NUMBERED = re.compile(
 _NOT_WHOLE_RIGHT = re.compile(
     rf":\d|(?:st|nd|rd|th)(?![^\W_])|[{_VARIABLES}{_VARIABLES.upper()}](?![^\W\d_])(?!')"
     r"|\s?\\(?:pi|sqrt|frac|theta|alpha|beta|gamma|phi|omega|lambda|mu|sigma|log|ln|sin|cos|tan)(?![a-zA-Z])"
-    r"|\s?√|_|[A-Z]{2,}[a-z]?\d"
+    r"|\s?√|_|[A-Z]{2,}[a-z]?\d|!(?=\s?[-=+*/^×)])|\((?=-?(?:[a-z]|\d{1,6})\s?[-+*/^)])"
 )
 
 _OPERATOR = r"(?:[*×·⋅÷+^]|\\(?:times|cdot|div|pm)(?![A-Za-z]))"
@@ -36,8 +39,9 @@ _QUANTITY = r"\d[\d.,/]*\s?[%°]?(?:\s?(?:[A-Za-zÀ-ɏ]+(?:/[A-Za-z]+)?)){0,3}\s
 _OPERAND_LEFT = re.compile(
     rf"(?:[\w)\]}}%°\"'][^\S\n]*{_OPERATOR}"
     rf"|(?:{_QUANTITY}|\)|(?<![A-Za-z])[a-z])[^\S\n]?[-/]"
-    r"|\d\s?x|(?:\d|\)|[a-z]s)\s(?:times|plus|minus|multiplied by|divided by|over)"
-    r"|\d\s?%?\sof)"
+    r"|\d\s?x|(?:\d|\)|[a-z]s)\s(?:times|choose|plus|minus|multiplied by|divided by|over)"
+    r"|\d\s?%?\sof"
+    r"|\b(?:sum|product|difference|quotient)\s(?:of|between)\s(?:[$€£]?\d[\d.,]{0,15}(?:\s(?!is|are|was|eq)[a-z]{1,12})?,?\s(?:and\s)?){0,4})"
     r"[^\S\n]*[$€£¥₹(\[]{0,3}$"
 )
 _UNITS = r"\s?[%°]?(?:\s?-?(?!(?:so|and|then|which|is|are|but|or)\s)(?:[A-Za-zÀ-ɏ]+(?:/[A-Za-z]+)?)){0,3}?"
@@ -51,17 +55,19 @@ _OPERAND_RIGHT = re.compile(
     rf"{_UNITS}[)\]]?[^\S\n]*(?:{_OPERATOR}[^\S\n]*(?=[\d$€£(\[\\.-]|[a-z](?![A-Za-z]))"
     r"|/[^\S\n]?(?=[\d($])|-[^\S\n]?(?=[\d($])|(?:\sx\s?|x)(?=\d)"
     r"|(?<=\s)(?:times(?=\s(?:\d|as|more|the|that|her|his|its|their|larger|bigger|older|faster|[$(]))"
-    r"|(?:plus|minus)(?=\s[\d$(\\])|multiplied\sby|divided\sby))"
+    r"|(?:plus|minus|choose)(?=\s[\d$(\\])|multiplied\sby|divided\sby|(?:more|less|fewer|greater)\sthan\s[$€£]?\d))"
     r"|\s?(?:%|percent)\s(?:of|\*|×)\s?(?=[$€£]?\d)"
 )
 # "multiplied by 100%", "divide both sides by 4", "adding 5 to"
 _BY = re.compile(r"\b(?:multipl|divid)[a-z]{1,4}\s(?:[^\s.;=]{1,20}\s){0,4}by$", re.IGNORECASE)
-_ADDS = _set("add adds added adding subtract subtracts subtracted subtracting")
+_ADDS = _set("add adds added adding subtract subtracts subtracted subtracting multiply multiplying divide dividing")
 _PART_OF = re.compile(r"\sof\s(?:the\s)?[$€£¥₹]?\d")
 _RUNS_ON = re.compile(r"\d[^=\n]{0,60}?(?:[-+*/×÷·]|\\(?:times|cdot|div))[^=\n]{0,60}=\s?[$€£]?$")
 _RANGE_LEFT = re.compile(r"(?<![\d=])(?:\d[\d.,]*\s?[-~]\s?|between\s[^.\n]{0,24}\d[^.\n]{0,16}\sand\s)[$€£]?$")
 _TO = re.compile(r"(?P<verb>[A-Za-z]+\s)?(?:about\s)?[$€£]?\d[\d.,]*\sto\s[$€£]?$")
 _TO_RIGHT = re.compile(r"\sto\s[$€£]?\d")
+# "from 6 am to 4 pm"
+_FROM_LEFT, _FROM_TO = re.compile(r"\bfrom\s[$€£]?$"), re.compile(r"\s?[^\W\d]{1,12}\.?\sto\s[$€£]?\d")
 _NO_RANGE = _set("from round rounds rounded rounding up down increased decreased rose fell")
 _RANGE_RIGHT = re.compile(r"\s?[-~]\s?\d")
 _BETWEEN = re.compile(r"between\s[$€£]?$", re.IGNORECASE)
@@ -89,7 +95,7 @@ def is_operand(text: str, number: Written) -> bool:
     to = _TO.search(left)
     if to and (to["verb"] or "").strip().casefold() not in _NO_RANGE:
         return True
-    if _TO_RIGHT.match(right):
+    if _TO_RIGHT.match(right) or (_FROM_LEFT.search(left) and _FROM_TO.match(right)):
         return True
     if _OPERAND_LEFT.search(left):
         return True
@@ -166,8 +172,8 @@ def unit_conflicts(text: str, number: Written, unit: str) -> bool:
     """Whether a number is of something else than `unit`; what stands there without any unit may be of it."""
     if not unit:
         return False
-    first = re.match(r"[^\W\d_]+", unit)
-    wanted = _unit(first[0] if first else unit[:1])
+    words = re.findall(r"[^\W\d_]+", unit) if unit[0].isalpha() else [unit[0]]
+    wanted = _unit(next((word for word in words if word.casefold() not in _ADJECTIVES), words[0]))
     position = number.end
     conflict = False
     for _ in range(3):

@@ -15,18 +15,22 @@ ADJECTIVES = (
 )
 NOUN = r"(?:answer|solution|choice|option|ans|conclusion|verdict|pick)(?:\s(?:choice|option|letter|value))?"
 OF = r"(?:\s(?:to|for|of|among|from)\s[^:.=]{1,60}?)?"
+_ADVERB = r"(?:\s(?:therefore|thus|then|hence|only|clearly|surely|indeed|definitely|probably|likely))?"
 _SAYS = (
-    r"(?:\s?(?:is|are|was|lies|would be|should be|must be|will be|equals|=|≈)(?![a-z])\s?[:：]?|['’]s(?=\s)|\s?[:：])"
+    rf"(?:\s?(?:(?<![a-z])(?:is|are|was|lies|(?:would|should|must|will|can(?=\sonly)|has to|have to){_ADVERB}\s"
+    r"be|equals)|=|≈)(?![a-z])\s?[:：]?|['’]s(?=\s)|\s?[:：])"
 )
 _VALUE_NEXT = rf"(?=[(\[\"'“*$]{{0,3}}(?:[A-J](?![^\W\d_])|-?\d|{BOX}))"
 _COLON = r"[:：]"
 
 _ENGLISH = (
-    rf"(?:(?:the|my|our|your|this|a)\s)?{ADJECTIVES}{NOUN}(?:\s(?:therefore|thus|then|hence|here))?{OF}"
+    rf"(?:(?:the|my|our|your|this|a)\s)?(?:{ADJECTIVES}{NOUN}|final\s(?:decision|judge?ment))"
+    rf"(?:\s(?:therefore|thus|then|hence|here))?{OF}"
     rf"(?:{_SAYS}|\s?$|\s(?={BOX})|\s[-–—]\s{_VALUE_NEXT})",
     rf"(?:the|our|my)\s{ADJECTIVES}(?:answer|solution)s\sare\s",
     # An option by its letter alone: "we choose a and b such that" announces nothing.
-    r"(?:i|we)(?:'d|'ll|\swould|\swill|\sshould|\scan|\smust)?\s(?:choose|pick|select|go with|answer)(?:\swith)?\s"
+    r"(?:i|we|let['’]s|let us)(?:'d|'ll|\swould|\swill|\sshould|\scan|\smust)?\s"
+    r"(?:choose|pick|select|go with|answer)(?:\swith)?\s"
     rf"(?=(?:the\s)?(?:option|choice|answer)\s|[(\[]|(?-i:[A-J])(?![\w'’])|-?\d|{BOX})",
     r"(?:that|this|which)\s(?:only\s)?leaves(?:\s(?:us\swith|only))?\s|(?:we\sare|i\sam)\sleft\swith\s(?:only\s)?",
 )
@@ -35,7 +39,7 @@ _OTHERS = (
     # Chinese, Japanese, Korean
     rf"(?:本题|本題|最终|最終|最后|最後|正确|正確|标准){{0,3}}的?(?:答案|选项|選項|答)(?:应该|應該|应|應)?"
     rf"(?:就?是|为|為|选|選|{_COLON})\s?[:：]?",
-    r"[故应應]?[选選][择擇项項]?(?:答案)?\s?[:：]?(?=\s?[（(]?[A-J](?![A-Za-z]))",
+    r"(?:[本此这這]题|[本此這]題)?[故应應]?[选選][择擇项項]?(?:答案)?\s?[:：]?(?=\s?[（(]?[A-J](?![A-Za-z]))",
     rf"(?:最終的な|正しい)?(?:答え|解答|正解|正答|選択肢|回答)\s?(?:[はが]|{_COLON})",
     rf"(?:올바른\s|최종\s)?(?:정답|답|답변)\s?(?:[은는이]|{_COLON})",
     # Spanish, Portuguese, French, Italian, Romanian
@@ -61,7 +65,7 @@ _OTHERS = (
     rf"(?:õige\s)?vastus\s?(?:on(?!\w)|{_COLON})|përgjigj(?:ja|e)(?:\se\ssaktë)?\s?(?:është(?!\w)|{_COLON})",
     # Greek, Turkish, Vietnamese, Malay, Filipino, Swahili; Basque, Welsh
     rf"(?:η\s)?(?:σωστή\s)?απάντηση\s?(?:είναι(?!\w)|{_COLON})",
-    rf"(?:(?:doğru|düzgün|son|nihai)\s)?(?:cevap|yanıt|cavab)(?:ı|ımız|imiz)?\s?(?:{_COLON}|,?\s{_VALUE_NEXT})",
+    rf"(?:(?:doğru|düzgün|son|nihai)\s)?(?:cevap|yanıt|cavab|seçenek|şık)(?:ı|ımız|imiz)?\s?(?:{_COLON}|,?\s{_VALUE_NEXT})",
     rf"(?:đáp án|câu trả lời|phương án)(?:\s(?:đúng|chính xác|cuối cùng)){{0,2}}\s?(?:là(?!\w)|{_COLON})",
     rf"(?:jawaban|jawapan)(?:nya)?(?:\s(?:yang|benar|betul|tepat|akhir)){{0,2}}(?:nya)?\s?(?:(?:adalah|ialah)(?!\w)|{_COLON})",
     rf"(?:ang\s)?(?:(?:tamang|huling)\s)?sagot\s?(?:ay(?!\w)|{_COLON})|erantzuna?(?:\szuzena)?\s?(?:{_COLON}|{_VALUE_NEXT})"
@@ -86,15 +90,16 @@ REVERSED = re.compile(
     r"(?:(?:es|ist|est|è|é|является)\s(?:(?:la|die|das|a|o|l[ae])\s)?"
     r"(?:(?:opci[oó]n|respuesta|réponse|bonne réponse|risposta|resposta|alternativa|richtige antwort|richtig|korrekt|"
     r"правильным ответом|правильный ответ)\s?)?(?:correct[ae]?|corrett?a|exacte|esatta)?"
-    r"|(?:是|为|為)?(?:正确|正確)的?(?:答案|选项|選項)?|(?:이|가)\s?정답|が正解)",
+    r"|(?:是|为|為)?(?:正确|正確|最合适|最恰当|最合適)的?(?:答案|选项|選項)?|(?:이|가)\s?(?:정답|맞|옳|적절)\w{0,4}"
+    r"|が(?:最も)?(?:正解|正しい|正答|適切|答え)\w{0,2})",
     re.IGNORECASE,
 )
 # Without one of these no text announces anything by words: what is searched first, since it is cheap.
 HINT = re.compile(
     r"answer|solution|choice|option|ans\b|conclusion|verdict|pick|choose|select|go with|leaves|left with|"
     r"respuesta|opci|resposta|op[çc]|alternativa|r[eé]ponse|risposta|opzione|solu|r[aă]spuns|antwo|lösung|richtig|korrekt|"
-    r"svar|vasta?us|válasz|odpov|odgov|cevap|cavab|yanıt|đáp|trả lời|phương án|jawa[bp]|jibu|sagot|erantzun|ateb|"
-    r"atsakym|atbild|përgjigj|[\u0370-\u1fff\u3000-\ud7ff]",
+    r"svar|vasta?us|válasz|odpov|odgov|cevap|cavab|yanıt|seçenek|şık|đáp|trả lời|phương án|jawa[bp]|jibu|sagot|"
+    r"erantzun|ateb|atsakym|atbild|përgjigj|[\u0370-\u1fff\u3000-\ud7ff]",
     re.IGNORECASE,
 )
 
@@ -126,7 +131,7 @@ FILLER = re.compile(
     r"|(?:(?:l[ae]|el|il|a|o|die|der|das|the|η|là)\s)?(?:option|choice|answer|letter|letra|lettre|lettera|buchstabe|"
     r"opci[oó]n|opção|opzione|opció|alternativa?|antwort|antwoord|optie|вариант|варіант|wariant|možnost|vaihtoehto|"
     r"variantas|opsi|pilihan|lựa chọn|đáp án|선택지|选项|選項|選択肢|ข้อ|विकल्प|الخيار|گزینه)"
-    r"(?:\s?(?=[(A-J\d])|_)"
+    r"(?:\s?(?=[\"'“‘<\[]?[(A-J\d])|_)"
     r"|l['’](?:option|opzione|opció|alternativa)\s?(?=[(A-J\d])"
     r"|(?:l[ae]|el|il|a|o|die|der|das|η)\s(?=(?-i:[(\[]?[A-JΑ-Ε](?![^\W\d_]))))\s?",
     re.IGNORECASE,
@@ -135,7 +140,9 @@ FILLER = re.compile(
 PARTICLES = re.compile(r"\s?(?:\bda|입니다|이다|예요|です|である|だ|हैं?|আছে|est la bonne|است|ہے|'d[iıuü]r)$")
 NOT_AN_ANSWER = re.compile(
     r"(?:not|n't|in|found|obtained|given|correct|incorrect|clear|obvious|that|to be|calculated|based|"
-    r"derived|supported|written|put|placed|enclosed|within|presented|expressed|formatted|"
+    r"derived|supported|written|put|placed|enclosed|within|presented|expressed|formatted|rounded|"
+    r"(?:an?|one|the)\s(?:[a-z]{1,12}\s){0,2}(?:integer|number|fraction|decimal|percentage|letter|word|phrase|value|"
+    r"expression)\W*$|the\s(?:sum|product|difference|quotient|number|total|ratio)\s(?:of|between)\s\D{1,120}$|what|"
     r"nicht|kein\w{0,2}|não|pas|non|не|niet|inte|ikke|nie|tidak|bukan|không|ไม่|ليست?|לא|δεν)(?!\w)"
     r"|(?:right|wrong)\W{0,3}$|.{0,120}(?:아닙니다|아니다|ではない|ではありません|じゃない|नहीं|değil|নয়|不是)",
     re.IGNORECASE | re.DOTALL,
@@ -164,7 +171,11 @@ NAMED_BY_LETTER = re.compile(
 )
 # What makes the announcement behind it a mere thought.
 SUPPOSED = re.compile(
-    r"(?:\b(?:if|whether|suppose|assume|assuming|unless|why|wenn|falls|si|se|если)\s(?:that\s)?|如果|若|假设|もし)$",
+    r"(?:\b(?:if|whether|suppose|assume|assuming|unless|why|wenn|falls|si|se|если)\s(?:that\s)?|如果|若|假设|もし"
+    # what others hold for the answer
+    r"|\b(?:some|many|most|people|others|you|students?|one|they)\s(?:(?:may|might|could|would|will|often)\s){0,2}"
+    r"(?:say|think|argue|believe|guess|claim|assume|conclude)\s(?:that\s)?"
+    r"|\b(?:wrong|incorrect|tempting|false|previous|earlier|initial|first)\s)$",
     re.IGNORECASE,
 )
 # A text that also derives: what stands behind these is reasoning.

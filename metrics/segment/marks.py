@@ -32,10 +32,13 @@ _MARK = re.compile(
     r"|<(?P<half>/?[A-Za-z_]{3,40})\|>"
     r"|\[\|(?P<bars>/?[A-Za-z_]{3,40})\|\]"
     r"|◁(?P<triangles>/?[A-Za-z_]{3,40})▷"
-    r"|<(?P<reserved>(?:unused|extra_id_|SPECIAL_|reserved_?)\d{1,5})>"
+    r"|<(?P<reserved>(?:unused|extra_id_|SPECIAL_|reserved_?|ctrl)\d{1,5})>"
+    r"|&lt;(?P<escaped>/?[A-Za-z][A-Za-z_-]{0,30})&gt;"
+    r"|\[(?P<capitals>/?[A-Z]{2,12}(?:_[A-Z]{2,12}){1,4})\]"
+    r"|(?P<folded><details\s[^<>\n]{0,80}\btype=[\"']?(?:reasoning|thinking)\b[^<>\n]{0,80}>(?:\s{0,8}<summary>[^<\n]{0,80}</summary>)?)"
     r"|<<(?P<system>/?SYS)>>"
     r"|\](?P<tilde>~!?b)[\[\]]|\[(?P<tilde_end>e~)\["  # MiniMax
-    r"|\[(?P<square>/?(?i:THINK|INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|gMASK))\]"
+    r"|\[(?P<square>/?(?i:THINK|INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|gMASK)|/?(?:THINKING|REASONING|SCRATCHPAD))\]"
     r"|<(?P<tag>/?(?:[A-Za-z]{2,12}:)?[A-Za-z][A-Za-z_-]{0,30})(?:[=\s][^<>\n]{0,200})?>"
     r"|assistant(?P<bare>analysis|commentary|final)"
 )
@@ -57,7 +60,7 @@ _THINKING = _words(
     "inner monologue plan planning"
 )
 _ANSWER = _words("answer solution response final output conclusion summary text box")
-_TOOL = _words("tool tools toolcall function functions action search python interpreter invoke execute code")
+_TOOL = _words("tool tools toolcall function functions action search python interpreter invoke execute code plugin")
 _RESULT = _words("result results output outputs response responses observation observations content")
 _ASSISTANT = _words("assistant model chatbot ai bot gpt")
 _USER = _words("user human inst")
@@ -77,13 +80,13 @@ _TAGS: dict[str, Kind] = {
         "thinking",
     ),
     **dict.fromkeys(
-        _words("answer final_answer final output response solution conclusion final_response"),
+        _words("answer final_answer final output response result solution conclusion final_response"),
         "answer",
     ),
     **dict.fromkeys(
         _words(
             "tool_call tool_calls toolcall tool_code tool_use function_call function_calls function invoke "
-            "search execute_code tool"
+            "search execute_code tool python"
         ),
         "tool_call",
     ),
@@ -91,7 +94,7 @@ _TAGS: dict[str, Kind] = {
         _words(
             "tool_response tool_responses tool_result tool_results tool_output tool_outputs function_result "
             "function_results function_response function_output observation information search_result "
-            "search_results code_output"
+            "search_results code_output interpreter"
         ),
         "tool_result",
     ),
@@ -146,11 +149,15 @@ class Mark:
 
 def find_marks(text: str) -> Iterator[Mark]:
     """The marks of `text` in order. One that stands in quotes or backticks is spoken of, not used."""
+    folded = False
     for match in _MARK.finditer(text):
         before, after = text[max(0, match.start() - 1) : match.start()], text[match.end() : match.end() + 1]
         if before and before in _QUOTES and after and after in _QUOTES:
             continue
         mark = _bare(text, match) if match["bare"] else _mark(match)
+        folded = folded or match["folded"] is not None
+        if folded and match[0].lower() == "</details>":
+            mark, folded = Mark(match.start(), match.end(), "thinking", closing=True, name="details"), False
         if mark is not None:
             yield mark
 
@@ -169,6 +176,14 @@ def _mark(match: re.Match[str]) -> Mark | None:
     start, end = match.span()
     if form == "reserved":
         return Mark(start, end, "header", name="reserved")
+    if form == "folded":  # Open WebUI
+        return Mark(start, end, "thinking", name="details")
+    if form == "escaped":
+        return _tag(start, end, name)
+    if form == "capitals":
+        found = _by_words(name.lower().strip("/").split("_"), name.startswith("/"))
+        marked = found is not None and found[0] in ("thinking", "tool_call", "tool_result")
+        return Mark(start, end, *found) if found and marked else None
     if form in ("tilde", "tilde_end"):
         return Mark(start, end, {"~b": "header", "~!b": "nothing", "e~": "turn_end"}[name])  # type: ignore[arg-type]
     if form in ("square", "system") and name.upper() in _ROLE_TAGS:
@@ -217,6 +232,10 @@ def _tag(start: int, end: int, name: str) -> Mark | None:
         return Mark(start, end, "text_end" if name == "/s" else "nothing")
     closing = name.startswith("/")
     plain = name.lstrip("/").rpartition(":")[2].lower()
+    if re.match(r"(?:start|begin|end|stop)_[a-z]+_", plain):  # "<start_function_call>", closed by "<end_…>"
+        found = _by_words(plain.split("_"), closing)
+        if found is not None and found[0] in ("thinking", "tool_call", "tool_result"):
+            return Mark(start, end, *found)
     kind = _TAGS.get(plain) or _by_compound(name.lstrip("/").rpartition(":")[2])
     if plain in ("gmask", "available_tools"):
         kind = "nothing"
@@ -232,11 +251,13 @@ def _tag(start: int, end: int, name: str) -> Mark | None:
 
 
 def _by_compound(name: str) -> Kind | None:
-    """What a tag of several words marks, by the words: "<deep_think>", "<innerThoughts>", "<my-final-answer>"."""
+    """What a tag of several words marks, by the words: "<deep_think>", "<my-final-answer>", "<execute_python>"."""
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
     has = {word.lower() for word in words}
     if len(words) < 2:
         return None
+    if words[0] == "execute":
+        return "tool_call"
     if has & _THINKING:
         return "thinking"
     return "answer" if "answer" in has else None

@@ -153,7 +153,7 @@ def _without_answer(text: str, pieces: Sequence[Piece]) -> list[Piece]:
     last = len(pieces)
     while last > 1 and is_final_answer(text[pieces[last - 1].start : pieces[last - 1].end]):
         last -= 1
-    return [_whole(pieces[:last]), *pieces[last:]] if pieces else []
+    return [_whole(pieces[:last]), *join_dependants(text, pieces[last:])] if pieces else []
 
 
 def _whole(pieces: Sequence[Piece]) -> Piece:

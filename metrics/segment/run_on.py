@@ -11,11 +11,15 @@ from ..answers.extraction import extract_answer
 _ASKS = (
     "question|q|problem|exercise|task|query|prompt|instruction|input|example|human|user|pregunta|frage|aufgabe|domanda|"
     "pergunta|questão|вопрос|задача|问题|問題|问|題目|题目|質問|질문|문제|प्रश्न|প্রশ্ন|ప్రశ్న|โจทย์|คำถาม|swali|السؤال|سؤال|"
-    "passage|article|abstract|context|premise|scenario"
+    "passage|article|abstract|context|premise|scenario|"
+    "problema|exercice|exercício|ejercicio|esercizio|例题|练习|練習問題|"
+    "soru|soal|pertanyaan|câu hỏi|bài toán|pytanie|zadanie|vraag|fråga|spørgsmål|kysymys|kérdés|otázka|întrebare|"
+    "питання|ερώτηση|שאלה"
 )
 _LABEL = re.compile(
-    rf"^[ \t>*_]{{0,8}}(?P<hash>#{{1,6}}[ \t]+)?[*_]{{0,2}}(?P<label>{_ASKS})(?:[ \t]?#?(?P<n>\d{{1,4}}))?"
-    r"[*_]{0,2}[ \t]?(?:[:：][*_]{0,2}|(?P<dot>[.)])|(?P<bare>$))",
+    rf"^[ \t>*_]{{0,8}}(?P<hash>#{{1,6}}[ \t]*)?[*_]{{0,2}}(?:(?:next|new|another|follow-up|practice|sample)[ \t])?"
+    rf"[\[<]?(?P<label>{_ASKS})(?:[ \t](?:statement|text))?(?:[ \t]?#?(?P<n>\d{{1,4}}))?"
+    r"(?:[*_]{0,2}[ \t]?(?:[:：][*_]{0,2}|(?P<dot>[.)](?![ ]?E\.))|(?P<bare>$))|[\]>](?=[ \t]?\S))",
     re.IGNORECASE | re.MULTILINE,
 )
 _ANSWERS = re.compile(
@@ -68,7 +72,8 @@ def find_run_on(text: str, begin: int = 0) -> RunOn | None:
         if count == _MOST_LABELS:
             break
         label, before = match["label"].lower(), text[begin : match.start()]
-        if (match["bare"] is not None or match["dot"]) and not (match["hash"] or match["n"]):
+        alone = match["bare"] is not None or (match["dot"] and label != "q")
+        if alone and not (match["hash"] or match["n"]):
             continue
         number = int(match["n"]) if match["n"] else None
         follows = number is not None and number == numbers.get(label, -1) + 1

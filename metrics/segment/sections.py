@@ -39,7 +39,8 @@ _STRIPPED_HEADER = re.compile(
 )
 _MOST_NAMES = 5
 _MOST_WHOLES, _MOST_MISSES = 8, 16
-_EITHER = ("function", "invoke", "search", "tool")  # tags that call a tool only where they are closed
+_EITHER = ("function", "invoke", "search", "tool", "python")  # tags that call a tool only where they are closed
+_RESULTS = ("output", "response", "result")  # tags around an answer, or, behind a call, around what it returned
 _OWN = ("observation", "information")  # tags around the model's own words, unless it calls tools
 _SPOKEN_TO = ("user_message", "system_message")
 # Marks that count in what is said to the model: it may speak of the others.
@@ -181,6 +182,7 @@ class _Reader:
         self.left_out: Counter[str] = Counter()
         self.unknown: dict[str, None] = {}
         self.notes: list[str] = []
+        self.called = -1  # where the last call ended
         self.thinking = False
         self.end: int | None = None
 
@@ -200,6 +202,8 @@ class _Reader:
                 self._tool(mark, index - 1)
             elif mark.kind == "thinking":
                 self._think(mark)
+            elif mark.kind == "answer" and (mark.name == self.closer or self._behind_call(mark)):
+                self._tool(replace(mark, kind="tool_result"), index - 1)
             elif mark.kind == "answer":
                 self._answer(mark)
             elif mark.kind == "label":
@@ -327,6 +331,7 @@ class _Reader:
         inside = self.kind in ("tool_call", "tool_result")
         if mark.closing:
             self._boundary(mark, self.resume if inside else self.kind)
+            self.called = mark.end if mark.kind == "tool_call" else -1
             return
         partner = self.same_next[index]
         closed = partner is not None and partner.closing
@@ -336,6 +341,11 @@ class _Reader:
         self.resume = self.resume if inside else self.kind
         self._boundary(mark, mark.kind)
         self.closer = mark.name if closed else None
+
+    def _behind_call(self, mark: Mark) -> bool:
+        """Whether a tag stands directly behind a tool's call: "<tool>…</tool><output>"."""
+        behind = self.begin == self.called and not self.text[self.begin : mark.start].strip()
+        return behind and mark.name in _RESULTS and not mark.closing
 
     def _think(self, mark: Mark) -> None:
         if mark.closing and not self.thinking:  # the opening mark stood in the prompt

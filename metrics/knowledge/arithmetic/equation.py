@@ -16,7 +16,7 @@ from itertools import pairwise
 from ..types import Label
 from .evaluate import ROOT_ERROR, Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
 from .tokens import Token, in_ascii, tokenize
-from .units import COHERENT, CONVERSIONS, FACTORS, MEASURED, SCALED, dimensions, mixes_scales
+from .units import COHERENT, CONVERSIONS, FACTORS, MEASURED, PIECES, SCALED, dimensions, mixes_scales
 
 MAX_CLAIM_CHARACTERS = 1000
 # A number shown with decimals may stand for a value this far off, a whole number shown for a fraction this far.
@@ -151,9 +151,24 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
     if label == "contradicted" and (
         why := _unspoken_units(left, right, _same_units(equation, left, right))
         or _rounded_operands(equation, text, left, right, reading)
+        or _in_pieces(equation, left, right)
     ):
         label, reason = "insufficient", f"{reason}; {why}"
     return label, reason, (left, right)
+
+
+def _in_pieces(equation: Equation, left: Amount, right: Amount) -> str:
+    """Whether the equation holds with a dozen for twelve, a pair for two, …: "2 dozen + 6 = 30"; the reason, or ""."""
+    names = left.units | right.units
+    counted = sorted(names & PIECES.keys())
+    if not counted or "%" in names:
+        return ""
+    letters = {name: PIECES.get(name, Fraction(1)) for name in names}
+    try:
+        a, b = (evaluate(side, letters=letters).value for side in (equation.left, equation.right))
+    except (NotArithmetic, BoundExceeded, Undefined):
+        return ""
+    return f"{counted[0]} may stand for its pieces" if a == b else ""
 
 
 def _decide(left: Amount, right: Amount, approximate: bool, written: tuple[str, str]) -> tuple[Label, str]:
@@ -187,6 +202,9 @@ def _decide(left: Amount, right: Amount, approximate: bool, written: tuple[str, 
             return "supported", f"{value}, about {target}"
         if off <= _APPROXIMATE_AT_BEST:
             return "insufficient", f"{value}; {target} is {float(off):.1%} off"
+    things = shown.units and not shown.units & MEASURED and shown.decimals == 0
+    if things and exact.denominator != 1 and 0 < shown.value - exact < 1:
+        return "insufficient", f"{value}; {target} may be that rounded up to whole ones"
     if at_zeros and off <= _ROUNDED_DIGITS and (exact.denominator != 1 or computed.is_measured):
         return "insufficient", f"{value}; {target} may be that with fewer digits"
     return "contradicted", f"{value}, not {target}"

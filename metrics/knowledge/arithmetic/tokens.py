@@ -49,6 +49,7 @@ _PATTERN = re.compile(
   | (?P<nl>\n|\\(?:begin|end)\s?\{{(?![A-Za-z]{{0,9}}matrix)[A-Za-z]{{1,20}}\*?\}}|\\\\|\\[\[\]]|\$\$)
   | (?P<space>[^\S\n]+ | \\[,;:!\ >] | ~(?!=) | & | \\(?:quad|qquad|displaystyle|textstyle|limits|nobreak|hfill)\b)
   | (?P<note><<[^<>\n]{{0,300}}>>)
+  | (?P<hex>0x[0-9A-Fa-f]{{1,40}}(?![0-9A-Za-z]))
   | (?P<num>{GROUPED}|{SPACED}|{DECIMAL})
   | (?P<text>\\(?:text|mathrm|mbox|textrm|mathit|textit|textnormal|rm)\s*\{{(?P<inner>[^{{}}\\0-9=\n]{{0,200}})\}})
   | (?P<box>\\(?:boxed|fbox)(?![A-Za-z])\s?)
@@ -94,6 +95,7 @@ _SIMPLE = {
     **{kind: (kind, "") for kind in _SAME},
     **{name: ("op", sign) for name, sign in _OPERATORS.items()},
     "percent": ("%", "%"),
+    "hex": ("bad", ""),
     "rules": ("cmp", ""),
     "ellipsis": ("ellipsis", ""),
 }

@@ -60,6 +60,7 @@ for _index, _words in enumerate(_DIMENSIONS):
     for _word in _words.split():
         _DIMENSIONS_OF.setdefault(_word, set()).add(_index)
 COUNTS = _set("dozen dozens pair pairs score gross couple half halves")
+PIECES = {"pair": Fraction(2), "dozen": Fraction(12), "score": Fraction(20), "gross": Fraction(144)}
 # In these alone no conversion hides: a product of them is in the one unit that belongs to it.
 COHERENT = _set("m s kg kelvin amp mol n j w pa c v hz ohm t f")
 # Those that are written with metric prefixes, and those of physics.

@@ -79,8 +79,10 @@ def test_thinking_counts_once_wherever_a_server_puts_it(tmp_path: Path, message:
             {"role": "model", "parts": [{"text": THOUGHT, "thought": True}, {"text": ANSWER}]},
         ],
         [{"from": "human", "value": ASKED}, {"from": "gpt", "value": TAGGED}],
+        [{"role": "User", "message": ASKED}, {"role": "Chatbot", "message": TAGGED}],
+        [{"role": "user", "text": ASKED}, {"role": "assistant", "text": TAGGED}],
     ],
-    ids=["parts", "parts, thought", "from and value"],
+    ids=["parts", "parts, thought", "from and value", "message", "text"],
 )
 def test_messages_whose_text_is_in_another_field(tmp_path: Path, messages: list[dict[str, Any]]) -> None:
     entry = read(tmp_path, *messages)
@@ -124,6 +126,7 @@ def test_thinking_between_texts_keeps_its_place(tmp_path: Path) -> None:
     ("message", "note"),
     [
         ({"content": ANSWER, "summary": "Three boxes."}, "of the response, this was not read: field 'summary'"),
+        ({"content": ANSWER, "text": "Three boxes."}, "of the response, this was not read: field 'text'"),
         ({"content": ANSWER, "chain": "Three boxes."}, "of the response, this was not read: field 'chain'"),
         ({"content": [text(ANSWER), {"type": "canvas", "x": 1}]}, "this was not read: a part of type 'canvas'"),
         ({"content": [text(ANSWER), {"blob": "x"}]}, "this was not read: a part with blob"),
@@ -214,6 +217,12 @@ CALLS: dict[str, list[dict[str, Any]]] = {
         {"role": "assistant", "content": "I multiply 3 by 24.\nI calculate."},
         {"role": "user", "content": "Observation: RETURNED 72"},
         {"role": "assistant", "content": "There are 72."},
+    ],
+    "ShareGPT": [
+        {"from": "gpt", "value": "I multiply 3 by 24.\nI calculate."},
+        {"from": "function_call", "value": "{}"},
+        {"from": "observation", "value": "RETURNED 72"},
+        {"from": "gpt", "value": "There are 72."},
     ],
     "function": [
         {"role": "assistant", "content": "I multiply 3 by 24.\nI calculate."},

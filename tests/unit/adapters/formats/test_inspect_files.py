@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,17 @@ def test_model_of_a_log_may_have_any_name(tmp_path, model):
     copy = read_eval_log(str(out / "logs" / "log.json"))
     assert copy.eval.model == model
     assert (copy.samples or [])[0].scores["stepgauge"].metadata["metrics"]["n_steps"] == 2
+
+
+def test_a_log_that_inspect_refuses_is_one_line(tmp_path):
+    folder = both(tmp_path / "in", log_of("openai/gpt-4o"))
+    (folder / "log.json").unlink()
+    with zipfile.ZipFile(folder / "log.eval", "w") as archive:
+        archive.writestr("header.json", '{"version": 2, "status": "success", "eval": {"task": "t", "model": "m"}}')
+    assert score(folder, "--out", tmp_path / "out") == 0
+    (skipped,) = rows(tmp_path / "out", "skipped.jsonl")
+    assert "Field required" in skipped["reason"]
+    assert "\n" not in skipped["reason"]
 
 
 def test_sample_that_inspects_types_refuse_is_skipped_and_the_others_are_scored(tmp_path, monkeypatch):

@@ -93,6 +93,23 @@ LETTER_C = [
     "Answer - C",
     "\\boxed{\\text{C}}",
     "\\boxed{\\mathrm{(C)}}",
+    # adverbs behind a modal verb, an opening phrase, quotes, other nouns and suffixes
+    "The answer must therefore be (C).",
+    "The answer has to be C.",
+    "The answer can only be C.",
+    "The answer to this question is C.",
+    "Option C is therefore the best choice.",
+    "On reflection, the answer is C.",
+    "Let's go with C.",
+    "Ans. C",
+    'The answer is option "C".',
+    "Answer: <C>",
+    "So the final decision is C.",
+    "The answer is C, not B.",
+    "所以本题选C。",
+    "所以选项C最合适",
+    "したがって、Cが正しい。",
+    "따라서 C가 옳습니다.",
 ]
 
 
@@ -104,6 +121,8 @@ CLOSING_C = [
     "Përgjigja e saktë është C.",
     "சரியான பதில் C ஆகும்.",
     "સાચો જવાબ C છે.",
+    "Doğru olan C'dir.",
+    "That gives C.",
 ]
 
 
@@ -145,6 +164,17 @@ def test_the_letter_is_announced_in_any_language_and_is_a_final_answer(step: str
         "Option A is incorrect.",
         "(A) can be ruled out.",
         "Option A, a thiazide drug, is not the best answer.",
+        "Option A does not help.",
+        "I would not choose A.",
+        "Nobody would choose A here.",
+        "The answer cannot possibly be option A.",
+        "It is unclear whether A is right.",
+        "Some say the answer is A.",
+        "You might think that the answer is A.",
+        "A common wrong answer is A.",
+        "The answer would be A if she were diabetic.",
+        "Is the answer A?",
+        "The answer is A?",
     ],
 )
 def test_articles_negations_and_instructions_announce_no_letter(step: str) -> None:
@@ -190,6 +220,12 @@ def test_i_is_a_letter_alone_and_no_letter_before_a_verb() -> None:
         "Final answer: \\boxed{...}",
         "The final answer is: $\\boxed{answer}$",
         "Answer: \\boxed{\\text{your answer}}",
+        "Write the answer as \\boxed{ans}.",
+        "The answer should be a positive integer.",
+        "The answer must be an exact value.",
+        "The answer is the sum of both.",
+        "The answer will be rounded to two decimals.",
+        "The answer is what we look for.",
     ],
 )
 def test_an_instruction_with_an_empty_box_announces_nothing(echo: str) -> None:

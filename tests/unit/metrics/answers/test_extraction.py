@@ -204,6 +204,34 @@ STATED = [
     ("The answer is no.", "no", True),
     ("No, it is not.", "no", True),
     ("No", "no", True),
+    ("Das sind 7,2 Millionen.", "7200000", True),
+    ("That is 3½.", "3.5", True),
+    ("That is 3 1/2.", "3.5", True),
+    ("2 and a half cups", "2.5", True),
+    ("18 sq ft", "18 square feet", True),
+    ("18 ft²", "18 square feet", True),
+    ("18 square meters", "18 square feet", False),
+    ("2 and 3 and 5", "2, 3", False),
+    ("set(l) is {1,2,3,4}.", "{1,2,3,4}", True),
+    ("5! = 120", "5", False),
+    ("so \\sqrt{5} is odd", "5", False),
+    ("\\sqrt[3]{5} is odd", "5", False),
+    ("√5 is odd", "5", False),
+    ("\\binom{5}{2} = 10", "5", False),
+    ("\\binom{6}{5} = 6", "5", False),
+    ("5(x+1) = 10", "5", False),
+    ("5 choose 2 is 10", "5", False),
+    ("Multiply 5 by 4 to get 20.", "5", False),
+    ("The sum of 4 and 5 is 9.", "5", False),
+    ("The difference between 9 and 5 is 4.", "5", False),
+    ("The difference of 9 and 4 is 5.", "5", True),
+    ("5 more than 4 is 9.", "5", False),
+    ("from 5 am to 7 pm", "5", False),
+    ("An hour (60 minutes) passes.", "60", False),
+    ("so it is x(x+2).", "x^2+2x", True),
+    ("It is 2πr.", "2\\pi r", True),
+    ("so 2√3", "\\sqrt{12}", True),
+    ("Therefore, no.", "no", True),
     ("anything", "", False),
     ("anything", "   ", False),
     ("anything", "...", False),
@@ -290,6 +318,8 @@ OPTIONS = ["Aspirin", "Ibuprofen", "Oral amoxicillin"]
 @pytest.mark.parametrize(
     ("given", "choices", "text"),
     [
+        ("Ibuprofen", ["A. Aspirin", "B. Ibuprofen"], "B. Ibuprofen"),
+        ("b", ["(A) Aspirin", "(B) Ibuprofen"], "(B) Ibuprofen"),
         ("B", OPTIONS, "Ibuprofen"),
         ("b", OPTIONS, "Ibuprofen"),
         ("(b)", OPTIONS, "Ibuprofen"),
@@ -323,6 +353,14 @@ def test_an_answer_that_names_no_option_is_refused_with_the_options_listed(given
 def test_an_answer_that_reads_like_two_options_is_refused() -> None:
     with pytest.raises(ValueError, match="more than one option reads so"):
         resolve_choice("ASPIRIN", ["Aspirin", "aspirin"])
+
+
+@pytest.mark.parametrize("label", ["{}. ", "({}) ", "{}) ", "{}: ", "[{}] "])
+def test_options_that_begin_with_their_own_letters_are_named_by_letter_and_by_text(label: str) -> None:
+    options = [label.format(letter) + text for letter, text in zip("ABC", OPTIONS, strict=True)]
+    question = "Which?\nA. Aspirin\nB. Ibuprofen\nC. Oral amoxicillin"
+    for step in ("The answer is B.", "The answer is ibuprofen.", "So ibuprofen it must be.", "Answer: (B) Ibuprofen"):
+        assert [option for option in options if states_answer(step, [option], question, options)] == [options[1]]
 
 
 def hostile(part: int) -> dict[str, str]:

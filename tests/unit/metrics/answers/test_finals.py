@@ -33,6 +33,11 @@ def committed(steps: list[str], question: str, choices: list[str] | None = None,
         ("Because of that she sold 72, since 48 and 24 are 72.", False),
         ("So she sold 48 + 24 = 72 clips.", False),
         ("Is it really 72?", False),
+        ("The total number of clips sold is therefore 72.", True),
+        ("That gives a total of 72.", True),
+        ("所以她一共卖了72个。", True),
+        ("したがって、彼女は合計72個売りました。", True),
+        ("The answer is 72?", False),
     ],
 )
 def test_a_closing_sentence_is_final_whatever_its_words(closing: str, final: bool) -> None:
@@ -76,6 +81,19 @@ def test_values_on_lines_of_their_own_are_data_unless_they_end_the_chain() -> No
     assert final_answers([]) == []
 
 
+@pytest.mark.parametrize(
+    ("steps", "final"),
+    [
+        (["The trial was small.", "Yes."], True),
+        (["The trial was small.", "Therefore, no."], True),
+        (["The trial was small.", "**Maybe**"], True),
+        (["48 + 24 = 72.", "Is that all?", "Yes."], False),
+    ],
+)
+def test_a_closing_yes_or_no_is_final_unless_it_answers_the_step_before(steps: list[str], final: bool) -> None:
+    assert final_answers(steps)[-1] is final
+
+
 def test_a_result_on_the_way_is_no_final_answer() -> None:
     assert final_answers([*CLIPS, "So she sold 72 clips.", "Each costs 2, so she earns 144."]) == [False] * 5
 
@@ -91,6 +109,11 @@ def test_a_result_on_the_way_is_no_final_answer() -> None:
         (["The answer is 7.", "The answer is 5, no, the answer is 7."], 2),
         (["The answer is 5.", "Hmm.", "The answer is 5."], 1),
         (["The primes are:", "2", "3", "5", "Their sum is 2+3+5 = 10.", "So the sum is 10."], 5),
+        (["3+4 = 7", "The answer is 7, not 5."], 1),
+        (["3+4 = 7", "The answer is 7 (not 5)."], 1),
+        (["3+4 = 7 pens", "Answer: Ann bought 7 pens in both shops together."], 1),
+        (["The answer is 5?", "3+4 = 7.", "So it is 7."], 2),
+        (["You might think the answer is 5.", "3+4 = 7.", "So it is 7."], 2),
         (["No answer here.", "None at all."], None),
         ([], None),
     ],

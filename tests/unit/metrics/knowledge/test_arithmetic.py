@@ -367,6 +367,9 @@ def test_a_calculator_annotation_and_its_text_are_one_claim(text, expected):
     "text",
     [
         "7/2 = 3",  # cut off or divided as integers
+        "50/12 = 5 boxes",  # rounded up
+        "2 dozen + 6 = 30",
+        "3 pairs + 1 = 7 socks",
         "10/4 = 3",
         "1/6 = 0.2",
         "2/3 = 20 students",

@@ -48,6 +48,14 @@ MARKED = {
     "minimax": f"]~!b[]~b]ai\n<think>\n{T}\n</think>\n\n{C}[e~[",
     "tags of two words": f"<deep_think>\n{T}\n</deep_think>\n<my-final-answer>\n{C}\n</my-final-answer>",
     "tags in camel case": f"<InnerThoughts>{T}</InnerThoughts>\n{C}",
+    "reserved by another name": f"<ctrl94>thought\n{T}<ctrl95>{C}",
+    "capitals in brackets": f"[BEGIN_THINK]{T}[END_THINK]{C}",
+    "a word in brackets": f"[REASONING]\n{T}\n[/REASONING]\n{C}",
+    "escaped tags": f"&lt;think&gt;\n{T}\n&lt;/think&gt;\n\n{C}",
+    "folded by a web page": (
+        f'<details type="reasoning" done="true">\n<summary>Thought for 5 seconds</summary>\n{T}\n</details>\n{C}'
+    ),
+    "lines of ollama": f"Thinking...\n{T}\n...done thinking.\n\n{C}",
     "nobody's": f"<|begin_of_inner_thoughts|>{T}<|end_of_inner_thoughts|><|deliver|>{C}<|fin|>",
     "prompt and all": (
         f"<|im_start|>user\nThink in <think> tags, then <answer>. How many?<|im_end|>\n"
@@ -108,6 +116,15 @@ CALLING = {
         f"{B}\n{C}"
     ),
     "searching in tags": f"{A}<search>3*24</search><information>72</information>{B}\n{C}",
+    "a tool's output in the tag of an answer": f"{A}\n<tool>3*24</tool>\n<output>72</output>\n{B}\n{C}",
+    "a program": f"{A}\n<python>print(3*24)</python>\n<result>72</result>\n{B}\n{C}",
+    "functiongemma": (
+        f"{A}\n<start_function_call>call:calc{{}}<end_function_call><start_function_response>response:calc{{72}}"
+        f"<end_function_response>\n{B}\n{C}"
+    ),
+    "capitals": f"{A}\n[TOOL_REQUEST]{CALL}[END_TOOL_REQUEST]\n[TOOL_RESULT]72[END_TOOL_RESULT]\n{B}\n{C}",
+    "fences": f"{A}\n```tool_code\nprint(3*24)\n```\n```tool_output\n72\n```\n{B}\n{C}",
+    "executed": f"{A}\n<execute_ipython>\n3*24\n</execute_ipython>\n```execution_result\n72\n```\n{B}\n{C}",
     "output of a program": f"{A}\n<tool_call>x</tool_call>\n```output\n72\n```\n{B}\n{C}",
 }
 
@@ -208,6 +225,22 @@ def test_an_agents_actions_and_observations_are_context_and_its_thoughts_are_ste
     assert "3 tool calls and 2 tool results" in result.notes[0]
 
 
+def test_code_that_an_agent_runs_and_short_labels_are_context() -> None:
+    smol = f"Thought: {A}\nCode:\n```py\nprint(3*24)\n```<end_code>\nObservation: 72\nThought: {B}\n{C}"
+    short = f"Thought: {A}\nAct: calc[3*24]\nObs: 72\nThought: {B}\n{C}"
+    for response in (smol, short):
+        assert texts(cut(response, "lines")) == [f"Thought: {A}", f"Thought: {B}", C]
+        assert "1 tool call and 1 tool result" in cut(response, "lines").notes[0]
+
+
+def test_a_label_over_the_answer_joins_it_below_numbered_steps() -> None:
+    assert texts(cut("Step 1\nThree boxes.\nStep 2\n3 * 24 = 72.\nAnswer\n72")) == [
+        "Step 1\nThree boxes.",
+        "Step 2\n3 * 24 = 72.",
+        "Answer\n72",
+    ]
+
+
 RUN_ON = {
     "question": "\n#### 72\n\nQuestion: Tom has 5 cats. How many pets?\nAnswer: 5 pets.\n#### 5",
     "question of few-shot prompts": " The answer is (B).\n\nQuestion:\nWhich?\nA. x\nAnswer: The answer is (A).",
@@ -217,6 +250,14 @@ RUN_ON = {
     "passage": "\nThe answer is 72.\n\nPassage: The Bears won 3 games.\nQuestion: how many?",
     "no label": "\n#### 72\n\nTom has 5 cats and 2 dogs. How many pets does he have?\n5+2=7\n#### 7",
     "German": "\n#### 72\n\nFrage: Tom hat 5 Katzen. Wie viele?\nAntwort: 5",
+    "Turkish": "\n#### 72\n\nSoru: Tom'un 5 kedisi var. Kaç?\nCevap: 5",
+    "Spanish": "\n#### 72\n\nProblema: Tom tiene 5 gatos. ¿Cuántos?\nRespuesta: 5",
+    "next question": "\nThe answer is 72.\n\nNext question: Tom has 5 cats. How many?\nA: 5",
+    "statement": "\nThe answer is 72.\n\nProblem statement: Tom has 5 cats. How many?\nA: 5",
+    "point": "\nThe answer is 72.\n\nQ. Tom has 5 cats. How many?\nA. 5",
+    "brackets": "\nThe answer is 72.\n\n[Question] Tom has 5 cats. How many?\n[Answer] 5",
+    "tag": "\nThe answer is 72.\n\n<question>Tom has 5 cats. How many?</question>\n5",
+    "hash": "\nThe answer is 72.\n\n#Question: Tom has 5 cats. How many?\n#Answer: 5",
     "Chinese": "\n#### 72\n\n问题：汤姆有5只猫。有多少？\n答案：5",
     "human": "\n\nHuman: What about 4 boxes?\n\nAssistant: 96",
     "instruction": "\nSo 72.\nThe answer is 72.\n\n### Instruction:\nList three colours.\n\n### Response:\nred",
@@ -264,6 +305,7 @@ def test_a_restated_question_hides_no_run_on_in_any_language(response: str) -> N
         "Question: Pens in three boxes of 24?\n3 * 24 = 72.\nThe answer is 72.",
         "#### Step 1: understand\nQuestion: how many pens?\n#### Step 2: multiply\nIs it 3 * 24?\nThe answer is 72.",
         "3 * 24 = 72.\nThe answer is C.\nContext: the others are too small.",
+        "3 * 24 = 72.\nThe answer is 72.\nQ.E.D.",
         "The answer depends on n.\nCase 1: n is even?\nThen 2.\nCase 2: n is odd.\nThe answer is 5.",
         "**Problem:** find the pens.\nWe multiply.\n**Solution:** 72\nThe answer is 72.",
     ],
