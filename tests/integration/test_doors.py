@@ -70,8 +70,10 @@ def samples(demo: dict[str, str], folder: Path) -> dict[str, Path]:
     return {half: path for half, paths in found.items() for path in paths}
 
 
-def test_the_demo_shows_numbers_of_both_frameworks_and_two_chains_step_by_step(demo: dict[str, str]) -> None:
-    lm_evals, inspects, chains = demo.values()
+def test_the_demo_shows_numbers_of_both_frameworks_two_chains_step_by_step_and_what_they_say(
+    demo: dict[str, str],
+) -> None:
+    lm_evals, inspects, chains, says = demo.values()
     table = lm_eval_table(lm_evals)
     assert list(table) == ["stepgauge_demo", *(f"stepgauge_demo_{half}" for half in HALVES)]
     for half in HALVES:
@@ -88,6 +90,9 @@ def test_the_demo_shows_numbers_of_both_frameworks_and_two_chains_step_by_step(d
         assert len(re.findall(r"engine: .* [1-9][\d,]* computed", part)) == tasks
     assert chains.count("(question alone)") == 2
     assert len(re.findall(r"│1 │ .* │ +[-+]\d+\.\d\d │ +-\d+\.\d\d │", chains)) == 2
+    said = " ".join(says.split())
+    assert len(re.findall(rf"\d+% right\. Before the answer .* by {NUMBER} nats", said)) == 1
+    assert said.count(f"This rests on {2 * LIMIT} chains") == 2
 
 
 def test_lm_evals_files_hold_the_options_and_every_chain_step_by_step(folder: Path, samples: dict[str, Path]) -> None:
