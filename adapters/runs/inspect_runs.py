@@ -186,6 +186,7 @@ def _unscored(at: Where, where: str, header: EvalLog, sample: EvalSample, keep: 
             read_answers=read_answers(sample),
             length=len(sample.output.completion),
             stance=in_text(sample.output.completion, options),
+            choices=options,
             should_abstain=should_abstain,
         )
     ]
@@ -209,5 +210,6 @@ def _record(where: str, read: Entry, chain: ChainScore) -> Record:
         unfinished=unfinished,
         length=length,
         stance=in_trace(read.trace, chain, truncated=read.truncated),
+        choices=read.trace.choices,
         should_abstain=read.should_abstain,
     )

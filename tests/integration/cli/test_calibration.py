@@ -71,6 +71,27 @@ def test_agreement_of_samples_is_held_against_correctness(tmp_path, capsys):
         assert one["n"] == len(QUESTIONS)
 
 
+def test_an_option_is_the_same_answer_by_its_letter_and_by_its_text(tmp_path, capsys):
+    options = ["iron", "zinc", "lead", "gold"]
+    lines = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Which metal is number {i}?"},
+                {"role": "assistant", "content": text},
+            ],
+            "answer": "lead",
+            "choices": options,
+            "correct": True,
+        }
+        for i in range(12)
+        for text in ("The answer is C.", "The answer is (C) lead.", "The answer is lead.")
+    ]
+    run = write_jsonl(tmp_path / "a.jsonl", lines)
+    assert values(table(run, capsys=capsys), "agreement")["confidence"]["value"] == 1
+    (repeats,) = json.loads(printed("repeats", run, "--format", "json", capsys=capsys))
+    assert {row["measure"]: row["all"]["base"]["value"] for row in repeats["rows"]}["entropy"] == 0
+
+
 def traces(path: Path, right: int, n: int = 24) -> str:
     """Multiple choice: the first `right` questions are answered rightly."""
     letters, options = "ABCD", ["iron", "zinc", "lead", "gold"]
