@@ -57,5 +57,6 @@ def _record(item: Entry, doc_id: str | None) -> Record:
         unfinished=unfinished,
         length=length,
         stance=in_trace(item.trace, truncated=item.truncated),
+        choices=item.trace.choices,
         should_abstain=item.should_abstain,
     )

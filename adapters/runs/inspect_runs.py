@@ -111,7 +111,10 @@ def _read(path: Path, header: EvalLog, keep: Keep) -> Part:
                 continue
             left_out[_WITHOUT] += 1
             if not part.scored:
-                unscored += _unscored(Where(str(path), row), where, header, sample, keep)
+                try:
+                    unscored += _unscored(Where(str(path), row), where, header, sample, keep)
+                except Unreadable as problem:
+                    lost.add(where, problem)
             continue
         part.scored = True
         if not keep.fits(task=read.task, subject=read.subject, doc_id=str(read.doc_id), model=read.model):
@@ -160,7 +163,7 @@ def _entry(at: Where, header: EvalLog, sample: EvalSample, chain: ChainScore) ->
 
 
 def _unscored(at: Where, where: str, header: EvalLog, sample: EvalSample, keep: Keep) -> list[Record]:
-    """The record of a sample that no scorer of ours has seen; none if it is not wanted."""
+    """The record of a sample that no scorer of ours has seen; none if it is not wanted. Raises Unreadable."""
     from ..inspect.traces import Unscorable
 
     task, subject, doc_id = header.eval.task, subject_of(sample.metadata or {}), str(sample.id)
@@ -169,8 +172,6 @@ def _unscored(at: Where, where: str, header: EvalLog, sample: EvalSample, keep: 
     try:
         should_abstain = should_abstain_in(sample.metadata)
         return [_record(where, entry(at, header, sample), UNSCORED)]
-    except Unreadable as problem:
-        raise OptionError(f"{where}: {problem}") from problem
     except Unscorable:  # no chain to score: the run has said whether it is right all the same
         question, options = question_and_options(header, sample)
     return [
@@ -186,6 +187,7 @@ def _unscored(at: Where, where: str, header: EvalLog, sample: EvalSample, keep: 
             read_answers=read_answers(sample),
             length=len(sample.output.completion),
             stance=in_text(sample.output.completion, options),
+            choices=options,
             should_abstain=should_abstain,
         )
     ]
@@ -209,5 +211,6 @@ def _record(where: str, read: Entry, chain: ChainScore) -> Record:
         unfinished=unfinished,
         length=length,
         stance=in_trace(read.trace, chain, truncated=read.truncated),
+        choices=read.trace.choices,
         should_abstain=read.should_abstain,
     )

@@ -192,6 +192,7 @@ def _records(path: Path, task: str, doc_id: str, document: _Document, filters: S
                 unfinished=unfinished,
                 length=length,
                 stance=in_score(score) or stance,
+                choices=document.choices,
                 should_abstain=document.should_abstain,
             )
         )

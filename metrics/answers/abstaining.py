@@ -27,6 +27,8 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)|(?<=[。！？।])|\n+")
 _NONE = re.compile(r"\W{0,4}(?:none|neither)(?:\W{0,4}$| of (?:the|these|those|them)\b)", re.IGNORECASE)
 # "… but the closest one is (I)"
 _SETTLES = re.compile(r"\b(?:closest|nearest|choose|pick|guess|go with)\b[^.\n]{0,60}?(?:\([A-J]\)|\b[B-HJ]\b)")
+_OPTION = re.compile(r"[*_(\[]{0,3}([A-J])[)\].:]{1,2}[*_]{0,2}\s+\S")
+_LISTED = re.compile(r"(?<!\w)([A-J])(?:[)\].:]|(?=\W{0,3}$))")
 _GOES_ON = re.compile(r"[.!?。！？।]\s+\w")
 _MARKS = " \t\n\r.。*_$`\"')]}"
 _APOSTROPHES = str.maketrans("’‘ʼ`", "''''")
@@ -83,11 +85,19 @@ def stance(
         return ABSTAINED
     if model_answer and not _is_none(model_answer, choices) and _given(model_answer.strip(), text, cut):
         return ANSWERED
-    if closing_letter(text[-_CLOSING:].rpartition("\n")[2]):
+    if closing_letter(text[-_CLOSING:].rpartition("\n")[2]) or (choices and _is_option(text, len(choices))):
         return ANSWERED
     if cut:
         return CUT_OFF
     return NO_OPTION if choices else ANSWERED
+
+
+def _is_option(text: str, count: int) -> bool:
+    """Whether a short response is an option with its letter: "B) the left ventricle", and lists no other."""
+    found = _OPTION.match(text)
+    if found is None or len(text) > _OPENING or ord(found[1]) - ord("A") >= count:
+        return False
+    return {one[1] for one in _LISTED.finditer(text)} == {found[1]}
 
 
 def _given(answer: str, text: str, cut: bool) -> bool:

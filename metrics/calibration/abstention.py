@@ -96,8 +96,8 @@ def abstention_rows(
         for table, found, reasons in zip(tables, drawn, why, strict=True):
             value, n = float(of(table.sum(0))), int(np.isfinite(of(table)).sum())
             missing = {undefined: len(place)} if np.isnan(value) else {}
-            if measure != "undetermined":
-                missing |= dict(reasons)
+            if not missing and measure != "undetermined":
+                missing = dict(reasons)
             ends = percentile(of(found), n) if measure == "f1" else of_share(value, of(found), n)
             estimates.append(Estimate(missing=missing) if np.isnan(value) else Estimate(value, *ends, n, missing))
             counts.append(n)

@@ -37,6 +37,7 @@ class Record:
         unfinished: whether the response ends mid-sentence, as responses that were cut off do; None: not known.
         length: characters of the response; None: not known.
         stance: whether the response answers or abstains, or that this cannot be told; None: no response in the file.
+        choices: the options of a multiple-choice question, where the file has them.
         should_abstain: whether the question should be left unanswered; None: the data do not say.
         where: file and row, for error messages.
     """
@@ -57,6 +58,7 @@ class Record:
     unfinished: bool | None = None
     length: int | None = None
     stance: Outcome | None = None
+    choices: Sequence[str] | None = None
     should_abstain: bool | None = None
 
     @property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
+from ..answers.own_option import option_named
 from ..comparison.measures import Measure
 from ..comparison.record import Record
 from ..errors import Missing
@@ -159,9 +161,19 @@ def gains(measure: Measure) -> Callable[[Responses], list[float]]:
 
 
 def answer_of(record: Record, name: str | None) -> Hashable | None:
-    """The answer as it is compared: white space, case and a full stop at its end make no other answer."""
+    """The answer as it is compared: white space, case and a full stop at its end make no other answer.
+
+    Nor does it matter whether an option is given by its letter or its text.
+    """
     found = record.answer_under(name)
+    if found is not None and record.choices:
+        found = _as_option(found, tuple(record.choices))
     return None if found is None else " ".join(found.split()).casefold().rstrip(".") or None
+
+
+@functools.lru_cache(maxsize=20_000)
+def _as_option(answer: str, choices: tuple[str, ...]) -> str:
+    return option_named(answer, choices) or answer
 
 
 def _need(values: Sequence[float], k: int) -> None:

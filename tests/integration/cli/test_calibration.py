@@ -71,6 +71,27 @@ def test_agreement_of_samples_is_held_against_correctness(tmp_path, capsys):
         assert one["n"] == len(QUESTIONS)
 
 
+def test_an_option_is_the_same_answer_by_its_letter_and_by_its_text(tmp_path, capsys):
+    options = ["iron", "zinc", "lead", "gold"]
+    lines = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Which metal is number {i}?"},
+                {"role": "assistant", "content": text},
+            ],
+            "answer": "lead",
+            "choices": options,
+            "correct": True,
+        }
+        for i in range(12)
+        for text in ("The answer is C.", "The answer is (C) lead.", "The answer is lead.")
+    ]
+    run = write_jsonl(tmp_path / "a.jsonl", lines)
+    assert values(table(run, capsys=capsys), "agreement")["confidence"]["value"] == 1
+    (repeats,) = json.loads(printed("repeats", run, "--format", "json", capsys=capsys))
+    assert {row["measure"]: row["all"]["base"]["value"] for row in repeats["rows"]}["entropy"] == 0
+
+
 def traces(path: Path, right: int, n: int = 24) -> str:
     """Multiple choice: the first `right` questions are answered rightly."""
     letters, options = "ABCD", ["iron", "zinc", "lead", "gold"]
@@ -259,11 +280,39 @@ def test_runs_without_a_common_question_are_one_line(command, tmp_path, capsys):
     assert error.count("\n") == 1
 
 
-def test_should_abstain_that_is_no_truth_value_names_file_row_and_field(tmp_path, capsys, caplog):
-    run = chats(tmp_path / "a.jsonl", QUESTIONS, should_abstain=[*["perhaps"], *[True] * 14])
-    code = main(["calibration", run, *FAST])
-    said = capsys.readouterr()
-    told = said.out + said.err + caplog.text
-    assert code in (0, 2)
+def inspect_log(folder: Path, should: list[Any]) -> str:
+    from inspect_ai import Task
+    from inspect_ai import eval as inspect_eval
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
+    from inspect_ai.scorer import match
+    from inspect_ai.solver import generate
+
+    samples = [
+        Sample(id=f"q{i}", input=f"What is {i} plus 7?", target="7", metadata={"should_abstain": one})
+        for i, one in enumerate(should)
+    ]
+    answers = [ModelOutput.from_content("m", (UNSURE if one is True else RIGHT)[0]) for one in should]
+    for answer in answers:
+        answer.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+    task = Task(dataset=samples, solver=generate(), scorer=match(), name="sums")
+    model = get_model("mockllm/model", custom_outputs=answers)
+    (log,) = inspect_eval(task, model=model, log_dir=str(folder), display="none", max_samples=1)
+    assert log.status == "success", log.error
+    return str(folder)
+
+
+@pytest.mark.parametrize("kind", ["chats", "Inspect"])
+def test_should_abstain_that_is_no_truth_value_costs_its_row_and_is_named(kind, tmp_path, capsys, caplog):
+    should = ["perhaps", *[True] * 4, *[False] * 4]
+    if kind == "Inspect":
+        pytest.importorskip("inspect_ai")
+        run, row = inspect_log(tmp_path / "logs", should), "sample q0"
+    else:
+        said = [[UNSURE if one is True else RIGHT] for one in should]
+        run, row = chats(tmp_path / "a.jsonl", said, should_abstain=should), "a.jsonl: 1 row left out"
+    found = values(table(run, capsys=capsys), "abstention")
+    assert (found["precision"]["value"], found["recall"]["value"], found["recall"]["n"]) == (1, 1, 4)
+    told = " ".join((caplog.text + printed("calibration", run, capsys=capsys)).split())
     assert "should_abstain" in told
-    assert "a.jsonl" in told
+    assert row in told

@@ -87,6 +87,9 @@ def test_who_gives_no_answer_abstains(text):
         "不知道质量，但答案是C。",
         "(C)",
         r"\boxed{C}",
+        "B) zinc",
+        "**B)** zinc, which is light and",
+        "(D) Gold is heavier than lead.",
         "The patient does not know his age. The answer is A.",
         "We do not know whether it rusts. We weigh it. Lead is the heaviest. The answer is (C).",
     ],
@@ -117,6 +120,8 @@ def test_an_option_that_says_that_there_is_no_answer_is_an_answer(text):
         ("Lead is heavier than zinc.", {}, "names none of the options"),
         ("Lead is heavier than zinc, and", {"model_answer": "G"}, "cut off"),
         ("Lead is heavier than zinc.", {"model_answer": "G"}, "names none of the options"),
+        ("A) iron, B) zinc, C) lead", {}, "cut off"),
+        ("A) iron (B)", {}, "cut off"),
         ("This is none of the options. So we have made a mistake. We weigh", {}, "cut off"),
     ],
 )
