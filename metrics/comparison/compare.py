@@ -89,7 +89,10 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     names = AccuracyNames.of_pairs(pairing.pairs, settings.accuracy, error=NotComparable)
     if not names.chosen and not all(scored):
         raise NotComparable("the runs have neither reasoning scores nor an accuracy metric that both share")
-    measures = [one for one in (*OUTCOMES, *CONFOUNDERS) if all(scored) or not one.of_score]
+    unasked = _without_controls(base, tuned) - set(settings.deciding)
+    measures = [
+        one for one in (*OUTCOMES, *CONFOUNDERS) if (all(scored) or not one.of_score) and one.key not in unasked
+    ]
     tasks = list(dict.fromkeys(pair.task for pair in pairing.pairs))
     compared = [_task(task, pairing, names, measures, settings) for task in tasks]
     return Comparison(
@@ -108,6 +111,12 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         ],
         settings=asdict(settings),
     )
+
+
+def _without_controls(base: Run, tuned: Run) -> set[str]:
+    """The measures over controls that neither run was scored with."""
+    there = {name for run in (base, tuned) for record in run.records for name in record.score.controls}
+    return {measure.key for name, measure in OVER_CONTROLS.items() if name not in there}
 
 
 def _task(

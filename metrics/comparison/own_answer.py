@@ -46,11 +46,13 @@ def gain_over(control: str) -> Callable[[Record], float]:
 
     def compute(record: Record) -> float:
         gain = gain_before_own_answer(record)
-        if not steps_before_own_answer(record):
-            return gain
         score = record.score
         found = score.controls.get(control)
-        value = math.nan if found is None else found.log_likelihood_before_own_answer
+        if found is None:
+            raise Missing(f"not scored with the control {control!r}")
+        if not steps_before_own_answer(record):
+            return gain
+        value = found.log_likelihood_before_own_answer
         if math.isnan(value):
             raise Missing(f"control {control!r} has no likelihood before the chain's own answer")
         return gain - (value - score.log_likelihoods[0])
