@@ -188,7 +188,7 @@ def commit_step(chain: Chain) -> float:
     if not chain.steps:
         raise Missing("no steps in the response")
     trace = chain.trace
-    texts, final = zip(*((step.text, step.kind == "final_answer") for step in chain.steps), strict=True)
+    texts, final = [step.text for step in chain.steps], [step.kind == "final_answer" for step in chain.steps]
     found = commit_index(texts, final, trace.question, trace.choices, trace.model_answer)
     if found is None:
         raise Missing("no step states an answer that the chain keeps to")

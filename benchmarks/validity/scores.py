@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from tqdm import tqdm
@@ -43,7 +44,7 @@ class Scored:
         """Number of steps before the first that states the gold answer; all if none does."""
         return steps_before_answer(self.steps)
 
-    @property
+    @cached_property
     def own_answer(self) -> int:
         """Number of steps before the first that states the chain's own answer; all if it announces none.
 

@@ -149,8 +149,8 @@ DENIES = re.compile(
 NAMED_BY_LETTER = re.compile(
     r"\b(?:vitamins?|hepatitis|influenza|groups?|types?|class|factors?|stage|grade|protein|strain|plan|points?|case|figure|"
     r"vert(?:ex|ices)|sets?|events?|matri(?:x|ces)|variables?|angles?|sides?|lines?|persons?|company|cit(?:y|ies)|town|"
-    r"trains?|machines?|teams?|box|urn|bag|part|section|chapter|article|appendix|phase|level|column|row|node|region|team|"
-    r"player|student|country|planet|event|product|project|store|factory|pipe|tank|car|vitamina|hépatite|gruppe|tipo|"
+    r"trains?|machines?|teams?|box|urn|bag|part|section|chapter|article|appendix|phase|level|column|row|node|region|"
+    r"player|student|country|planet|product|project|store|factory|pipe|tank|car|vitamina|hépatite|gruppe|tipo|"
     r"of|by|from|with|and|or)\W{1,3}$",
     re.IGNORECASE,
 )

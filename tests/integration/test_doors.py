@@ -12,13 +12,13 @@ import pytest
 from columns import (
     GAINS,
     MAY_BE_MISSING,
-    NEAR,
     NUMBER,
     REASONING,
     assert_numbers,
     assert_panel,
     inspect_panel,
     lm_eval_table,
+    near,
     score_table,
 )
 from commands import shell
@@ -136,9 +136,8 @@ def test_inspect_score_appends_the_numbers_of_the_core_to_a_log_that_holds_accur
         assert sample.scores is not None
         assert list(sample.scores) == ["answer", "reasoning"]
         value = sample.scores["reasoning"].as_dict()
-        assert {name: value[name] for name in REASONING} == pytest.approx(
-            {name: chain.metrics[name] for name in REASONING}, **NEAR
-        )
+        for name in REASONING:
+            assert value[name] == near(name, chain.metrics[name]), name
         restored = ChainScore.from_dict(sample.scores["reasoning"].metadata or {})
         assert [step.text for step in restored.steps] == [step.text for step in chain.steps]
 
@@ -172,7 +171,7 @@ def test_finished_runs_of_both_frameworks_get_the_numbers_that_they_got_while_ru
         assert one["id"] == other["id"]
         for name in GAINS:
             wanted, found = (math.nan if x["metrics"][name] is None else x["metrics"][name] for x in (one, other))
-            assert found == pytest.approx(wanted, **NEAR), (one["id"], name)
+            assert found == near(name, wanted), (one["id"], name)
 
 
 def test_compare_finds_no_difference_between_a_run_scored_live_and_the_same_scored_again(
