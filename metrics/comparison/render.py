@@ -77,15 +77,16 @@ def missing(rows: Iterable[Row]) -> list[str]:
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the title, a table with a verdict per task, and a summary of all verdicts."""
+    """Print the title, per task its verdict and a table, and a summary of all verdicts."""
     console.print(Text(_title(comparison), style="bold"))
     for line in _about(comparison):
         console.print(Text(line))
     for task in comparison.all:
         console.print()
         sections = [(title, [cells(row) for row in rows]) for title, rows in _sections(task)]
-        print_table(console, heading(task, comparison), _headers(comparison), _PARTS, sections)
+        console.print(Text(heading(task, comparison), style="bold"))
         console.print(Text.assemble(("verdict: ", "bold"), _verdict(task)))
+        print_table(console, "", _headers(comparison), _PARTS, sections)
         for note in _notes(task):
             console.print(Text(f"• {note}"))
     if len(comparison.all) > 1:
