@@ -3,8 +3,8 @@
     STEPGAUGE_SHARED=… python -m benchmarks.comparison.abstention [--wrong]
 
 The labels are in abstention_labels.tsv, by source, identifier and a hash of the response; no text is in it. How the
-responses were drawn: `draw`. What the labels mean: `LABELS`. The rule was changed after looking at the half `tune`; the
-half `report` was not looked at before its numbers were taken. `--wrong` lists where rule and label differ.
+responses were drawn: `draw`. What the labels mean: `LABELS`. The rule was changed after looking at where it and
+the labels differ in the half `tune`; `report` is not blind either, as RESULTS.md says. `--wrong` lists the differences.
 """
 
 from __future__ import annotations
