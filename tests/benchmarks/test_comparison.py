@@ -17,15 +17,11 @@ SOLUTION = "He has 3 + 4 = <<3+4=7>>7 eggs.\nHe sells 7 * 2 = $<<7*2=14>>14.\nTh
 
 def test_planted_chains_keep_the_answer_and_lose_what_they_say_they_lose():
     planted = benchmark("comparison.planted")
-    row = {
-        "question": "How much?",
-        "ground_truth": "3 + 4 = 7\nA: 13",
-        planted.STRONG: {"solution": SOLUTION, "is_correct": True},
-        planted.WEAK: {"solution": SOLUTION.replace("13", "12"), "is_correct": False},
-    }
     steps, answer = planted.lines_of(SOLUTION)
     assert (steps[0], answer) == ("He has 3 + 4 = 7 eggs.", "13")
-    assert planted.usable(row)
+    weak = planted.Solution(*planted.lines_of(SOLUTION.replace("13", "12")), right=False)
+    item = planted.Item("1", "How much?", "13", planted.Solution(steps, answer, right=True), weak)
+    assert item.usable
     made = {name: change(steps, random.Random(0)) for name, change in planted.CHANGES.items()}
     assert sorted(made["shuffled"]) == sorted(steps)
     assert made["shuffled"] != steps
@@ -33,7 +29,7 @@ def test_planted_chains_keep_the_answer_and_lose_what_they_say_they_lose():
     assert len(made["filler"]) == len(steps)
     assert not set(made["filler"]) & set(steps)
     for changed in made.values():
-        trace = planted.trace(row, 1, changed, planted.STRONG)
+        trace = planted.trace(item, item.strong, changed)
         assert trace["response"].endswith("The answer is 13.")
         assert (trace["answer"], trace["model_answer"], trace["meta"]["accuracy"]) == ("13", "13", 1.0)
 
