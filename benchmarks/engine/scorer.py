@@ -6,18 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stepgauge.metrics import Gauge
 from stepgauge.metrics.engine.huggingface import HuggingFaceBackend
 
 from ..support.run_header import about_run, header
 
 
 def load_scorer(name: str, device: str, dtype: str) -> HuggingFaceBackend:
-    """The backend `hf`, loaded as in `Gauge`."""
-    backend = Gauge(name, device=device, dtype=dtype, progress=False).backend
-    if not isinstance(backend, HuggingFaceBackend):
-        raise TypeError(f"scorer {name!r}: expected the backend hf, got {type(backend).__name__}")
-    return backend
+    """The backend `hf` itself, without the door behind which `Gauge` keeps it."""
+    return HuggingFaceBackend(name, device=device, dtype=dtype)
 
 
 def announce(backend: HuggingFaceBackend, benchmark: str, arguments: list[str] | None) -> dict[str, Any]:
