@@ -14,6 +14,7 @@ from .accuracy_names import AccuracyNames
 from .cautions import cautions
 from .flips import flips_of
 from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, Measure
+from .numbers import number
 from .pairs import WORDS, By, Pair, Pairing, by_subject, pair_runs
 from .power import questions_needed
 from .record import Run
@@ -23,7 +24,8 @@ from .statistics import Clustered, clustered, holm, intervals, permutation_ps, s
 from .values import Values, lost, values_of
 from .verdict import decide
 
-DECIDING = ("infogain_nats_before_own_answer", "reasons_first", "supported_before_own_answer")
+_FIRST = "reasons_first"
+DECIDING = ("infogain_nats_before_own_answer", _FIRST, "supported_before_own_answer")
 _EQUAL = 1e-12
 
 
@@ -85,7 +87,9 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     if not pairing.pairs:
         raise NotComparable(_nothing_in_common(base, tuned))
     if settings.deciding == DECIDING:
-        settings = replace(settings, deciding=(_gain(base, tuned), *DECIDING[1:]))
+        gain, why_not = _gain(base, tuned, pairing.pairs)
+        settings = replace(settings, deciding=(*gain, *DECIDING[1:]))
+        notes = [*notes, *why_not]
     names = AccuracyNames.of_pairs(pairing.pairs, settings.accuracy, error=NotComparable)
     if not names.chosen and not all(scored):
         raise NotComparable("the runs have neither reasoning scores nor an accuracy metric that both share")
@@ -140,7 +144,7 @@ def _task(
         only_base=left_out(pairing.only_base),
         only_tuned=left_out(pairing.only_tuned),
         rows=[row for row in rows.values() if scored or row.n or row is acc],  # without scores no empty rows
-        verdict=decide(acc, deciding, alpha=settings.alpha),
+        verdict=decide(acc, deciding, alpha=settings.alpha, sees_content=_sees_content(deciding or ())),
         notes=[
             *(cautions(rows, values["infogain"].differences) if scored else ()),
             *(
@@ -217,12 +221,32 @@ def _is_share(key: str, measures: Sequence[Measure], values: Values) -> bool:
     return unit == "share" and all(0 <= value <= 1 for value in (*values.base, *values.tuned))
 
 
-def _gain(base: Run, tuned: Run) -> str:
-    """The gain that decides: over filler, or else foreign steps, where both runs were scored with that control."""
+def _sees_content(deciding: Sequence[Row]) -> bool:
+    """Whether a measure decides that depends on what the steps say, and not only on whether there are any."""
+    return any(row.n > 0 and row.measure != _FIRST for row in deciding)
+
+
+def _gain(base: Run, tuned: Run, pairs: Sequence[Pair]) -> tuple[list[str], list[str]]:
+    """The gain that decides, and a note where none does.
+
+    That over filler, or else over foreign steps, where both runs were scored with that control. Else the gain itself,
+    if the steps of both runs together make the gold answer likelier. With a scorer to which steps are a distraction a
+    model that says more would count as one that reasons worse. The mean over both runs does not change where a
+    question's two values are swapped, so the permutation test keeps its level.
+    """
     for name in ("filler", "foreign"):
         if all(any(name in record.score.controls for record in run.records) for run in (base, tuned)):
-            return OVER_CONTROLS[name].key
-    return DECIDING[0]
+            return [OVER_CONTROLS[name].key], []
+    (measure,) = (one for one in OUTCOMES if one.key == DECIDING[0])
+    values = values_of(pairs, measure)
+    both = [*values.base, *values.tuned]
+    if not both or (mean := math.fsum(both) / len(both)) >= 0:
+        return [measure.key], []
+    return [], [
+        f"{measure.label} does not decide: the steps of both runs make the gold answer less likely "
+        f"({number(mean)} nats); the scoring LM cannot use them, and more reasoning would count "
+        "as less. Controls (--controls filler) or a stronger scorer would tell"
+    ]
 
 
 def _scored(run: Run) -> bool:

@@ -17,7 +17,14 @@ from .power import fewest_clusters
 from .results import Direction, Row, Verdict
 
 
-def decide(accuracy: Row | None, reasoning: Sequence[Row] | None, *, alpha: float, min_share: float = 0.5) -> Verdict:
+def decide(
+    accuracy: Row | None,
+    reasoning: Sequence[Row] | None,
+    *,
+    alpha: float,
+    min_share: float = 0.5,
+    sees_content: bool = True,
+) -> Verdict:
     """The rule of docs/compare.md.
 
     Args:
@@ -28,6 +35,8 @@ def decide(accuracy: Row | None, reasoning: Sequence[Row] | None, *, alpha: floa
         alpha: the significance level for the Holm-corrected p.
         min_share: a measure that a smaller share of the pairs has can still show a change, but the verdict does not
             ask for its interval, unless no measure reaches this share.
+        sees_content: whether one of the measures depends on what the steps say. Without one, that reasoning did not fall
+            is never said.
     """
     family = [row for row in (accuracy, *(reasoning or ())) if row]
     acc = _direction([accuracy] if accuracy else [], alpha)
@@ -46,6 +55,11 @@ def decide(accuracy: Row | None, reasoning: Sequence[Row] | None, *, alpha: floa
     open_ = [row for row in asked if not _closed(row, least, below_only=up)]
     if open_ or (rea == "not measured" and (reasoning is not None or acc == rea)):
         return _underpowered(acc, rea, open_, least, said)
+    if reasoning is not None and not sees_content:
+        why = (
+            "nothing that decides depends on what the steps say: no gain of a scorer that can use them, no checked step"
+        )
+        return Verdict("underpowered", f"{said}; {why}", acc, rea)
     if up:
         return Verdict("gain", f"{said}; no deciding measure fell by as much as matters", acc, rea)
     return Verdict("no change", f"{said}, and the intervals exclude every difference that matters", acc, rea)

@@ -85,7 +85,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "sentences": lambda text: list(sentence_spans(text)),
     "verdict": _refusing(read_verdict, BadReply),
     "claims": _refusing(lambda text: read_claims(text, 5), BadReply),
-    "response": _refusing(lambda text: read_text(decode(text.encode("utf-8", "replace"))), BadReply),
+    "response": _refusing(lambda text: read_text(decode(text.encode("utf-8", "replace").decode())), BadReply),
 }
 
 

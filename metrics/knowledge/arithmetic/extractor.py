@@ -27,7 +27,7 @@ from .tokens import Note, Token, in_ascii, tokenize
 from .units import IS_AFTER, MEASURED, OPENERS, SHARES, unit
 
 # "is" and "equals" count before a number only.
-MAX_SIGNS = 2_000  # of a chain; real ones hold a few hundred at most
+MAX_SIGNS = 5_000  # of a chain; real ones hold a few hundred at most
 _RELATION = re.compile(r"=|≈|≃|≅|\\approx|\\simeq|~=|\b(?:is|equals?)\b(?=[^.;!?\n]{0,40}[\d½⅓⅔¼¾])")
 # What a sentence holds before an "is" that means "equals".
 _CALCULATES = re.compile(

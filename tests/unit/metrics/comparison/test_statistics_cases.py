@@ -92,6 +92,35 @@ def test_loss_that_reaches_past_what_matters_is_no_gain():
     assert compared(base, tuned).verdict.name == "trap"
 
 
+@pytest.mark.parametrize(("level", "verdict"), [(2.0, "trap"), (-2.0, "underpowered")])
+def test_gain_of_a_scorer_that_steps_distract_does_not_decide(level, verdict):
+    """A model that says more loses more of such a scorer's likelihood: neither a loss of reasoning, nor a gain."""
+    rng = np.random.default_rng(3)
+    gains = rng.normal(level, 1, 300)
+    base = side("base", gains, np.arange(300) % 4 < 2)
+    tuned = side("tuned", gains - 0.5, np.arange(300) % 4 < 3)
+    comparison = compare_runs(base, tuned, FAST)
+    (task,) = comparison.tasks
+    assert task.verdict.name == verdict
+    decides = level > 0
+    row = task.row("infogain_nats_before_own_answer")
+    assert (row.role == "deciding") == decides
+    assert any("does not decide" in note for note in comparison.notes) != decides
+    # Which of a question's two values is the tuned run's does not matter to it, so the test keeps its level.
+    swapped = rng.random(300) < 0.5
+    one, other = (
+        run(
+            name,
+            [pair[i ^ swap] for pair, swap in zip(zip(base.records, tuned.records, strict=True), swapped, strict=True)],
+        )
+        for i, name in enumerate(("base", "tuned"))
+    )
+    assert (compared(one, other).row("infogain_nats_before_own_answer").role == "deciding") == decides
+    # Who asks for it by name gets it.
+    asked = compared(base, tuned, deciding=("infogain_nats_before_own_answer",))
+    assert asked.verdict.name == "trap"
+
+
 def test_gain_is_where_the_lower_bound_of_each_deciding_measure_is_above_the_smallest_loss():
     rng = np.random.default_rng(1)
     gains = rng.normal(2, 1, 300)

@@ -538,7 +538,7 @@ def test_command_that_is_interrupted_says_how_to_go_on(base, tmp_path, capsys):
         assert fit_command(base, *args) == 130
     finally:
         logger.removeHandler(handler)
-    assert "the same command goes on from the last checkpoint" in capsys.readouterr().out
+    assert "the same command goes on from the last checkpoint" in capsys.readouterr().err
     assert fit_command(base, *args) == 0
     assert (tmp_path / "out" / CARD).is_file()
 
