@@ -35,8 +35,8 @@ def decide(
         alpha: the significance level for the Holm-corrected p.
         min_share: a measure that a smaller share of the pairs has can still show a change, but the verdict does not
             ask for its interval, unless no measure reaches this share.
-        sees_content: whether one of the measures depends on what the steps say. Without one, that reasoning did not fall
-            is never said.
+        sees_content: whether one of the measures depends on what the steps say. Without one, that reasoning did not
+            fall is never said.
     """
     family = [row for row in (accuracy, *(reasoning or ())) if row]
     acc = _direction([accuracy] if accuracy else [], alpha)
