@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from scripted_likelihoods import along, scripted_gauge
 
-from stepgauge.metrics import Trace
+from stepgauge.metrics import ChainScore, Trace
 
 QUESTION = "How many eggs are left over?"
 
@@ -44,6 +44,11 @@ def test_numbers_per_answer_token_follow_the_count_at_their_own_prefix():
     assert [step.n_tokens for step in found.steps] == [3, 3, 4]
     assert [step.log_likelihood for step in found.steps] == found.log_likelihoods[1:] == nats[1:]
     assert found.n_answer_tokens == 7
+    per_token = [-math.log(ppl) for ppl in (9, 4, 3, 2)]
+    assert ChainScore.from_dict(found.to_dict()).log_likelihoods_per_token == pytest.approx(per_token)
+    # A score that was written before there were counts of each prefix has the last one's alone.
+    old = {name: value for name, value in found.to_dict().items() if name != "answer_tokens"}
+    assert ChainScore.from_dict(old).log_likelihoods_per_token == pytest.approx([value / 7 for value in nats])
 
 
 def test_gain_without_final_has_the_token_counts_of_the_chain_without_final_steps():
