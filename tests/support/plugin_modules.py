@@ -9,6 +9,27 @@ from pathlib import Path
 
 from stepgauge.metrics.plugins import registry
 
+WHOSE = "odd-plugin 3.1"
+# Registers what a body calls OddJudge, OddRetriever, OddExtractor, OddBackend; PARTS are the options that ask for them.
+REGISTERED = """
+@hookimpl
+def register_judges(register):
+    register("judge", lambda around: OddJudge("judge"))
+
+@hookimpl
+def register_retrievers(register):
+    register("retriever", lambda around: OddRetriever("retriever"))
+
+@hookimpl
+def register_claim_extractors(register):
+    register("extractor", lambda around: OddExtractor("extractor"))
+
+@hookimpl
+def register_likelihood_backends(register):
+    register("backend", OddBackend)
+"""
+PARTS = ("claims=extractor,arithmetic", "judges=exact,judge", "retriever=retriever")
+
 
 def plugin_module(folder: Path, body: str, name: str = "odd") -> Path:
     """`{name}-plugin 3.1` in `folder`; returns the folder."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plugin_modules import installed, plugin_module
+from plugin_modules import PARTS, REGISTERED, WHOSE, installed, plugin_module
 from scoring import rows, score, traces, write_jsonl
-
-WHOSE = "odd-plugin 3.1"
 
 FAILING = """
 import asyncio, sys
@@ -112,22 +110,6 @@ def register_chain_metrics(register):
     register(ChainMetric("odd", measure))
 
 @hookimpl
-def register_judges(register):
-    register("judge", lambda around: OddJudge("judge"))
-
-@hookimpl
-def register_retrievers(register):
-    register("retriever", lambda around: OddRetriever("retriever"))
-
-@hookimpl
-def register_claim_extractors(register):
-    register("extractor", lambda around: OddExtractor("extractor"))
-
-@hookimpl
-def register_likelihood_backends(register):
-    register("backend", OddBackend)
-
-@hookimpl
 def register_splitters(register):
     register(Splitter("split", split, "whole"))
 """
@@ -141,13 +123,12 @@ SAID = {
     "unprintable": "Unprintable: (cannot be printed: SystemExit)",
     "recursion": "RecursionError: maximum recursion depth exceeded",
 }
-PARTS = ("claims=extractor,arithmetic", "judges=exact,judge", "retriever=retriever")
 
 
 def run(folder: Path, place: str, how: str, *options: str) -> tuple[int, list[dict]]:
     """The exit code, and the scores that were written."""
     source = write_jsonl(folder / "in.jsonl", traces(3))
-    plugin_module(folder, FAILING.replace("PLACE", repr((place, how))))
+    plugin_module(folder, FAILING.replace("PLACE", repr((place, how))) + REGISTERED)
     with installed(folder):
         sets = [word for option in options for word in ("--set", option)]
         code = score(source, *sets, "--out", folder / "out", cheap=False)

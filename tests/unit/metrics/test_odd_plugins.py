@@ -9,10 +9,8 @@ import json
 from pathlib import Path
 
 import pytest
-from plugin_modules import installed, plugin_module
+from plugin_modules import PARTS, REGISTERED, WHOSE, installed, plugin_module
 from scoring import rows, score, traces, write_jsonl
-
-WHOSE = "odd-plugin 3.1"
 
 ODD = """
 import dataclasses, math
@@ -89,22 +87,6 @@ class OddBackend:
 def register_chain_metrics(register):
     register(ChainMetric("odd", lambda chain: METRIC))
     register(ChainMetric("after", lambda chain: len(chain.steps)))
-
-@hookimpl
-def register_judges(register):
-    register("judge", lambda around: OddJudge("judge"))
-
-@hookimpl
-def register_retrievers(register):
-    register("retriever", lambda around: OddRetriever("retriever"))
-
-@hookimpl
-def register_claim_extractors(register):
-    register("extractor", lambda around: OddExtractor("extractor"))
-
-@hookimpl
-def register_likelihood_backends(register):
-    register("backend", OddBackend)
 """
 GOOD = {
     "VERDICT": "verdict('supported', probability=0.5)",
@@ -113,7 +95,6 @@ GOOD = {
     "METRIC": "1.5",
     "SPAN": "SpanScore(-1.0, 1, 1)",
 }
-PARTS = ("scorer=any", "backend=backend", "claims=extractor,arithmetic", "judges=exact,judge", "retriever=retriever")
 
 
 def run(folder: Path, **given: str) -> list[dict]:
@@ -121,10 +102,10 @@ def run(folder: Path, **given: str) -> list[dict]:
     body = ODD
     for name, expression in {**GOOD, **given}.items():
         body = body.replace(name, expression)
-    plugin_module(folder, body)
+    plugin_module(folder, body + REGISTERED)
     source = write_jsonl(folder / "in.jsonl", traces(3))
     with installed(folder):
-        sets = [word for option in PARTS for word in ("--set", option)]
+        sets = [word for option in ("scorer=any", "backend=backend", *PARTS) for word in ("--set", option)]
         assert score(source, *sets, "--out", folder / "out", cheap=False) == 0
     for line in (folder / "out" / "scores.jsonl").read_text().splitlines():
         json.loads(line, parse_constant=lambda constant: pytest.fail(f"no strict JSON: {constant}"))
