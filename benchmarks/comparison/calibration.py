@@ -21,8 +21,9 @@ from typing import Any
 from stepgauge.adapters.cli import main as stepgauge
 from stepgauge.metrics.models.loading import resolve
 
-TEMPERATURE = 0.8
-BATCH = 60
+from . import sampled
+
+TASK = "mmlu_medical"
 EACH = 6  # of as many questions one cannot be answered
 LONGEST, LONGEST_OPTION = 300, 80  # characters: a 135M model on one core
 _ASKED = "Say in one sentence what you know about this, then end with 'The correct answer is', a letter and the option."
@@ -60,83 +61,27 @@ def questions(count: int) -> list[dict[str, Any]]:
 
 
 def with_lm_eval(model: str, out: Path, prompt: str, rows: list[dict[str, Any]], samples: int, tokens: int) -> None:
-    from datasets import Dataset
-    from lm_eval import simple_evaluate
-    from lm_eval.loggers import EvaluationTracker
-    from lm_eval.tasks import TaskManager
-
-    config: dict[str, Any] = {
-        "task": "mmlu_medical",
-        "custom_dataset": lambda **_: {"test": Dataset.from_list(rows)},
-        "test_split": "test",
-        "output_type": "generate_until",
-        "doc_to_text": "{{question}}\n\n" + prompt,
-        "doc_to_target": "answer",
-        "generation_kwargs": {
-            "until": ["\n\n\n"],
-            "do_sample": True,
-            "temperature": TEMPERATURE,
-            "max_gen_toks": tokens,
-        },
-        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
-        "filter_list": [
-            {
-                "name": "letter",
-                "filter": [
-                    {"function": "regex", "group_select": 0, "regex_pattern": LETTER},
-                    {"function": "take_first"},
-                ],
-            }
-        ],
-        "repeats": samples,
-    }
-    tracker = EvaluationTracker(output_path=str(out))
-    results = simple_evaluate(
-        "hf",
-        model_args={"pretrained": model, "dtype": "float32", "device": "cpu"},
-        tasks=[config],
-        task_manager=TaskManager(include_defaults=False),
-        batch_size=BATCH,
-        apply_chat_template=True,
-        evaluation_tracker=tracker,
-        log_samples=True,
-        bootstrap_iters=0,
-    )
-    assert results is not None
-    logged = results.pop("samples")
-    tracker.save_results_aggregated(results=results, samples=logged)
-    tracker.save_results_samples(task_name="mmlu_medical", samples=logged["mmlu_medical"])
+    letter = {"name": "letter", "function": "regex", "group_select": 0, "regex_pattern": LETTER}
+    how = {"task": TASK, "ask": f"\n\n{prompt}", "samples": samples, "tokens": tokens}
+    sampled.with_lm_eval(model, out, rows, answer=letter, metric={}, **how)
 
 
 def with_inspect(model: str, out: Path, prompt: str, rows: list[dict[str, Any]], samples: int, tokens: int) -> None:
-    from inspect_ai import Task
-    from inspect_ai import eval as inspect_eval
     from inspect_ai.dataset import Sample
-    from inspect_ai.model import GenerateConfig, get_model
     from inspect_ai.scorer import pattern
-    from inspect_ai.solver import generate, prompt_template
 
-    config = GenerateConfig(temperature=TEMPERATURE, max_tokens=tokens, max_connections=BATCH, seed=1)
-    task = Task(
-        name="mmlu_medical",
-        dataset=[
-            Sample(
-                id=row["id"],
-                input=row["question"],
-                choices=row["choices"],
-                target=row["answer"],
-                metadata={"should_abstain": row["should_abstain"], "subject": row["subject"]},
-            )
-            for row in rows
-        ],
-        solver=[prompt_template("{prompt}\n\n" + prompt), generate()],
-        scorer=pattern(LETTER),
-        epochs=samples,
-        config=config,
-    )
-    lm = get_model(f"hf/{Path(model).name}", model_path=model, device="cpu", do_sample=True, config=config)
-    (log,) = inspect_eval(task, model=lm, log_dir=str(out), display="none")
-    assert log.status == "success", log.error
+    dataset = [
+        Sample(
+            id=row["id"],
+            input=row["question"],
+            choices=row["choices"],
+            target=row["answer"],
+            metadata={"should_abstain": row["should_abstain"], "subject": row["subject"]},
+        )
+        for row in rows
+    ]
+    how = {"task": TASK, "ask": f"\n\n{prompt}", "samples": samples, "tokens": tokens}
+    sampled.with_inspect(model, out, dataset, scorer=pattern(LETTER), seed=1, **how)
 
 
 RUNS = {"inspect": with_inspect, "lm-eval": with_lm_eval}

@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from stepgauge.metrics.models.loading import resolve
 
+from . import sampled
+
 REPO = Path(__file__).parents[2]
-TEMPERATURE = 0.8
-BATCH = 60
+TASK = "embedded"
 NUMBER = r"(-?[0-9][0-9.,]*[0-9]|-?[0-9])"
 HINT = "Think step by step, then end with a line 'The answer is N.'"
 
@@ -36,63 +36,20 @@ def questions(count: int) -> list[dict[str, str]]:
 
 
 def with_lm_eval(model: str, out: Path, rows: list[dict[str, str]], samples: int, tokens: int) -> None:
-    from datasets import Dataset
-    from lm_eval import simple_evaluate
-    from lm_eval.loggers import EvaluationTracker
-    from lm_eval.tasks import TaskManager
-
-    config: dict[str, Any] = {
-        "task": "embedded",
-        "custom_dataset": lambda **_: {"test": Dataset.from_list(rows)},
-        "test_split": "test",
-        "output_type": "generate_until",
-        "doc_to_text": "{{question}}\n" + HINT,
-        "doc_to_target": "answer",
-        "generation_kwargs": {
-            "until": ["\n\n\n"],
-            "do_sample": True,
-            "temperature": TEMPERATURE,
-            "max_gen_toks": tokens,
-        },
-        "metric_list": [
-            {"metric": "exact_match", "aggregation": "mean", "higher_is_better": True, "ignore_case": True}
-        ],
-        "filter_list": [
-            {
-                "name": "last",
-                "filter": [
-                    {"function": "regex", "group_select": -1, "regex_pattern": rf"{NUMBER}|\b([A-D])\b"},
-                    {"function": "take_first"},
-                ],
-            }
-        ],
-        "repeats": samples,
+    last = {
+        "name": "last",
+        "function": "regex",
+        "group_select": -1,
+        "regex_pattern": rf"{NUMBER}|\b([A-D])\b",
     }
-    tracker = EvaluationTracker(output_path=str(out))
-    results = simple_evaluate(
-        "hf",
-        model_args={"pretrained": model, "dtype": "float32", "device": "cpu"},
-        tasks=[config],
-        task_manager=TaskManager(include_defaults=False),
-        batch_size=BATCH,
-        apply_chat_template=True,
-        evaluation_tracker=tracker,
-        log_samples=True,
-        bootstrap_iters=0,
-    )
-    assert results is not None
-    logged = results.pop("samples")
-    tracker.save_results_aggregated(results=results, samples=logged)
-    tracker.save_results_samples(task_name="embedded", samples=logged["embedded"])
+    how = {"task": TASK, "ask": f"\n{HINT}", "samples": samples, "tokens": tokens}
+    sampled.with_lm_eval(model, out, rows, answer=last, metric={"ignore_case": True}, **how)
 
 
 def with_inspect(model: str, out: Path, rows: list[dict[str, str]], samples: int, tokens: int) -> None:
-    from inspect_ai import Task
-    from inspect_ai import eval as inspect_eval
     from inspect_ai.dataset import Sample
-    from inspect_ai.model import GenerateConfig, get_model
     from inspect_ai.scorer import Score, Target, accuracy, scorer, stderr
-    from inspect_ai.solver import TaskState, generate, prompt_template
+    from inspect_ai.solver import TaskState
 
     from stepgauge.metrics.answers.extraction import extract_answer
 
@@ -104,21 +61,12 @@ def with_inspect(model: str, out: Path, rows: list[dict[str, str]], samples: int
 
         return grade
 
-    config = GenerateConfig(temperature=TEMPERATURE, max_tokens=tokens, max_connections=BATCH)
-    task = Task(
-        name="embedded",
-        dataset=[
-            Sample(id=row["id"], input=row["question"], target=row["answer"], metadata={"category": row["category"]})
-            for row in rows
-        ],
-        solver=[prompt_template("{prompt}\n" + HINT), generate()],
-        scorer=announced(),
-        epochs=samples,
-        config=config,
-    )
-    lm = get_model(f"hf/{Path(model).name}", model_path=model, device="cpu", do_sample=True, config=config)
-    (log,) = inspect_eval(task, model=lm, log_dir=str(out), display="none")
-    assert log.status == "success", log.error
+    dataset = [
+        Sample(id=row["id"], input=row["question"], target=row["answer"], metadata={"category": row["category"]})
+        for row in rows
+    ]
+    how = {"task": TASK, "ask": f"\n{HINT}", "samples": samples, "tokens": tokens}
+    sampled.with_inspect(model, out, dataset, scorer=announced(), **how)
 
 
 RUNS = {"lm-eval": with_lm_eval, "inspect": with_inspect}
