@@ -13,7 +13,7 @@ from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.arithmetic.judge import EQUATION
 from .printable import printable
-from .score import ARITHMETIC_ONLY, ChainScore
+from .score import ARITHMETIC_ONLY, ChainScore, judged_kinds
 
 _GAIN = f"infogain_nats{BEFORE}"
 _OVER = tuple(f"{GAIN_OVER}{name}{BEFORE}" for name in ("filler", "foreign", "shuffled"))
@@ -73,6 +73,7 @@ class Conclusion:
         else:
             self._gaining += gain > 0
             self._scorers[_short(score.provenance.get("scorer"))] += 1
+        self._kinds |= judged_kinds(score)
         self._look_at(score)
 
     def sentences(self) -> list[str]:
@@ -89,9 +90,7 @@ class Conclusion:
 
     def _look_at(self, score: ChainScore) -> None:
         for number, step in enumerate(score.steps, 1):
-            labelled = [verdict for verdict in step.verdicts if verdict.label is not None]
-            self._kinds.update(verdict.claim.kind for verdict in labelled)
-            wrong = any(verdict.label == "contradicted" for verdict in labelled)
+            wrong = any(verdict.label == "contradicted" for verdict in step.verdicts)
             if wrong and step.gain > (self._misled.gain if self._misled else 0):
                 self._misled = Misled(step.gain, score.id or f"{self._chains}", number, step.text)
 

@@ -168,9 +168,13 @@ ARITHMETIC_ONLY = "arithmetic only"
 
 def arithmetic_only(scores: Iterable[ChainScore]) -> bool:
     """Whether there are verdicts with a label, and all are on equations: then KI says nothing of knowledge."""
-    verdicts = (verdict for score in scores for step in score.steps for verdict in step.verdicts)
-    kinds = {verdict.claim.kind for verdict in verdicts if verdict.label is not None}
-    return kinds == {EQUATION}
+    return {kind for score in scores for kind in judged_kinds(score)} == {EQUATION}
+
+
+def judged_kinds(score: ChainScore) -> set[str]:
+    """The kinds of the claims that have a label."""
+    verdicts = (verdict for step in score.steps for verdict in step.verdicts)
+    return {verdict.claim.kind for verdict in verdicts if verdict.label is not None}
 
 
 _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from rich.console import Console
-
 from ...metrics.calibration import Calibration, calibrations_of
 from ...metrics.calibration.render import markdown as calibration_markdown
+from ...metrics.calibration.render import print_calibration
 from ...metrics.comparison import Comparison
 from ...metrics.comparison.render import markdown, print_comparison
 from ...metrics.comparison.results import VerdictName
 from ...metrics.names import unknown_name
 from ...metrics.repeats import Repeats, repeats_in
 from ...metrics.repeats.render import markdown as repeats_markdown
+from ...metrics.repeats.render import print_repeats
 from ..offline.whole_file import write_whole
-from . import calibration, comparison_options
+from . import comparison_options, comparison_output
 from .errors import UserError
-from .repeats import print_all
 
 FAILED = 3  # exit code if --fail-on names a verdict that occurred
 _VERDICTS = get_args(VerdictName)
-_WIDE = 140
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="[NAME=]PATH[::MODEL]; the first is the base")
     comparison_options.add_arguments(parser)
-    parser.add_argument("--format", choices=("table", "markdown", "json"), default="table", help="what is printed")
+    comparison_output.add_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write comparison.json and comparison.md there")
-    parser.add_argument("--width", type=int, help="columns (default: the terminal's)")
     parser.add_argument(
         "--fail-on",
         action="append",
@@ -61,21 +57,17 @@ def run(args: argparse.Namespace) -> int:
     elif args.format == "markdown":
         print(_markdown(tables))
     else:
-        # Not on a terminal: make the table as wide as it needs to be.
-        width = args.width or (None if sys.stdout.isatty() else _WIDE)
-        console = Console(width=width, highlight=False)
-        for note in dict.fromkeys(f"{one.name}: {note}" for one in runs for note in one.notes):
-            console.print(note, markup=False)
+        console = comparison_output.console_for(args, runs)
         for index, comparison in enumerate(comparisons):
             if index:
                 console.print()
             print_comparison(comparison, console)
             if repeats[index]:
                 console.print()
-                print_all(repeats[index], console)
+                comparison_output.print_each(repeats[index], print_repeats, console)
             if calibrations[index]:
                 console.print()
-                calibration.print_all(calibrations[index], console)
+                comparison_output.print_each(calibrations[index], print_calibration, console)
     found = [
         f"{comparison.tuned}, {task.task or 'overall'}: {task.verdict.name}"
         for comparison in comparisons
@@ -113,7 +105,7 @@ def _json(tables: _Tables) -> str:
         }
         for comparison, repeats, calibrations in zip(*tables, strict=True)
     ]
-    return json.dumps(whole, indent=1, allow_nan=False)
+    return comparison_output.as_json(whole)
 
 
 def _markdown(tables: _Tables) -> str:

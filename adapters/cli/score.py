@@ -140,9 +140,9 @@ def _score(args: argparse.Namespace) -> int:
 
 
 def _refuse_own_output(out: Path, sources: Sequence[Source]) -> None:
+    folder = Path(os.path.realpath(out))  # not pathlib's resolve, which refuses a loop of links
     for source in sources:
-        # Not pathlib's resolve, which refuses a loop of links.
-        if Path(os.path.realpath(out)) in Path(os.path.realpath(source.name)).parents:
+        if folder in Path(os.path.realpath(source.name)).parents:
             raise UserError(f"--out {out}: {source.name}, which is to be scored, lies in it; give another folder")
 
 

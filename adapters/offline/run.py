@@ -160,7 +160,8 @@ def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> l
 
 def _scored(gauge: Gauge, score: ChainScore, entry: Entry) -> _Scored:
     """The score, and what the likelihood backend raised for this chain: its verdicts stand, its gains are missing."""
-    raised = next((why for why in score.missing.values() if why in gauge.backend_failures), None)
+    failures = gauge.backend_failures
+    raised = next((why for why in score.missing.values() if why in failures), None)
     if raised is not None:
         log.warning("%s: %s", entry.where, raised)
     return _told(score, entry), raised

@@ -19,7 +19,7 @@ from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
 from ...metrics.knowledge.arithmetic.judge import EQUATION
 from ...metrics.printable import printable
-from ...metrics.score import ARITHMETIC_ONLY
+from ...metrics.score import ARITHMETIC_ONLY, judged_kinds
 from ..scored import of_row
 from .control_summary import ControlSummary
 from .means import Mean, question_of, read_rows
@@ -52,11 +52,11 @@ class Group:
         for name, value in row["accuracy"].items():
             self.accuracy.setdefault(name, Mean()).add(value, question)
         score = row["score"]
-        verdicts = (verdict for step in score["steps"] for verdict in step["verdicts"])
-        self.claim_kinds.update(verdict["claim"]["kind"] for verdict in verdicts if verdict["label"] is not None)
         for name, value in score["metrics"].items():
             self.metrics.setdefault(name, Mean()).add(value, question, score["missing"].get(name, "no reason given"))
-        self.conclusion.add(of_row(row), question=question, accuracy=next(iter(row["accuracy"].values()), None))
+        restored = of_row(row)
+        self.claim_kinds |= judged_kinds(restored)
+        self.conclusion.add(restored, question=question, accuracy=next(iter(row["accuracy"].values()), None))
 
     def to_dict(self) -> dict[str, Any]:
         return {

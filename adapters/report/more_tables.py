@@ -52,7 +52,7 @@ def _views(tables: Iterable[Any], render: Any) -> list[dict[str, Any]]:
         {
             "title": one_line(f"{render.heading(one)}: {one.tuned or one.base}", _NAME),
             "headers": [one_line(name, _NAME) for name in render.headers(one)],
-            "groups": [(title, [render.cells(row, one) for row in rows]) for title, rows in render.sections(one)],
+            "groups": render.sections(one),
             "notes": [clip(said, _NOTE) for said in render.notes(one)],
         }
         for one in tables

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from ..comparison.markdown_table import escape, table_lines
 from ..comparison.numbers import number, plural
-from ..comparison.render import escape, row_line
 from ..comparison.terminal_table import print_table
 from ..printable import printable
 from ..repeats.render import NO_INTERVAL, interval
@@ -28,8 +28,7 @@ def print_calibration(calibration: Calibration, console: Console) -> None:
     if not calibration.rows:
         return
     parts = ((1, 2, 3),) if calibration.tuned is None else ((1, 2), (3, 4), (5, 6, 7))
-    printed = [(title, [cells(row, calibration) for row in rows]) for title, rows in sections(calibration)]
-    print_table(console, heading(calibration), headers(calibration), parts, printed)
+    print_table(console, heading(calibration), headers(calibration), parts, sections(calibration))
     for said in notes(calibration):
         console.print(Text(f"• {said}"))
 
@@ -40,16 +39,8 @@ def markdown(many: Sequence[Calibration]) -> str:
     for calibration in many:
         if not calibration.rows:
             continue
-        header = headers(calibration)
-        out += [
-            f"## {escape(heading(calibration))}",
-            "",
-            row_line(header),
-            row_line(["---", *["---:"] * (len(header) - 1)]),
-        ]
-        for title, rows in sections(calibration):
-            out.append(row_line([f"*{title}*", *[""] * (len(header) - 1)]))
-            out += [row_line(cells(row, calibration)) for row in rows]
+        out += [f"## {escape(heading(calibration))}", ""]
+        out += table_lines(headers(calibration), sections(calibration), left=1)
         out += ["", *(f"- {escape(said)}" for said in notes(calibration)), ""]
     return "\n".join(out)
 
@@ -82,10 +73,13 @@ def cells(row: CalibrationRow, calibration: Calibration) -> list[str]:
     return [*out, f"{max(row.all.base.n, row.all.tuned.n if row.all.tuned else 0):,}"]
 
 
-def sections(calibration: Calibration) -> list[tuple[str, list[CalibrationRow]]]:
-    """The rows by kind, each with its title."""
+def sections(calibration: Calibration) -> list[tuple[str, list[list[str]]]]:
+    """The rows' cells by kind, each with its title."""
     titles = {kind: f"confidence: {title}" for kind, (title, _) in CONFIDENCES.items()} | {"abstention": "abstention"}
-    found = [(title, [row for row in calibration.rows if row.kind == kind]) for kind, title in titles.items()]
+    found = [
+        (title, [cells(row, calibration) for row in calibration.rows if row.kind == kind])
+        for kind, title in titles.items()
+    ]
     return [(title, rows) for title, rows in found if rows]
 
 

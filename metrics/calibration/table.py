@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..comparison.pairs import Pair
+from ..comparison.pairs import Pair, by_side
 from ..comparison.record import Record
 from ..errors import Missing
 from ..repeats.results import Cells, Estimate
@@ -64,8 +64,7 @@ def calibration_of(
         resamples: at most 1,999 are made.
     """
     sides = len(names)
-    kept = [pair for pair in pairs if task is None or pair.task == task]
-    questions = [(pair.cluster, (pair.base, pair.tuned)[:sides]) for pair in kept]
+    questions = by_side(pairs, sides, task)
     resamples = min(resamples, MOST)
     rows: list[CalibrationRow] = []
     missing: dict[str, dict[str, int]] = {}

@@ -86,14 +86,16 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         notes = [*notes, f"`ki` rests on equations alone ({ARITHMETIC_ONLY}) and says nothing of knowledge"]
     if not pairing.pairs:
         raise NotComparable(_nothing_in_common(base, tuned))
+    controls = [{name for record in run.records for name in record.score.controls} for run in (base, tuned)]
     if settings.deciding == DECIDING:
-        gain, why_not = _gain(base, tuned, pairing.pairs)
+        gain, why_not = _gain(controls, pairing.pairs)
         settings = replace(settings, deciding=(*gain, *DECIDING[1:]))
         notes = [*notes, *why_not]
     names = AccuracyNames.of_pairs(pairing.pairs, settings.accuracy, error=NotComparable)
     if not names.chosen and not all(scored):
         raise NotComparable("the runs have neither reasoning scores nor an accuracy metric that both share")
-    unasked = _without_controls(base, tuned) - set(settings.deciding)
+    unasked = {one.key for name, one in OVER_CONTROLS.items() if not any(name in had for had in controls)}
+    unasked -= set(settings.deciding)
     measures = [
         one for one in (*OUTCOMES, *CONFOUNDERS) if (all(scored) or not one.of_score) and one.key not in unasked
     ]
@@ -115,12 +117,6 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         ],
         settings=asdict(settings),
     )
-
-
-def _without_controls(base: Run, tuned: Run) -> set[str]:
-    """The measures over controls that neither run was scored with."""
-    there = {name for run in (base, tuned) for record in run.records for name in record.score.controls}
-    return {measure.key for name, measure in OVER_CONTROLS.items() if name not in there}
 
 
 def _task(
@@ -226,7 +222,7 @@ def _sees_content(deciding: Sequence[Row]) -> bool:
     return any(row.n > 0 and row.measure != _FIRST for row in deciding)
 
 
-def _gain(base: Run, tuned: Run, pairs: Sequence[Pair]) -> tuple[list[str], list[str]]:
+def _gain(controls: Sequence[set[str]], pairs: Sequence[Pair]) -> tuple[list[str], list[str]]:
     """The gain that decides, and a note where none does.
 
     That over filler, or else over foreign steps, where both runs were scored with that control. Else the gain itself,
@@ -235,7 +231,7 @@ def _gain(base: Run, tuned: Run, pairs: Sequence[Pair]) -> tuple[list[str], list
     question's two values are swapped, so the permutation test keeps its level.
     """
     for name in ("filler", "foreign"):
-        if all(any(name in record.score.controls for record in run.records) for run in (base, tuned)):
+        if all(name in had for had in controls):
             return [OVER_CONTROLS[name].key], []
     (measure,) = (one for one in OUTCOMES if one.key == DECIDING[0])
     values = values_of(pairs, measure)

@@ -149,6 +149,11 @@ def _ways(by: By, across: bool, words: Callable[[_Key], str | None]):
     ]
 
 
+def by_side(pairs: Iterable[Pair], sides: int, task: str | None) -> list[tuple[str, tuple[Sequence[Record], ...]]]:
+    """(cluster, the chains of each run) of the questions of a task, or of all; `sides`: 1 for a run alone, else 2."""
+    return [(pair.cluster, (pair.base, pair.tuned)[:sides]) for pair in pairs if task is None or pair.task == task]
+
+
 def _questions(records: Iterable[Record]) -> _Questions:
     out: _Questions = defaultdict(list)
     for record in records:

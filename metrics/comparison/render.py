@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from ..printable import printable
 from .flips import flip_lines
+from .markdown_table import escape, table_lines
 from .numbers import NONE, number, p_value, percent
 from .results import Comparison, Role, Row, TaskComparison
 from .terminal_table import print_table
@@ -35,7 +35,6 @@ _ROLES = (
     "the rows above the first line decide, and their p are corrected together (Holm); the others are not tested, and "
     "each 95 % interval is that of its row alone"
 )
-_INTERVAL = re.compile(r"\[[-+−0-9.,e ]+\]")
 
 
 def cells(row: Row) -> list[str]:
@@ -83,10 +82,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Text(line))
     for task in comparison.all:
         console.print()
-        sections = [(title, [cells(row) for row in rows]) for title, rows in _sections(task)]
         console.print(Text(heading(task, comparison), style="bold"))
         console.print(Text.assemble(("verdict: ", "bold"), _verdict(task)))
-        print_table(console, "", _headers(comparison), _PARTS, sections)
+        print_table(console, "", _headers(comparison), _PARTS, _sections(task))
         for note in _notes(task):
             console.print(Text(f"• {note}"))
     if len(comparison.all) > 1:
@@ -108,11 +106,7 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
         for task in comparison.all:
             out += ["", f"## {escape(heading(task, comparison))}", ""]
             out += [f"**Verdict: {task.verdict.name}.** {escape(task.verdict.why)}.", ""]
-            header = _headers(comparison)
-            out += [row_line(header), row_line(["---", "---", *["---:"] * (len(header) - 2)])]
-            for title, rows in _sections(task):
-                out += [row_line([f"*{title}*", *[""] * (len(header) - 1)])] if title else []
-                out += [row_line(cells(row)) for row in rows]
+            out += table_lines(_headers(comparison), _sections(task), left=2)
             notes = _notes(task)
             out += ["", *(f"- {escape(note)}" for note in notes)] if notes else []
         out.append("")
@@ -142,25 +136,10 @@ def _headers(comparison: Comparison) -> list[str]:
     return [printable(name.format(base=comparison.base, tuned=comparison.tuned)) for name in HEADERS]
 
 
-def _sections(task: TaskComparison) -> list[tuple[str, list[Row]]]:
+def _sections(task: TaskComparison) -> list[tuple[str, list[list[str]]]]:
     """The rows by role, with the title of each role's part; without those that decide nothing and have no number."""
     found = [
-        (title, [row for row in task.rows if row.role == role and (row.n or role == "deciding")])
+        (title, [cells(row) for row in task.rows if row.role == role and (row.n or role == "deciding")])
         for role, title in _TITLES.items()
     ]
     return [(title, rows) for title, rows in found if rows]
-
-
-def row_line(values: Sequence[str]) -> str:
-    return "| " + " | ".join(_cell(value) for value in values) + " |"
-
-
-def _cell(value: str) -> str:
-    """A cell we wrote keeps its brackets: Markdown does not read an interval as a link."""
-    return value if _INTERVAL.fullmatch(value) else escape(value).replace("|", "\\|")
-
-
-def escape(text: str) -> str:
-    """Escape Markdown and HTML in names and reasons, which come from untrusted files."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{char}" if char in "\\[]!" else char for char in text)

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from ..comparison.markdown_table import escape, table_lines
 from ..comparison.numbers import NONE, number
-from ..comparison.render import escape, row_line
 from ..comparison.terminal_table import print_table
 from ..printable import printable
 from .results import Cells, Estimate, RepeatRow, Repeats
@@ -27,8 +27,7 @@ def print_repeats(repeats: Repeats, console: Console) -> None:
     width = len(headers(repeats))
     parts = [(1, 2, 3, 4)] if repeats.tuned is None else [(1, 2, 3), (4, 5, 6)]
     parts += [(width - 3, width - 2, width - 1)] if _any_kept(repeats) else []
-    printed = [(title, [cells(row, repeats) for row in rows]) for title, rows in sections(repeats)]
-    print_table(console, heading(repeats), headers(repeats), parts, printed)
+    print_table(console, heading(repeats), headers(repeats), parts, sections(repeats))
     for said in notes(repeats):
         console.print(Text(f"• {said}"))
 
@@ -37,16 +36,8 @@ def markdown(many: Sequence[Repeats]) -> str:
     """The same as Markdown."""
     out: list[str] = []
     for repeats in many:
-        header = headers(repeats)
-        out += [
-            f"## {escape(heading(repeats))}",
-            "",
-            row_line(header),
-            row_line(["---", "---", *["---:"] * (len(header) - 2)]),
-        ]
-        for title, rows in sections(repeats):
-            out += [row_line([f"*{title}*", *[""] * (len(header) - 1)])] if title else []
-            out += [row_line(cells(row, repeats)) for row in rows]
+        out += [f"## {escape(heading(repeats))}", ""]
+        out += table_lines(headers(repeats), sections(repeats), left=2)
         out += ["", *(f"- {escape(said)}" for said in notes(repeats)), ""]
     return "\n".join(out)
 
@@ -106,8 +97,8 @@ def interval(one: Estimate, *, sign: bool = False) -> str:
     return NONE if math.isnan(one.low) else f"[{number(one.low, sign=sign)}, {number(one.high, sign=sign)}]"
 
 
-def sections(repeats: Repeats) -> list[tuple[str, list[RepeatRow]]]:
-    """The rows by the length of their questions' responses, each part with its title; first those of all questions."""
+def sections(repeats: Repeats) -> list[tuple[str, list[list[str]]]]:
+    """The rows' cells by the length of the questions' responses, each part titled; first those of all questions."""
     titles = {"": ""}
     if repeats.buckets:
         short, middle = (f"{edge:,.0f}" for edge in repeats.buckets)
@@ -116,7 +107,10 @@ def sections(repeats: Repeats) -> list[tuple[str, list[RepeatRow]]]:
             "middle": f"middle (≤ {middle})",
             "long": "long",
         }
-    found = [(title, [row for row in repeats.rows if row.bucket == bucket]) for bucket, title in titles.items()]
+    found = [
+        (title, [cells(row, repeats) for row in repeats.rows if row.bucket == bucket])
+        for bucket, title in titles.items()
+    ]
     return [(title, rows) for title, rows in found if rows]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..comparison.measures import OUTCOMES, SAME_LENGTH
-from ..comparison.pairs import Pair
+from ..comparison.pairs import Pair, by_side
 from ..comparison.statistics import Clustered, clustered, intervals, share_interval, unanimous_interval
 from ..errors import Missing
 from .estimators import pass_at_k, pass_hat_k
@@ -56,10 +56,7 @@ def repeats_of(
         task: only its questions; None: all.
     """
     sides = len(names)
-    questions: list[_Question] = [
-        (pair.cluster, (pair.base, pair.tuned)[:sides]) for pair in pairs if task is None or pair.task == task
-    ]
-    questions = [one for one in questions if all(len(responses) > 1 for responses in one[1])]
+    questions = [one for one in by_side(pairs, sides, task) if all(len(responses) > 1 for responses in one[1])]
     samples = [dict(sorted(Counter(len(one[1][side]) for one in questions).items())) for side in range(sides)]
     kept = [(cluster, tuple(_kept(one) for one in sides_)) for cluster, sides_ in questions]
     drops = any(

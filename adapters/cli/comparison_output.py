@@ -1,0 +1,42 @@
+"""How `compare`, `repeats` and `calibration` print what they found: options, formats, width, notes about the runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from rich.console import Console
+
+from ...metrics.comparison import Run
+
+Table = TypeVar("Table")
+_WIDE = 140
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "markdown", "json"), default="table", help="what is printed")
+    parser.add_argument("--width", type=int, help="columns (default: the terminal's)")
+
+
+def as_json(tables: Any) -> str:
+    return json.dumps(tables, indent=1, allow_nan=False)
+
+
+def console_for(args: argparse.Namespace, runs: Sequence[Run]) -> Console:
+    """A console on which the notes about the runs stand already."""
+    # Not on a terminal: make tables as wide as they need to be.
+    console = Console(width=args.width or (None if sys.stdout.isatty() else _WIDE), highlight=False)
+    for note in dict.fromkeys(f"{one.name}: {note}" for one in runs for note in one.notes):
+        console.print(note, markup=False)
+    return console
+
+
+def print_each(tables: Iterable[Table], print_one: Callable[[Table, Console], None], console: Console) -> None:
+    """Print tables, an empty line between them."""
+    for index, one in enumerate(tables):
+        if index:
+            console.print()
+        print_one(one, console)
