@@ -15,6 +15,7 @@ from .controls.gain_over import control_metrics
 from .controls.texts import CONTROLS
 from .infogain import BEFORE, INFOGAIN_METRICS, REFERENCE_METRICS
 from .ki import FAILURE_METRICS, KI_METRICS
+from .names import unknown_name
 from .own_option import OWN_OPTION_METRICS
 
 # Computed for every chain.
@@ -28,17 +29,17 @@ _OPTIONAL = {metric.name: metric for metrics in WITH_OPTION.values() for metric 
 # Every number of stepgauge's own by name; plugins bring others.
 METRICS: Mapping[str, ChainMetric] = {**{metric.name: metric for metric in ALWAYS}, **_OPTIONAL}
 
-# Each gain beside its form before the answer. All of them need a scoring LM.
-GAIN_COLUMNS = ("infogain", f"infogain{BEFORE}", "infogain_nats", f"infogain_nats{BEFORE}", "leak_share")
-INFOGAIN_COLUMNS = (*GAIN_COLUMNS, "n_steps")  # Inspect's scorer `infogain`
-KNOWLEDGE_COLUMNS = ("ki", "ki_coverage", "n_steps")  # Inspect's scorer `knowledge`
-CHAIN_COLUMNS = (*GAIN_COLUMNS, *KNOWLEDGE_COLUMNS)  # lm-eval, Inspect's scorer `reasoning`, a chain in `show`
-# The terminal table of `score`: eight columns beside the inputs' names are too wide for it, so one gain has one form.
-SUMMARY_COLUMNS = tuple(name for name in CHAIN_COLUMNS if name != f"infogain{BEFORE}")
+# The five numbers that every table shows beside accuracy; these three need a scoring LM.
+GAIN_COLUMNS = (f"infogain_nats{BEFORE}", "infogain_nats", "infogain")  # Inspect's scorer `infogain`
+KNOWLEDGE_COLUMNS = ("ki", "ki_coverage")  # Inspect's scorer `knowledge`
+CHAIN_COLUMNS = (*GAIN_COLUMNS, *KNOWLEDGE_COLUMNS)  # lm-eval, `score`, Inspect's scorer `reasoning`
+ALL = "all"  # the option `metrics` with this value shows every number
+# A chain in `show`.
+SHOW_COLUMNS = (f"infogain_nats{BEFORE}", "infogain_nats", "leak_share", "infogain", *KNOWLEDGE_COLUMNS)
 # A control's gain means little without the gain it is set against, and what copying alone gains.
 CONTROL_COLUMNS = ("infogain_nats", f"infogain_nats{BEFORE}", "copy_gain_nats", f"copy_gain_nats{BEFORE}")
 # The report's table of runs and the facts on a chain's page.
-REPORT_RUN_COLUMNS = ("infogain_nats", f"infogain_nats{BEFORE}", "leak_share", *KNOWLEDGE_COLUMNS)
+REPORT_RUN_COLUMNS = ("infogain_nats", f"infogain_nats{BEFORE}", "leak_share", *KNOWLEDGE_COLUMNS, "n_steps")
 REPORT_CHAIN_COLUMNS = (
     "infogain_nats",
     f"infogain_nats{BEFORE}",
@@ -51,11 +52,20 @@ REPORT_CHAIN_COLUMNS = (
     "ki_coverage",
 )
 
+_OF_RESPONSE = ("n_steps", "commit_step", *(metric.name for metric in ABSTENTION_METRICS))
+_OF_CLAIMS = tuple(metric.name for metric in (*KI_METRICS, *FAILURE_METRICS))
+_OF_TEXT = ("answer_step", *(metric.name for metric in COPY_METRICS))
+_OF_OPTIONS = tuple(
+    metric.name
+    for metric in (*INFOGAIN_METRICS, *OWN_OPTION_METRICS)
+    if metric.name.startswith(("entropy_drop", "gold_probability", "own_probability"))
+)
+
 _SHOWN: Mapping[str, Sequence[str]] = {
     "lm-eval": CHAIN_COLUMNS,
     "Inspect": CHAIN_COLUMNS,
-    "score": SUMMARY_COLUMNS,
-    "show": CHAIN_COLUMNS,
+    "score": CHAIN_COLUMNS,
+    "show": (*SHOW_COLUMNS, "n_steps"),
     "report": (*REPORT_RUN_COLUMNS, *REPORT_CHAIN_COLUMNS),
 }
 
@@ -72,10 +82,18 @@ def table_columns(
     Args:
         known: names of all numbers that the chains have.
         usual: the table's own columns.
-        chosen: what the user asked for instead of the usual columns and those that options add.
+        chosen: what the user asked for instead of the usual columns and those that options add; `all` for every one.
         has_scorer: whether a scoring LM computes likelihoods; without one, columns that need them are left out.
+
+    Raises:
+        ValueError: a chosen name that no number has; says which is nearest.
     """
     known = list(known)
+    if chosen and ALL in chosen:
+        return known
+    for name in chosen or ():
+        if name not in known:
+            raise ValueError(unknown_name("metric", name, [*known, ALL]))
     options = [name for name in known if name in _OPTIONAL]
     default = [*usual, *options] if has_scorer else [name for name in usual if name not in GAIN_COLUMNS]
     return list(dict.fromkeys([*(chosen or default), *_of_plugins(known)]))
@@ -100,6 +118,18 @@ def default_order() -> list[str]:
 def unit_of(name: str) -> str:
     """The unit of a chain's number; "" for one of a plugin, whose scores may be here without it."""
     return METRICS[name].unit if name in METRICS else ""
+
+
+def needs_of(name: str) -> str:
+    """What a chain must have for a number of stepgauge's own, and what must run: "" where the response is enough."""
+    if name in _OF_RESPONSE:
+        return ""
+    if name in _OF_CLAIMS:
+        return "claims, judges"
+    if name in _OF_TEXT:
+        return "gold answer"
+    options = ", answer options" if name in _OF_OPTIONS else ""
+    return f"scoring LM, gold answer{options}"
 
 
 def _of_plugins(known: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .columns import CHAIN_COLUMNS, added_columns
+from .columns import SHOW_COLUMNS, added_columns
 from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.types import Verdict
@@ -111,20 +111,19 @@ def _added(score: ChainScore) -> Iterator[str]:
 
 
 def _summary(score: ChainScore) -> str:
-    shown = [name for name in CHAIN_COLUMNS if name != "n_steps"]
     said = {
         name: f"{'before the answer' if name.endswith(BEFORE) else name} "
         f"{_number(score.metrics.get(name, math.nan), '.3f')}"
-        for name in shown
+        for name in SHOW_COLUMNS
     }
     basis = f" ({ARITHMETIC_ONLY})" if arithmetic_only([score]) else ""
     lines = [
-        f"{said['infogain']}  {said[f'infogain{BEFORE}']}",
         f"{said['infogain_nats']}  {said[f'infogain_nats{BEFORE}']}  {said['leak_share']}{_leak(score)}",
+        said["infogain"],
         f"{said['ki']}{basis}  {said['ki_coverage']}  n_steps {'–' if 'n_steps' in score.missing else score.n_steps}",
     ]
     alike: dict[str, list[str]] = {}
-    for name in shown:
+    for name in SHOW_COLUMNS:
         if name in score.missing:
             alike.setdefault(score.missing[name], []).append(name)
     return "\n".join([*lines, *(f"  no {', '.join(names)}: {reason}" for reason, names in alike.items())])

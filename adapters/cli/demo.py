@@ -1,4 +1,4 @@
-"""Run the embedded task in lm-eval and Inspect with SmolLM2, print both tables and two chains step by step."""
+"""Run the embedded task in lm-eval and Inspect with SmolLM2, then compare a base model and a fine-tuned one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,31 @@ from ...metrics.models.loading import SMOLLM2, resolve
 from ..runs.load import load_runs
 from .errors import UserError
 from .show import show_chains
+from .trap_example import compare_example
 
+_PUT_OTHERWISE = (
+    "Both frameworks ask the same questions of the same model, but put them otherwise: lm-eval in\n"
+    "one message with worked examples, Inspect as a conversation with an instruction. So the\n"
+    "answers differ, and so do the numbers."
+)
 _INSTALL = "install both frameworks with: pip install -c constraints.txt 'stepgauge[all]'"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=12, help="questions per part of the task (default 12; 0: all)")
     parser.add_argument("--out", type=Path, default=Path("demo-output"), help="folder for logs (default demo-output)")
+    parser.add_argument("--compare", action="store_true", help="only the comparison: seconds, and no model is run")
 
 
 def run(args: argparse.Namespace) -> int:
+    if not args.compare:
+        _run_frameworks(args)
+        _section("it answers better now; does it still reason?")
+    compare_example(args.out / "trap")
+    return 0
+
+
+def _run_frameworks(args: argparse.Namespace) -> None:
     print("preparing SmolLM2-135M-Instruct (converted once, about half a minute the first time)", flush=True)
     model = resolve(SMOLLM2)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -36,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     lm_eval_out, inspect_out = args.out / "lm-eval", args.out / "inspect"
     from ..lm_eval import include_path
 
+    print(_PUT_OTHERWISE)
     _section("lm-evaluation-harness")
     model_args = f"pretrained={model},dtype=float32"
     lm_eval = ["lm-eval", "run", "--model", "hf", "--model_args", model_args, "--include_path", include_path()]
@@ -62,7 +78,6 @@ def run(args: argparse.Namespace) -> int:
             right = next(iter(record.accuracy.values()), None)
             conclusion.add(record.score, question=record.question_hash, accuracy=right)
         print(textwrap.fill(f"{run.name}: {' '.join(conclusion.sentences())}", shutil.get_terminal_size().columns))
-    return 0
 
 
 def _section(title: str) -> None:

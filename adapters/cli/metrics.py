@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...metrics.chain import ChainMetric
-from ...metrics.columns import ALWAYS, CONTROL_COLUMNS, METRICS, WITH_OPTION, default_order, shown_in
+from ...metrics.columns import ALWAYS, CONTROL_COLUMNS, METRICS, WITH_OPTION, default_order, needs_of, shown_in
 from ...metrics.comparison.measures import CONFOUNDERS, OUTCOMES, Measure
 from ...metrics.plugins import registry
 from ...metrics.printable import printable
@@ -19,7 +19,14 @@ _DIRECTIONS = {True: "higher is better", False: "lower is better", None: "no bet
 _LABELS = {measure.key: measure.label for measure in (*OUTCOMES, *CONFOUNDERS)}
 _ABOUT = (
     "Every number that stepgauge computes. Result files hold them all; tables show the usual ones, or those that the "
-    "option `metrics` names. A number that cannot be computed is missing, with a reason, and is left out of means."
+    "option `metrics` names (`metrics: all` for every one). A number that cannot be computed is missing, with a "
+    "reason, and is left out of means."
+)
+_COSTS = (
+    "What they cost: all numbers that need a scoring LM share its passes: question and steps once, then the gold "
+    "answer and each answer option behind every prefix ([engine.md](engine.md)). A control adds such a chain. Claims "
+    "cost what their extractor and judge cost: equations next to nothing, an LM a call each ([judges.md](judges.md)). "
+    "How to read the numbers, and what they were shown to see: [interpretation.md](interpretation.md)."
 )
 _GENERATED = "<!-- Written by: STEPGAUGE_LOAD_PLUGINS= stepgauge metrics --markdown > docs/metrics.md -->"
 
@@ -30,6 +37,7 @@ class _Entry:
     unit: str
     higher_is_better: bool | None
     meaning: str
+    needs: str
     shown: str
 
 
@@ -66,12 +74,15 @@ def _of_chain(metric: ChainMetric) -> _Entry:
     if metric.name in CONTROL_COLUMNS and "score" not in doors:
         doors.insert(0, "score (beside controls)")
     meaning = printable(metric.description) or "The plugin does not say."
-    return _Entry(printable(metric.name), printable(metric.unit), metric.higher_is_better, meaning, ", ".join(doors))
+    needs = needs_of(metric.name) if metric.name in METRICS else ""
+    return _Entry(
+        printable(metric.name), printable(metric.unit), metric.higher_is_better, meaning, needs, ", ".join(doors)
+    )
 
 
 def _of_comparison(measure: Measure) -> _Entry:
     shown = ", ".join(_in_compare(measure.key))
-    return _Entry(measure.key, measure.unit, measure.higher_is_better, measure.description, shown)
+    return _Entry(measure.key, measure.unit, measure.higher_is_better, measure.description, "", shown)
 
 
 def _in_compare(name: str) -> list[str]:
@@ -88,6 +99,8 @@ def _listing(width: int) -> Iterator[str]:
             about = f"{entry.unit or 'no unit'}, {_DIRECTIONS[entry.higher_is_better]}"
             yield from _wrapped(f"{entry.name}  {about}", width, "  ", "      ")
             yield from _wrapped(entry.meaning, width, "      ")
+            if entry.needs:
+                yield from _wrapped(f"Needs: {entry.needs}", width, "      ")
             if entry.shown:
                 yield from _wrapped(f"Shown in: {entry.shown}", width, "      ")
 
@@ -103,11 +116,13 @@ def _page() -> Iterator[str]:
     yield "# The numbers"
     yield f"\n{_GENERATED}\n"
     yield from _wrapped(f"{_ABOUT} The command `stepgauge metrics` lists those of installed plugins, too.", 120, "")
+    yield ""
+    yield from _wrapped(_COSTS, 120, "")
     for heading, entries in _sections():
         yield f"\n## {heading}\n"
-        yield "| number | unit | better | what it is | shown in |"
-        yield "|---|---|---|---|---|"
+        yield "| number | unit | better | what it is | needs | shown in |"
+        yield "|---|---|---|---|---|---|"
         for entry in entries:
             better = {True: "higher", False: "lower", None: "–"}[entry.higher_is_better]
-            cells = (f"`{entry.name}`", entry.unit, better, entry.meaning, entry.shown or "–")
+            cells = (f"`{entry.name}`", entry.unit, better, entry.meaning, entry.needs or "–", entry.shown or "–")
             yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"

@@ -15,9 +15,8 @@ from typing import Any
 from rich.console import Console
 
 from ...metrics import Gauge, OverlapError
-from ...metrics.columns import CHAIN_COLUMNS, SUMMARY_COLUMNS, table_columns
+from ...metrics.columns import table_columns
 from ...metrics.controls.gain_over import GAIN_OVER
-from ...metrics.names import unknown_name
 from ...metrics.versions import versions
 from ..formats.detect import FORMATS, find_sources
 from ..formats.lm_eval_samples import results_beside
@@ -166,16 +165,16 @@ def _finish(
     write_summary(args.out, groups, out.counts, controls)
     if args.parquet:
         write_parquet(args.out, groups)
+    columns = _columns(settings, gauge)
     if args.write_logs:
         from ..offline.inspect_copies import write_copies
 
-        for copy in write_copies(args.out, sources, _columns(settings, gauge, CHAIN_COLUMNS)):
+        for copy in write_copies(args.out, sources, columns):
             print(f"{copy}: a copy of the log, with scores")
     console = _console()
-    shown = _columns(settings, gauge, SUMMARY_COLUMNS)
     if not settings.metrics:  # gains over controls are printed in separate blocks, with intervals
-        shown = [name for name in shown if not name.startswith(GAIN_OVER)]
-    print_summary(console, groups, shown)
+        columns = [name for name in columns if not name.startswith(GAIN_OVER)]
+    print_summary(console, groups, columns)
     print_controls(console, controls)
     print_conclusions(console, groups)
     print_counts(console, out.counts)
@@ -188,17 +187,17 @@ def _gauge(settings: Settings) -> Gauge:
         gauge = Gauge(**settings.gauge, progress=False)
     except (TypeError, ValueError) as error:
         raise UserError(str(error)) from error
-    known = [*gauge.metric_info()]
-    for name in settings.metrics or ():
-        if name not in known:
-            raise UserError(f"--set metrics: {unknown_name('metric', name, known)}")
+    _columns(settings, gauge)
     return gauge
 
 
-def _columns(settings: Settings, gauge: Gauge, usual: Sequence[str]) -> list[str]:
-    """The metrics to show: those requested, or the default ones that this run can have."""
+def _columns(settings: Settings, gauge: Gauge) -> list[str]:
+    """The metrics to show: those requested, or the default ones that this run can have. Raises UserError."""
     has_scorer = settings.gauge.get("scorer", "") is not None
-    return table_columns(gauge.metric_info(), usual, chosen=settings.metrics, has_scorer=has_scorer)
+    try:
+        return table_columns(gauge.metric_info(), chosen=settings.metrics, has_scorer=has_scorer)
+    except ValueError as error:
+        raise UserError(f"--set metrics: {error}") from error
 
 
 def _description(

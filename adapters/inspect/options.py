@@ -17,7 +17,7 @@ class Options(TypedDict, total=False):
     """What `infogain`, `knowledge` and `reasoning` accept; see `stepgauge.metrics.Gauge` for the values.
 
     Attributes:
-        metrics: names of the metrics to report, in order; plugins' metrics are added to them.
+        metrics: names of the metrics to report, in order, or `all`; plugins' metrics are added to them.
         scorer: the scoring LM (hub id, local folder, `smollm2`), or None to compute no likelihoods.
         device, dtype, quantization, token_budget, backend, revision, trust_remote_code: how the scoring LM is loaded
             and run.

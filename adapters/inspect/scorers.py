@@ -14,7 +14,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from ...metrics import ChainScore
-from ...metrics.columns import CHAIN_COLUMNS, INFOGAIN_COLUMNS, KNOWLEDGE_COLUMNS, table_columns
+from ...metrics.columns import CHAIN_COLUMNS, GAIN_COLUMNS, KNOWLEDGE_COLUMNS, table_columns
 from ...metrics.names import unknown_name
 from .explanation import explain, fenced
 from .options import LISTS, OptionError, Options, as_list, check_names
@@ -36,21 +36,21 @@ def reasoning(**options: Unpack[Options]) -> Scorer:
     """InfoGain and Knowledge Index of the model's chain of thought.
 
     Args:
-        **options: see `Options`. Metrics by default: infogain and infogain_nats, each also before the answer is
-            stated, leak_share, ki, ki_coverage, n_steps.
+        **options: see `Options`. Metrics by default: infogain_nats before the answer is stated and of the whole
+            chain, infogain (the paper's), ki, ki_coverage.
     """
     return _chain_scorer("reasoning", CHAIN_COLUMNS, options)
 
 
-@scorer(metrics=_per_key(INFOGAIN_COLUMNS))
+@scorer(metrics=_per_key(GAIN_COLUMNS))
 def infogain(**options: Unpack[Options]) -> Scorer:
     """How much each step of the model's chain of thought tells a scoring LM about the gold answer.
 
     Args:
-        **options: see `Options`. Metrics by default: infogain and infogain_nats, each also before the answer is
-            stated, leak_share, n_steps.
+        **options: see `Options`. Metrics by default: infogain_nats before the answer is stated and of the whole
+            chain, infogain (the paper's).
     """
-    return _chain_scorer("infogain", INFOGAIN_COLUMNS, options)
+    return _chain_scorer("infogain", GAIN_COLUMNS, options)
 
 
 @scorer(metrics=_per_key(KNOWLEDGE_COLUMNS))
@@ -58,7 +58,7 @@ def knowledge(**options: Unpack[Options]) -> Scorer:
     """The share of the chain's checkable steps whose knowledge is right; loads no scoring LM unless one is named.
 
     Args:
-        **options: see `Options`. Metrics by default: ki, ki_coverage, n_steps.
+        **options: see `Options`. Metrics by default: ki, ki_coverage.
     """
     return _chain_scorer("knowledge", KNOWLEDGE_COLUMNS, {"scorer": None, **options})
 
@@ -112,11 +112,10 @@ def _prepare(name: str, usual: Sequence[str], options: dict[str, Any]) -> tuple[
         shared.gauge.preflight()  # a scorer that is not there shows now, not after the last sample
     except (TypeError, ValueError) as error:
         raise OptionError(f"stepgauge/{name}: {error}") from error
-    known = shared.gauge.metric_info()
-    for metric in chosen:
-        if metric not in known:
-            raise OptionError(f"stepgauge/{name}, option 'metrics': {unknown_name('metric', metric, known)}")
-    return shared, table_columns(known, usual, chosen=chosen)
+    try:
+        return shared, table_columns(shared.gauge.metric_info(), usual, chosen=chosen)
+    except ValueError as error:
+        raise OptionError(f"stepgauge/{name}, option 'metrics': {error}") from error
 
 
 def _told(chain: ChainScore, reading: Reading) -> ChainScore:

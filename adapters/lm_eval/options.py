@@ -31,7 +31,7 @@ class Options:
     Attributes:
         task: the task's name, for messages.
         gauge: arguments for `Gauge`, as given.
-        metrics: names of the metrics to report; None: the default columns.
+        metrics: names of the metrics to report, or `all`; None: the default columns.
         question, gold, choices, passages: a field of the document, or a Jinja template over it; None: see
             `documents.py`.
     """

@@ -14,7 +14,6 @@ from ...metrics import ChainScore, ScorerError, Trace
 from ...metrics.columns import table_columns
 from ...metrics.conclusion import Conclusion
 from ...metrics.errors import Missing
-from ...metrics.names import unknown_name
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from .aggregate import nan_mean, nan_stderr, total
 from .documents import given_passages, gold_and_choices, question_text, render
@@ -63,11 +62,10 @@ class ChainScorer:
         self._main = "infogain" if self._has_scorer else "ki"
 
     def _columns(self) -> list[str]:
-        for name in self.options.metrics or ():
-            if name not in self._info:
-                message = unknown_name("metric", name, self._info)
-                raise ValueError(f"task {self.options.task!r}, stepgauge option 'metrics': {message}")
-        return table_columns(self._info, chosen=self.options.metrics, has_scorer=self._has_scorer)
+        try:
+            return table_columns(self._info, chosen=self.options.metrics, has_scorer=self._has_scorer)
+        except ValueError as error:
+            raise ValueError(f"task {self.options.task!r}, stepgauge option 'metrics': {error}") from error
 
     def _named(self, error: Exception) -> Exception:
         return type(error)(f"task {self.options.task!r}, stepgauge options: {error}")

@@ -20,8 +20,7 @@ WIDTH = "100"
 INTRODUCTION = """\
 # Command line
 
-What each command prints with `--help`, written by `make docs` from the parsers. Recipes are in the
-[README](../README.md#recipes).
+What each command prints with `--help`, written by `make docs` from the parsers. [Recipes](recipes.md) use them.
 """
 
 

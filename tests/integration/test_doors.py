@@ -81,7 +81,7 @@ def test_the_demo_shows_numbers_of_both_frameworks_two_chains_step_by_step_and_w
         assert_numbers(row["reasoning"], (*REASONING, "n_unscored"), or_missing=MAY_BE_MISSING)
         for pipeline in ("strict-match", "flexible-extract"):
             assert_numbers(row[pipeline], ["exact_match"])
-    assert_numbers(table["stepgauge_demo"]["reasoning"], ("infogain", "infogain_nats", "ki_coverage", "n_steps"))
+    assert_numbers(table["stepgauge_demo"]["reasoning"], ("infogain", "infogain_nats", "ki_coverage"))
     panel = inspect_panel(inspects)
     assert [name for name, _ in panel] == ["answer", *REASONING]
     assert_numbers(dict(panel)["answer"], ["accuracy", "stderr"])
@@ -162,7 +162,7 @@ def test_finished_runs_of_both_frameworks_get_the_numbers_that_they_got_while_ru
     table = score_table(scored)
     assert [row["chains"] for row in table] == [LIMIT, LIMIT, 2 * LIMIT]
     for row in table:
-        assert_numbers(row, ("accuracy", "infogain", "infogain_nats", "ki_coverage", "n_steps"))
+        assert_numbers(row, ("accuracy", "infogain", "infogain_nats", "ki_coverage"))
     live = [
         json.loads(sample["filtered_resps"][0])["chains"][0]
         for path in samples.values()

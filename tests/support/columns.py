@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-GAINS = ("infogain", "infogain_before_answer", "infogain_nats", "infogain_nats_before_answer", "leak_share")
-REASONING = (*GAINS, "ki", "ki_coverage", "n_steps")
-# What a real model's chains may lack: they gain nothing, give the answer in their first step, or compute nothing.
-MAY_BE_MISSING = ("infogain_before_answer", "infogain_nats_before_answer", "leak_share", "ki")
+GAINS = ("infogain_nats_before_answer", "infogain_nats", "infogain")
+REASONING = (*GAINS, "ki", "ki_coverage")
+# What a real model's chains may lack: they give the answer in their first step, or compute nothing.
+MAY_BE_MISSING = ("infogain_nats_before_answer", "ki")
 NUMBER = r"[-−+]?\d[\d.,]*(?:e[-−+]?\d+)?"
 
 
@@ -82,14 +82,15 @@ def assert_panel(printed: str, log: Any, names: Sequence[str]) -> None:
 def score_table(printed: str) -> list[dict[str, float]]:
     """`{column: value}` of each row that `stepgauge score` printed; a dash is nan.
 
-    "before answer" stands below a title that is the metric's own, to the right of that metric.
+    "before answer" stands below the name of the number whose form it is; both end in the same place.
     """
     lines = printed.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("input, task, model"))
-    names = re.split(r"\s{2,}", lines[at].strip())[1:]
-    for i, name in enumerate(names):
-        if name == "before answer":
-            names[i] = f"{names[i - 1]}_before_answer"
+    above = {name.end(): name[0] for name in re.finditer(r"\S+", lines[at - 1])}
+    names = [
+        f"{above[title.end()]}_before_answer" if title[0] == "before answer" else title[0]
+        for title in re.finditer(r"\S+(?: \S+)*", lines[at])
+    ][1:]
     cells = rf"(?:\s+(?:{NUMBER}|–))" + f"{{{len(names)}}}"
     found = []
     for line in lines[at + 1 :]:

@@ -82,9 +82,7 @@ def test_options_add_the_same_columns_in_lm_eval_inspect_score_show_and_report(t
     assert score(source, "--out", out, "--set", "variant=reference", "--controls", "filler") == 0
     said = capsys.readouterr().out
     (row,) = score_table(said)
-    assert_numbers(
-        row, {*REASONING, *ADDED} - {"infogain_before_answer", "gain_over_filler", "gain_over_filler_before_answer"}
-    )
+    assert_numbers(row, {*REASONING, *ADDED} - {"gain_over_filler", "gain_over_filler_before_answer"})
     assert re.search(r"^in\.jsonl +3 ", said, re.M), "names stay where numbers need more room than there is"
     assert said.count("infogain_reference") == 2
     assert re.search(r"^gain_over_filler +[-+]\d", said, re.M)
@@ -110,10 +108,10 @@ def test_without_a_scoring_lm_columns_that_need_one_are_shown_by_inspect_alone_a
     assert score(source, "--out", tmp_path / "out", "--set", "scorer=null", "--set", "variant=reference") == 0
     assert "infogain" not in capsys.readouterr().out
     options = {**OPTIONS, "scorer": None}
-    assert in_lm_eval(options) == {"ki", "ki_coverage", "n_steps"}
+    assert in_lm_eval(options) == {"ki", "ki_coverage"}
     inspect = in_inspect(options, tmp_path)
     assert set(inspect) == {*REASONING, *ADDED}
-    assert {name for name, mean in inspect.items() if math.isfinite(mean)} == {"ki", "ki_coverage", "n_steps"}
+    assert {name for name, mean in inspect.items() if math.isfinite(mean)} == {"ki", "ki_coverage"}
 
 
 @pytest.mark.parametrize("width", [80, 160])

@@ -218,23 +218,23 @@ def test_what_an_agent_learns_between_attempts_comes_from_the_tasks_own_scorer(t
 
 
 @pytest.mark.parametrize(
-    ("reducer", "ki", "n_steps"),
+    ("reducer", "ki", "coverage"),
     [
-        pytest.param(mean_score(), 0.5, 2.0, id="mean"),
-        pytest.param(median_score(), 0.5, 2.0, id="median"),
-        pytest.param(max_score(), 1.0, 3.0, id="max"),
-        pytest.param(mode_score(), 1.0, 3.0, id="mode"),
+        pytest.param(mean_score(), 0.5, 7 / 18, id="mean"),
+        pytest.param(median_score(), 0.5, 0.5, id="median"),
+        pytest.param(max_score(), 1.0, 2 / 3, id="max"),
+        pytest.param(mode_score(), 1.0, 2 / 3, id="mode"),
     ],
 )
 def test_epochs_are_scored_each_and_a_missing_number_is_left_out_of_the_reduced_one(
-    tmp_path: Path, reducer: Any, ki: float, n_steps: float
+    tmp_path: Path, reducer: Any, ki: float, coverage: float
 ) -> None:
     responses = [RESPONSE, "2 * 3 = 5\nANSWER: 7", "just seven", ""]  # ki 1, 0, none checkable, nothing to score
     of = made(match(numeric=True), epochs=Epochs(4, reducer))
     log = run(with_reasoning(of, splitter="lines", **NO_LM), tmp_path, *responses, max_connections=1, max_samples=1)
     found = columns(log)
     assert found["ki"]["mean"] == ki
-    assert found["n_steps"]["mean"] == n_steps
+    assert found["ki_coverage"]["mean"] == pytest.approx(coverage)
     assert [score.scored_samples for score in log.results.scores if score.name == "ki"] == [1]  # type: ignore[union-attr]
     ids = [(sample.scores or {})["reasoning"].metadata for sample in log.samples or []]
     assert [one and one["id"] for one in ids] == ["s", "s, epoch 2", "s, epoch 3", None]

@@ -48,5 +48,5 @@ def test_metadata_on_the_command_line_sets_options_for_one_run(run):
     code, printed, _ = run("--metadata", json.dumps({"stepgauge": {"scorer": None}}))
     assert code == 0
     reasoning = lm_eval_table(printed)["stepgauge_demo_arithmetic"]["reasoning"]
-    assert list(reasoning) == ["ki", "ki_coverage", "n_steps", "n_unscored"]
+    assert list(reasoning) == ["ki", "ki_coverage", "n_unscored"]
     assert_numbers(reasoning, reasoning, or_missing=["ki"])

@@ -40,7 +40,7 @@ def task(name="one", **config):
         "doc_to_target": "{{answer}}",
         "generation_kwargs": {"until": ["Question:"]},
         "metric_list": [{"metric": "exact_match"}],
-        "stepgauge": {"scorer": None, "splitter": "lines"},
+        "stepgauge": {"scorer": None, "splitter": "lines", "metrics": ["ki", "ki_coverage", "n_steps"]},
         **config,
     }
 
@@ -186,7 +186,14 @@ def test_two_processes_give_the_table_that_one_gives(tmp_path, tokenizers):
     def run(*launcher):
         arguments = ["lm-eval", "run", "--model", "hf-parallel", "--model_args", f"pretrained={model},dtype=float32"]
         arguments += ["--device", "cpu", "--batch_size", "1", "--tasks", str(tmp_path / "one.yaml")]
-        arguments += ["--stepgauge", f"scorer={model}", "device=cpu", "dtype=float32", "splitter=sentences"]
+        arguments += [
+            "--stepgauge",
+            f"scorer={model}",
+            "device=cpu",
+            "dtype=float32",
+            "splitter=sentences",
+            "metrics=all",
+        ]
         # `accelerate launch --cpu` starts one process whatever it is told; its launcher for GPUs, kept off them, two.
         env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
         env["HF_DATASETS_CACHE"] = str(tmp_path / f"cache{len(launcher)}")

@@ -195,7 +195,7 @@ def test_but_for_the_reasoning_rows_results_are_lm_evals_own(run):
 
 
 def test_group_rows_pool_their_tasks_documents_in_nested_groups_too(run):
-    _, results, _, out = run("--tasks", "own_outer")
+    _, results, _, out = run("--tasks", "own_outer", options=["metrics=n_steps,ki"])
     rows = results["results"]
     steps = {
         task: rows[task]["n_steps,reasoning"] for task in ("own_a", "own_b", "own_untagged", "own_group", "own_outer")

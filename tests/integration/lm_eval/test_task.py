@@ -99,7 +99,7 @@ def test_numbers_are_those_of_the_core_on_the_same_chains(results):
             assert got[f"{name}_stderr"] == "N/A", name
             continue
         assert got[f"{name}_stderr"] == pytest.approx(statistics.stdev(values) / math.sqrt(2), abs=1e-4), name
-    assert [name for score in scores for name in score.missing if name in COLUMNS] == ["leak_share"]  # nothing gained
+    assert not [name for score in scores for name in score.missing if name in COLUMNS]
     assert got["ki"] == 0.5  # 3 * 4 = 12 and 12 - 2 = 10 hold, 5 + 7 = 13 does not
     assert got["n_unscored"] == 0
 
@@ -207,7 +207,7 @@ def test_every_repeat_is_scored_averaged_and_its_spread_kept(tiny_scorer):
     scores = [ChainScore.from_dict(chain) for chain in written["chains"]]
     assert [score.id for score in scores] == ["sums/0#0", "sums/0#1"]
     assert sample["infogain"] == pytest.approx(statistics.mean(score.infogain for score in scores))
-    assert written["spread"]["n_steps"] == pytest.approx(statistics.stdev([2, 3]))
+    assert written["spread"]["ki"] == pytest.approx(statistics.stdev([1.0, 0.5]))
     assert [score.ki for score in scores] == [1.0, 0.5]
 
 
@@ -427,7 +427,7 @@ def test_the_demo_group_runs_on_the_packaged_samples(tiny_scorer):
     assert rows(results, "stepgauge_demo_medical", "strict-match")["exact_match"] == 0.5
     assert rows(results, "stepgauge_demo_medical", "reasoning")["n_unscored"] == 0
     group = results["groups"]["stepgauge_demo"]
-    for key in ("exact_match,strict-match", "infogain,reasoning", "infogain_nats,reasoning", "n_steps,reasoning"):
+    for key in ("exact_match,strict-match", "infogain,reasoning", "infogain_nats,reasoning"):
         assert math.isfinite(group[key]), key
     prompt = results["samples"]["stepgauge_demo_medical"][0]["arguments"][0][0]
     assert prompt.count("Question:") == 3

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from stepgauge.metrics.columns import METRICS, shown_in
+from stepgauge.metrics import Gauge, Trace
+from stepgauge.metrics.columns import METRICS, WITH_OPTION, needs_of, shown_in
 from stepgauge.metrics.comparison.measures import CONFOUNDERS, OUTCOMES
 
 
@@ -26,5 +29,30 @@ def test_what_a_plugin_or_an_option_adds_is_shown_everywhere():
     everywhere = ["lm-eval", "Inspect", "score", "show", "report"]
     for name in ("infogain_reference", "gain_over_filler_before_answer", "hedging_share"):
         assert shown_in(name) == everywhere
-    assert shown_in("infogain_before_answer") == ["lm-eval", "Inspect", "show", "report"]
+    assert shown_in("infogain_nats_before_answer") == everywhere
+    assert shown_in("leak_share") == ["show", "report"]
     assert shown_in("regressive_share") == []
+
+
+def test_a_number_needs_what_it_says_it_needs(tiny_scorer):
+    """Each number is there for a chain that has everything, and is missing where something that it needs is not."""
+    asked = {"question": "What is 2 + 3 + 1?", "response": "2 + 3 = 5.\n5 + 1 = 6.\nThe answer is 6."}
+    gold, options = {"answer": "6"}, {"choices": ("5", "6", "7")}
+
+    def there(scorer, **given):
+        gauge = Gauge(scorer=scorer, variant="reference" if scorer else "paper", progress=False)
+        (score,) = gauge.score([Trace(**asked, **given)])
+        return {name for name, value in score.metrics.items() if not math.isnan(value)}
+
+    without = {
+        "scoring LM": there(None, **gold, **options),
+        "gold answer": there(tiny_scorer, **options),
+        "answer options": there(tiny_scorer, **gold),
+    }
+    controlled = {metric.name for option, of in WITH_OPTION.items() if "controls" in option for metric in of}
+    for name in METRICS.keys() - controlled:
+        needed = [what for what, found in without.items() if name not in found]
+        if needs_of(name) != "claims, judges":
+            assert needs_of(name) == ", ".join(needed), name
+    gaining = {"leak_share", "half_gain_position"}  # missing where a chain gains nothing, as for a model of noise
+    assert METRICS.keys() - controlled - gaining <= there(tiny_scorer, **gold, **options)

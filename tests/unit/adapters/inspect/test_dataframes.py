@@ -52,17 +52,19 @@ def test_inspects_frame_of_evals_has_a_column_for_each_of_our_metrics(folder: Pa
     (row,) = evals_df(str(folder), quiet=True).to_dict("records")
     assert row["score_match_accuracy"] == 0.25
     assert row["score_ki_mean"] == 0.5
-    assert row["score_n_steps_mean"] == 2.0
+    assert row["score_ki_coverage_mean"] == pytest.approx(0.389, abs=1e-3)
     assert pd.isna(row["score_infogain_nats_mean"]), "no scoring LM: missing, not 0"
 
 
 def test_inspects_frame_of_samples_has_a_column_per_number_where_missing_ones_are_na(folder: Path) -> None:
     columns = [*SampleSummary, SampleColumn("reasoning_*", path="scores.reasoning.value")]
     frame = samples_df(str(folder), columns=columns, quiet=True).set_index("id").sort_index()
-    assert list(frame["reasoning_n_steps"].fillna(-1)) == [3.0, 2.0, 1.0, -1.0]
+    assert list(frame["reasoning_ki_coverage"].fillna(-1)) == pytest.approx([2 / 3, 0.5, 0.0, -1.0])
     assert list(frame["reasoning_ki"].fillna(-1)) == [1.0, 0.0, -1.0, -1.0]
     whole = [json.loads(text) if isinstance(text, str) else None for text in frame["score_reasoning"]]
-    assert [one and one["n_steps"] for one in whole] == [3.0, 2.0, 1.0, None], "by default: one text for all numbers"
+    assert [one and one["ki_coverage"] for one in whole] == [2 / 3, 0.5, 0.0, None], (
+        "by default: one text for all numbers"
+    )
 
 
 def test_each_step_has_a_row_with_what_the_scorer_found(folder: Path) -> None:

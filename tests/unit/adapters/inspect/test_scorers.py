@@ -223,7 +223,7 @@ def test_epochs_with_a_missing_number_are_reduced_over_the_others(
     tmp_path: Path, fake: Callable[..., FakeGauge]
 ) -> None:
     fake()
-    log = run(tmp_path, [RIGHT, "no equation", ""], [reasoning()], targets=["7"], epochs=3)
+    log = run(tmp_path, [RIGHT, "no equation", ""], [reasoning(metrics="all")], targets=["7"], epochs=3)
     found = columns(log)
     assert mean_of(found["ki"]) == 1.0
     assert mean_of(found["n_steps"]) == pytest.approx(2.0)
@@ -285,10 +285,9 @@ def test_a_log_can_be_scored_later(tmp_path: Path, fake: Callable[..., FakeGauge
             infogain,
             [
                 *GAINS,
-                "n_steps",
             ],
         ),
-        (knowledge, ["ki", "ki_coverage", "n_steps"]),
+        (knowledge, ["ki", "ki_coverage"]),
         (
             reasoning,
             [

@@ -69,9 +69,9 @@ def test_a_pipeline_that_holds_the_scores_may_not_exist_already(name):
 
 
 def test_a_metric_of_the_task_with_the_name_of_ours_is_an_error():
-    own = [{"metric": "n_steps", "aggregation": "mean", "higher_is_better": False}]
-    process = {"process_results": lambda doc, results: {"n_steps": 1}}  # noqa: ARG005
-    with pytest.raises(ValueError, match="task 'sums': metric_list already has n_steps"):
+    own = [{"metric": "ki", "aggregation": "mean", "higher_is_better": True}]
+    process = {"process_results": lambda doc, results: {"ki": 1}}  # noqa: ARG005
+    with pytest.raises(ValueError, match="task 'sums': metric_list already has ki"):
         StepTask(config=config(metric_list=own, **process))
     StepTask(config=config(metric_list=own, stepgauge={"metrics": ["infogain"]}, **process))
 
@@ -112,7 +112,7 @@ def test_metadata_of_one_run_reaches_the_task():
 
 def test_without_scorer_the_columns_are_those_that_need_none():
     task = StepTask(config=config(stepgauge={"scorer": None}))
-    assert {"ki", "ki_coverage", "n_steps"} <= set(task.aggregation())
+    assert {"ki", "ki_coverage"} <= set(task.aggregation())
     assert "infogain" not in task.aggregation()
 
 
