@@ -17,6 +17,8 @@ from .printable import printable
 from .score import ARITHMETIC_ONLY, ChainScore, StepScore, arithmetic_only
 
 _BAR_WIDTH = 12
+_CLAIMS_BESIDE = 110  # columns from which claims have a column of their own
+_BARS = 80  # columns from which there is room for bars
 _SHOWN_PASSAGES = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _MARKS = {"supported": "✓", "contradicted": "✗", "insufficient": "?"}
@@ -25,33 +27,42 @@ _MARKS = {"supported": "✓", "contradicted": "✗", "insufficient": "?"}
 def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> str:
     """One chain as plain text, at most `width` columns wide.
 
-    The bar shows p(answer | question, steps so far) per answer token, exp(l_i / N): empty is 0, full is 1.
+    The bar shows p(answer | question, steps so far) per answer token, exp(l_i / N): empty is 0, full is 1. In a narrow
+    table claims stand below their step; in a very narrow one there is no bar, and a line says so.
     """
+    claims_beside, bars = width >= _CLAIMS_BESIDE, width >= _BARS
     table = Table(show_lines=False, expand=False, pad_edge=False)
     table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("step", ratio=3, overflow="fold")
+    table.add_column("step" if claims_beside else "step, claim → verdict", ratio=3, overflow="fold")
     table.add_column("gain\nnats", justify="right", no_wrap=True)
     table.add_column("log p", justify="right", no_wrap=True)
-    table.add_column("p per token", no_wrap=True, min_width=_BAR_WIDTH)
-    table.add_column("claim → verdict", ratio=2, overflow="fold")
+    if bars:
+        table.add_column("p per token", no_wrap=True, min_width=_BAR_WIDTH)
+    if claims_beside:
+        table.add_column("claim → verdict", ratio=2, overflow="fold")
     per_token = score.log_likelihoods_per_token
     if per_token:
-        first = score.log_likelihoods[0]
-        table.add_row("0", Text("(question alone)", style="dim"), "", f"{first:.2f}", _bar(per_token[0]), "")
+        first = [_bar(per_token[0])] if bars else []
+        table.add_row("0", Text("(question alone)", style="dim"), "", f"{score.log_likelihoods[0]:.2f}", *first)
     for i, step in enumerate(score.steps, 1):
+        text, claims = _step_text(step), _claims(step.verdicts)
+        if claims and not claims_beside:
+            text = "\n".join([text, *(f"  {line}" for line in claims.split("\n"))])
         table.add_row(
             str(i),
-            Text(_step_text(step)),
+            Text(text),
             _number(step.gain, "+.2f"),
             _number(step.log_likelihood, ".2f"),
-            _bar(per_token[i] if i < len(per_token) else math.nan),
-            Text(_claims(step.verdicts)),
+            *([_bar(per_token[i] if i < len(per_token) else math.nan)] if bars else []),
+            *([Text(claims)] if claims_beside else []),
         )
     console = Console(width=width, force_terminal=False, color_system=None, record=False, highlight=False)
     with console.capture() as captured:
         if question:
             console.print(Text(printable(question)))
         console.print(table)
+        if not bars:
+            console.print(Text(f"(the bars of p per token need {_BARS} columns)"))
         console.print(Text(_summary(score)))
         for line in _added(score):
             console.print(Text(line))

@@ -23,6 +23,7 @@ from ..formats.detect import FORMATS, find_sources
 from ..formats.fitting_data import FittingData, asked_in, digests, read_chains
 from ..formats.options import LM_EVAL_ONLY, Settings, Wanted, read_settings
 from .errors import UserError
+from .limit import add_limit, limit_of
 
 _DEFAULT = FitSettings()
 
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--where", action="append", default=[], metavar="FIELD=VALUE", help="read only such rows")
     add("--filter", help="lm-eval: read the rows of this filter (default: the first)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help=f"lm-eval: {', '.join(LM_EVAL_ONLY)}")
-    add("--limit", type=int, metavar="N", help="stop after N chains")
+    add_limit(parser, "chains")
     add("--restart", action="store_true", help="begin anew where DIR or checkpoints are there")
 
 
@@ -75,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if _is_main():
         logging.getLogger("stepgauge").setLevel(logging.INFO)
     settings = FitSettings(**_given(args))
-    if args.limit is not None and args.limit < 1:
-        raise UserError(f"--limit {args.limit}: expected 1 or more")
+    limit = limit_of(args)
     _check_installed("accelerate", *(["peft"] if settings.lora else []))
     sources = find_sources(
         args.traces,
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         wanted=Wanted.parse(args.where),
         lm_eval_filter=args.filter,
     )
-    data = read_chains(sources, args.limit)
+    data = read_chains(sources, limit)
     exclude = _excluded(args)
 
     import transformers  # takes seconds, as does the next import

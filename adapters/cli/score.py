@@ -30,6 +30,7 @@ from ..offline.parquet import check_pyarrow, write_parquet
 from ..offline.run import WINDOW, Stopped, check_overlap, score_all
 from ..offline.summary import print_conclusions, print_counts, print_summary, summarise, write_statistics, write_summary
 from .errors import UserError
+from .limit import add_limit, limit_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any option; JSON or text")
     parser.add_argument("--where", action="append", default=[], metavar="FIELD=VALUE", help="read only such rows")
     parser.add_argument("--filter", help="lm-eval: the filter whose metrics are the accuracy (default: the first)")
-    parser.add_argument("--limit", type=int, metavar="N", help="stop after N chains")
+    add_limit(parser, "chains")
     parser.add_argument("--window", type=int, default=WINDOW, metavar="N", help=f"chains in a batch (default {WINDOW})")
     parser.add_argument("--strict", action="store_true", help="stop at a row that cannot be read, do not skip it")
     parser.add_argument("--restart", action="store_true", help="overwrite what --out holds, do not go on with it")
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     logging.getLogger("stepgauge").setLevel(logging.INFO)
+    args.limit = limit_of(args)
     try:
         return _dry_run(args) if args.dry_run else _score(args)
     except OverlapError as error:
@@ -68,10 +70,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
-    for name in ("limit", "window"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name} {value}: expected 1 or more")
+    if args.window < 1:
+        raise UserError(f"--window {args.window}: expected 1 or more")
     settings = read_settings(
         args.set,
         scorer=args.scorer,

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import shutil
-import sys
-import textwrap
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import NamedTuple
 
+from rich.console import Console
+from rich.text import Text
+
+from ...metrics.answers.extraction import extract_answer
+from ...metrics.comparison.correctness import correctness
+from ...metrics.comparison.numbers import plural
+from ...metrics.comparison.record import Record
 from ...metrics.conclusion import Conclusion
+from ...metrics.infogain import BEFORE
+from ...metrics.printable import printable
 from ...metrics.render import chain_table
 from ..formats.detect import files_below
 from ..formats.entries import Unreadable
 from ..runs.chains import scored_chains
 from .errors import UserError
+from .limit import add_limit, limit_of
 
 log = logging.getLogger(__name__)
+
+GAIN = f"infogain_nats{BEFORE}"
+_WIDEST = 160
+_ANSWER = 200  # characters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,46 +42,150 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="scores.jsonl, lm-eval samples_*.jsonl, an Inspect log, ChainScore JSONL, or a folder of them",
     )
-    parser.add_argument("--id", help="show only the chain with this id")
-    parser.add_argument("--limit", type=int, default=1, help="how many chains to show (default 1)")
+    parser.add_argument("--id", help="only the chain with this id")
+    parser.add_argument("--wrong", action="store_true", help="only chains whose answer is wrong, as the run says")
+    parser.add_argument("--contradicted", action="store_true", help="only chains with a step that a judge contradicts")
+    parser.add_argument(
+        "--gains-most",
+        action="store_true",
+        help=f"in the order of {GAIN}, the largest first (default: in that of the file)",
+    )
+    add_limit(parser, "chains to show", default=1)
     parser.add_argument("--width", type=int, help="columns (default: the terminal's)")
 
 
 def run(args: argparse.Namespace) -> int:
-    show_chains(args.path, chain_id=args.id, limit=args.limit, width=args.width)
+    chosen = Chosen(args.id, args.wrong, args.contradicted, args.gains_most)
+    show_chains(args.path, chosen, limit=limit_of(args), width=args.width)
     return 0
 
 
-def show_chains(path: Path, *, chain_id: str | None = None, limit: int = 1, width: int | None = None) -> None:
-    """Print up to `limit` chains of a file, in a folder of the newest that can be read. Raises UserError if none."""
+class Chosen(NamedTuple):
+    """Which chains are shown, and in what order; the default: all, in the order of the file."""
+
+    id: str | None = None
+    wrong: bool = False
+    contradicted: bool = False
+    gains_most: bool = False
+
+    def of(self, records: Sequence[Record]) -> list[tuple[int, Record]]:
+        """The chosen chains, each with its number in the file, from 1."""
+        found = [(number, one) for number, one in enumerate(records, 1) if self._fits(one)]
+        # Chains without the number come last: nobody can say that they gain less.
+        return sorted(found, key=lambda one: _loss(one[1])) if self.gains_most else found
+
+    def _fits(self, record: Record) -> bool:
+        verdicts = (verdict for step in record.score.steps for verdict in step.verdicts)
+        return (
+            (self.id is None or self.id in (record.score.id, record.doc_id))
+            and (not self.wrong or correctness(record).right is False)
+            and (not self.contradicted or any(verdict.label == "contradicted" for verdict in verdicts))
+        )
+
+    @property
+    def said(self) -> str:
+        """The conditions in words; "" without any."""
+        named = [] if self.id is None else [f"with id {self.id!r}"]
+        named += ["with a wrong answer"] if self.wrong else []
+        named += ["with a contradicted step"] if self.contradicted else []
+        return ", ".join(named)
+
+    @property
+    def selects(self) -> bool:
+        """Whether chains are chosen or ordered by what they are, not by their name."""
+        return self.wrong or self.contradicted or self.gains_most
+
+
+_ALL = Chosen()
+
+
+def _loss(record: Record) -> float:
+    gain = record.score.metrics.get(GAIN, math.nan)
+    return math.inf if math.isnan(gain) else -gain
+
+
+def show_chains(path: Path, chosen: Chosen = _ALL, *, limit: int | None = 1, width: int | None = None) -> None:
+    """Print the chosen chains of a file, in a folder of the newest that can be read.
+
+    Args:
+        limit: how many are printed at most; None: all.
+
+    Raises:
+        UserError: no such file, or no scored chain in it, or none with the id asked for.
+    """
     if not os.path.lexists(path):
         raise UserError(f"{path}: no such file")
     files = _newest_in(path) if path.is_dir() else [path]
-    columns = width or min(shutil.get_terminal_size((120, 24)).columns, 160)
+    columns = width or min(shutil.get_terminal_size((120, 24)).columns, _WIDEST)
     for index, file in enumerate(files, 1):
         try:
-            return _show(file, chain_id, limit, columns)
+            records, notes = scored_chains(file)
         except Unreadable as problem:
             if index == len(files):
                 raise UserError(f"{file}: {problem}") from problem
             log.warning("%s: left out: %s", file, problem)
+        else:
+            if not records:
+                raise UserError(f"{file}: {'; '.join(['no scored chain in this file', *notes])}")
+            return _print(file, records, notes, chosen, limit, columns)
     return None
 
 
-def _show(path: Path, chain_id: str | None, limit: int, columns: int) -> None:
-    shown, conclusion = 0, Conclusion()
-    for question, score in scored_chains(path):
-        if chain_id is not None and score.id != chain_id:
-            continue
-        if shown == limit:
-            break
-        sys.stdout.write(("\n" if shown else "") + chain_table(score, question=question, width=columns))
-        conclusion.add(score, question=question or score.trace_hash)
-        shown += 1
-    if not shown:
-        which = f"no chain with id {chain_id!r}" if chain_id is not None else "no scored chain"
-        raise UserError(f"{path}: {which} in this file")
-    sys.stdout.write("\n" + textwrap.fill(" ".join(conclusion.sentences()), columns) + "\n")
+def _print(
+    path: Path, records: Sequence[Record], notes: Sequence[str], chosen: Chosen, limit: int | None, columns: int
+) -> None:
+    found = chosen.of(records)
+    if not found and chosen.id is not None:
+        raise UserError(f"{path}: no chain {chosen.said} among {plural(len(records), 'scored chain')}")
+    console = Console(width=columns, highlight=False, markup=False, emoji=False, color_system=None)
+    if chosen.selects and chosen.said:
+        console.print(Text(f"{len(found):,} of {plural(len(records), 'scored chain')} {chosen.said}\n"))
+    conclusion = Conclusion()
+    for rank, (number, record) in enumerate(found[:limit], 1):
+        place = (rank, len(found)) if chosen.selects else (number, len(records))
+        for line in _heading(record, *place):
+            console.print(Text(printable(line)))
+        console.file.write(chain_table(record.score, width=columns) + "\n")
+        right = correctness(record).right
+        conclusion.add(record.score, question=record.question_hash, accuracy=None if right is None else float(right))
+    if found:
+        console.print(Text(" ".join(conclusion.sentences())))
+    for line in [*_left_out(records, [one for _, one in found], chosen, limit), *notes]:
+        console.print(Text(f"• {printable(line)}"))
+
+
+def _heading(record: Record, number: int, count: int) -> Iterator[str]:
+    """The lines above a chain: which one it is, question, gold answer, the model's, and whether that is right."""
+    names = {"id": record.score.id or record.doc_id, "task": record.task}
+    yield "  ".join([f"{number:,} of {count:,}", *(f"{name} {value}" for name, value in names.items() if value)])
+    if record.question:
+        yield f"question: {record.question}"
+    yield f"gold answer: {' or '.join(record.answer) or 'not in the file'}"
+    told = correctness(record)
+    yield f"model's answer: {_answer(record, told.metric)} – {told.said}"
+
+
+def _answer(record: Record, metric: str | None) -> str:
+    """The answer that the run's metric saw; where it saw none or the whole response, the one announced there."""
+    seen, response = record.answer_under(metric), "\n".join(step.text for step in record.score.steps)
+    if seen is not None and _folded(seen) != _folded(response):
+        return seen if len(seen) <= _ANSWER else f"{seen[:_ANSWER]}…"
+    unread = "; the run found none" if seen is None and metric in record.read_answers else ""
+    found = extract_answer(response)
+    return f"none in the response{unread}" if found is None else f"{found} (read in the response{unread})"
+
+
+def _folded(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+def _left_out(records: Sequence[Record], found: Sequence[Record], chosen: Chosen, limit: int | None) -> Iterator[str]:
+    if limit is not None and len(found) > limit:
+        yield f"{plural(len(found) - limit, 'more chain')}: --limit 0 shows all"
+    if chosen.wrong and (untold := sum(correctness(one).right is None for one in records)):
+        yield f"{plural(untold, 'chain')} left out of which the run does not say that they are right or wrong"
+    if chosen.gains_most and (without := sum(math.isinf(_loss(one)) for one in found)):
+        yield f"{plural(without, 'chain')} without {GAIN} last"
 
 
 def _newest_in(folder: Path) -> list[Path]:

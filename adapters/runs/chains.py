@@ -1,77 +1,71 @@
-"""Reads the scored chains in a file, in order and one at a time, for `stepgauge show`."""
+"""Reads the scored chains in one file, with what its run says about each, for `stepgauge show`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...metrics import ChainScore, FormatError
+from ...metrics import FormatError
+from ...metrics.comparison.record import Record
 from ...metrics.format_version import check_format
-from ..formats.detect import is_inspect_log
-from ..formats.entries import Entry, Passed, Skipped, Unreadable
-from ..formats.inspect_logs import read_header, samples
-from ..formats.lm_eval_samples import REASONING, recognises
+from ..formats.detect import first_known, is_inspect_log
+from ..formats.entries import UNREADABLE_FILE, Unreadable
+from ..formats.lm_eval_samples import recognises
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
-from ..formats.sources import Source
-from ..scored import FieldError, is_row, of_lm_eval, of_row, of_sample, restore
-from .run_parts import LostRows
+from ..scored import FieldError, is_chain, is_row, restore
+from .inspect_runs import read_log
+from .lm_eval_runs import read_samples_file
+from .run_parts import Keep, LostRows, Part
+from .stepgauge_runs import read_scored
 
 
-def scored_chains(path: Path) -> Iterator[tuple[str, ChainScore]]:
-    """(question or "", score) of each scored chain; what cannot be read is left out with a warning.
+def scored_chains(path: Path) -> tuple[list[Record], list[str]]:
+    """The scored chains in file order, and notes on how the file was read; what cannot be read is left out.
+
+    Rows of `stepgauge score`, lm-eval's samples, an Inspect log, or ChainScores as JSON Lines: those have no question.
 
     Raises:
         OptionError: a score has a later format; names file and row, or log and sample.
         Unreadable: the file, or not one of its rows, can be read.
     """
-    lost, read = LostRows(path), False
-    in_log = path.suffix == ".eval" or is_inspect_log(path)
-    for found in _in_log(path, lost) if in_log else _in_rows(path, lost):
-        yield from found
-        read = read or bool(found)
-    lost.notes(read=read)
+    parts = _parts(path)
+    records = [record for part in parts for record in part.records if record.scored]
+    return records, list(dict.fromkeys(note for part in parts for note in part.notes))
 
 
-def _in_rows(path: Path, lost: LostRows) -> Iterator[list[tuple[str, ChainScore]]]:
+def _parts(path: Path) -> list[Part]:
+    keep = Keep([], path.absolute().parent.name)
+    if path.suffix == ".eval" or is_inspect_log(path):
+        return [read_log(path, keep)]
+    kind, problem = first_known(path, False, _kind)
+    if kind is None:
+        raise Unreadable(UNREADABLE_FILE, f"no scored chain in it: {problem}")
+    if kind == "scores":
+        return read_scored(path, keep).parts
+    return [read_samples_file(path, keep) if kind == "lm-eval" else _bare_chains(path, keep)]
+
+
+def _kind(row: Mapping[str, Any]) -> str | None:
+    return "scores" if is_row(row) else "lm-eval" if recognises(row) else "chains" if is_chain(row) else None
+
+
+def _bare_chains(path: Path, keep: Keep) -> Part:
+    part, lost = Part(path, keep.model(None)), LostRows(path)
     with open_stream(path) as stream:
         for number, row in read_rows(stream, array=False):
+            where = f"{path}, row {number}"
             try:
                 if isinstance(row, Unreadable):
                     raise row
-                yield list(_in_row(row))
+                check_format(row)
+                score = restore(row, "score")
             except FormatError as error:
-                raise OptionError(f"{path}, row {number}: {error}") from error
+                raise OptionError(f"{where}: {error}") from error
             except (Unreadable, FieldError) as error:
-                lost.add(f"{path}, row {number}", error)
-
-
-def _in_row(row: dict[str, Any]) -> Iterator[tuple[str, ChainScore]]:
-    check_format(row)
-    if is_row(row):
-        yield _text(row.get("question")), of_row(row)
-    elif not recognises(row):
-        yield "", restore(row, "score")
-    elif row.get("filter") == REASONING:
-        document = row.get("doc")
-        question = _text(document.get("question")) if isinstance(document, dict) else ""
-        yield from ((question, chain) for chain in of_lm_eval(row))
-
-
-def _in_log(path: Path, lost: LostRows) -> Iterator[list[tuple[str, ChainScore]]]:
-    header = read_header(str(path))
-    for sample in samples(Source(str(path), "inspect"), header):
-        if isinstance(sample, Skipped):
-            lost.add(str(sample.where), sample.reason)
-        elif not isinstance(sample, Passed | Entry):
-            try:
-                yield [(_text(sample.input), chain) for _, chain in of_sample(header, sample)]
-            except FormatError as error:
-                raise OptionError(str(error)) from error
-            except FieldError as error:
-                lost.add(f"{path}, sample {sample.id}", error)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+                lost.add(where, error)
+            else:
+                part.records.append(Record("", "", score.trace_hash, score, where=where))
+    part.notes += lost.notes(read=bool(part.records))
+    return part

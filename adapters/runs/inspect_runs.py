@@ -60,6 +60,11 @@ def read_logs(files: Iterable[Path], keep: Keep) -> Found:
     return found
 
 
+def read_log(path: Path, keep: Keep) -> Part:
+    """The wanted records of one log. Raises Unreadable if it cannot be read, OptionError as `read_logs` does."""
+    return _read(path, read_header(str(path)), keep)
+
+
 _WITHOUT = "without a score of ours"
 
 

@@ -54,6 +54,12 @@ def read_samples(files: Iterable[Path], keep: Keep) -> Found:
     return found
 
 
+def read_samples_file(path: Path, keep: Keep) -> Part:
+    """The wanted records of one file. Raises Unreadable if no row can be read, OptionError as `read_samples` does."""
+    one = identity(path)
+    return _read(path, one.task, one.model, keep)
+
+
 @dataclass
 class _Document:
     """The rows of one document.

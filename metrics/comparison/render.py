@@ -16,7 +16,8 @@ from .results import Comparison, Role, Row, TaskComparison
 from .terminal_table import print_table
 
 HEADERS = ("measure", "unit", "{base}", "{tuned}", "difference", "95 % interval", "relative", "p", "p (Holm)", "n")
-_PARTS = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+_PARTS = ((1,), (2, 3), (4, 5), (6, 7), (8, 9))
+_SPARE = (6, 7, 1)  # relative, p before its correction, unit
 _STYLES = {
     "trap": "bold red",
     "regression": "red",
@@ -84,7 +85,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print()
         console.print(Text(heading(task, comparison), style="bold"))
         console.print(Text.assemble(("verdict: ", "bold"), _verdict(task)))
-        print_table(console, "", _headers(comparison), _PARTS, _sections(task))
+        print_table(console, "", _headers(comparison), _PARTS, _sections(task), spare=_SPARE)
         for note in _notes(task):
             console.print(Text(f"• {note}"))
     if len(comparison.all) > 1:

@@ -25,9 +25,9 @@ _LENGTHS = "short, middle, long: thirds of the questions by the mean length of t
 def print_repeats(repeats: Repeats, console: Console) -> None:
     """Print the table, what it says, and why numbers are missing."""
     width = len(headers(repeats))
-    parts = [(1, 2, 3, 4)] if repeats.tuned is None else [(1, 2, 3), (4, 5, 6)]
+    parts = [(1,), (2, 3, 4)] if repeats.tuned is None else [(1,), (2, 3), (4, 5, 6)]
     parts += [(width - 3, width - 2, width - 1)] if _any_kept(repeats) else []
-    print_table(console, heading(repeats), headers(repeats), parts, sections(repeats))
+    print_table(console, heading(repeats), headers(repeats), parts, sections(repeats), spare=(1,))
     for said in notes(repeats):
         console.print(Text(f"• {said}"))
 

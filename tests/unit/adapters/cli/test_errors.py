@@ -14,7 +14,12 @@ from stepgauge.metrics import OutOfMemory, StepgaugeError
     ("arguments", "said"),
     [
         (["score", "no.jsonl", "--dry-run"], "no.jsonl: no such file"),  # OptionError
-        (["score", "no.jsonl", "--limit", "0", "--dry-run"], "--limit 0: expected 1 or more"),  # UserError
+        (
+            ["score", "no.jsonl", "--limit", "-1", "--dry-run"],
+            "--limit -1: expected a number, or 0 for all",
+        ),  # UserError
+        (["fit", "--traces", "no.jsonl", "--out", "x", "--limit", "-1"], "--limit -1: expected"),
+        (["show", "no.jsonl", "--limit", "-1"], "--limit -1: expected"),
         (["compare", "no.jsonl", "other"], "no.jsonl: no such file"),
         (["report", "no.jsonl"], "no.jsonl: no such file"),
         (["corpus", "check", "nowhere"], "corpus 'nowhere': no such folder"),  # CorpusError

@@ -160,6 +160,23 @@ def test_every_route_gives_the_same_questions_numbers_and_accuracies(routes, rou
     assert correct == [[*record.accuracy.values()] for record in live if record.doc_id != "2"] == [[1.0], [0.0]]
 
 
+@pytest.mark.parametrize("route", ["lm-eval", "inspect", "lm-eval-again", "inspect-again"])
+def test_show_says_of_every_route_whether_the_answer_is_right(routes, route, capsys):
+    for flags, number, question, gold, answer, verdict in (
+        ([], "1 of 3", SUMS[0]["question"], "7", "7", "✓ right"),
+        (["--wrong"], "1 of 1", SUMS[1]["question"], "4", "3", "✗ wrong"),
+    ):
+        capsys.readouterr()
+        assert main(["show", routes[route].source, *flags, "--width", "160"]) == 0
+        said = capsys.readouterr().out
+        assert re.search(rf"^{number}  id \S+  task sums$", said, re.MULTILINE)
+        assert question in said
+        assert f"gold answer: {gold}\n" in said
+        assert re.search(rf"^model's answer: {answer}\b.* – {verdict} \((exact_match|includes)", said, re.MULTILINE), (
+            said
+        )
+
+
 def test_truncation_is_known_where_the_input_says_it(routes):
     assert [record.truncated for record in routes["inspect"].records] == [False, False, True]
     assert [record.truncated for record in routes["inspect-again"].records] == [False, False, True]
