@@ -1,4 +1,4 @@
-"""What many scored chains say, in a few plain sentences: it stands below every table of them."""
+"""What scored chains say in plain words: a few sentences below a table of many, one below each that is shown."""
 
 from __future__ import annotations
 
@@ -143,6 +143,30 @@ class Conclusion:
             said = f"real steps gain {found.mean:+.2f} nats over {control} ones"
             return f"{said}, so it can use them" if found.low > 0 else f"{said}, so it may be too weak to use them"
         return "whether it is strong enough is not known (--controls filler shows it)"
+
+
+def of_one_chain(score: ChainScore) -> str:
+    """What one chain says, in a sentence: whether its steps help the scorer, and whether they hold."""
+    return f"{_gain_of_one(score)}; {_checked_of_one(score)}."
+
+
+def _gain_of_one(score: ChainScore) -> str:
+    gain = score.metrics.get(_GAIN, math.nan)
+    if math.isnan(gain):
+        return f"Whether the steps help cannot be told ({printable(score.missing.get(_GAIN, 'no reason given'))})"
+    stated = score.metrics.get("answer_step", math.nan)
+    until = "The steps make" if math.isnan(stated) else f"Before step {stated:.0f} states it, the steps make"
+    return f"{until} the gold answer {abs(gain):.2f} nats {'likelier' if gain >= 0 else 'less likely'}"
+
+
+def _checked_of_one(score: ChainScore) -> str:
+    labels = [{verdict.label for verdict in step.verdicts} for step in score.steps]
+    wrong = [number for number, found in enumerate(labels, 1) if "contradicted" in found]
+    if wrong:
+        which = ", ".join(map(str, wrong))
+        return f"step {which} is contradicted" if len(wrong) == 1 else f"steps {which} are contradicted"
+    checked = sum("supported" in found for found in labels)
+    return f"{checked} of {len(labels)} steps could be checked, and none is wrong" if checked else "no step was checked"
 
 
 def _interval(by_question: Mapping[str, Sequence[float]]) -> Interval | None:

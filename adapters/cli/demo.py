@@ -12,12 +12,14 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...metrics.comparison.correctness import correctness
 from ...metrics.conclusion import Conclusion
 from ...metrics.engine.statistics import ENGINE_LINE
 from ...metrics.models.loading import SMOLLM2, resolve
+from ..runs.chains import scored_chains
 from ..runs.load import load_runs
 from .errors import UserError
-from .show import show_chains
+from .show import Chosen, show_chains
 from .trap_example import compare_example
 
 _PUT_OTHERWISE = (
@@ -67,17 +69,30 @@ def _run_frameworks(args: argparse.Namespace) -> None:
     command = [*inspect, *(["-T", f"first={args.limit}"] if args.limit else [])]
     _run(args.out / "inspect.log", command, INSPECT_PY_LOGGER_FILE=str(messages))
     _print_engine_lines(messages, last=True)
-    _section("a chain of each half, step by step")
-    for half in ("arithmetic", "medical"):
-        samples = lm_eval_out.rglob(f"samples_stepgauge_demo_{half}_*.jsonl")
-        show_chains(max(samples, key=lambda path: path.stat().st_mtime), limit=1)
+    _section("a right chain and a wrong one, step by step")
+    _show_right_and_wrong([_newest(lm_eval_out, half) for half in ("arithmetic", "medical")])
     _section("what it says")
-    for run in load_runs([str(lm_eval_out), str(inspect_out)]):
+    for run in load_runs([f"lm-eval={lm_eval_out}", f"Inspect={inspect_out}"]):
         conclusion = Conclusion()
         for record in run.records:
             right = next(iter(record.accuracy.values()), None)
             conclusion.add(record.score, question=record.question_hash, accuracy=right)
         print(textwrap.fill(f"{run.name}: {' '.join(conclusion.sentences())}", shutil.get_terminal_size().columns))
+
+
+def _newest(folder: Path, half: str) -> Path:
+    return max(folder.rglob(f"samples_stepgauge_demo_{half}_*.jsonl"), key=lambda path: path.stat().st_mtime)
+
+
+def _show_right_and_wrong(files: Sequence[Path]) -> None:
+    """Show the first right chain of these files and the first wrong one, each below what the run says of it."""
+    chains = [(path, record) for path in files for record in scored_chains(path)[0]]
+    for right, word in ((True, "right"), (False, "wrong")):
+        found = next(((path, one) for path, one in chains if correctness(one).right is right), None)
+        if found is None:
+            print(f"none of the {len(chains)} chains is {word}")
+        else:
+            show_chains(found[0], Chosen(id=found[1].score.id))
 
 
 def _section(title: str) -> None:

@@ -19,7 +19,7 @@ from ...metrics.answers.extraction import extract_answer
 from ...metrics.comparison.correctness import correctness
 from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Record
-from ...metrics.conclusion import Conclusion
+from ...metrics.conclusion import Conclusion, of_one_chain
 from ...metrics.infogain import BEFORE
 from ...metrics.printable import printable
 from ...metrics.render import chain_table
@@ -145,10 +145,11 @@ def _print(
         place = (rank, len(found)) if chosen.selects else (number, len(records))
         for line in _heading(record, *place):
             console.print(Text(printable(line)))
-        console.file.write(chain_table(record.score, width=columns) + "\n")
+        console.file.write(chain_table(record.score, width=columns))
+        console.print(Text(f"{of_one_chain(record.score)}\n"))
         right = correctness(record).right
         conclusion.add(record.score, question=record.question_hash, accuracy=None if right is None else float(right))
-    if found:
+    if len(found[:limit]) > 1:
         console.print(Text(" ".join(conclusion.sentences())))
     for line in [*_left_out(records, [one for _, one in found], chosen, limit), *notes]:
         console.print(Text(f"• {printable(line)}"))
