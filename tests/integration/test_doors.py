@@ -70,10 +70,10 @@ def samples(demo: dict[str, str], folder: Path) -> dict[str, Path]:
     return {half: path for half, paths in found.items() for path in paths}
 
 
-def test_the_demo_shows_numbers_of_both_frameworks_two_chains_step_by_step_and_what_they_say(
-    demo: dict[str, str],
+def test_the_demo_shows_both_frameworks_two_chains_step_by_step_what_they_say_and_a_trap(
+    demo: dict[str, str], folder: Path
 ) -> None:
-    lm_evals, inspects, chains, says = demo.values()
+    lm_evals, inspects, chains, says, trap = demo.values()
     table = lm_eval_table(lm_evals)
     assert list(table) == ["stepgauge_demo", *(f"stepgauge_demo_{half}" for half in HALVES)]
     for half in HALVES:
@@ -88,11 +88,18 @@ def test_the_demo_shows_numbers_of_both_frameworks_two_chains_step_by_step_and_w
     assert_numbers({name: found["mean"] for name, found in panel[1:]}, REASONING, or_missing=MAY_BE_MISSING)
     for part, tasks in ((lm_evals, 2), (inspects, 1)):
         assert len(re.findall(r"engine: .* [1-9][\d,]* computed", part)) == tasks
-    assert chains.count("(question alone)") == 2
-    assert len(re.findall(r"│1 │ .* │ +[-+]\d+\.\d\d │ +-\d+\.\d\d │", chains)) == 2
+    right, wrong = chains.count("✓ right"), chains.count("✗ wrong")
+    assert (right, wrong) == (1 - chains.count("chains is right"), 1 - chains.count("chains is wrong"))
+    assert chains.count("gold answer: ") == chains.count("(question alone)") == right + wrong > 0
+    assert len(re.findall(r"│1 │ .* │ +[-+]\d+\.\d\d │ +-\d+\.\d\d │", chains)) == right + wrong
+    assert len(re.findall(r"^(?:.* the steps make|Whether the steps help)", chains, re.M | re.I)) == right + wrong
     said = " ".join(says.split())
     assert len(re.findall(rf"\d+% right\. Before the answer .* by {NUMBER} nats", said)) == 1
     assert said.count(f"This rests on {2 * LIMIT} chains") == 2
+    assert re.search(r"^verdict: trap", trap, re.M)
+    page = folder / "demo" / "trap" / "report.html"
+    assert "demo/trap/report.html" in trap
+    assert "trap" in page.read_text(encoding="utf-8")
 
 
 def test_lm_evals_files_hold_the_options_and_every_chain_step_by_step(folder: Path, samples: dict[str, Path]) -> None:

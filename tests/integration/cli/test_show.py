@@ -124,3 +124,12 @@ def test_scores_that_stand_alone_are_shown_without_what_they_do_not_hold(scored,
     assert "1 of 3  id b\n" in said
     assert "gold answer: not in the file" in said
     assert "the run does not say whether it is right" in said
+
+
+def test_a_sentence_below_a_chain_says_whether_its_steps_help_and_hold(scored, capsys):
+    said = " ".join(show(scored, "--id", "b", capsys=capsys).split())
+    assert "The steps make the gold answer 3.00 nats likelier; step 2 is contradicted." in said
+    said = " ".join(show(scored, "--id", "a", capsys=capsys).split())
+    assert "Before step 2 states it, the steps make the gold answer 0.50 nats likelier; 1 of 3 steps could be" in said
+    assert "chains gain" not in said, "one chain has no mean"
+    assert "chains gain" in " ".join(show(scored, "--limit", "2", capsys=capsys).split())
