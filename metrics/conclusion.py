@@ -142,7 +142,7 @@ class Conclusion:
             control = name.removeprefix(GAIN_OVER).removesuffix(BEFORE)
             said = f"real steps gain {found.mean:+.2f} nats over {control} ones"
             return f"{said}, so it can use them" if found.low > 0 else f"{said}, so it may be too weak to use them"
-        return "whether it is strong enough is not known (--controls filler shows it)"
+        return "whether it is strong enough is not known (controls=filler shows it)"
 
 
 def of_one_chain(score: ChainScore) -> str:

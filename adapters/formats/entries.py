@@ -11,7 +11,6 @@ from ...metrics.comparison.record import question_hash
 
 UNREADABLE_FILE = "the file cannot be read"
 # Sums and squares of many such numbers are finite, too; what is beyond is no measure of anything.
-_LARGEST = 1e100
 
 
 class Unreadable(Exception):
@@ -101,11 +100,6 @@ def text(row: Mapping[str, Any], name: str) -> str:
     if not isinstance(row[name], str):
         raise Unreadable(f"field {name!r} is no text", f"got {row[name]!r:.80}")
     return row[name]
-
-
-def number(value: object) -> float | None:
-    """`value` as a number; None for anything else, what is not finite and what is too large to compute with."""
-    return float(value) if isinstance(value, bool | int | float) and abs(value) <= _LARGEST else None
 
 
 def identifier(value: object) -> str | int | None:

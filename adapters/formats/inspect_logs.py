@@ -7,12 +7,11 @@ document and read whole.
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ...metrics.optional_packages import needs
-from ..scored import is_chain
+from ..grades import accuracy_of, read_answers
 from .entries import (
     UNREADABLE_FILE,
     Entry,
@@ -21,7 +20,6 @@ from .entries import (
     Skipped,
     Unreadable,
     Where,
-    number,
     should_abstain_in,
     subject_of,
 )
@@ -30,13 +28,10 @@ from .sources import Source
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
-    from inspect_ai.scorer import Score
     from inspect_ai.solver import TaskState
 
     from ..inspect.transcript import Turns
 
-# What Inspect's own metrics take its grades for.
-_GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 # What makes logs large and holds no part of a chain.
 _NOT_READ = {"events", "store"}
 # Stop reasons that name a length limit, and those that name another end.
@@ -198,30 +193,3 @@ def full_name(model: str) -> str:
 def _shuffles(header: EvalLog) -> bool:
     steps = [step for step in header.plan.steps if step.solver.rpartition("/")[2] == "multiple_choice"]
     return any((step.params or {}).get("shuffle") for step in steps)
-
-
-def accuracy_of(sample: EvalSample) -> dict[str, float]:
-    """Other scorers' numbers by scorer, and by key where a scorer has several."""
-    return {name: graded for name, _, graded in _grades(sample)}
-
-
-def read_answers(sample: EvalSample) -> dict[str, str]:
-    """The answers that those scorers saw, by the same names; only those that a scorer recorded."""
-    return {name: score.answer for name, score, _ in _grades(sample) if isinstance(score.answer, str)}
-
-
-def _grades(sample: EvalSample) -> Iterator[tuple[str, Score, float]]:
-    for name, score in (sample.scores or {}).items():
-        if is_chain(score.metadata):
-            continue  # one of ours
-        values = score.value if isinstance(score.value, Mapping) else {None: score.value}
-        for key, value in values.items():
-            graded = _grade(value)
-            if graded is not None:
-                yield name if key is None else f"{name}/{key}", score, graded
-
-
-def _grade(value: Any) -> float | None:
-    if isinstance(value, str):
-        return _GRADES.get(value)
-    return None if isinstance(value, float) and math.isnan(value) else number(value)

@@ -16,7 +16,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.filters import build_filter_ensemble
 
 from ...metrics.errors import Missing
-from .entries import number
+from ..grades import number
 from .graded import Graded, answer_in
 
 _DEFAULT = [{"name": "none", "filter": [{"function": "take_first"}]}]

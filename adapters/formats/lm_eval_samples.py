@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from ...metrics import Trace
 from ...metrics.errors import Missing
 from ...metrics.optional_packages import needs
+from ..grades import number
 from .entries import (
     Entry,
     Item,
@@ -26,7 +27,6 @@ from .entries import (
     Unreadable,
     Where,
     identifier,
-    number,
     should_abstain_in,
     subject_of,
 )

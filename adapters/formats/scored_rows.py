@@ -7,7 +7,8 @@ from typing import Any
 
 from ...metrics import Trace
 from ...metrics.format_version import FormatError, check_format
-from .entries import Entry, Unreadable, Where, identifier, number
+from ..grades import number
+from .entries import Entry, Unreadable, Where, identifier
 from .options import OptionError
 
 

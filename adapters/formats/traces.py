@@ -7,7 +7,8 @@ from typing import Any
 
 from ...metrics import Trace
 from ..gold import gold_answers
-from .entries import Entry, Unreadable, Where, identifier, number, should_abstain_in, subject_of
+from ..grades import number
+from .entries import Entry, Unreadable, Where, identifier, should_abstain_in, subject_of
 from .sources import Source
 
 

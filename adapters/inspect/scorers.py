@@ -16,6 +16,7 @@ from inspect_ai.solver import TaskState
 from ...metrics import ChainScore
 from ...metrics.columns import CHAIN_COLUMNS, GAIN_COLUMNS, KNOWLEDGE_COLUMNS, table_columns
 from ...metrics.names import unknown_name
+from .conclusions import print_conclusions
 from .explanation import explain, fenced
 from .options import LISTS, OptionError, Options, as_list, check_names
 from .sample_calls import FOR_INSPECT
@@ -69,6 +70,7 @@ def _chain_scorer(name: str, usual: Sequence[str], options: Any) -> Scorer:
     shared, metrics = _prepare(name, usual, given)
 
     async def score(state: TaskState, target: Target) -> Score:
+        print_conclusions()
         try:
             reading = read_trace(state, target, turns, _events)
         except Unscorable as problem:

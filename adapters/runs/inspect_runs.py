@@ -19,16 +19,15 @@ from ...metrics.comparison.record import UNSCORED, Record, question_hash
 from ...metrics.format_version import FormatError
 from ..formats.entries import Entry, Passed, Skipped, Unreadable, Where, should_abstain_in, subject_of
 from ..formats.inspect_logs import (
-    accuracy_of,
     entry,
     question_and_options,
-    read_answers,
     read_header,
     samples,
     truncated,
 )
 from ..formats.options import OptionError
 from ..formats.sources import Source
+from ..grades import accuracy_of, read_answers
 from ..scored import of_sample
 from .endings import ending
 from .run_parts import Found, Keep, LostRows, Part, take_newest

@@ -11,9 +11,10 @@ from typing import Any
 from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Record
 from ...metrics.format_version import FormatError, check_format
-from ..formats.entries import Unreadable, identifier, number
+from ..formats.entries import Unreadable, identifier
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
+from ..grades import number
 from ..offline.out_folder import check_folder, last_window
 from ..scored import SCORES, FieldError, absent, of_row
 from .run_parts import Found, Keep, LostRows, Part

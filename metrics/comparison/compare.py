@@ -241,7 +241,7 @@ def _gain(controls: Sequence[set[str]], pairs: Sequence[Pair]) -> tuple[list[str
     return [], [
         f"{measure.label} does not decide: the steps of both runs make the gold answer less likely "
         f"({number(mean)} nats); the scoring LM cannot use them, and more reasoning would count "
-        "as less. Controls (--controls filler) or a stronger scorer would tell"
+        "as less. Controls (controls=filler) or a stronger scorer would tell"
     ]
 
 

@@ -25,7 +25,7 @@ ROOMS = [
     "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins", "metrics.scheduling",
     "metrics.provenance", "metrics.gauge", "metrics", "metrics.fitting", "metrics.render", "metrics.conclusion",
     "metrics.comparison", "metrics.repeats", "metrics.calibration",
-    "tasks", "adapters", "adapters.scored", "adapters.gold", "adapters.lm_eval", "adapters.inspect",
+    "tasks", "adapters", "adapters.scored", "adapters.grades", "adapters.gold", "adapters.lm_eval", "adapters.inspect",
     "adapters.formats", "adapters.offline", "adapters.runs", "adapters.report", "adapters.cli", "tasks.jsonl",
     "tasks.medical_questions", "tasks.stated_answers", "tasks.lm_eval_medical", "tasks.inspect_tasks",
 ]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,6 +80,16 @@ def test_eval_prints_accuracy_beside_the_reasoning_scores(tmp_path: Path, backen
     assert log.results is not None
     accuracy = log.results.scores[0].metrics["accuracy"].value
     assert accuracy == pytest.approx(4 / 6)
+    said = " ".join(printed.split())
+    assert re.search(r"canned \(mockllm/model\): 67% right\. Before the answer .* This rests on 6 chains", said)
+
+
+def test_a_task_that_does_not_use_our_scorers_is_told_nothing_of_us(tmp_path: Path) -> None:
+    (tmp_path / "bare.py").write_text(CANNED.replace("scorer=demo.scorer", "scorer=demo.scorer[:1]"))
+    printed, _ = inspect(tmp_path, "bare.py --limit 2")
+    assert "answer" in printed
+    assert "hooks" not in printed
+    assert "chains" not in printed
 
 
 @pytest.fixture(scope="module")
