@@ -60,7 +60,7 @@ def print_table(
         blocks = [shown]
     else:
         kept = [[column for column in part if column in shown] for part in parts]
-        blocks = _blocks(widths, kept, comfortable, console.width)
+        blocks = _blocks(widths, kept, (least, comfortable), console.width)
     for number, block in enumerate(blocks):
         room = console.width - _needed(widths, block, 0)
         chosen = sections if number == 0 else _told(sections, block)
@@ -79,13 +79,20 @@ def _needed(widths: Sequence[int], columns: Iterable[int], label: int) -> int:
     return label + sum(_GAP + widths[column] for column in columns)
 
 
-def _blocks(widths: Sequence[int], parts: Sequence[Sequence[int]], label: int, width: int) -> list[list[int]]:
-    """The columns, part by part, in as many blocks as needed; a part that is too wide for one is taken apart."""
+def _blocks(
+    widths: Sequence[int], parts: Sequence[Sequence[int]], labels: tuple[int, int], width: int
+) -> list[list[int]]:
+    """The columns, part by part, in as many blocks as needed; a part that is too wide for one is taken apart.
+
+    Args:
+        labels: the least width of labels, and the one that parts share a block with.
+    """
+    least, comfortable = labels
     blocks: list[list[int]] = [[]]
     for part in parts:
-        whole = _needed(widths, part, label) <= width
+        whole = _needed(widths, part, least) <= width
         for piece in [part] if whole else [[column] for column in part]:
-            if blocks[-1] and _needed(widths, [*blocks[-1], *piece], label) > width:
+            if blocks[-1] and _needed(widths, [*blocks[-1], *piece], comfortable) > width:
                 blocks.append([])
             blocks[-1] += piece
     return blocks
