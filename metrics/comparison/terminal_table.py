@@ -15,7 +15,7 @@ from rich.text import Text
 
 from .numbers import NONE
 
-_HEADER = 16  # characters of a column's name in a line, unless the cells below it are longer
+_HEADER = 16  # characters of a run's name in a line, unless the cells below it are longer
 _GAP = 2  # between two columns
 _COMFORTABLE = 24  # characters of a row's label that a column may cost
 _LEAST = 14  # and that none may
@@ -31,6 +31,7 @@ def print_table(
     sections: Sections,
     *,
     spare: Sequence[int] = (),
+    fold: bool = True,
 ) -> None:
     """Print the table, in as few blocks as the console's width allows.
 
@@ -39,9 +40,11 @@ def print_table(
         parts: indices of the other columns that belong together, such as a number and its interval; in order.
         sections: (title, rows), each row as long as `headers`; "" for rows without a title. Cells may have lines.
         spare: indices of columns that may leave where there is no room, the first to go first.
+        fold: whether a long name of a column, which may be a run's and a path, is folded anywhere.
     """
     cells = [[row[i] for _, rows in sections for row in rows] for i in range(len(headers))]
-    widths = [_width(_longest(header), of_column) for header, of_column in zip(headers, cells, strict=True)]
+    most = _HEADER if fold else console.width
+    widths = [_width(min(_longest(header), most), of_column) for header, of_column in zip(headers, cells, strict=True)]
     label = max([_longest(row[0]) for _, rows in sections for row in rows], default=_LEAST)
     label = max(label, _longest(headers[0]))
     comfortable, least = min(label, _COMFORTABLE), min(label, _LEAST)
@@ -55,7 +58,7 @@ def print_table(
         left_out.append(column)
     if _needed(widths, shown, least) > console.width:  # names of columns may take two lines
         words = (max(map(cell_len, header.split()), default=0) for header in headers)
-        widths = [_width(word, of_column) for word, of_column in zip(words, cells, strict=True)]
+        widths = [_width(min(word, most), of_column) for word, of_column in zip(words, cells, strict=True)]
     if _needed(widths, shown, least) <= console.width:
         blocks = [shown]
     else:
@@ -99,8 +102,7 @@ def _blocks(
 
 
 def _width(header: int, cells: Iterable[str]) -> int:
-    # A run's name may be a path: it is folded, so that what tells two apart is seen and the numbers have room.
-    return max([min(header, _HEADER), *map(_longest, cells)])
+    return max([header, *map(_longest, cells)])
 
 
 def _longest(text: str) -> int:
