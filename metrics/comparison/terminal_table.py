@@ -64,10 +64,12 @@ def print_table(
     else:
         kept = [[column for column in part if column in shown] for part in parts]
         blocks = _blocks(widths, kept, (least, comfortable), console.width)
+    if title:
+        console.print(Text(title, style="italic"))
     for number, block in enumerate(blocks):
         room = console.width - _needed(widths, block, 0)
         chosen = sections if number == 0 else _told(sections, block)
-        table = _table("" if number else title, headers, block, chosen, [min(label, max(least, room)), *widths[1:]])
+        table = _table(headers, block, chosen, [min(label, max(least, room)), *widths[1:]])
         if number:
             console.print()
         # Where one column alone is too wide its lines are longer than the terminal's: wrapped there, but whole.
@@ -115,12 +117,8 @@ def _told(sections: Sections, columns: Sequence[int]) -> Sections:
     return [(name, rows) for name, rows in kept if rows]
 
 
-def _table(
-    title: str, headers: Sequence[str], columns: Sequence[int], sections: Sections, widths: Sequence[int]
-) -> Table:
+def _table(headers: Sequence[str], columns: Sequence[int], sections: Sections, widths: Sequence[int]) -> Table:
     table = Table(
-        title=Text(title) if title else None,
-        title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
