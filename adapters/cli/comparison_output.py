@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from rich.console import Console
 
 from ...metrics.comparison import Run
+from .terminal import add_width, console_of
 
 Table = TypeVar("Table")
-_WIDE = 140
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "markdown", "json"), default="table", help="what is printed")
-    parser.add_argument("--width", type=int, help="columns (default: the terminal's)")
+    add_width(parser)
 
 
 def as_json(tables: Any) -> str:
@@ -27,8 +26,7 @@ def as_json(tables: Any) -> str:
 
 def console_for(args: argparse.Namespace, runs: Sequence[Run]) -> Console:
     """A console on which the notes about the runs stand already."""
-    # Not on a terminal: make tables as wide as they need to be.
-    console = Console(width=args.width or (None if sys.stdout.isatty() else _WIDE), highlight=False)
+    console = console_of(args.width)
     for note in dict.fromkeys(f"{one.name}: {note}" for one in runs for note in one.notes):
         console.print(note, markup=False)
     return console

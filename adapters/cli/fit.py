@@ -11,7 +11,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from ...metrics.fitting import AUGMENTATIONS, FitSettings
@@ -24,6 +23,7 @@ from ..formats.fitting_data import FittingData, asked_in, digests, read_chains
 from ..formats.options import LM_EVAL_ONLY, Settings, Wanted, read_settings
 from .errors import UserError
 from .limit import add_limit, limit_of
+from .terminal import console_of
 
 _DEFAULT = FitSettings()
 
@@ -145,8 +145,7 @@ def _check_installed(*packages: str) -> None:
 
 def _print(card: Mapping[str, Any], data: FittingData, out: Path) -> None:
     found, before, after = card["data"], card["metrics"]["before"], card["metrics"]["after"]
-    width = None if sys.stdout.isatty() else 130  # a file or log is not limited by a terminal's width
-    console = Console(width=width, highlight=False)
+    console = console_of()
     table = Table(box=None, pad_edge=False)
     for title in ("held-out questions", "before", "after"):
         table.add_column(title, justify="left" if title.startswith("held") else "right")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from ...metrics.columns import ALWAYS, CONTROL_COLUMNS, METRICS, WITH_OPTION, de
 from ...metrics.comparison.measures import CONFOUNDERS, OUTCOMES, Measure
 from ...metrics.plugins import registry
 from ...metrics.printable import printable
+from .terminal import text_width_of
 
-_WIDEST = 160
 _DIRECTIONS = {True: "higher is better", False: "lower is better", None: "no better direction"}
 _LABELS = {measure.key: measure.label for measure in (*OUTCOMES, *CONFOUNDERS)}
 _ABOUT = (
@@ -46,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    lines = _page() if args.markdown else _listing(min(shutil.get_terminal_size((100, 24)).columns, _WIDEST))
+    lines = _page() if args.markdown else _listing(text_width_of())
     print("\n".join(lines))
     return 0
 

@@ -7,12 +7,9 @@ import contextlib
 import dataclasses
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from ...metrics import Gauge, OverlapError
 from ...metrics.columns import table_columns
@@ -31,6 +28,7 @@ from ..offline.run import WINDOW, Stopped, check_overlap, score_all
 from ..offline.summary import print_conclusions, print_counts, print_summary, summarise, write_statistics, write_summary
 from .errors import UserError
 from .limit import add_limit, limit_of
+from .terminal import console_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +91,7 @@ def _dry_run(args: argparse.Namespace) -> int:
     sources, settings = _sources(args)
     _gauge(settings)  # reports a wrong option at once
     found, passed = look(sources, settings.gauge.get("splitter", "auto"), args.limit)
-    console = _console()
+    console = console_of()
     console.print(found_table(found))
     for reason, count in passed.most_common():
         console.print(f"{count:,} rows passed over: {reason}", markup=False)
@@ -171,7 +169,7 @@ def _finish(
 
         for copy in write_copies(args.out, sources, columns):
             print(f"{copy}: a copy of the log, with scores")
-    console = _console()
+    console = console_of()
     if not settings.metrics:  # gains over controls are printed in separate blocks, with intervals
         columns = [name for name in columns if not name.startswith(GAIN_OVER)]
     print_summary(console, groups, columns)
@@ -223,8 +221,3 @@ def _input(source: Source) -> dict[str, Any]:
     if source.format == "lm-eval":  # its results file, a separate file, says how to read the documents
         told["results"] = [fingerprint(path) for path in results_beside(source.path)]
     return told
-
-
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else 130  # a file or log is not limited by a terminal's width
-    return Console(width=width, highlight=False)

@@ -6,7 +6,6 @@ import argparse
 import logging
 import math
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -28,11 +27,11 @@ from ..formats.entries import Unreadable
 from ..runs.chains import scored_chains
 from .errors import UserError
 from .limit import add_limit, limit_of
+from .terminal import add_width, text_width_of
 
 log = logging.getLogger(__name__)
 
 GAIN = f"infogain_nats{BEFORE}"
-_WIDEST = 160
 _ANSWER = 200  # characters
 
 
@@ -51,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"in the order of {GAIN}, the largest first (default: in that of the file)",
     )
     add_limit(parser, "chains to show", default=1)
-    parser.add_argument("--width", type=int, help="columns (default: the terminal's)")
+    add_width(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -116,7 +115,7 @@ def show_chains(path: Path, chosen: Chosen = _ALL, *, limit: int | None = 1, wid
     if not os.path.lexists(path):
         raise UserError(f"{path}: no such file")
     files = _newest_in(path) if path.is_dir() else [path]
-    columns = width or min(shutil.get_terminal_size((120, 24)).columns, _WIDEST)
+    columns = text_width_of(width)
     for index, file in enumerate(files, 1):
         try:
             records, notes = scored_chains(file)

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ...metrics.columns import CONTROL_COLUMNS
 from ...metrics.comparison.compare import Settings
 from ...metrics.comparison.record import cluster_of
 from ...metrics.comparison.statistics import clustered, intervals
+from ...metrics.comparison.terminal_table import print_table
 from ...metrics.controls.gain_over import BEFORE, control_metrics
+from ...metrics.model_names import short_names
 from ...metrics.printable import printable
 from .means import Mean, question_of, read_rows
 
@@ -86,18 +87,18 @@ def summarise_controls(folder: Path, controls: Sequence[str]) -> list[ControlSum
 def print_controls(console: Console, groups: Sequence[ControlSummary]) -> None:
     """Print a block per group: each gain with its interval, for the whole chain and before the answer; then what is
     missing."""
+    short = short_names(group.model for group in groups if group.model)
     for group in groups:
-        named = [printable(text) for text in (Path(group.file).name, group.task, group.model) if text]
+        model = short[group.model] if group.model else None
+        named = [printable(text) for text in (Path(group.file).name, group.task, model) if text]
         console.print()
         console.print(Text(f"controls: {', '.join(named)} (mean nats per chain, 95 % interval)"))
-        table = Table(box=None, pad_edge=False)
-        table.add_column("")
-        table.add_column("whole chain", justify="right", no_wrap=True)
-        table.add_column("before the answer", justify="right", no_wrap=True)
-        for name in group.numbers:
-            if not name.endswith(BEFORE):
-                table.add_row(name, _cell(group.numbers[name]), _cell(group.numbers[name + BEFORE]))
-        console.print(table)
+        rows = [
+            [name, _cell(group.numbers[name]), _cell(group.numbers[name + BEFORE])]
+            for name in group.numbers
+            if not name.endswith(BEFORE)
+        ]
+        print_table(console, "", ["gain", "whole chain", "before the answer"], [(1,), (2,)], [("", rows)])
         for line in _missing(group):
             console.print(Text(f"  {line}"))
 

@@ -75,7 +75,8 @@ def found_table(found: Sequence[Found]) -> Table:
     """A table with one row per input and one for each reason."""
     table = Table(box=None, pad_edge=False)
     for title in ("input", "format", "chains", "steps", "steps a chain", "skipped"):
-        table.add_column(title, justify="left" if title in ("input", "format") else "right", overflow="fold")
+        name = title in ("input", "format")
+        table.add_column(title, justify="left" if name else "right", no_wrap=not name, overflow="fold")
     for one in found:
         numbers = (f"{one.chains:,}", f"{one.steps:,}", f"{one.steps / one.chains:.1f}" if one.chains else "–")
         title = FORMATS[one.source.format].title if one.source.problem is None else "–"

@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from ...metrics.abstention.metric import UNDETERMINED
+from ...metrics.comparison.terminal_table import print_table
 from ...metrics.conclusion import Conclusion
 from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
 from ...metrics.knowledge.arithmetic.judge import EQUATION
+from ...metrics.model_names import short_names
 from ...metrics.printable import printable
 from ...metrics.score import ARITHMETIC_ONLY, judged_kinds
 from ..scored import of_row
@@ -26,8 +25,6 @@ from .means import Mean, question_of, read_rows
 from .out_folder import ENGINE, Counts
 from .whole_file import write_whole
 
-_NAMES = 20  # minimum width of the column of names
-_GAP = 2  # between two columns
 _CONCLUSIONS = 6  # groups whose conclusions are printed
 
 
@@ -107,24 +104,22 @@ def write_statistics(folder: Path, statistics: EngineStatistics) -> None:
 
 
 def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[str]) -> None:
-    """Print one row per group. If a mean does not cover all chains, the number it covers is shown below it.
-
-    No number is cut off: if the columns need more room than the console has, lines exceed its width.
-    """
-    rows = [_cells(group, metrics) for group in groups]
-    titles = ["chains", "accuracy", *(name.replace(BEFORE, "\nbefore answer") for name in metrics)]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("input, task, model", overflow="fold", min_width=_NAMES)
-    needed = _NAMES
-    for i, title in enumerate(titles):
-        width = max(cell_len(line) for text in (title, *(row[i] for row in rows)) for line in text.split("\n"))
-        table.add_column(title, justify="right", no_wrap=True, min_width=width)
-        needed += _GAP + width
-    for group, row in zip(groups, rows, strict=True):
-        table.add_row(Text("\n".join(printable(text) for text in _names(group))), *map(Text, row))
-    if needed > console.width:  # else rich takes what is missing from the column of names, down to nothing
-        table.width = needed
-    console.print(table, crop=False)
+    """Print one row per group. If a mean does not cover all chains, the number it covers is shown below it."""
+    short = short_names(group.model for group in groups if group.model)
+    rows = [["\n".join(_names(group, short)), *_cells(group, metrics)] for group in groups]
+    headers = [
+        "input, task, model",
+        "chains",
+        "accuracy",
+        *(name.replace(BEFORE, "\nbefore answer") for name in metrics),
+    ]
+    parts = [[1, 2]]
+    for column, name in enumerate(metrics, 3):
+        if name == "ki_coverage" and "ki" in metrics[: column - 3][-1:]:  # to be read together
+            parts[-1].append(column)
+        else:
+            parts.append([column])
+    print_table(console, "", headers, parts, [("", rows)], fold=False)
     if "ki" in metrics and set().union(*(group.claim_kinds for group in groups)) == {EQUATION}:
         console.print(f"ki: {ARITHMETIC_ONLY}", markup=False)
 
@@ -158,18 +153,20 @@ def _cell(mean: Mean | None, chains: int) -> str:
 
 def print_conclusions(console: Console, groups: Sequence[Group]) -> None:
     """Print what each group says; with several, below its name."""
+    short = short_names(group.model for group in groups if group.model)
     for group in groups[:_CONCLUSIONS]:
         console.print()
         if len(groups) > 1:
-            console.print(", ".join(printable(text) for text in _names(group)), markup=False, style="bold")
+            console.print(", ".join(_names(group, short)), markup=False, style="bold")
         console.print(" ".join(group.conclusion.sentences()), markup=False)
     if len(groups) > _CONCLUSIONS:
         console.print(f"\n{len(groups) - _CONCLUSIONS} more in summary.json", markup=False)
     console.print()
 
 
-def _names(group: Group) -> list[str]:
-    return [text for text in (Path(group.file).name, group.task, group.model) if text]
+def _names(group: Group, short: Mapping[str, str]) -> list[str]:
+    model = short[group.model] if group.model else None
+    return [printable(text) for text in (Path(group.file).name, group.task, model) if text]
 
 
 def print_counts(console: Console, counts: Counts) -> None:

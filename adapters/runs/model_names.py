@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...metrics.model_names import short_names
 from ...metrics.names import unknown_name
 from ..formats.options import OptionError
 from ..scored import SCORES
@@ -42,7 +43,7 @@ def several_models(spec: Spec, models: Sequence[str]) -> OptionError:
 
 
 def names_of(runs: Sequence[tuple[Spec, str]]) -> list[str]:
-    """A name for each (spec, model): the given one, else the model's; runs of equally named models get their paths.
+    """A name for each (spec, model): the given one, else the model's; runs of one model get their paths.
 
     Raises:
         OptionError: a name or a run is given twice.
@@ -51,7 +52,8 @@ def names_of(runs: Sequence[tuple[Spec, str]]) -> list[str]:
     for name, count in Counter(given).items():
         if count > 1:
             raise OptionError(f"the name {name!r} is given to {count} runs; names must differ")
-    out = [spec.name or model for spec, model in runs]
+    short = short_names(model for _, model in runs)
+    out = [spec.name or short[model] for spec, model in runs]
     unnamed: dict[str, list[int]] = {}
     for index, (spec, model) in enumerate(runs):
         if spec.name is None:
@@ -60,8 +62,8 @@ def names_of(runs: Sequence[tuple[Spec, str]]) -> list[str]:
         if len(alike) > 1:
             for index, name in zip(alike, _distinct([runs[index][0].path for index in alike], model), strict=True):
                 out[index] = name
-        elif model in given:
-            out[alike[0]] = f"{model} ({runs[alike[0]][0].folder})"
+        elif short[model] in given:
+            out[alike[0]] = f"{short[model]} ({runs[alike[0]][0].folder})"
     for name, count in Counter(out).items():
         if count > 1:
             raise OptionError(f"{count} runs would be called {name!r}; give them names with NAME=PATH")

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from .numbers import NONE
 
-_HEADER = 16  # characters of a column's name in a line, unless the cells below it are longer
+_HEADER = 16  # characters of a run's name in a line, unless the cells below it are longer
 _GAP = 2  # between two columns
 _COMFORTABLE = 24  # characters of a row's label that a column may cost
 _LEAST = 14  # and that none may
@@ -31,6 +31,7 @@ def print_table(
     sections: Sections,
     *,
     spare: Sequence[int] = (),
+    fold: bool = True,
 ) -> None:
     """Print the table, in as few blocks as the console's width allows.
 
@@ -39,9 +40,11 @@ def print_table(
         parts: indices of the other columns that belong together, such as a number and its interval; in order.
         sections: (title, rows), each row as long as `headers`; "" for rows without a title. Cells may have lines.
         spare: indices of columns that may leave where there is no room, the first to go first.
+        fold: whether a long name of a column, which may be a run's and a path, is folded anywhere.
     """
     cells = [[row[i] for _, rows in sections for row in rows] for i in range(len(headers))]
-    widths = [_width(_longest(header), of_column) for header, of_column in zip(headers, cells, strict=True)]
+    most = _HEADER if fold else console.width
+    widths = [_width(min(_longest(header), most), of_column) for header, of_column in zip(headers, cells, strict=True)]
     label = max([_longest(row[0]) for _, rows in sections for row in rows], default=_LEAST)
     label = max(label, _longest(headers[0]))
     comfortable, least = min(label, _COMFORTABLE), min(label, _LEAST)
@@ -55,16 +58,18 @@ def print_table(
         left_out.append(column)
     if _needed(widths, shown, least) > console.width:  # names of columns may take two lines
         words = (max(map(cell_len, header.split()), default=0) for header in headers)
-        widths = [_width(word, of_column) for word, of_column in zip(words, cells, strict=True)]
+        widths = [_width(min(word, most), of_column) for word, of_column in zip(words, cells, strict=True)]
     if _needed(widths, shown, least) <= console.width:
         blocks = [shown]
     else:
         kept = [[column for column in part if column in shown] for part in parts]
-        blocks = _blocks(widths, kept, comfortable, console.width)
+        blocks = _blocks(widths, kept, (least, comfortable), console.width)
+    if title:
+        console.print(Text(title, style="italic"))
     for number, block in enumerate(blocks):
         room = console.width - _needed(widths, block, 0)
         chosen = sections if number == 0 else _told(sections, block)
-        table = _table("" if number else title, headers, block, chosen, [min(label, max(least, room)), *widths[1:]])
+        table = _table(headers, block, chosen, [min(label, max(least, room)), *widths[1:]])
         if number:
             console.print()
         # Where one column alone is too wide its lines are longer than the terminal's: wrapped there, but whole.
@@ -79,21 +84,27 @@ def _needed(widths: Sequence[int], columns: Iterable[int], label: int) -> int:
     return label + sum(_GAP + widths[column] for column in columns)
 
 
-def _blocks(widths: Sequence[int], parts: Sequence[Sequence[int]], label: int, width: int) -> list[list[int]]:
-    """The columns, part by part, in as many blocks as needed; a part that is too wide for one is taken apart."""
+def _blocks(
+    widths: Sequence[int], parts: Sequence[Sequence[int]], labels: tuple[int, int], width: int
+) -> list[list[int]]:
+    """The columns, part by part, in as many blocks as needed; a part that is too wide for one is taken apart.
+
+    Args:
+        labels: the least width of labels, and the one that parts share a block with.
+    """
+    least, comfortable = labels
     blocks: list[list[int]] = [[]]
     for part in parts:
-        whole = _needed(widths, part, label) <= width
+        whole = _needed(widths, part, least) <= width
         for piece in [part] if whole else [[column] for column in part]:
-            if blocks[-1] and _needed(widths, [*blocks[-1], *piece], label) > width:
+            if blocks[-1] and _needed(widths, [*blocks[-1], *piece], comfortable) > width:
                 blocks.append([])
             blocks[-1] += piece
     return blocks
 
 
 def _width(header: int, cells: Iterable[str]) -> int:
-    # A run's name may be a path: it is folded, so that what tells two apart is seen and the numbers have room.
-    return max([min(header, _HEADER), *map(_longest, cells)])
+    return max([header, *map(_longest, cells)])
 
 
 def _longest(text: str) -> int:
@@ -106,12 +117,8 @@ def _told(sections: Sections, columns: Sequence[int]) -> Sections:
     return [(name, rows) for name, rows in kept if rows]
 
 
-def _table(
-    title: str, headers: Sequence[str], columns: Sequence[int], sections: Sections, widths: Sequence[int]
-) -> Table:
+def _table(headers: Sequence[str], columns: Sequence[int], sections: Sections, widths: Sequence[int]) -> Table:
     table = Table(
-        title=Text(title) if title else None,
-        title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from columns import (
     GAINS,
+    IN_PANEL,
     MAY_BE_MISSING,
     NUMBER,
     REASONING,
@@ -83,7 +84,7 @@ def test_the_demo_shows_both_frameworks_two_chains_step_by_step_what_they_say_an
             assert_numbers(row[pipeline], ["exact_match"])
     assert_numbers(table["stepgauge_demo"]["reasoning"], ("infogain", "infogain_nats", "ki_coverage"))
     panel = inspect_panel(inspects)
-    assert [name for name, _ in panel] == ["answer", *REASONING]
+    assert [name for name, _ in panel] == ["answer", *IN_PANEL]
     assert_numbers(dict(panel)["answer"], ["accuracy", "stderr"])
     assert_numbers({name: found["mean"] for name, found in panel[1:]}, REASONING, or_missing=MAY_BE_MISSING)
     for part, tasks in ((lm_evals, 2), (inspects, 1)):
@@ -121,7 +122,7 @@ def test_lm_evals_files_hold_the_options_and_every_chain_step_by_step(folder: Pa
 def test_inspects_panel_shows_what_its_log_holds(demo: dict[str, str], log: EvalLog) -> None:
     assert log.status == "success"
     assert len(log.samples or []) == 2 * LIMIT
-    assert_panel(demo["Inspect"], log, ["answer", *REASONING])
+    assert_panel(demo["Inspect"], log, ["answer", *IN_PANEL])
 
 
 def test_inspect_score_appends_the_numbers_of_the_core_to_a_log_that_holds_accuracy_alone(
@@ -136,7 +137,7 @@ def test_inspect_score_appends_the_numbers_of_the_core_to_a_log_that_holds_accur
     options = "--action append --output-file scored.eval -S splitter=lines -S judges=exact"
     printed = run(f"inspect score bare.eval --scorer stepgauge/reasoning {options}")
     scored = read_eval_log(str(folder / "scored.eval"))
-    assert_panel(printed, scored, ["answer", *REASONING])
+    assert_panel(printed, scored, ["answer", *IN_PANEL])
     samples = [sample for sample in scored.samples or [] if not sample.choices]
     traces = [
         Trace(question=sample.input[-1].text, response=sample.output.completion, answer=sample.target)  # type: ignore[union-attr,arg-type]

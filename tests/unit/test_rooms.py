@@ -16,6 +16,7 @@ FOLDERS = ("metrics", "adapters", "tasks")
 ROOMS = [
     "metrics.errors", "metrics.names", "metrics.numbers", "metrics.versions", "metrics.format_version",
     "metrics.strict_json", "metrics.optional_packages", "metrics.abilities", "metrics.printable",
+    "metrics.model_names",
     "metrics.probability", "metrics.step_limit", "metrics.trace", "metrics.answers", "metrics.segment",
     "metrics.likelihood", "metrics.checked_backend", "metrics.templates", "metrics.tokenization", "metrics.models",
     "metrics.contamination",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import rich
-from columns import REASONING, assert_panel
+from columns import IN_PANEL, assert_panel
 from commands import in_process, shell
 
 pytest.importorskip("inspect_ai")
@@ -76,7 +76,7 @@ def test_eval_prints_accuracy_beside_the_reasoning_scores(tmp_path: Path, backen
         pytest.importorskip("trio")
     (tmp_path / "canned.py").write_text(CANNED)
     printed, log = inspect(tmp_path, "canned.py --limit 6", INSPECT_ASYNC_BACKEND=backend)
-    assert_panel(printed, log, ["answer", *REASONING])
+    assert_panel(printed, log, ["answer", *IN_PANEL])
     assert log.results is not None
     accuracy = log.results.scores[0].metrics["accuracy"].value
     assert accuracy == pytest.approx(4 / 6)
@@ -132,7 +132,7 @@ def test_the_gsm8k_task_reads_a_local_file(tmp_path: Path, shared_data: Path) ->
     model = f"--model hf/local -M model_path={resolve('smollm2')} -M device=cpu -M do_sample=false --max-tokens 32"
     printed, log = inspect(tmp_path, f"stepgauge/gsm8k -T path=two.jsonl {model}")
     assert log.status == "success"
-    assert_panel(printed, log, ["match", *REASONING])
+    assert_panel(printed, log, ["match", *IN_PANEL])
     assert [sample.target for sample in log.samples or []] == [
         json.loads(row)["answer"].split("####")[1].strip() for row in rows
     ]

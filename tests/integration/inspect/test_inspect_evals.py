@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from columns import REASONING
+from columns import IN_PANEL
 
 pytest.importorskip("inspect_ai")
 pytest.importorskip("inspect_evals", reason="inspect_evals is not installed (it needs Python 3.11)")
@@ -185,7 +185,7 @@ CASES = [
         options=VITAMINS,
     ),
 ]
-METRICS = list(REASONING)
+METRICS = list(IN_PANEL)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from columns import REASONING
+from columns import IN_PANEL
 
 pytest.importorskip("inspect_ai")
 
@@ -41,7 +41,7 @@ from stepgauge.metrics import ChainScore
 from stepgauge.tasks.inspect_tasks.with_reasoning import with_reasoning as registered
 
 RESPONSE = "2 * 3 = 6\n6 + 1 = 7\nANSWER: 7"
-COLUMNS = list(REASONING)
+COLUMNS = list(IN_PANEL)
 NO_LM: Any = {"scorer": None}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 import threading
 import time
 import weakref
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from columns import GAINS, REASONING
+from columns import GAINS, IN_PANEL
 
 pytest.importorskip("inspect_ai")
 
@@ -24,6 +25,7 @@ from inspect_ai.log import EvalLog, EvalScore
 from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText, Model, ModelOutput, ModelUsage
 from inspect_ai.model import get_model as inspect_model
 from inspect_ai.scorer import Score, Scorer, accuracy, match, scorer, stderr
+from rich.console import Console
 
 from stepgauge.adapters.inspect import infogain, knowledge, reasoning
 from stepgauge.adapters.inspect import shared_gauge as gauges
@@ -134,6 +136,21 @@ def run(
     return log
 
 
+@pytest.mark.parametrize("others", [[], [match()]])
+def test_inspects_panel_of_80_columns_cuts_no_name_and_no_number(tmp_path, fake, others):
+    from inspect_ai._display.core.results import task_scores  # what lays out the panel; Inspect has no other door to it
+
+    fake()
+    log = run(tmp_path, [RIGHT], [*others, reasoning()])
+    assert log.results is not None
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(*task_scores(log.results.scores), sep="\n")
+    assert "…" not in shown.get()
+    names = re.findall(r"[a-z_]{2,}", re.sub(r"\b(accuracy|mean|stderr)\b", "", shown.get()))
+    assert names == [*(["match"] if others else []), *IN_PANEL]
+
+
 def columns(log: EvalLog) -> dict[str, EvalScore]:
     assert log.results is not None
     return {column.name: column for column in log.results.scores}
@@ -152,10 +169,7 @@ def test_the_results_hold_a_column_per_metric_beside_accuracy(tmp_path: Path, fa
     fake()
     log = run(tmp_path, [RIGHT, "1 + 1 = 2\nThe answer is 2."], [match(numeric=True), reasoning()])
     found = columns(log)
-    assert list(found) == [
-        "match",
-        *REASONING,
-    ]
+    assert list(found) == ["match", *IN_PANEL]
     assert found["match"].metrics["accuracy"].value == 0.5
     assert mean_of(found["infogain_nats"]) == pytest.approx((3 + 2) / 2)
     assert found["infogain_nats"].metrics["stderr"].value == pytest.approx(0.5)
@@ -283,16 +297,12 @@ def test_a_log_can_be_scored_later(tmp_path: Path, fake: Callable[..., FakeGauge
     [
         (
             infogain,
-            [
-                *GAINS,
-            ],
+            [*reversed(GAINS)],
         ),
         (knowledge, ["ki", "ki_coverage"]),
         (
             reasoning,
-            [
-                *REASONING,
-            ],
+            [*IN_PANEL],
         ),
     ],
 )

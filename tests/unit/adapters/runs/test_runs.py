@@ -353,6 +353,15 @@ NAMES: dict[str, tuple[list[str], list[str]]] = {
     "same run under two names": (["a=base", "b=base"], ["a", "b"]),
     "no model in the file": (["nameless", "base"], ["nameless", "base"]),
     "folder below": (["all"], ["one"]),
+    "models in folders": (["paths/a", "paths/b"], ["checkpoint-100", "checkpoint-200"]),
+    "models in folders called alike": (["paths/a", "paths/c"], ["tmp1/checkpoint-100", "tmp2/checkpoint-100"]),
+    "model in a folder called as a given name": (
+        ["paths/a", "checkpoint-100=base"],
+        ["checkpoint-100 (a)", "checkpoint-100"],
+    ),
+    "model chosen by the end of its path": (["base", "paths/a::checkpoint-100"], ["base", "checkpoint-100"]),
+    "model in the hub's cache": (["base", "paths/d"], ["base", "org/llama"]),
+    "Inspect's model in a folder": (["base", "paths/e"], ["base", "final"]),
 }
 
 
@@ -368,6 +377,11 @@ def tree(tmp_path_factory) -> Path:
         "late": "llama",
         "nameless": None,
         "all/deep/er": "one",
+        "paths/a": "/tmp/tmp1/checkpoint-100",
+        "paths/b": "/tmp/tmp1/checkpoint-200/",
+        "paths/c": "/tmp/tmp2/checkpoint-100",
+        "paths/d": "/home/me/.cache/huggingface/hub/models--org--llama/snapshots/0a1b2c",
+        "paths/e": "hf//tmp/tmp1/final",
     }
     for path, model in models.items():
         chat_scores(root / path, (model,))
