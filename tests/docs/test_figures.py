@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 
 import pytest
+import yaml
 from repo import REPO
 
 pytest.importorskip("lm_eval")
@@ -146,6 +147,16 @@ def assert_all_named(names: Iterable[str], text: str) -> None:
 
 def test_every_option_of_a_task_stands_in_the_table_of_lm_evals_options():
     assert_all_named(["base", *OF_LM_EVAL, *GAUGE], section("tasks/lm_eval/README.md", "Options (`stepgauge:`)"))
+
+
+@pytest.mark.parametrize("name", ["math", "leaderboard", "medical"])
+def test_a_groups_page_names_what_its_row_holds_under_plain_lm_eval(name):
+    group = yaml.safe_load((REPO / f"tasks/lm_eval/{name}/stepgauge_{name}.yaml").read_text().replace("!function ", ""))
+    listed = [f"`{one['metric']}`" for one in group["aggregate_metric_list"]]
+    held = f"{', '.join(listed[:-1])} and {listed[-1]}"
+    assert re.search(
+        rf"row (?:then weights by documents and )?holds {held}", text_of(f"tasks/lm_eval/{name}/README.md")
+    )
 
 
 def test_every_option_of_inspects_scorers_stands_in_their_table():

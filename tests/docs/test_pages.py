@@ -40,7 +40,7 @@ COMMANDS = [
     for language, body in blocks(page)
     if language in SHELL
     for words in command_lines(body)
-    if words[0] != "make"
+    if words[0] not in ("make", "printf")
 ]
 
 
