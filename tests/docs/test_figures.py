@@ -10,7 +10,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
-from importlib.metadata import version
 
 import pytest
 import yaml
@@ -192,21 +191,3 @@ def test_every_row_of_a_comparison_stands_on_its_page():
     usual = [one for one in (*OUTCOMES, *CONFOUNDERS) if one not in OVER_CONTROLS.values()]  # those need an option
     labels = [one.label for one in usual]
     assert [label for label in labels if label not in text] == []
-
-
-def test_the_count_of_lm_evals_tasks_is_that_of_the_version_on_the_page(shipped_tasks_once):  # noqa: ARG001
-    from lm_eval.tasks import TaskManager
-
-    from stepgauge.adapters.lm_eval.catalogue import chain_tasks, families
-    from stepgauge.adapters.lm_eval.unscored_tasks import data_of, generative_siblings
-
-    told = re.search(r"(\S+) has ([\d,]+) such tasks in (\d+) families", text_of("docs/lm-eval.md"))
-    assert told
-    if told[1] != version("lm_eval"):
-        pytest.skip(f"the page counts the tasks of lm-eval {told[1]}")
-    index = TaskManager().task_index
-    found = chain_tasks(index)
-    assert (told[2], told[3]) == (f"{len(found):,}", str(len(families(found))))
-    arc = index["arc_easy"].cfg
-    siblings = generative_siblings(index, data_of(arc), {arc["dataset_name"]})
-    assert f"generative sibling: {siblings}`" in text_of("docs/lm-eval.md")
