@@ -58,7 +58,7 @@ examples:
   stepgauge compare scores/base scores/tuned  what became of accuracy, and of reasoning
 
 exit codes: 0 done, 2 wrong input (one line says which), 3 a verdict of --fail-on, 130 interrupted
-Every command and option: docs/cli.md; recipes: README.md"""
+Every command and option: docs/cli.md; recipes: docs/recipes.md"""
 
 
 def _name(command: ModuleType) -> str:

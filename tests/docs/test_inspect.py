@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from columns import MAY_BE_MISSING, REASONING, assert_numbers
 from commands import blocks, shell
+from pages import to_run
 
 pytest.importorskip("inspect_ai")
 pytest.importorskip("pandas")
@@ -22,7 +23,7 @@ pytestmark = [
 ]
 
 BLOCKS = blocks("docs/inspect.md")
-SHELL = [body for language, body in BLOCKS if language == "bash"]
+SHELL = [to_run(body) for language, body in BLOCKS if language == "bash"]
 PYTHON = [body for language, body in BLOCKS if language == "python"]
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from repo import REPO
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """Language and body of every code block of one of our pages."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", (REPO / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    """Language and body of every code block of one of our pages, those inside lists included."""
+    text = (REPO / page).read_text(encoding="utf-8")
+    found = re.findall(r"^( *)```(\w*)\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [(language, textwrap.dedent(body)) for _, language, body in found]
 
 
 def shell(folder: Path, command: str | list[str], **extra: str) -> subprocess.CompletedProcess[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.metadata import version
 
 import datasets
 import pytest
 from datasets import Dataset
 from lm_eval.tasks import TaskManager
 from local_hub import add_dataset
+from repo import REPO
 
 from stepgauge.adapters.cli import main
 from stepgauge.adapters.lm_eval.catalogue import chain_tasks, families, matching
@@ -290,6 +293,18 @@ def test_the_list_names_what_the_data_sets_leaderboards_ask_for(listed):
     [gsm8k_cot] = [task for task in listed if task.name == "gsm8k_cot"]
     assert "chain_of_thought" in gsm8k_cot.groups
     assert "answer" in gsm8k_cot.gold
+
+
+def test_the_documentation_counts_the_tasks_of_the_version_that_it_names(manager, listed):
+    page = " ".join((REPO / "docs" / "lm-eval.md").read_text(encoding="utf-8").split())
+    told = re.search(r"(\S+) has ([\d,]+) such tasks in (\d+) families", page)
+    assert told
+    if told[1] != version("lm_eval"):
+        pytest.skip(f"the page counts the tasks of lm-eval {told[1]}")
+    assert (told[2], told[3]) == (f"{len(listed):,}", str(len(families(listed))))
+    arc = manager.task_index["arc_easy"].cfg
+    siblings = generative_siblings(manager.task_index, arc["dataset_path"], {arc["dataset_name"]})
+    assert f"generative sibling: {siblings}`" in page
 
 
 def test_families_hold_their_variants_and_patterns_find_names_groups_and_folders(listed):

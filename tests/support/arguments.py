@@ -1,0 +1,99 @@
+"""Reads the commands of a page with the parsers of the programs that they name; nothing is run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Mapping
+
+from repo import REPO
+
+
+def command_lines(body: str) -> list[list[str]]:
+    """The words of each command of a shell block, without comments; a variable that is set is no command."""
+    found = [shlex.split(line, comments=True) for line in body.replace("\\\n", " ").splitlines()]
+    return [words for words in found if words and not re.match(r"\w+=", words[0])]
+
+
+def read_arguments(words: list[str]) -> None:
+    """Have the program's own parser read a command. Raises ValueError where it refuses, KeyError for other programs."""
+    program, *arguments = words
+    try:
+        _READERS[program](arguments)
+    except SystemExit as refused:
+        raise ValueError(f"{shlex.join(words)}: refused by its parser") from refused
+
+
+def _stepgauge(arguments: list[str]) -> None:
+    from stepgauge.adapters.cli.commands import build_parser
+    from stepgauge.adapters.cli.lm_eval import check_options, split_arguments
+    from stepgauge.adapters.formats.options import Wanted, read_settings
+
+    args = build_parser().parse_args(arguments)
+    if args.command == "lm-eval":
+        rest, options = split_arguments(args.arguments)
+        check_options(options)
+        _lm_eval([args.action, *rest])
+    elif args.command in ("score", "fit"):
+        read_settings(args.set)
+        Wanted.parse(args.where)
+
+
+def _lm_eval(arguments: list[str]) -> None:
+    from lm_eval._cli.harness import HarnessCLI
+
+    HarnessCLI()._parser.parse_args(arguments)
+
+
+def _inspect(arguments: list[str]) -> None:
+    import click
+    from inspect_ai._cli.main import inspect
+
+    from stepgauge.adapters.inspect.options import check_names
+
+    name, *rest = arguments
+    try:
+        context = inspect.commands[name].make_context(name, rest)
+    except click.UsageError as refused:
+        raise ValueError(f"inspect {shlex.join(arguments)}: {refused.format_message()}") from refused
+    if name == "score":
+        check_names("scorer", {given.partition("=")[0]: given for given in context.params["s"] or ()})
+
+
+def _launched(arguments: list[str], parsed: object) -> None:
+    """What a launcher starts: our command line, as a module."""
+    if not getattr(parsed, "module", False) or getattr(parsed, "training_script", "") != "stepgauge.adapters.cli":
+        raise ValueError(f"{shlex.join(arguments)}: does not start the module stepgauge.adapters.cli")
+    _stepgauge(getattr(parsed, "training_script_args", []))
+
+
+def _accelerate(arguments: list[str]) -> None:
+    from accelerate.commands.launch import launch_command_parser
+
+    _launched(arguments, launch_command_parser().parse_args(arguments[1:]))
+
+
+def _torchrun(arguments: list[str]) -> None:
+    from torch.distributed.run import get_args_parser
+
+    _launched(arguments, get_args_parser().parse_args(arguments))
+
+
+def _pip(arguments: list[str]) -> None:
+    extras = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    asked = {
+        name for group in re.findall(r"(?:stepgauge|\.)\[(.+?)\]", " ".join(arguments)) for name in group.split(",")
+    }
+    if not asked <= set(extras):
+        raise ValueError(f"pip {shlex.join(arguments)}: extras that pyproject.toml lacks: {asked - set(extras)}")
+
+
+_READERS: Mapping[str, Callable[[list[str]], None]] = {
+    "stepgauge": _stepgauge,
+    "lm-eval": _lm_eval,
+    "inspect": _inspect,
+    "accelerate": _accelerate,
+    "torchrun": _torchrun,
+    "pip": _pip,
+}
