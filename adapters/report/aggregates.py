@@ -19,7 +19,8 @@ from .sanitize import one_line
 Array = NDArray[np.float64]
 
 GRID = np.linspace(0, 1, 21)  # relative positions in a chain
-_NAME = 60  # maximum characters of the name of a run, task or subject
+_NAME = 60  # maximum characters of the name of a task or subject
+_RUN = 40  # of the name of a run: what a legend on a phone has room for
 _PATH = re.compile(r"[^\s()<>]*/[^\s()<>]*[^\s()<>/]/*")  # a path or a hub id
 _CACHED = re.compile(r"/models--[^/]+?--([^/]+)/snapshots/[^/]+/?$")  # where the hub's client keeps a model
 _Z = 1.959964
@@ -48,7 +49,7 @@ def names(runs: Sequence[Run]) -> list[str]:
     short = [_short(run.name) for run in runs]
     out: list[str] = []
     for run, name in zip(runs, short, strict=True):
-        shown = one_line(name if short.count(name) == 1 else run.name, _NAME) or "(no name)"
+        shown = one_line(name if short.count(name) == 1 else run.name, _RUN) or "(no name)"
         out.append(shown if shown not in out else f"{shown} ({len(out) + 1})")
     return out
 

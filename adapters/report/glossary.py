@@ -42,7 +42,9 @@ _NAMES: Mapping[str, str] = {
     "answer_stating_share": "Steps with the answer",
 }
 _MEASURES = {measure.key: measure for measure in (*OUTCOMES, *CONFOUNDERS)}
-_NUMBERS = re.compile("|".join(rf"\b{name}\b" for name in sorted(_NAMES, key=len, reverse=True)))
+# The names that are no words of a sentence: those are said plainly in another number's meaning.
+_CODES = [name for name in _NAMES if "_" in name or name in ("infogain", "ki")]
+_NUMBERS = re.compile("|".join(rf"\b{name}\b" for name in _CODES))
 
 # What is no number of the core's, and so has its meaning here.
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -57,6 +59,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Gain, nats",
         "By how much a step raises the scoring LM's log-likelihood of the gold answer: at 1 nat it becomes 2.7 times as "
         "likely, at 0 nothing changes, below 0 it becomes less likely.",
+    ),
+    "ppl": (
+        "Perplexity, PPL",
+        "How open the gold answer is to the scoring LM: at 1 it is certain of it, at 100 as unsure as among 100 tokens "
+        "that are equally likely.",
     ),
     "chance": (
         "Chance of the answer",
@@ -78,17 +85,19 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "The likelihoods are missing, or the judge of a claim failed. Missing numbers are left out of means; they are "
         "never 0 or 1.",
     ),
+    "agreement": (
+        "Agreement",
+        "Of the verdicts that you marked on this page, the share that you agree with. It speaks of the judge, not of "
+        "the model, and only of what was marked.",
+    ),
+}
+_COMPARED: Mapping[str, tuple[str, str]] = {
     "interval": (
         "95\u00a0% interval",
         "Of the difference between the runs, of each row by itself. Questions of one text are resampled together.",
     ),
     "p": ("p", "Two-sided paired permutation test, of the rows that decide."),
     "holm": ("Holm p", "The same p, corrected for testing several rows at once."),
-    "agreement": (
-        "Agreement",
-        "Of the verdicts that you marked on this page, the share that you agree with. It speaks of the judge, not of "
-        "the model, and only of what was marked.",
-    ),
 }
 
 
@@ -107,11 +116,17 @@ def plain_name(name: str) -> str:
     return _NAMES.get(name, name)
 
 
-def entries(numbers: Iterable[str]) -> list[Entry]:
-    """The glossary: the page's words, then these numbers; one whose meaning is not known here is left out."""
-    words = [Entry(key, name, "", meaning) for key, (name, meaning) in _WORDS.items()]
-    told = [Entry(name, plain_name(name), name, _meaning(name)) for name in dict.fromkeys(numbers) if _meaning(name)]
-    return [*words, *told]
+def entries(numbers: Iterable[str], *, compared: bool) -> list[Entry]:
+    """The glossary: these numbers, then the page's words. A number whose meaning is not known here is left out.
+
+    Args:
+        compared: whether the page compares runs, and so needs the words of its tests.
+    """
+    words = {**_WORDS, **(_COMPARED if compared else {})}
+    return [
+        *(Entry(name, plain_name(name), name, _meaning(name)) for name in dict.fromkeys(numbers) if _meaning(name)),
+        *(Entry(key, name, "", meaning) for key, (name, meaning) in words.items()),
+    ]
 
 
 def _meaning(name: str) -> str:

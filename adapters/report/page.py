@@ -60,7 +60,7 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
         table(rows, runs, name, more) | {"runs": shown}, ensure_ascii=False, allow_nan=False, separators=(",", ":")
     ).encode()
     measures = [row.measure for one in comparisons for part in one.all for row in part.rows]
-    terms = entries([*REPORT_RUN_COLUMNS, *REPORT_CHAIN_COLUMNS, *more, *measures])
+    terms = entries([*REPORT_RUN_COLUMNS, *REPORT_CHAIN_COLUMNS, *more, *measures], compared=bool(comparisons))
     values: dict[str, Any] = {
         "title": one_line(title, 200) if title else _title(shown),
         "version": package_version("stepgauge"),

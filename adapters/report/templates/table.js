@@ -63,26 +63,28 @@ function columns(state) {
   const runs = shownRuns(state);
   const many = runs.length > 1;
   const out = [
-    { key: 'number', label: 'No.', numeric: true, get: (i) => i },
+    { key: 'number', label: 'No.', numeric: true, minor: true, get: (i) => i },
     { key: 'question', label: 'Question', get: (i) => data.rows[i].q.toLowerCase() },
   ];
-  const group = (key, label, at, about, sides = ['base', 'tuned']) => {
+  const sides = ['base', 'tuned'];
+  // What is minor is left out where a table has turned into blocks.
+  const group = (key, label, at, about, minor = false) => {
     runs.forEach((run, side) => {
       out.push({
         key: many ? `${key}-${sides[side]}` : key,
         label: many ? sides[side] : label,
         over: many ? label : '',
-        at, run, about, numeric: true,
+        at, run, about, minor, numeric: true,
         get: (i) => numberOf(data.rows[i], run, at),
       });
     });
   };
   group('right', 'Right', ACCURACY, 'accuracy');
-  group('gain', 'Gain, nats', NATS, 'infogain_nats');
+  group('gain', 'Gain, nats', NATS, 'infogain_nats', many);
   if (many) out.push({ key: 'change', label: 'change', over: 'Gain, nats', numeric: true, at: 'change', get: (i) => change(data.rows[i], state, NATS) });
   group('before', 'Gain before answer', BEFORE, 'infogain_nats_before_answer');
   group('ki', 'KI', KI, 'ki');
-  group('steps', 'Steps', STEPS, 'n_steps');
+  group('steps', 'Steps', STEPS, 'n_steps', true);
   out.push({ key: 'flags', label: 'Flags', get: (i) => shownRuns(state).reduce((all, run) => all | (numberOf(data.rows[i], run, FLAGS) ?? 0), 0) || null });
   return out;
 }
@@ -123,6 +125,8 @@ function selected(state) {
   });
 }
 
+const classOf = (column) => [column.numeric && 'n', column.minor && 'minor'].filter(Boolean).join(' ') || null;
+
 function drawHead(state, sortBy) {
   const list = columns(state);
   const heading = (column) => {
@@ -133,7 +137,7 @@ function drawHead(state, sortBy) {
     const button = el('button', { type: 'button', 'data-sort': column.key, 'data-term': known && column.about, 'aria-describedby': known && known.id }, over, column.label, arrow && el('span', { class: 'arrow', 'aria-hidden': 'true' }, arrow));
     if (column.over) button.setAttribute('aria-label', `${column.over}, ${column.label}`);
     button.addEventListener('click', () => sortBy(column));
-    return el('th', { scope: 'col', 'aria-sort': sorted, class: column.numeric && 'n' }, button);
+    return el('th', { scope: 'col', 'aria-sort': sorted, class: classOf(column) }, button);
   };
   const rows = [];
   if (list.some((column) => column.over)) {
@@ -158,7 +162,7 @@ function rightMark(value) {
 
 function cell(row, i, column, state, hrefOf) {
   const label = column.over ? `${column.over}, ${column.label}` : column.label;
-  if (column.key === 'number') return el('td', { class: 'n', 'data-label': label }, String(i + 1));
+  if (column.key === 'number') return el('td', { class: classOf(column), 'data-label': label }, String(i + 1));
   if (column.key === 'question') {
     const where = [data.tasks[row.t], data.subjects[row.s]].filter(Boolean).join(' · ');
     return el('td', { class: 'asks' }, el('span', { class: 'where', dir: 'auto' }, where), el('a', { href: hrefOf(i), dir: 'auto', 'data-chain': i }, row.q || '(no text)'));
@@ -169,12 +173,12 @@ function cell(row, i, column, state, hrefOf) {
     if (anyFlag(row, state, LEAK)) flags.push('⚑ states the answer');
     if (anyFlag(row, state, UNSCORED)) flags.push('! unscored');
     if (marksOf(i)) flags.push(`${marksOf(i)} marked`);
-    return el('td', { 'data-label': label }, flags.map((flag) => el('span', { class: 'flag' }, flag)));
+    return el('td', flags.length ? { 'data-label': label } : {}, flags.length ? el('div', {}, flags.map((flag) => el('span', { class: 'flag' }, flag))) : null);
   }
   const value = column.get(i);
-  if (column.at === ACCURACY) return el('td', { class: 'n', 'data-label': label }, rightMark(value));
+  if (column.at === ACCURACY) return el('td', { class: classOf(column), 'data-label': label }, rightMark(value));
   const text = { [KI]: (x) => percent(x), [STEPS]: (x) => (missing(x) ? DASH : String(x)) }[column.at] ?? signed;
-  return el('td', { class: 'n', 'data-label': label }, text(value));
+  return el('td', { class: classOf(column), 'data-label': label }, text(value));
 }
 
 function drawRows(found, state, hrefOf) {
