@@ -1,4 +1,4 @@
-"""Plain names for the numbers of the page, and what each means: taken from where the number is made, never said twice."""
+"""Plain names for the numbers of the page, and what each means, as the core says it where the number is made."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ _NUMBERS = re.compile("|".join(rf"\b{name}\b" for name in _CODES))
 # What is no number of the core's, and so has its meaning here.
 _WORDS: Mapping[str, tuple[str, str]] = {
     ACCURACY: ("Accuracy", "Whether the final answer was right, as the run itself counted."),
-    "chain": ("Chain and step", "A model's response to a question is a chain; it is read as steps, one after the other."),
+    "chain": (
+        "Chain and step",
+        "A model's response to a question is a chain; it is read as steps, one after the other.",
+    ),
     "scorer": (
         "Scoring LM",
         "A language model that reads the question and the steps and says how likely the gold answer is. It is not the "
@@ -57,8 +60,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "gain": (
         "Gain, nats",
-        "By how much a step raises the scoring LM's log-likelihood of the gold answer: at 1 nat it becomes 2.7 times as "
-        "likely, at 0 nothing changes, below 0 it becomes less likely.",
+        "By how much a step raises the scoring LM's log-likelihood of the gold answer: at 1 nat it becomes 2.7 times "
+        "as likely, at 0 nothing changes, below 0 it becomes less likely.",
     ),
     "ppl": (
         "Perplexity, PPL",
@@ -154,4 +157,3 @@ def in_plain_words(text: str, labels: Mapping[str, str]) -> str:
 
 def _quoted(name: str) -> str:
     return f"“{_NAMES[name]}”"
-

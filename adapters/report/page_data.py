@@ -97,7 +97,10 @@ def details(rows: Sequence[Row], accuracy_name: str | None, added: Sequence[str]
     n = 0
     for index in by_weight(rows, accuracy_name):
         line = json.dumps(
-            _question(index, rows[index], shown, accuracy_name), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+            _question(index, rows[index], shown, accuracy_name),
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
         )
         data = (line + "\n").encode()
         # The compressor buffers output that is not counted yet, so count the next line uncompressed: at worst a little

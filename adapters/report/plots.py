@@ -265,9 +265,7 @@ def knowledge(runs: Sequence[Run], key_of: KeyOf) -> Plot:
                 ]
             )
     base = alt.Chart(alt.Data(values=data)).encode(
-        y=alt.Y(
-            "group:N", title=None, axis=alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=0, grid=True)
-        ),
+        y=alt.Y("group:N", title=None, axis=alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=0, grid=True)),
         yOffset=alt.YOffset("model:N", scale=alt.Scale(domain=names(runs), paddingOuter=0.3)),
         color=color(runs),
     )

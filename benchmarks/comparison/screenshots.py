@@ -1,4 +1,4 @@
-"""Takes the documentation's pictures of a report: its overview, a question's chains, its look on a phone and in the dark.
+"""Takes the documentation's pictures of a report: its overview, a question's chains, on a phone and in the dark.
 
     python -m benchmarks.comparison.screenshots RUN… --out docs/images [--filter contradicted]
 
