@@ -79,7 +79,7 @@ def likelihood(runs: Sequence[Run], key_of: KeyOf) -> Plot:
         "Mean log-probability of the gold answer per answer token, from the question alone (0) to the whole chain (1), "
         "over questions, with its 95\u00a0% band (normal approximation); chains of any length are stretched to the "
         f"same width, and values between two steps lie on a straight line. {_which(common, len(keys))}",
-        finish([band, line, points]),
+        finish([band, line, points] if any("low" in point for point in data) else [line, points]),
         summary=f"Mean log-probability per answer token over the chain: {'; '.join(ends)}.",
         columns=("model", "position", "mean, nats", "95\u00a0% band", "questions"),
         cells=cells,

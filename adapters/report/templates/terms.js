@@ -17,20 +17,30 @@ function showBox(content, left, top) {
 }
 
 function hideBox() {
+  explained = null;
   byId('tooltip').hidden = true;
 }
 
+let explained = null; // the term whose meaning is shown
+
 function explain(event) {
   const asked = event.target.closest?.('[data-term]');
-  if (!asked) return hideBox();
-  const meaning = byId(`term-${asked.dataset.term}`);
-  const { left, bottom } = asked.getBoundingClientRect();
-  if (meaning) showBox([meaning.textContent], left, bottom + 6);
+  hideBox();
+  if (!asked) return;
+  explained = asked;
+  placeMeaning();
+}
+
+function placeMeaning() {
+  const meaning = explained && byId(`term-${explained.dataset.term}`);
+  if (!meaning) return;
+  const { left, bottom } = explained.getBoundingClientRect();
+  showBox([meaning.textContent], left, bottom + 6);
 }
 
 function explainTerms() {
   for (const kind of ['mouseover', 'focusin', 'click']) document.addEventListener(kind, explain);
   document.addEventListener('focusout', hideBox);
   document.addEventListener('keydown', (event) => event.key === 'Escape' && hideBox());
-  window.addEventListener('scroll', hideBox, { passive: true });
+  window.addEventListener('scroll', placeMeaning, { passive: true }); // a focus may scroll its term into view
 }
