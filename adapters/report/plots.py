@@ -186,13 +186,14 @@ def accuracy_infogain(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> P
         return Plot("accuracy_infogain", title, why=f"There is one {group} alone; its means stand under “Numbers”.")
     hits = [point["accuracy"] for point in data]
     percent = all(0 <= hit <= 1 for hit in hits)
-    ends = {"domain": [max(0, min(hits) - 0.05), min(1, max(hits) + 0.05)]} if percent else {"zero": False}
+    ends = [max(0.0, min(hits) - 0.05), min(1.0, max(hits) + 0.05)]
+    span = alt.Scale(domain=ends, padding=12) if percent else alt.Scale(zero=False, padding=12)
     base = alt.Chart(alt.Data(values=data)).encode(
         x=alt.X("gain:Q", title="InfoGain: mean total gain, nats", scale=alt.Scale(zero=False, padding=24)),
         y=alt.Y(
             "accuracy:Q",
             title=f"accuracy ({one_line(name, 40)})",
-            scale=alt.Scale(padding=12, **ends),
+            scale=span,
             axis=alt.Axis(format="%") if percent else alt.Axis(),
         ),
     )
@@ -210,15 +211,9 @@ def accuracy_infogain(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> P
     if len(runs) > 1:
         lines = base.mark_line(color="#888", strokeWidth=1, opacity=0.7).encode(detail="group:N", order="order:O")
         layers.insert(0, lines)
-    last = max(point["order"] for point in data)
-    middle = (min(point["gain"] for point in data) + max(point["gain"] for point in data)) / 2
     if len(kept) <= _LABELLED and max(map(len, kept)) <= _LABEL:
-        # Towards the middle, where there is room.
-        for align, dx, right in (("left", 8, False), ("right", -8, True)):
-            of_half = [point for point in data if point["order"] == last and (point["gain"] > middle) == right]
-            place = alt.Chart(alt.Data(values=of_half)).encode(x=base.encoding.x, y=base.encoding.y)
-            layers.append(place.mark_text(align=align, dx=dx, fontSize=10).encode(text="group:N"))
-    joined = " A line joins the same subject in the runs." if len(runs) > 1 else ""
+        layers += _labels(data, base)
+    joined = " A line joins the same subject in the runs; labels stand at the last run." if len(runs) > 1 else ""
     return Plot(
         "accuracy_infogain",
         title,
@@ -230,6 +225,21 @@ def accuracy_infogain(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> P
         columns=(group, "model", "gain, nats", "accuracy", "questions"),
         cells=cells,
     )
+
+
+def _labels(data: Sequence[dict[str, Any]], base: alt.Chart) -> list[alt.Chart]:
+    """The groups' names at the points of the last run, each towards the middle, where there is room."""
+    last = max(point["order"] for point in data)
+    middle = (min(point["gain"] for point in data) + max(point["gain"] for point in data)) / 2
+    halves: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    for point in data:
+        if point["order"] == last:
+            halves[point["gain"] > middle].append(point)
+    left, right = (
+        alt.Chart(alt.Data(values=half)).encode(x=base.encoding.x, y=base.encoding.y, text="group:N") for half in halves
+    )
+    made = [left.mark_text(align="left", dx=8, fontSize=10), right.mark_text(align="right", dx=-8, fontSize=10)]
+    return [chart for chart, half in zip(made, halves, strict=True) if half]
 
 
 def knowledge(runs: Sequence[Run], key_of: KeyOf) -> Plot:
