@@ -39,18 +39,8 @@ SHOW_COLUMNS = (f"infogain_nats{BEFORE}", "infogain_nats", "leak_share", "infoga
 # A control's gain means little without the gain it is set against, and what copying alone gains.
 CONTROL_COLUMNS = ("infogain_nats", f"infogain_nats{BEFORE}", "copy_gain_nats", f"copy_gain_nats{BEFORE}")
 # The report's table of runs and the facts on a chain's page.
-REPORT_RUN_COLUMNS = ("infogain_nats", f"infogain_nats{BEFORE}", "leak_share", *KNOWLEDGE_COLUMNS, "n_steps")
-REPORT_CHAIN_COLUMNS = (
-    "infogain_nats",
-    f"infogain_nats{BEFORE}",
-    "leak_share",
-    "infogain",
-    f"infogain{BEFORE}",
-    "entropy_drop_bits",
-    f"entropy_drop_bits{BEFORE}",
-    "ki",
-    "ki_coverage",
-)
+REPORT_RUN_COLUMNS = (f"infogain_nats{BEFORE}", "infogain_nats", *KNOWLEDGE_COLUMNS, "n_steps")
+REPORT_CHAIN_COLUMNS = (f"infogain_nats{BEFORE}", "infogain_nats", "infogain", "entropy_drop_bits", "ki", "ki_coverage")
 
 _OF_RESPONSE = ("n_steps", "commit_step", *(metric.name for metric in ABSTENTION_METRICS))
 _OF_CLAIMS = tuple(metric.name for metric in (*KI_METRICS, *FAILURE_METRICS))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
+import webbrowser
 from pathlib import Path
 
 from ..report import check_packages, write_figures, write_report
@@ -16,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("report.html"), help="default: report.html")
     parser.add_argument("--title", help="the page's heading")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="also write the plots there, as PNG and SVG")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
     comparison_options.add_arguments(parser)
 
 
@@ -38,4 +41,17 @@ def run(args: argparse.Namespace) -> int:
                 print(path)
     except OSError as error:
         raise UserError(str(error)) from error
+    if args.open:
+        _open(args.output)
     return 0
+
+
+def _open(page: Path) -> None:
+    """Open the page in the browser that the system or $BROWSER names; where there is none, say so."""
+    address = page.resolve().as_uri()
+    try:
+        opened = webbrowser.open(address)
+    except webbrowser.Error:
+        opened = False
+    if not opened:
+        print(f"no browser was found on this machine; open {address} in one", file=sys.stderr)

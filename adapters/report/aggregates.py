@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ from .sanitize import one_line
 Array = NDArray[np.float64]
 
 GRID = np.linspace(0, 1, 21)  # relative positions in a chain
-_NAME = 60  # maximum characters of the name of a run, task or subject
+_NAME = 60  # maximum characters of the name of a task or subject
+_RUN = 40  # of the name of a run: what a legend on a phone has room for
+_PATH = re.compile(r"[^\s()<>]*/[^\s()<>]*[^\s()<>/]/*")  # a path or a hub id
+_CACHED = re.compile(r"/models--[^/]+?--([^/]+)/snapshots/[^/]+/?$")  # where the hub's client keeps a model
 _Z = 1.959964
 
 
@@ -41,12 +45,20 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 
 def names(runs: Sequence[Run]) -> list[str]:
-    """The runs' names cleaned for a legend, made unique again if cleaning made them equal."""
+    """The runs' names, short and cleaned for a legend, made unique again if that made them equal."""
+    short = [_short(run.name) for run in runs]
     out: list[str] = []
-    for run in runs:
-        name = one_line(run.name, _NAME) or "(no name)"
-        out.append(name if name not in out else f"{name} ({len(out) + 1})")
+    for run, name in zip(runs, short, strict=True):
+        shown = one_line(name if short.count(name) == 1 else run.name, _RUN) or "(no name)"
+        out.append(shown if shown not in out else f"{shown} ({len(out) + 1})")
     return out
+
+
+def _short(name: str) -> str:
+    """A model's name without the folders or the organisation before it; any other name as it is."""
+    if cached := _CACHED.search(name):
+        return cached[1]
+    return name.rstrip("/").rpartition("/")[2] if _PATH.fullmatch(name) else name
 
 
 def added(runs: Sequence[Run]) -> list[str]:

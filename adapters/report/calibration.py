@@ -55,7 +55,7 @@ def _reliability(runs: Sequence[Run], data: Sequence[Grouped | None], title: str
     base = alt.Chart(alt.Data(values=points)).encode(
         x=_x("confidence:Q", "mean confidence"),
         y=_y("accuracy:Q", "accuracy"),
-        color=color(runs, line=True),
+        color=color(runs),
     )
     tooltip = [
         alt.Tooltip("model:N"),
@@ -65,7 +65,7 @@ def _reliability(runs: Sequence[Run], data: Sequence[Grouped | None], title: str
     ideal = alt.Chart(alt.Data(values=[{"at": 0}, {"at": 1}])).mark_line(color="#888", strokeDash=[2, 2])
     layers = [
         ideal.encode(x=_x("at:Q", "mean confidence"), y=_y("at:Q", "accuracy")),
-        base.mark_line(strokeWidth=2).encode(strokeDash=dash(runs)),
+        base.mark_line(strokeWidth=2).encode(strokeDash=dash(runs, named=False)),
         base.mark_point(filled=True, size=60).encode(shape=shape(runs), tooltip=tooltip),
     ]
     return Plot(

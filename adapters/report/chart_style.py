@@ -61,9 +61,10 @@ def shape(runs: Sequence[Run]) -> alt.Shape:
     return alt.Shape("model:N", scale=scale(runs, _SHAPES), legend=legend(line=False))
 
 
-def dash(runs: Sequence[Run]) -> alt.StrokeDash:
-    """Encode the run by dash pattern, for readers who cannot tell the colours apart."""
-    return alt.StrokeDash("model:N", scale=scale(runs, _DASHES), legend=legend(line=True))
+def dash(runs: Sequence[Run], *, named: bool = True) -> alt.StrokeDash:
+    """Encode the run by dashes; `named`: in the legend, too."""
+    key = legend(line=True) if named else None
+    return alt.StrokeDash("model:N", scale=scale(runs, _DASHES), legend=key)
 
 
 def finish(layers: Sequence[alt.Chart], height: int = _HEIGHT) -> alt.LayerChart:

@@ -1,11 +1,11 @@
-"""The upper part of the page (runs, comparisons, verdicts) as plain values for the template."""
+"""The upper part of the page (conclusions, runs, comparisons) as plain values for the template."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...metrics.columns import unit_of
@@ -16,27 +16,32 @@ from ...metrics.printable import clean
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from . import numbers
 from .aggregates import by_question, mean_of
+from .glossary import ACCURACY, in_plain_words, plain_name
 from .question_rows import KeyOf, accuracy, contradicted, leaks, metric, unscored
 from .sanitize import clip, one_line
 
 _NAME, _TEXT = 120, 1000
 _OPEN = 4  # number of tasks shown unfolded
 _DECIMALS = 2  # for means in the table of runs
-_SYMBOLS = {"trap": "⚠", "gain": "▲", "regression": "▼", "no change": "=", "underpowered": "?"}
+_SYMBOLS = {"trap": "⚠", "gain": "▲", "up": "▲", "regression": "▼", "down": "▼", "no change": "=", "underpowered": "?"}
 _ARROWS = {
     "up": "↑ up",
     "down": "↓ down",
     "not significant": "≈ no significant change",
     "not measured": "– not measured",
 }
-_HEADINGS = {
-    "infogain_nats": ("InfoGain", "total, nats"),
-    "infogain_nats_before_answer": ("InfoGain", "before the answer, nats"),
-    "leak_share": ("Leaked", "of InfoGain"),
-    "ki": ("KI", ""),
-    "ki_coverage": ("KI coverage", ""),
-    "n_steps": ("Steps", ""),
+_MEANINGS = {
+    "trap": "More answers are right, but the reasoning before them got worse.",
+    "gain": "Accuracy or reasoning got better, and neither got worse.",
+    "regression": "Accuracy or reasoning got worse.",
+    "down": "Fewer answers are right. Of the reasoning nothing is known.",
+    "up": "More answers are right. Of the reasoning nothing is known.",
+    "no change": "Neither accuracy nor reasoning changed by as much as matters.",
+    "underpowered": "These runs do not decide it.",
 }
+_KEY_ROWS = ("infogain_nats_before_answer", "ki")  # shown beside the verdict, after accuracy and what decided
+_FEW = 5  # numbers beside a verdict
+_LEFT_OUT = ("leak_share",)  # a mean of ratios, which may exceed 100 % of a gain: the gain before the answer tells it
 _PROVENANCE = (
     "scorer",
     "revision",
@@ -54,8 +59,12 @@ _PROVENANCE = (
 )
 
 
-def comparison_view(comparison: Comparison, number: int) -> dict[str, Any]:
-    """One comparison for the template, overall first."""
+def comparison_view(comparison: Comparison, number: int, shown: Mapping[str, str]) -> dict[str, Any]:
+    """One comparison for the template, overall first.
+
+    Args:
+        shown: the runs' names on the page, by their own.
+    """
     alpha = float(comparison.settings.get("alpha", 0.05))
     group = "subject" if comparison.settings.get("by") == "subject" else "task"
     parts = [*([comparison.overall] if comparison.overall else []), *comparison.tasks]
@@ -65,26 +74,54 @@ def comparison_view(comparison: Comparison, number: int) -> dict[str, Any]:
         ("Scoring LM", one_line(comparison.scorer, _NAME)),
         ("Questions paired", paired or "none"),
     ]
-    shown = [(one_line(key, 60), one_line(_plain(given), 200)) for key, given in comparison.settings.items()]
+    settings = [(one_line(key, 60), one_line(_plain(given), 200)) for key, given in comparison.settings.items()]
+    views = [_part(part, f"comparison-{number}-{i}", group, alpha, i < _OPEN) for i, part in enumerate(parts)]
     return {
         "id": f"comparison-{number}",
-        "base": one_line(comparison.base, _NAME),
-        "tuned": one_line(comparison.tuned, _NAME),
+        "base": shown[comparison.base],
+        "tuned": shown[comparison.tuned],
         "facts": facts,
         "notes": [clip(note, _TEXT) for note in comparison.notes],
-        "settings": shown,
+        "settings": settings,
         "alpha": f"{alpha:g}",
         "group": group,
-        "parts": [_part(part, f"comparison-{number}-{i}", group, alpha, i < _OPEN) for i, part in enumerate(parts)],
+        "parts": views,
+        "headline": _headline(views[0]) if views else None,
     }
 
 
-def headings(names: Sequence[str], runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """(heading, small print) for the columns of these numbers."""
-    shown = _HEADINGS
-    if arithmetic_only(record.score for run in runs for record in run.records):
-        shown = {**_HEADINGS, "ki": (_HEADINGS["ki"][0], ARITHMETIC_ONLY)}
-    return [shown.get(name, (one_line(name, _NAME), unit_of(name))) for name in names]
+def _headline(part: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands first on the page: the verdict of all tasks together in words, and its few numbers."""
+    rows = [row for group in part["groups"] for row in group["rows"] if row["n"] != "0"]
+    first = [row for row in rows if row["measure"] == ACCURACY]
+    moved = [row for row in rows if row["decides"] and row["tone"]]
+    key = [row for name in _KEY_ROWS for row in rows if row["measure"] == name]
+    few = list({row["measure"]: row for row in (*first, *moved, *key)}.values())[:_FEW]
+    return {**part, "meaning": _MEANINGS.get(part["verdict"], ""), "rows": few}
+
+
+def headings(names: Sequence[str], runs: Sequence[Run]) -> list[tuple[str, str, str]]:
+    """(number, heading, small print) for the columns of these numbers."""
+    equations = arithmetic_only(record.score for run in runs for record in run.records)
+    small = {"ki": ARITHMETIC_ONLY if equations else "", "n_steps": ""}
+    units = {name: "" if unit_of(name) == "share" else unit_of(name) for name in names}
+    return [(name, one_line(plain_name(name), _NAME), small.get(name, units[name])) for name in names]
+
+
+# How sentences are judged, too, where equations alone have given no Knowledge Index.
+SWITCH_ON = """stepgauge score RUN --out DIR --set 'claims=["arithmetic", "sentence"]' \\
+  --set 'judges=["exact", {"name": "nli", "model": "MoritzLaurer/DeBERTa-v3-large-mnli-fever-anli-ling-wanli"}]' \\
+  --set retriever=bm25 --set corpus=FOLDER"""
+
+
+def without_knowledge(runs: Sequence[Run], shown: Sequence[str]) -> list[str]:
+    """The names of the runs of which no chain has a Knowledge Index."""
+    ki = metric("ki")
+    return [
+        name
+        for run, name in zip(runs, shown, strict=True)
+        if not any(math.isfinite(ki(record)) for record in run.records)
+    ]
 
 
 def run_view(run: Run, name: str, accuracy_name: str | None, columns: Sequence[str], key_of: KeyOf) -> dict[str, Any]:
@@ -103,6 +140,8 @@ def run_view(run: Run, name: str, accuracy_name: str | None, columns: Sequence[s
 
     return {
         "name": name,
+        "whole_name": one_line(run.name, _NAME),
+        "contradicted": sum(map(contradicted, records)),
         "source": one_line(run.source, 300),
         "notes": [clip(note, _TEXT) for note in run.notes],
         "chains": f"{len(records):,}",
@@ -127,8 +166,10 @@ def _conclusion(records: Sequence[Record], accuracy_name: str | None, key_of: Ke
 
 def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded: bool) -> dict[str, Any]:
     verdict = part.verdict
+    labels = {row.label: row.measure for row in part.rows}
+    rows = [row for row in part.rows if row.measure not in _LEFT_OUT or row.role == "deciding"]
     groups = [
-        {"title": title, "rows": [_row(row, alpha) for row in part.rows if row.role == role]}
+        {"title": title, "rows": [_row(row, alpha) for row in rows if row.role == role]}
         for role, title in (
             ("deciding", "Deciding, tested and corrected together"),
             ("exploratory", "Exploratory (not tested, intervals uncorrected)"),
@@ -136,8 +177,8 @@ def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded
         )
     ]
     missing = [
-        (one_line(row.label, _NAME), clip(reason, 300), f"{n:,}")
-        for row in part.rows
+        (one_line(_row_name(row), _NAME), clip(reason, 300), f"{n:,}")
+        for row in rows
         for reason, n in row.missing.items()
     ]
     return {
@@ -146,7 +187,7 @@ def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded
         "verdict": verdict.name,
         "symbol": _SYMBOLS.get(verdict.name, ""),
         "kind": verdict.name.replace(" ", "-"),
-        "why": clip(verdict.why, _TEXT),
+        "why": in_plain_words(clip(verdict.why, _TEXT), labels),
         "accuracy": _ARROWS.get(verdict.accuracy, verdict.accuracy),
         "reasoning": _ARROWS.get(verdict.reasoning, verdict.reasoning),
         "needed": f"{verdict.needed:,}" if verdict.needed and f"{verdict.needed:,}" not in verdict.why else "",
@@ -154,7 +195,7 @@ def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded
         "alone": [
             f"{n:,} only in the {which} run" for n, which in ((part.only_base, "base"), (part.only_tuned, "tuned")) if n
         ],
-        "notes": [clip(note, _TEXT) for note in part.notes],
+        "notes": [in_plain_words(clip(note, _TEXT), labels) for note in part.notes],
         "groups": [group for group in groups if group["rows"]],
         "missing": missing,
         "clusters": any(row["clusters"] for group in groups for row in group["rows"]),
@@ -162,13 +203,21 @@ def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded
     }
 
 
-def _row(row: Row, alpha: float) -> dict[str, str]:
+def _row_name(row: Row) -> str:
+    """The row's plain name; that of a measure without one is its label."""
+    name = plain_name(row.measure)
+    return row.label if name == row.measure else name
+
+
+def _row(row: Row, alpha: float) -> dict[str, Any]:
     tone = ""
     if row.p_holm < alpha and row.higher_is_better is not None and row.difference:
         tone = "better" if (row.difference > 0) == row.higher_is_better else "worse"
     decimals = numbers.places(row.base, row.tuned)
     return {
-        "label": one_line(row.label, _NAME),
+        "measure": row.measure,
+        "decides": row.role == "deciding",
+        "label": one_line(_row_name(row), _NAME),
         "unit": "" if row.unit in ("share", row.label) else one_line(row.unit, 30),
         "n": f"{row.n:,}",
         "clusters": f"{row.n_clusters:,}" if row.n_clusters != row.n else "",
@@ -189,13 +238,13 @@ def _is_share(records: Sequence[Record], name: str | None) -> bool:
 
 
 def _missing(records: Sequence[Record], columns: Sequence[str]) -> list[tuple[str, str, str]]:
-    """(metric, reason, chains) for missing numbers in the table, most frequent first."""
+    """(plain name, reason, chains) for missing numbers in the table, most frequent first."""
     reasons: Counter[tuple[str, str]] = Counter()
     for record in records:
         for name in columns:
             if name in record.score.missing:
                 reasons[name, clip(record.score.missing[name], 300)] += 1
-    return [(name, reason, f"{n:,}") for (name, reason), n in reasons.most_common(12)]
+    return [(one_line(plain_name(name), _NAME), reason, f"{n:,}") for (name, reason), n in reasons.most_common(12)]
 
 
 def _provenance(records: Sequence[Record]) -> list[tuple[str, str]]:

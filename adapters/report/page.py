@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,7 +13,7 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ...metrics.columns import REPORT_RUN_COLUMNS
+from ...metrics.columns import REPORT_CHAIN_COLUMNS, REPORT_RUN_COLUMNS
 from ...metrics.comparison.record import Run
 from ...metrics.comparison.results import Comparison
 from ...metrics.versions import package_version
@@ -20,8 +21,9 @@ from ..offline.whole_file import write_whole
 from .aggregates import added, names
 from .chart_style import Plot
 from .errors import ReportError
+from .glossary import entries
 from .more_tables import more_tables
-from .overview import comparison_view, headings, run_view
+from .overview import SWITCH_ON, comparison_view, headings, run_view, without_knowledge
 from .page_data import details, pack, table
 from .plots import plots
 from .question_rows import accuracy_name, keys_of, rows_of
@@ -30,7 +32,7 @@ from .sanitize import csp_hash, json_block, one_line, with_code
 MAX_BYTES = 5_000_000  # maximum page size; the rows of very large runs may exceed it
 _LEAST = 500_000  # characters always reserved for chains' texts, however large the rest is
 _EXPORT = "window.vegaEmbed = vegaEmbed;"
-_SCRIPTS = ("data.js", "charts.js", "table.js", "chain.js", "page.js")
+_SCRIPTS = ("data.js", "terms.js", "charts.js", "marks.js", "table.js", "chain.js", "page.js")
 
 
 def write_report(
@@ -54,7 +56,11 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
     more = added(runs)
     columns = [*REPORT_RUN_COLUMNS, *more]
     style, script, library = _asset("page.css"), _script(), _library()
-    numbers = table(rows, runs, name, more) | {"runs": shown}
+    numbers = json.dumps(
+        table(rows, runs, name, more) | {"runs": shown}, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    ).encode()
+    measures = [row.measure for one in comparisons for part in one.all for row in part.rows]
+    terms = entries([*REPORT_RUN_COLUMNS, *REPORT_CHAIN_COLUMNS, *more, *measures], compared=bool(comparisons))
     values: dict[str, Any] = {
         "title": one_line(title, 200) if title else _title(shown),
         "version": package_version("stepgauge"),
@@ -62,7 +68,14 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
         "style": Markup(style),
         "script": Markup(script),
         "library": Markup(library),
-        "comparisons": [comparison_view(comparison, i) for i, comparison in enumerate(comparisons, 1)],
+        "comparisons": [
+            comparison_view(comparison, i, dict(zip((run.name for run in runs), shown, strict=True)))
+            for i, comparison in enumerate(comparisons, 1)
+        ],
+        "glossary": terms,
+        "known": {entry.key for entry in terms},
+        "without_knowledge": without_knowledge(runs, shown),
+        "switch_on": SWITCH_ON,
         "more": more_tables(runs, comparisons),
         "headings": headings(columns, runs),
         "runs": [run_view(run, label, name, columns, key_of) for run, label in zip(runs, shown, strict=True)],
@@ -70,8 +83,9 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
         "plots": drawn,
         "specs": json_block({plot.key: _spec(plot) for plot in drawn if plot.chart is not None}),
         "questions": f"{len(rows):,}",
-        "rows": pack(json.dumps(numbers, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()),
+        "rows": pack(numbers),
         "details": "",
+        "content": "0" * 64,
         "with_texts": f"{len(rows):,}",
         "all_texts": False,
     }
@@ -80,7 +94,13 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
     template = environment.from_string(_asset("template.html.j2"))
     left = MAX_BYTES - len(template.render(values).encode()) - 1000
     texts = details(rows, name, more, max(left, _LEAST))
-    values |= {"details": texts.packed, "with_texts": f"{texts.n:,}", "all_texts": texts.n == texts.of}
+    content = hashlib.sha256(numbers + texts.packed.encode()).hexdigest()
+    values |= {
+        "details": texts.packed,
+        "content": content,
+        "with_texts": f"{texts.n:,}",
+        "all_texts": texts.n == texts.of,
+    }
     return template.render(values)
 
 

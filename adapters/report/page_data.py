@@ -6,17 +6,21 @@ import base64
 import gzip
 import json
 import math
+import string
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from ...metrics.answers.option_list import without_letters
+from ...metrics.answers.own_option import option_named
 from ...metrics.columns import REPORT_CHAIN_COLUMNS, unit_of
 from ...metrics.comparison.record import Record, Run
 from ...metrics.knowledge.types import Verdict
 from ...metrics.printable import clean
 from ...metrics.score import StepScore
+from .glossary import plain_name
 from .question_rows import RIGHT, Row, accuracy, contradicted, leaks, metric, unscored
 from .sanitize import clip, finite, one_line
 
@@ -55,7 +59,7 @@ def table(
     """The table's numbers as JSON: names once, then a row per question.
 
     Args:
-        added: names of the numbers that options and plugins added; their units are included.
+        added: names of the numbers that options and plugins added; plain names and units of all are included.
 
     A row is {"t": task, "s": subject (indices into the names; -1 for none), "q": excerpt, "r": a list per run of
     [accuracy, infogain_nats, infogain_nats_before_answer, ki, ki_coverage, steps, flags], or null}.
@@ -80,7 +84,7 @@ def table(
         "subjects": [one_line(name, 120) for name in subjects],
         "accuracy": None if accuracy_name is None else one_line(accuracy_name, 60),
         "right": RIGHT,
-        "units": {name: unit_of(name) for name in added},
+        "numbers": {name: [plain_name(name), unit_of(name)] for name in (*REPORT_CHAIN_COLUMNS, *added)},
         "rows": out,
     }
 
@@ -93,7 +97,10 @@ def details(rows: Sequence[Row], accuracy_name: str | None, added: Sequence[str]
     n = 0
     for index in by_weight(rows, accuracy_name):
         line = json.dumps(
-            _question(index, rows[index], shown), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+            _question(index, rows[index], shown, accuracy_name),
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
         )
         data = (line + "\n").encode()
         # The compressor buffers output that is not counted yet, so count the next line uncompressed: at worst a little
@@ -138,27 +145,27 @@ def _in_turn(lists: Iterable[Sequence[int]]) -> Iterator[int]:
 
 
 def _numbers(record: Record, accuracy_name: str | None) -> list[float | int | None]:
-    flags = contradicted(record) + 2 * leaks(record) + 4 * unscored(record)
+    flags = 4 * contradicted(record) + 2 * leaks(record) + unscored(record)  # in the order of what to read first
     values = [accuracy(accuracy_name)(record), *(metric(name)(record) for name in _NUMBERS)]
     return [*(finite(value, 4) for value in values), record.score.n_steps, flags]
 
 
-def _question(index: int, row: Row, shown: Sequence[str]) -> dict[str, Any]:
+def _question(index: int, row: Row, shown: Sequence[str], accuracy_name: str | None) -> dict[str, Any]:
     record = row.any
     return {
         "k": index,
         "id": one_line(record.doc_id or record.score.id or "", 120),
         "q": clip(record.question.strip(), QUESTION),
-        "a": [clip(answer, ANSWER) for answer in record.answer[:10]],
-        "r": [None if chain is None else _chain(chain, shown) for chain in row.chains],
+        "a": [clip(_with_option(answer, record.choices), ANSWER) for answer in record.answer[:10]],
+        "r": [None if chain is None else _chain(chain, shown, accuracy_name) for chain in row.chains],
     }
 
 
-def _chain(record: Record, shown: Sequence[str]) -> dict[str, Any]:
-    score = record.score
+def _chain(record: Record, shown: Sequence[str], accuracy_name: str | None) -> dict[str, Any]:
+    score, answer = record.score, record.answer_under(accuracy_name)
     chances = [_probability(one) for one in score.log_likelihoods_per_token] or [None] * (len(score.steps) + 1)
     return {
-        "m": None if record.model_answer is None else clip(record.model_answer, ANSWER),
+        "m": None if answer is None else clip(_with_option(answer, record.choices), ANSWER),
         "cut": record.truncated,
         "p": chances[0],
         "x": {name: finite(score.metrics[name]) for name in shown if name in score.metrics},
@@ -167,6 +174,15 @@ def _chain(record: Record, shown: Sequence[str]) -> dict[str, Any]:
         "more": max(0, len(score.steps) - STEPS),
         "s": [_step(step, chance) for step, chance in zip(score.steps[:STEPS], chances[1:], strict=False)],
     }
+
+
+def _with_option(answer: str, choices: Sequence[str] | None) -> str:
+    """An answer that names an option, as the option's letter and text; any other as it is."""
+    option = option_named(answer, choices) if choices else None
+    if not choices or option is None or len(choices) > len(string.ascii_uppercase):
+        return answer
+    place = list(choices).index(option)
+    return f"{string.ascii_uppercase[place]}. {without_letters(choices)[place]}"
 
 
 def _probability(log_likelihood: float) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from .question_rows import KeyOf, accuracy, accuracy_name, keys_of, metric
 from .sanitize import one_line
 
 _GROUPS = 60  # maximum number of subjects in a plot
+_LABELLED = 8  # subjects whose points have a label each; more would hide each other
+_LABEL = 22  # characters in a line of a label: what a phone has room for
 _BINS = 41
 _ENOUGH = 10  # questions that a subject needs for an interval
 
@@ -76,7 +79,7 @@ def likelihood(runs: Sequence[Run], key_of: KeyOf) -> Plot:
         "Mean log-probability of the gold answer per answer token, from the question alone (0) to the whole chain (1), "
         "over questions, with its 95\u00a0% band (normal approximation); chains of any length are stretched to the "
         f"same width, and values between two steps lie on a straight line. {_which(common, len(keys))}",
-        finish([band, line, points]),
+        finish([band, line, points] if any("low" in point for point in data) else [line, points]),
         summary=f"Mean log-probability per answer token over the chain: {'; '.join(ends)}.",
         columns=("model", "position", "mean, nats", "95\u00a0% band", "questions"),
         cells=cells,
@@ -179,13 +182,18 @@ def accuracy_infogain(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> P
                         f"{gain[one].n:,}",
                     ]
                 )
-    percent = all(0 <= point["accuracy"] <= 1 for point in data)
+    if len(data) == 1:
+        return Plot("accuracy_infogain", title, why=f"There is one {group} alone; its means stand under “Numbers”.")
+    hits = [point["accuracy"] for point in data]
+    percent = all(0 <= hit <= 1 for hit in hits)
+    ends = [max(0.0, min(hits) - 0.05), min(1.0, max(hits) + 0.05)]
+    span = alt.Scale(domain=ends, padding=12) if percent else alt.Scale(zero=False, padding=12)
     base = alt.Chart(alt.Data(values=data)).encode(
         x=alt.X("gain:Q", title="InfoGain: mean total gain, nats", scale=alt.Scale(zero=False, padding=24)),
         y=alt.Y(
             "accuracy:Q",
             title=f"accuracy ({one_line(name, 40)})",
-            scale=alt.Scale(zero=False, padding=12),
+            scale=span,
             axis=alt.Axis(format="%") if percent else alt.Axis(),
         ),
     )
@@ -203,12 +211,8 @@ def accuracy_infogain(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> P
     if len(runs) > 1:
         lines = base.mark_line(color="#888", strokeWidth=1, opacity=0.7).encode(detail="group:N", order="order:O")
         layers.insert(0, lines)
-    last = max(point["order"] for point in data)
-    labelled = alt.Chart(alt.Data(values=[point for point in data if point["order"] == last])).encode(
-        x=base.encoding.x, y=base.encoding.y
-    )
-    if len(kept) <= 16:
-        layers.append(labelled.mark_text(align="left", dx=8, fontSize=10, limit=110).encode(text="group:N"))
+    if len(kept) <= _LABELLED and max(map(len, kept)) <= _LABEL:
+        layers += _labels(data, base)
     joined = " A line joins the same subject in the runs; labels stand at the last run." if len(runs) > 1 else ""
     return Plot(
         "accuracy_infogain",
@@ -223,6 +227,21 @@ def accuracy_infogain(runs: Sequence[Run], key_of: KeyOf, name: str | None) -> P
     )
 
 
+def _labels(data: Sequence[dict[str, Any]], base: alt.Chart) -> list[alt.Chart]:
+    """The groups' names at the points of the last run, each towards the middle, where there is room."""
+    last = max(point["order"] for point in data)
+    middle = (min(point["gain"] for point in data) + max(point["gain"] for point in data)) / 2
+    halves: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    for point in data:
+        if point["order"] == last:
+            halves[point["gain"] > middle].append(point)
+    left, right = (
+        alt.Chart(alt.Data(values=half)).encode(x=base.encoding.x, y=base.encoding.y, text="group:N") for half in halves
+    )
+    made = [left.mark_text(align="left", dx=8, fontSize=10), right.mark_text(align="right", dx=-8, fontSize=10)]
+    return [chart for chart, half in zip(made, halves, strict=True) if half]
+
+
 def knowledge(runs: Sequence[Run], key_of: KeyOf) -> Plot:
     """Knowledge Index by subject (by task if there are none), with 95\u00a0% intervals if questions suffice."""
     group = group_name(runs)
@@ -232,13 +251,14 @@ def knowledge(runs: Sequence[Run], key_of: KeyOf) -> Plot:
     kept, left_out = largest_groups(means, _GROUPS)
     if not kept:
         return Plot("ki", title, why="No chain has a Knowledge Index: no step was checkable, or nothing was judged.")
+    lines = {one: "\n".join(textwrap.wrap(one, _LABEL)) for one in kept}
     data, cells = [], []
     for run, mean, covered in zip(names(runs), means, coverage, strict=True):
         for one in kept:
             if one not in mean:
                 continue
             found = mean[one]
-            point: dict[str, Any] = {"model": run, "group": one, "ki": found.mean, "n": found.n}
+            point: dict[str, Any] = {"model": run, "group": lines[one], "ki": found.mean, "n": found.n}
             share = covered[one].mean if one in covered else math.nan
             if math.isfinite(share):
                 point["coverage"] = share
@@ -255,7 +275,7 @@ def knowledge(runs: Sequence[Run], key_of: KeyOf) -> Plot:
                 ]
             )
     base = alt.Chart(alt.Data(values=data)).encode(
-        y=alt.Y("group:N", title=None, axis=alt.Axis(labelLimit=130, grid=True)),
+        y=alt.Y("group:N", title=None, axis=alt.Axis(labelExpr="split(datum.label, '\\n')", labelLimit=0, grid=True)),
         yOffset=alt.YOffset("model:N", scale=alt.Scale(domain=names(runs), paddingOuter=0.3)),
         color=color(runs),
     )
@@ -266,8 +286,9 @@ def knowledge(runs: Sequence[Run], key_of: KeyOf) -> Plot:
         alt.Tooltip("coverage:Q", format=".1%"),
         alt.Tooltip("n:Q", title="questions", format=","),
     ]
-    x = alt.X("ki:Q", title="Knowledge Index", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
+    x = alt.X("ki:Q", title="Knowledge Index", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5))
     layers = [base.mark_point(filled=True, size=70).encode(x=x, shape=shape(runs), tooltip=tooltip)]
+    most = max(line.count("\n") + 1 for line in lines.values())
     with_interval = [point for point in data if "low" in point]
     if with_interval:
         rules = base.properties(data=alt.Data(values=with_interval)).mark_rule(strokeWidth=2, opacity=0.6)
@@ -278,7 +299,7 @@ def knowledge(runs: Sequence[Run], key_of: KeyOf) -> Plot:
         "Share of checkable steps that agree with their source, mean over questions that have a checkable step. Lines "
         f"are 95\u00a0% intervals, drawn from {_ENOUGH} questions on. Read it with the coverage in the table: the "
         f"share of steps that could be checked at all. {_which(common)}{_left_out(left_out, group)}",
-        finish(layers, height=max(120, (22 if len(runs) < 3 else 12 * len(runs)) * len(kept))),
+        finish(layers, height=max(120, max(22, 12 * len(runs), 14 * most) * len(kept))),
         summary=f"Knowledge Index of {_count(len(kept), group)}; the table below has the numbers.",
         columns=(group, "model", "KI", "coverage", "questions"),
         cells=cells,

@@ -90,11 +90,12 @@ def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -
         accuracy=_accuracy(row),
         doc_id=doc_id,
         subject=subject,
-        answer=_answers(row),
+        answer=_texts(row, "answer"),
         model_answer=model_answer,
         truncated=_field(row, "truncated", (bool, type(None))),
         where=where,
         stance=in_score(score),
+        choices=None if row.get("choices") is None else _texts(row, "choices"),
         should_abstain=_field(row, "should_abstain", (bool, type(None))),
     )
 
@@ -119,10 +120,10 @@ def _accuracy(row: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in given.items() if value is not None}
 
 
-def _answers(row: Mapping[str, Any]) -> tuple[str, ...]:
-    given = row.get("answer", [])
+def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    given = row.get(name, [])
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise FieldError(f"field 'answer': expected a list of texts, got {given!r:.80}")
+        raise FieldError(f"field {name!r}: expected a list of texts, got {given!r:.80}")
     return tuple(given)
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
+import math
 import os
+import random
 import re
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 from benchmark_modules import benchmark
-from report_runs import EVIL, comparison, hostile, recorded
+from report_runs import EVIL, chain, comparison, hostile, record, recorded
 
 from stepgauge.adapters.report import write_report
+from stepgauge.metrics.columns import METRICS
 from stepgauge.metrics.comparison import Run
+from stepgauge.metrics.knowledge.types import Claim, Verdict
 
 READY = "html[data-ready]"
 WATCH = """() => {
@@ -257,8 +263,8 @@ def test_each_filter_shows_what_it_says(opened, pair):
             assert all("✓" in cell for cell in column(page, "right-tuned"))
         if key == "empty":
             assert all(number(cell) <= 0 for cell in column(page, "before-tuned"))
-        if key in ("contradicted", "leak"):
-            assert all(key in cell for cell in column(page, "flags"))
+        if flag := {"contradicted": "✗ contradicted", "leak": "⚑ states the answer"}.get(key):
+            assert all(flag in cell for cell in column(page, "flags"))
     assert shown.pop("missing") == 0
     assert shown.pop("all") == 120
     assert all(0 < n < 120 for n in shown.values()), shown
@@ -456,3 +462,165 @@ def test_without_javascript_the_headline_stands(browser, pair):
     assert not page.locator("#browser").is_visible()
     assert "needs JavaScript" in page.locator("noscript").text_content()
     context.close()
+
+
+# What is wider than its place: the page, a table's region, a text cut off by its element, a plot's label at its edge or
+# shortened. Words for screen readers alone are cut off on purpose, and so are bars.
+TOO_WIDE = """() => {
+  const seen = [...document.querySelectorAll('body *')].filter((one) => one.checkVisibility());
+  const name = (one) => `${one.tagName} ${one.className?.baseVal ?? one.className} ${one.textContent.slice(0, 40)}`;
+  const page = document.documentElement.scrollWidth > innerWidth ? ['the page'] : [];
+  const cut = seen.filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth
+    && getComputedStyle(one).overflowX !== 'visible' && !one.matches('.hidden-text, .bar, svg, svg *, select'));
+  const labels = seen.filter((one) => one.matches('.chart svg text')).filter((one) => {
+    const [label, svg] = [one, one.ownerSVGElement].map((each) => each.getBoundingClientRect());
+    return one.textContent.endsWith('…') || label.width > 0 && (label.left < svg.left - 1 || label.right > svg.right + 1
+      || label.top < svg.top - 1 || label.bottom > svg.bottom + 1);
+  });
+  return [...page, ...[...cut, ...labels].map(name)];
+}"""
+
+
+@pytest.fixture(scope="module")
+def unchecked(tmp_path_factory, shared_data) -> str:
+    """Address of a page about one run, without a Knowledge Index, whose names are long."""
+    records = [
+        replace(
+            one,
+            task="a_task_with_a_long_name_of_several_words_in_a_row",
+            score=replace(
+                one.score,
+                metrics={**one.score.metrics, "ki": math.nan},
+                steps=[replace(step, verdicts=()) for step in one.score.steps],
+            ),
+        )
+        for one in recorded(shared_data, 20)[0].records
+    ]
+    out = tmp_path_factory.mktemp("unchecked") / "report.html"
+    write_report([Run("/data/checkpoints/Meta-Llama-3.1-8B-Instruct-finetuned", records)], [], out)
+    return out.as_uri()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 768, 1280])
+@pytest.mark.parametrize("which", ["pair", "single", "unchecked"])
+def test_nothing_is_wider_than_its_place_and_no_label_is_clipped(opened, request, which, width):
+    address = request.getfixturevalue(which)
+    page = opened(address, viewport={"width": width, "height": 900})
+    page.wait_for_function("() => document.querySelectorAll('.chart svg').length >= 2")
+    for hash_ in ("#chains", "#chain=2"):
+        page.goto(address + hash_)
+        page.wait_for_function(
+            "told => !document.getElementById(told).hidden", arg="chain" if "=" in hash_ else "overview"
+        )
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        page.wait_for_timeout(200)
+        assert page.evaluate(TOO_WIDE) == [], hash_
+
+
+LABELS = ["contradicted", "supported", "contradicted", "supported", "contradicted"]
+
+
+def formulas() -> Run:
+    """Two questions whose steps a spreadsheet would take for formulas, or for several cells."""
+    texts = ['=HYPERLINK("http://evil")', '+1 = 1, "so"\nthe next', "@sum = 1", "-2 = 1", "plain = text"]
+    records = []
+    for i in range(2):
+        score = chain(texts, random.Random(i))
+        steps = [
+            replace(step, verdicts=[Verdict(Claim(step.text, at, 0, 1, "equation"), label, "=judge", 0.5)])
+            for at, (step, label) in enumerate(zip(score.steps, LABELS, strict=True))
+        ]
+        records.append(record(f"Question {i}?", replace(score, steps=steps), doc_id=f"-id{i}"))
+    return Run("=run", records)
+
+
+def downloaded(page, tmp_path) -> list[dict[str, str]]:
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Export the marks as CSV").first.click()
+    started.value.save_as(tmp_path / "marks.csv")
+    with (tmp_path / "marks.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_marks_are_counted_kept_with_the_page_and_exported_without_formulas(opened, tmp_path):
+    run = formulas()
+    write_report([run], [], tmp_path / "marked.html")
+    write_report([Run("=run", run.records[:1])], [], tmp_path / "other.html")
+    page = opened((tmp_path / "marked.html").as_uri(), "#chain=2")
+    agree, disagree = (page.get_by_role("button", name=name) for name in ("✓ agree", "✗ disagree"))
+    for at in range(4):
+        agree.nth(at).click()
+    disagree.nth(4).click()
+    disagree.nth(0).click()  # thought better of
+    agree.nth(3).click()  # taken back
+    said = "You agree with 2 of 4 marked verdicts (50 %): supported 1 of 1, contradicted 1 of 3."
+    page.locator("#chain [data-marked]", has_text=said).wait_for()
+    assert agree.nth(1).get_attribute("aria-pressed") == "true"
+
+    page.reload()
+    page.locator("#chain [data-marked]", has_text=said).wait_for()
+    assert disagree.nth(4).get_attribute("aria-pressed") == "true"
+    rows = downloaded(page, tmp_path)
+    steps = run.records[1].score.steps
+    assert [(row["step_number"], row["verdict"], row["mark"]) for row in rows] == [
+        (str(at + 1), LABELS[at], mark) for at, mark in ((0, "disagree"), (1, "agree"), (2, "agree"), (4, "disagree"))
+    ]
+    for row, at in zip(rows, (0, 1, 2, 4), strict=True):
+        assert row["step_text"].removeprefix("'") == steps[at].text
+        assert (row["run"], row["question_id"], row["question_number"]) == ("'=run", "'-id1", "2")
+    assert not [cell for row in rows for cell in row.values() if cell[0] in "=+-@"]
+
+    other = page.context.new_page()
+    other.goto((tmp_path / "other.html").as_uri())
+    other.wait_for_selector(READY)
+    assert not other.locator("[data-marked]").first.is_visible()
+
+
+@pytest.mark.slow
+def test_where_the_browser_keeps_nothing_marks_last_as_long_as_the_page_which_says_so(opened, tmp_path):
+    write_report([formulas()], [], tmp_path / "report.html")
+    page = opened((tmp_path / "report.html").as_uri())
+    page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('denied'); } })")
+    page.goto((tmp_path / "report.html").as_uri() + "#chain=1")
+    page.reload()
+    page.get_by_role("button", name="✓ agree").first.click()
+    page.locator("#chain [data-marked]", has_text="This browser does not keep them").wait_for()
+    assert len(downloaded(page, tmp_path)) == 1
+
+
+@pytest.mark.slow
+def test_a_term_is_explained_on_hover_focus_and_click_and_the_glossary_is_printed(opened, pair):
+    page = opened(pair)
+    box, meaning = page.locator("#tooltip"), METRICS["infogain_nats"].description
+    heading = page.locator(".runs").get_by_role("button", name="Gain of the whole chain")
+    for show, hide in (
+        (heading.hover, lambda: page.mouse.move(0, 0)),
+        (heading.focus, lambda: page.keyboard.press("Escape")),
+        (heading.click, lambda: page.locator("h1").click()),
+    ):
+        show()
+        assert box.text_content() == meaning
+        assert box.is_visible()
+        hide()
+        assert not box.is_visible()
+    described = heading.get_attribute("aria-describedby")
+    assert page.locator(f"#{described}").text_content() == meaning
+    page.emulate_media(media="print")
+    assert page.locator(f"#{described}").is_visible()
+
+
+@pytest.mark.slow
+def test_contradicted_steps_come_first_in_the_table_and_are_led_to_in_a_chain(opened, pair):
+    page = opened(pair)
+    flags = ["contradicted" in cell for cell in column(page, "flags")]
+    assert flags == sorted(flags, reverse=True)
+    assert flags[0]
+    page.get_by_role("link", name="Check the contradicted steps").click()
+    page.wait_for_function("() => document.getElementById('filter').value === 'contradicted'")
+    page.locator("#rows a").first.click()
+    way = page.locator(".first button").first
+    way.click()
+    step = page.evaluate("document.activeElement.querySelector('.number').lastChild.data")
+    assert way.text_content() == f"✗ step {step}"
+    assert page.evaluate("document.activeElement.querySelectorAll('.label.contradicted').length") > 0

@@ -1,20 +1,12 @@
 // One question's chains, side by side: steps with their gains, claims, verdicts and evidence.
 
 const LABELS = { supported: '✓ supported', contradicted: '✗ contradicted', insufficient: '? evidence does not decide' };
-const NAMES = {
-  infogain_nats: ['InfoGain, total', signed, ' nats'],
-  infogain_nats_before_answer: ['before the answer', signed, ' nats'],
-  leak_share: ['leaked', percent, ''],
-  infogain: ['as published', signed, ' PPL'],
-  infogain_before_answer: ['before the answer', signed, ' PPL'],
-  entropy_drop_bits: ['entropy drop', signed, ' bits'],
-  entropy_drop_bits_before_answer: ['before the answer', signed, ' bits'],
-  ki: ['KI', percent, ''],
-  ki_coverage: ['KI coverage', percent, ''],
-};
 
-// What an option or a plugin added goes by its own name.
-const added = (key) => (data.units[key] === 'share' ? [key, percent, ''] : [key, signed, data.units[key] && ` ${data.units[key]}`]);
+// Shares in per cent, others with their sign and unit.
+function told(key, x) {
+  const [, unit] = data.numbers[key];
+  return unit === 'share' ? percent(x) : signed(x) + (unit && ` ${unit}`);
+}
 
 // A bar from the middle to the right for a gain, hatched to the left for a loss; the number beside it says the same.
 function gainBar(gain, scale) {
@@ -50,44 +42,64 @@ function passage(one) {
   return el('div', { class: 'passage' }, el('div', { class: 'source', dir: 'auto' }, source), el('div', { class: 'text', dir: 'auto' }, one.t));
 }
 
-function verdict(one) {
+// `key` names the verdict among the reader's marks.
+function verdict(one, key) {
   const kind = one.l ?? 'unscored';
   const label = el('span', { class: `label ${LABELS[kind] ? kind : 'unscored'}` }, LABELS[one.l] ?? '! no verdict');
-  const by = `${one.j}${missing(one.p) ? '' : `, probability ${one.p.toFixed(2)} that it is supported`}`;
-  const item = el('li', {}, el('div', { class: 'text', dir: 'auto' }, one.c), label, ` by ${by}`);
+  const sure = missing(one.p) || one.p === 0 || one.p === 1; // arithmetic knows
+  const by = ` by ${one.j}${sure ? '' : `, probability ${one.p.toFixed(2)} that it is supported`}`;
+  const item = el('li', {}, el('div', { class: 'text', dir: 'auto' }, one.c), label, by);
   const reason = one.e ?? one.y;
   if (reason) item.append(el('div', { class: 'text reason', dir: 'auto' }, reason));
   if (one.ev) {
     const more = one.em ? el('p', { class: 'hint' }, `${one.em} more passages left out.`) : null;
     item.append(el('details', {}, el('summary', {}, `Evidence: ${one.ev.length} passage${one.ev.length === 1 ? '' : 's'}`), one.ev.map(passage), more));
   }
+  if (LABELS[one.l]) item.append(markButtons(key, 'Do you agree with this verdict?'));
   return item;
 }
 
-function step(one, number, chain, scale) {
+const isContradicted = (one) => (one.v ?? []).some((verdict) => verdict.l === 'contradicted');
+
+// `place` is "question.run.step", the step from 0.
+function step(one, place, scale) {
+  const number = Number(place.split('.')[2]) + 1;
   const rows = [
     ['gain, nats', gainBar(one.g, scale), signed(one.g)],
-    ['p per token', tokenBar(one.p), small(one.p)],
+    ['chance of answer', tokenBar(one.p), small(one.p)],
   ];
-  if (!missing(one.o)) rows.push(['p of gold option', tokenBar(one.o), small(one.o)]);
+  if (!missing(one.o)) rows.push(['of right option', tokenBar(one.o), small(one.o)]);
   const flags = [];
   if (one.f) flags.push(el('span', { class: 'tag' }, 'final answer'));
   if (one.a) flags.push(el('span', { class: 'tag leak' }, '⚑ states the gold answer'));
   const content = el('div', {}, el('div', { class: 'text', dir: 'auto' }, one.t), flags.length ? el('div', { class: 'flags' }, flags) : null, bars(rows));
   if (one.v) {
     const more = one.vm ? el('li', { class: 'hint' }, `${one.vm} more claims left out.`) : null;
-    content.append(el('ul', { class: 'verdicts-of', 'aria-label': `Claims of step ${number}` }, one.v.map(verdict), more));
+    content.append(el('ul', { class: 'verdicts-of', 'aria-label': `Claims of step ${number}` }, one.v.map((each, i) => verdict(each, `${place}.${i}`)), more));
   }
-  return el('li', { class: 'step' }, el('span', { class: 'number' }, el('span', { class: 'hidden-text' }, 'step '), String(number)), content);
+  return el('li', { class: isContradicted(one) ? 'step contradicted' : 'step', id: `step-${place}`, tabindex: '-1' },
+    el('span', { class: 'number' }, el('span', { class: 'hidden-text' }, 'step '), String(number)), content);
+}
+
+// The way to the steps that a judge contradicts: they are read first.
+function contradictedFirst(steps, place) {
+  const ways = steps.flatMap((one, at) => {
+    if (!isContradicted(one)) return [];
+    const button = el('button', { type: 'button' }, `✗ step ${at + 1}`);
+    button.addEventListener('click', () => byId(`step-${place}.${at}`).focus());
+    return [button];
+  });
+  return ways.length ? el('p', { class: 'first' }, el('span', {}, 'Contradicted: '), ways) : null;
 }
 
 // What the scoring LM makes of the gold answer before the first step.
 function questionAlone(chain) {
   return el('li', { class: 'step zero' }, el('span', { class: 'number' }, '0'),
-    el('div', {}, el('div', { class: 'text' }, 'The question alone'), bars([['p per token', tokenBar(chain.p), small(chain.p)]])));
+    el('div', {}, el('div', { class: 'text' }, 'The question alone'), bars([['chance of answer', tokenBar(chain.p), small(chain.p)]])));
 }
 
-function side(name, chain, numbers, scale) {
+// `place` is "question.run".
+function side(name, chain, numbers, place, scale) {
   const out = el('section', { class: 'side' }, el('h3', { dir: 'auto' }, name));
   if (!numbers) {
     out.append(el('p', { class: 'empty' }, 'This run has no chain for the question.'));
@@ -95,29 +107,26 @@ function side(name, chain, numbers, scale) {
   }
   const facts = el('dl', { class: 'facts' });
   const fact = (term, ...said) => facts.append(el('div', {}, el('dt', {}, term), el('dd', { dir: 'auto' }, said)));
+  const number = (key, x) => missing(x) || fact(term(key, data.numbers[key][0]), told(key, x));
   const right = numbers[ACCURACY];
   const wording = missing(right) ? 'not known' : right === 1 ? '✓ right' : right === 0 ? '✗ wrong' : plain(right);
-  fact(data.accuracy ?? 'accuracy', el('span', { class: right === 1 ? 'ok' : right === 0 ? 'no' : '' }, wording));
+  fact(term('accuracy', data.accuracy ?? 'accuracy'), el('span', { class: right === 1 ? 'ok' : right === 0 ? 'no' : '' }, wording));
   if (!chain) {
-    fact('InfoGain, total', `${signed(numbers[NATS])} nats`);
-    fact('KI', percent(numbers[KI]));
-    fact('steps', String(numbers[STEPS]));
+    for (const [key, at] of [['infogain_nats_before_answer', BEFORE], ['infogain_nats', NATS], ['ki', KI]]) number(key, numbers[at]);
+    fact(term('n_steps', 'Steps'), String(numbers[STEPS]));
     out.append(facts);
     return out;
   }
-  if (!missing(chain.m)) fact("model's answer", chain.m);
-  for (const [key, x] of Object.entries(chain.x)) {
-    const [label, form, unit] = NAMES[key] ?? added(key);
-    fact(label, missing(x) ? DASH : form(x) + unit);
-  }
-  fact('steps', String(numbers[STEPS]));
-  if (chain.cut) fact('response', 'cut off by a length limit');
+  if (!missing(chain.m)) fact("Model's answer", chain.m);
+  for (const [key, x] of Object.entries(chain.x)) number(key, x);
+  fact(term('n_steps', 'Steps'), String(numbers[STEPS]));
+  if (chain.cut) fact('Response', 'cut off by a length limit');
   out.append(facts);
-  const why = Object.entries(chain.why).map(([metric, reason]) => el('li', {}, el('code', {}, metric), ' is missing: ', el('bdi', {}, reason)));
+  const why = Object.entries(chain.why).map(([key, reason]) => el('li', {}, data.numbers[key][0], ': ', el('bdi', {}, reason)));
   const notes = chain.notes.map((note) => el('li', { dir: 'auto' }, note));
-  if (why.length + notes.length) out.append(el('ul', { class: 'notes' }, why, notes));
-  const steps = chain.s.map((one, i) => step(one, i + 1, chain, scale));
-  out.append(el('ol', { class: 'steps' }, missing(chain.l) ? null : questionAlone(chain), steps));
+  if (why.length + notes.length) out.append(el('details', { class: 'more' }, el('summary', {}, 'What is missing, and notes'), el('ul', { class: 'notes' }, why, notes)));
+  const steps = chain.s.map((one, at) => step(one, `${place}.${at}`, scale));
+  out.append(contradictedFirst(chain.s, place) ?? '', el('ol', { class: 'steps' }, missing(chain.p) ? null : questionAlone(chain), steps));
   if (!chain.s.length) out.append(el('p', { class: 'empty' }, 'No steps in the response.'));
   if (chain.more) out.append(el('p', { class: 'notice' }, `${chain.more.toLocaleString('en-US')} more steps are left out of this page.`));
   return out;
@@ -141,8 +150,12 @@ async function drawChain(i, state, links, place) {
   if (found?.a.length) asked.append(block('Gold answer', found.a.join('\n')));
   const title = el('h2', { id: 'chain-title', tabindex: '-1' }, `Question ${i + 1}`);
   const away = found ? null : el('p', { class: 'notice' }, 'The steps of this question are not on the page: there are too many chains for all of them. Its numbers are below.');
+  const readingHelp = el('p', { class: 'hint' }, 'Below each step: its ', term('gain', 'gain'), ', and the ', term('chance', 'chance of the answer'), ' after it',
+    runs.some((run) => found?.r[run]?.s.some((one) => !missing(one.o))) ? [', also ', term('option', 'among the options')] : '', '. Say of each ', term('contradicted', 'verdict'), ' whether you agree.');
   byId('chain').replaceChildren(
-    walk('Around this question'), title, where ? el('p', { class: 'hint', dir: 'auto' }, where) : '', asked, away ?? '',
-    el('div', { class: runs.length > 1 ? 'sides two' : 'sides' }, runs.map((run) => side(data.runs[run], found?.r[run], row.r[run], scale))),
+    walk('Around this question'), title, where ? el('p', { class: 'hint', dir: 'auto' }, where) : '', asked, away ?? '', readingHelp,
+    el('p', { class: 'marked', 'data-marked': '', hidden: true }),
+    el('div', { class: runs.length > 1 ? 'sides two' : 'sides' }, runs.map((run) => side(data.runs[run], found?.r[run], row.r[run], `${i}.${run}`, scale))),
     walk('Around this question, below'));
+  drawMarks();
 }

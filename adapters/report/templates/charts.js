@@ -1,16 +1,11 @@
 // Draws the plots with Vega. Expressions are interpreted (`ast`), since the page's policy forbids eval.
 
 function showTooltip(_handler, event, _item, value) {
-  const box = byId('tooltip');
   if (!value || typeof value !== 'object') {
-    box.hidden = true;
+    hideBox();
     return;
   }
-  box.replaceChildren(...Object.entries(value).map(([name, said]) => el('div', {}, `${name}: ${said}`)));
-  box.hidden = false;
-  const { clientWidth: width, clientHeight: height } = document.documentElement;
-  box.style.left = `${Math.max(4, Math.min(event.clientX + 12, width - box.offsetWidth - 4))}px`;
-  box.style.top = `${Math.max(4, Math.min(event.clientY + 12, height - box.offsetHeight - 4))}px`;
+  showBox(Object.entries(value).map(([name, said]) => el('div', {}, `${name}: ${said}`)), event.clientX + 12, event.clientY + 12);
 }
 
 let chartsDrawn = false;

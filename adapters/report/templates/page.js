@@ -1,6 +1,6 @@
 // The page's state, kept in the address after #, and what happens when it changes.
 
-const DEFAULTS = { q: '', filter: 'all', sort: 'number', direction: 'ascending', page: 1, run: 0, chain: null };
+const DEFAULTS = { q: '', filter: 'all', sort: 'flags', direction: 'descending', page: 1, run: 0, chain: null };
 let state = { ...DEFAULTS };
 let found = []; // the questions' numbers that the table shows
 let lastChain = null;
@@ -19,7 +19,7 @@ function readState() {
   if (Object.hasOwn(FILTERS, filter) && (out.run > 0 || !FILTERS[filter].pairs)) out.filter = filter;
   const sort = told.get('sort') ?? '';
   if (sort === 'before' || columns(out).some((column) => column.key === sort)) out.sort = sort;
-  if (told.get('direction') === 'descending') out.direction = 'descending';
+  if (['ascending', 'descending'].includes(told.get('direction'))) out.direction = told.get('direction');
   out.page = whole('page', 1, 1e9) ?? 1;
   const chain = whole('chain', 1, data.rows.length);
   out.chain = chain === null ? null : chain - 1;
@@ -61,7 +61,7 @@ async function update(changes) {
 
 function sortBy(column) {
   const again = sortKey(state.sort, state) === column.key;
-  const first = column.numeric && column.key !== 'number' ? 'descending' : 'ascending';
+  const first = (column.numeric && column.key !== 'number') || column.key === 'flags' ? 'descending' : 'ascending';
   const other = state.direction === 'ascending' ? 'descending' : 'ascending';
   update({ sort: column.key, direction: again ? other : first, page: 1 });
 }
@@ -89,7 +89,7 @@ async function follow() {
     if (part && part.id !== 'chains') {
       if (part.matches('details')) part.open = true;
       part.scrollIntoView();
-    } else if (lastChain !== null) {
+    } else if (lastChain !== null || location.hash.startsWith('#table')) {
       byId('chains').scrollIntoView();
       document.querySelector(`[data-chain="${lastChain}"]`)?.focus({ preventScroll: true });
     }
@@ -130,7 +130,7 @@ function listen() {
   byId('controls').addEventListener('submit', (event) => event.preventDefault());
   byId('filter').addEventListener('change', (event) => {
     const filter = event.target.value;
-    const [sort, direction] = FILTERS[filter].sort ?? ['number', 'ascending'];
+    const [sort, direction] = FILTERS[filter].sort ?? [DEFAULTS.sort, DEFAULTS.direction];
     update({ filter, sort, direction, page: 1 });
   });
   byId('run').addEventListener('change', (event) => update({ run: Number(event.target.value), page: 1 }));
@@ -145,6 +145,7 @@ function listen() {
 const pageTitle = document.title;
 
 async function start() {
+  explainTerms();
   if (typeof DecompressionStream === 'undefined') {
     drawCharts();
     byId('trouble').hidden = false;
@@ -154,6 +155,8 @@ async function start() {
   data = JSON.parse(await unpack('table-data'));
   state = readState(); // where the address names a part of the page only: the state the table starts with
   byId('browser').hidden = false;
+  readMarks();
+  drawMarks();
   listen();
   await follow();
   document.documentElement.dataset.ready = 'yes';

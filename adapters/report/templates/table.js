@@ -2,7 +2,7 @@
 
 const PER_PAGE = 50;
 const [ACCURACY, NATS, BEFORE, KI, COVERAGE, STEPS, FLAGS] = [0, 1, 2, 3, 4, 5, 6];
-const [CONTRADICTED, LEAK, UNSCORED] = [1, 2, 4];
+const [UNSCORED, LEAK, CONTRADICTED] = [1, 2, 4]; // what is to be read first is highest
 
 let data = null; // what table() in page_data.py wrote
 const haystacks = new Map(); // question's number -> its texts in lower case
@@ -26,13 +26,13 @@ const FILTERS = {
     pairs: true,
     sort: ['change', 'ascending'],
     test: (row, state) => (change(row, state, NATS) ?? 0) < 0,
-    hint: 'The total gain (infogain_nats) is lower than in the base run; largest loss first.',
+    hint: 'The gain of the whole chain is lower than in the base run; largest loss first.',
   },
   empty: {
     label: 'right answer with no gain',
     sort: ['before', 'ascending'],
     test: (row, state) => isRight(row, state.run) && (numberOf(row, state.run, BEFORE) ?? 1) <= 0,
-    hint: 'Right, though the steps before the answer gained nothing (infogain_nats_before_answer at or below 0).',
+    hint: 'Right, though the steps before the answer gained nothing.',
   },
   lost: {
     label: 'accuracy right but reasoning lost',
@@ -44,10 +44,10 @@ const FILTERS = {
   contradicted: {
     label: 'contradicted step',
     test: (row, state) => anyFlag(row, state, CONTRADICTED),
-    hint: 'A judge contradicted a claim in a step.',
+    hint: 'A judge contradicted a claim in a step. Open a question to say whether you agree.',
   },
   leak: {
-    label: 'answer-stating leak',
+    label: 'states the answer early',
     test: (row, state) => anyFlag(row, state, LEAK),
     hint: 'A step before the final answer writes the gold answer down.',
   },
@@ -63,26 +63,28 @@ function columns(state) {
   const runs = shownRuns(state);
   const many = runs.length > 1;
   const out = [
-    { key: 'number', label: 'No.', numeric: true, get: (i) => i },
+    { key: 'number', label: 'No.', numeric: true, minor: true, get: (i) => i },
     { key: 'question', label: 'Question', get: (i) => data.rows[i].q.toLowerCase() },
   ];
-  const group = (key, label, at, sides = ['base', 'tuned']) => {
+  const sides = ['base', 'tuned'];
+  // What is minor is left out where a table has turned into blocks.
+  const group = (key, label, at, about, minor = false) => {
     runs.forEach((run, side) => {
       out.push({
         key: many ? `${key}-${sides[side]}` : key,
         label: many ? sides[side] : label,
         over: many ? label : '',
-        at, run, numeric: true,
+        at, run, about, minor, numeric: true,
         get: (i) => numberOf(data.rows[i], run, at),
       });
     });
   };
-  group('right', 'Right', ACCURACY);
-  group('gain', 'Gain, nats', NATS);
+  group('right', 'Right', ACCURACY, 'accuracy');
+  group('gain', 'Gain, nats', NATS, 'infogain_nats', many);
   if (many) out.push({ key: 'change', label: 'change', over: 'Gain, nats', numeric: true, at: 'change', get: (i) => change(data.rows[i], state, NATS) });
-  group('before', 'Gain before answer', BEFORE);
-  group('ki', 'KI', KI);
-  group('steps', 'Steps', STEPS);
+  group('before', 'Gain before answer', BEFORE, 'infogain_nats_before_answer');
+  group('ki', 'KI', KI, 'ki');
+  group('steps', 'Steps', STEPS, 'n_steps', true);
   out.push({ key: 'flags', label: 'Flags', get: (i) => shownRuns(state).reduce((all, run) => all | (numberOf(data.rows[i], run, FLAGS) ?? 0), 0) || null });
   return out;
 }
@@ -123,15 +125,19 @@ function selected(state) {
   });
 }
 
+const classOf = (column) => [column.numeric && 'n', column.minor && 'minor'].filter(Boolean).join(' ') || null;
+
 function drawHead(state, sortBy) {
   const list = columns(state);
   const heading = (column) => {
     const sorted = sortKey(state.sort, state) === column.key ? state.direction : 'none';
     const arrow = { ascending: '▲', descending: '▼', none: '' }[sorted];
-    const button = el('button', { type: 'button', 'data-sort': column.key }, column.label, arrow && el('span', { class: 'arrow', 'aria-hidden': 'true' }, arrow));
+    const over = column.over ? el('span', { class: 'of-group' }, `${column.over} `) : null;
+    const known = column.about && byId(`term-${column.about}`);
+    const button = el('button', { type: 'button', 'data-sort': column.key, 'data-term': known && column.about, 'aria-describedby': known && known.id }, over, column.label, arrow && el('span', { class: 'arrow', 'aria-hidden': 'true' }, arrow));
     if (column.over) button.setAttribute('aria-label', `${column.over}, ${column.label}`);
     button.addEventListener('click', () => sortBy(column));
-    return el('th', { scope: 'col', 'aria-sort': sorted, class: column.numeric && 'n' }, button);
+    return el('th', { scope: 'col', 'aria-sort': sorted, class: classOf(column) }, button);
   };
   const rows = [];
   if (list.some((column) => column.over)) {
@@ -155,22 +161,24 @@ function rightMark(value) {
 }
 
 function cell(row, i, column, state, hrefOf) {
-  if (column.key === 'number') return el('td', { class: 'n' }, String(i + 1));
+  const label = column.over ? `${column.over}, ${column.label}` : column.label;
+  if (column.key === 'number') return el('td', { class: classOf(column), 'data-label': label }, String(i + 1));
   if (column.key === 'question') {
     const where = [data.tasks[row.t], data.subjects[row.s]].filter(Boolean).join(' · ');
-    return el('td', {}, el('span', { class: 'where', dir: 'auto' }, where), el('a', { href: hrefOf(i), dir: 'auto', 'data-chain': i }, row.q || '(no text)'));
+    return el('td', { class: 'asks' }, el('span', { class: 'where', dir: 'auto' }, where), el('a', { href: hrefOf(i), dir: 'auto', 'data-chain': i }, row.q || '(no text)'));
   }
   if (column.key === 'flags') {
     const flags = [];
     if (anyFlag(row, state, CONTRADICTED)) flags.push('✗ contradicted');
-    if (anyFlag(row, state, LEAK)) flags.push('⚑ leak');
+    if (anyFlag(row, state, LEAK)) flags.push('⚑ states the answer');
     if (anyFlag(row, state, UNSCORED)) flags.push('! unscored');
-    return el('td', {}, flags.map((flag) => el('span', { class: 'flag' }, flag)));
+    if (marksOf(i)) flags.push(`${marksOf(i)} marked`);
+    return el('td', flags.length ? { 'data-label': label } : {}, flags.length ? el('div', {}, flags.map((flag) => el('span', { class: 'flag' }, flag))) : null);
   }
   const value = column.get(i);
-  if (column.at === ACCURACY) return el('td', { class: 'n' }, rightMark(value));
+  if (column.at === ACCURACY) return el('td', { class: classOf(column), 'data-label': label }, rightMark(value));
   const text = { [KI]: (x) => percent(x), [STEPS]: (x) => (missing(x) ? DASH : String(x)) }[column.at] ?? signed;
-  return el('td', { class: 'n' }, text(value));
+  return el('td', { class: classOf(column), 'data-label': label }, text(value));
 }
 
 function drawRows(found, state, hrefOf) {

@@ -67,9 +67,9 @@ def in_inspect(options: dict[str, Any], tmp_path: Path) -> dict[str, float]:
 def in_table_of_runs(page: str) -> dict[str, float]:
     """The numbers of the report's first run, by what their columns are called."""
     table = page[page.index('<table class="numbers runs">') :]
-    names = re.findall(r'<th scope="col" class="n">(.*?)(?: <.*?)?</th>', table[: table.index("</thead>")])
+    names = re.findall(r'<th scope="col" class="n">(?:<button.*?>)?([^<]+)<?', table[: table.index("</thead>")])
     row = table[table.index("<tbody>") : table.index("</tr>", table.index("<tbody>"))]
-    cells = re.findall(rf'<td class="n">({NUMBER}|–).*?</td>', row)
+    cells = re.findall(rf'<td class="n"[^>]*>({NUMBER}|–).*?</td>', row)
     return {
         name: float(cell.replace("−", "-").replace(",", "")) if cell != "–" else math.nan
         for name, cell in zip(names, cells, strict=True)

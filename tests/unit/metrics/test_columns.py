@@ -30,7 +30,7 @@ def test_what_a_plugin_or_an_option_adds_is_shown_everywhere():
     for name in ("infogain_reference", "gain_over_filler_before_answer", "hedging_share"):
         assert shown_in(name) == everywhere
     assert shown_in("infogain_nats_before_answer") == everywhere
-    assert shown_in("leak_share") == ["show", "report"]
+    assert shown_in("leak_share") == ["show"]
     assert shown_in("regressive_share") == []
 
 

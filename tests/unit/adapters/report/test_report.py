@@ -17,6 +17,7 @@ import pytest
 from report_runs import BASE, EVIL, PROVENANCE, TUNED, chain, comparison, hostile, record, recorded
 
 from stepgauge.adapters.report import ReportError, figures, write_figures, write_report
+from stepgauge.metrics.columns import METRICS
 from stepgauge.metrics.comparison import Row, Run
 from stepgauge.metrics.score import ChainScore, StepScore
 
@@ -82,21 +83,25 @@ def test_the_verdict_and_its_numbers_stand_in_the_page_without_javascript(tmp_pa
     page = page_of(tmp_path, [base, tuned], [comparison(base, tuned, ["easy", "hard"])])
     words = " ".join(page.text.replace("\xa0", " ").split())
     assert "⚠ trap" in words
-    assert "Accuracy rose by 6.3 points (Holm p 0.012) while infogain_nats fell by 0.49 (Holm p 0.0008)." in words
+    assert (
+        "Accuracy rose by 6.3 points (Holm p 0.012) while “Gain of the whole chain” fell by 0.49 (Holm p 0.0008)."
+        in words
+    )
     assert "Chains got longer." in words
     assert "About 2,300 questions would be needed." in words
     assert "3 questions unpaired." in words
     for line in (
         "accuracy (correct) 500 480 44.1 % 50.4 % ▲ +6.3 pp +14.3 % +2.0 to +11.0 pp 0.004 0.012",
-        "infogain PPL 498 478 1,523 12 −1,511 −99.2 % −9,000 to +4 0.610 1.000",
-        "infogain_nats nats 498 478 1.31 0.82 ▼ −0.49 −37.4 % −0.70 to −0.28 < 0.001 < 0.001",
-        "PPL_0 PPL 498 478 12.30 12.30 0.00 0.0 % 0.00 to 0.00 – –",
-        "cut off 0 – – – – – – –",
+        "Gain as published PPL 498 478 1,523 12 −1,511 −99.2 % −9,000 to +4 0.610 1.000",
+        "Gain of the whole chain nats 498 478 1.31 0.82 ▼ −0.49 −37.4 % −0.70 to −0.28 < 0.001 < 0.001",
+        "Surprise at the answer before any step PPL 498 478 12.30 12.30 0.00 0.0 % 0.00 to 0.00 – –",
+        "Cut off 0 – – – – – – –",
     ):
         assert line in words
     outcomes, confounders = words.index("Deciding, tested"), words.index("confounders, not tested")
-    assert outcomes < words.index("infogain_nats nats") < confounders < words.index("PPL_0 PPL")
-    assert "infogain: 2 questions, no gold answer" in words
+    assert outcomes < words.index("Gain of the whole chain nats 498") < confounders
+    assert confounders < words.index("Surprise at the answer before any step PPL 498")
+    assert "Gain as published: 2 questions, no gold answer" in words
 
 
 @pytest.mark.parametrize(
@@ -343,3 +348,73 @@ def test_real_runs_of_two_models_are_named_in_title_and_tables(tmp_path, shared_
     page = page_of(tmp_path, runs)
     assert f"{TUNED} against {BASE}" in page.text
     assert page_of(tmp_path, runs, title="My title & more").text.count("My title & more") == 2
+
+
+def test_verdict_and_conclusion_stand_before_every_table(tmp_path):
+    base, tuned = made(), made("tuned", seed=1)
+    out = tmp_path / "report.html"
+    write_report([base, tuned], [comparison(base, tuned)], out)
+    page = out.read_text(encoding="utf-8")
+    for said in ("More answers are right, but the reasoning before them got worse.", "44.1\u00a0% → 50.4\u00a0%"):
+        assert 0 < page.index(said) < page.index("<table")
+    assert page.index("100% right. Before the answer is stated") < page.index("<table")
+
+
+def test_a_gain_is_never_said_to_be_leaked_beyond_all_of_it(tmp_path):
+    runs = [made(), made("tuned")]
+    for run in runs:
+        for one in run.records:
+            one.score.metrics["leak_share"] = 1.11  # type: ignore[index]
+    leaked = Row("leak_share", "leaked gain", "share", "confounder", None, 6, 6, 1.11, 1.11, 0.0, 0.0, 0.0, 0.0)
+    made_up = comparison(*runs)
+    part = made_up.tasks[0].__class__(**{**made_up.tasks[0].__dict__, "rows": [leaked]})
+    page = page_of(tmp_path, runs, [made_up.__class__(**{**made_up.__dict__, "tasks": [part]})])
+    assert not re.search(r"\b11\d(\.\d)?\s%", page.text)
+    assert "leak_share" not in json.dumps(texts_in(page))
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["base", "Qwen/Qwen2.5-7B"], ["base", "Qwen2.5-7B"]),
+        (["/tmp/tmpx3/out/my-model/", "b"], ["my-model", "b"]),
+        (["/root/hub/models--Qwen--Qwen2.5-7B/snapshots/0a1b2c"], ["Qwen2.5-7B"]),
+        (["us/model", "them/model"], ["us/model", "them/model"]),
+        (["before and/or after"], ["before and/or after"]),
+    ],
+)
+def test_models_go_by_their_short_names_where_those_tell_them_apart(tmp_path, names, shown):
+    page = page_of(tmp_path, [made(name) for name in names])
+    assert (" against ".join(reversed(shown)) if len(shown) > 1 else f"Reasoning scores: {shown[0]}") in page.text
+
+
+def test_answers_stand_with_the_text_of_the_option_that_they_name(tmp_path):
+    options = {"choices": ["3", "4"], "answer": ["4"], "read_answers": {"correct": "A"}, "model_answer": "B"}
+    (question, *_) = texts_in(page_of(tmp_path, [made(**options)])).values()
+    assert (question["a"], question["r"][0]["m"]) == (["B. 4"], "A. 3")  # as the metric that counts has read it
+    (question, *_) = texts_in(page_of(tmp_path, [made(answer=["4"], model_answer="four")])).values()
+    assert (question["a"], question["r"][0]["m"]) == (["4"], "four")
+
+
+def test_every_term_of_the_page_is_in_its_glossary_with_the_meaning_that_the_core_gives(tmp_path):
+    base, tuned = made(), made("tuned", seed=1)
+    page = page_of(tmp_path, [base, tuned], [comparison(base, tuned)])
+    asked = {value for _, name, value in page.attributes if name == "data-term"}
+    told = {value for _, name, value in page.attributes if name == "id" and value.startswith("term-")}
+    assert {"ki", "infogain_nats", "infogain_nats_before_answer", "accuracy", "holm"} <= asked
+    assert {f"term-{name}" for name in asked} <= told
+    for name in ("ki", "infogain_nats", "n_steps"):
+        assert METRICS[name].description in page.text
+    assert "“Gain of the whole chain”, up to the first step that states the gold answer." in page.text
+    assert "Holm p" not in page_of(tmp_path, [base]).text
+
+
+def test_where_nothing_was_checked_the_page_says_how_to_have_it_checked(tmp_path):
+    said = "no step could be checked, so there is no Knowledge Index"
+    checked, unchecked = made(), made("tuned", seed=2)
+    for one in unchecked.records:
+        one.score.metrics["ki"] = float("nan")  # type: ignore[index]
+    assert said not in page_of(tmp_path, [checked]).text
+    assert f"tuned: {said}" in page_of(tmp_path, [checked, unchecked]).text
+    assert said.capitalize()[:20] in page_of(tmp_path, [unchecked]).text
+    assert "stepgauge score RUN --out DIR --set" in page_of(tmp_path, [unchecked]).text
