@@ -39,11 +39,13 @@ check: $(VENV)/.dev ## Lint, formatting, types, the documentation's site
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 	@$(BIN)/python docs/scripts/cli_reference.py --check
 	@STEPGAUGE_LOAD_PLUGINS= $(BIN)/stepgauge metrics --markdown | diff docs/metrics.md - || { echo 'docs/metrics.md is stale: run make docs'; exit 1; }
+	@STEPGAUGE_LOAD_PLUGINS= $(BIN)/stepgauge options --markdown | diff docs/options.md - || { echo 'docs/options.md is stale: run make docs'; exit 1; }
 	@$(SITE)
 
 docs: $(VENV)/.dev ## Write the pages that are written from code and build the site into site/
 	@$(BIN)/python docs/scripts/cli_reference.py
 	@STEPGAUGE_LOAD_PLUGINS= $(BIN)/stepgauge metrics --markdown > docs/metrics.md
+	@STEPGAUGE_LOAD_PLUGINS= $(BIN)/stepgauge options --markdown > docs/options.md
 	@$(SITE)
 
 format: $(VENV)/.dev ## Format the code

@@ -7,7 +7,14 @@ import argparse
 from ...metrics.calibration import Calibration, calibrations_of
 from ...metrics.calibration.render import markdown, print_calibration
 from . import comparison_options, comparison_output
+from .csv_output import as_csv
 from .errors import UserError
+
+EXAMPLES = (
+    ("stepgauge calibration scores", "one run"),
+    ("stepgauge calibration base=scores/base tuned=scores/tuned", "two, with their difference"),
+)
+PAGE = "docs/calibration.md"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{', '.join(args.runs)}: no response has a confidence{': ' * bool(reasons)}{reasons}")
     if args.format == "json":
         print(comparison_output.as_json([one.to_dict() for one in found]))
+    elif args.format == "csv":
+        print(as_csv(one.to_dict() for one in found), end="")
     elif args.format == "markdown":
         print(markdown(found))
     else:

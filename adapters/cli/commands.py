@@ -24,6 +24,7 @@ from . import (
     lm_eval,
     metrics,
     model,
+    options,
     plugins,
     repeats,
     report,
@@ -31,6 +32,7 @@ from . import (
     show,
     tasks,
 )
+from .help import describe
 
 _COMMANDS = (
     demo,
@@ -41,6 +43,7 @@ _COMMANDS = (
     calibration,
     report,
     metrics,
+    options,
     plugins,
     show,
     model,
@@ -79,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
         about = (command.__doc__ or "").splitlines()[0]
         sub = commands.add_parser(_name(command), help=about, description=about)
         command.add_arguments(sub)
+        describe(sub, command)
         sub.set_defaults(run=command.run)
     return parser
 

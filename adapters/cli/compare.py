@@ -20,7 +20,16 @@ from ...metrics.repeats.render import markdown as repeats_markdown
 from ...metrics.repeats.render import print_repeats
 from ..offline.whole_file import write_whole
 from . import comparison_options, comparison_output
+from .csv_output import as_csv
 from .errors import UserError
+
+EXAMPLES = (
+    ("stepgauge compare base=scores/base tuned=scores/tuned", "what became of accuracy, and of reasoning"),
+    ("stepgauge compare base=out tuned=out-2 --fail-on trap,regression", "in CI: an exit code"),
+    ("stepgauge compare base=out tuned=out-2 --format csv", "for a spreadsheet"),
+)
+EXIT_CODES = "0 done; 2 wrong input (one line says which); 3 a verdict of --fail-on"
+PAGE = "docs/compare.md"
 
 FAILED = 3  # exit code if --fail-on names a verdict that occurred
 _VERDICTS = get_args(VerdictName)
@@ -30,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="[NAME=]PATH[::MODEL]; the first is the base")
     comparison_options.add_arguments(parser)
     comparison_output.add_arguments(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="also write comparison.json and comparison.md there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write comparison.json, .md and .csv there")
     parser.add_argument(
         "--fail-on",
         action="append",
@@ -54,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         _write(args.out, tables)
     if args.format == "json":
         print(_json(tables))
+    elif args.format == "csv":
+        print(_csv(comparisons), end="")
     elif args.format == "markdown":
         print(_markdown(tables))
     else:
@@ -108,6 +119,16 @@ def _json(tables: _Tables) -> str:
     return comparison_output.as_json(whole)
 
 
+def _csv(comparisons: Sequence[Comparison]) -> str:
+    """The rows of the comparisons; `repeats` and `calibration` print theirs by themselves."""
+    told = [(one, task) for one in map(Comparison.to_dict, comparisons) for task in (*one["tasks"], one["overall"])]
+    return as_csv(
+        {"base": one["base"], "tuned": one["tuned"], **task, "verdict": task["verdict"]["name"]}
+        for one, task in told
+        if task is not None
+    )
+
+
 def _markdown(tables: _Tables) -> str:
     return "\n".join(
         "\n".join((markdown([comparison]), repeats_markdown(repeats), calibration_markdown(calibrations)))
@@ -120,5 +141,6 @@ def _write(folder: Path, tables: _Tables) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "comparison.json", _json(tables) + "\n")
         write_whole(folder / "comparison.md", _markdown(tables))
+        write_whole(folder / "comparison.csv", _csv(tables.comparisons))
     except OSError as error:
         raise UserError(f"--out {folder}: {error}") from error

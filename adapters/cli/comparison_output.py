@@ -16,7 +16,9 @@ Table = TypeVar("Table")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("table", "markdown", "json"), default="table", help="what is printed")
+    parser.add_argument(
+        "--format", choices=("table", "markdown", "json", "csv"), default="table", help="what is printed"
+    )
     add_width(parser)
 
 

@@ -11,6 +11,16 @@ from ...metrics.retrieval.manifest import damaged_files
 from ...metrics.retrieval.readers import Fields
 from .errors import UserError
 
+EXAMPLES = (
+    ("stepgauge corpus build textbooks corpus", "a folder of text, for the retriever bm25"),
+    (
+        "stepgauge corpus build passages.jsonl corpus --dense sentence-transformers/all-MiniLM-L6-v2",
+        "with vectors, too",
+    ),
+    ("stepgauge corpus check corpus", "is every byte as it was built?"),
+)
+PAGE = "docs/corpora.md"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")

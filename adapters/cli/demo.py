@@ -22,6 +22,12 @@ from .errors import UserError
 from .show import Chosen, show_chains
 from .trap_example import compare_example
 
+EXAMPLES = (
+    ("stepgauge demo", "both frameworks, with a small model, on this machine"),
+    ("stepgauge demo --compare", "the comparison alone, in seconds"),
+)
+PAGE = "README.md"
+
 _PUT_OTHERWISE = (
     "Both frameworks ask the same questions of the same model, but put them otherwise: lm-eval in\n"
     "one message with worked examples, Inspect as a conversation with an instruction. So the\n"

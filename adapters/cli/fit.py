@@ -25,6 +25,15 @@ from .errors import UserError
 from .limit import add_limit, limit_of
 from .terminal import console_of
 
+EXAMPLES = (
+    ("stepgauge fit --scorer smollm2 --traces out logs --out fitted --layers 1", "on the questions of two runs"),
+    (
+        "stepgauge fit --traces out --out fitted --lora --exclude test.jsonl",
+        "with adapters, and not on these questions",
+    ),
+)
+PAGE = "docs/fitting.md"
+
 _DEFAULT = FitSettings()
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+EXAMPLES = (("stepgauge include-path", 'for: lm-eval run --include_path "$(stepgauge include-path)"'),)
+PAGE = "docs/lm-eval.md"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     del parser

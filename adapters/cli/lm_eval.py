@@ -15,9 +15,25 @@ from typing import Any
 from ...metrics.optional_packages import needs
 from .errors import UserError
 
+EXAMPLES = (
+    (
+        "stepgauge lm-eval run --model hf --model_args pretrained=gpt2 --tasks gsm8k_cot --stepgauge scorer=smollm2",
+        "the command you have, with stepgauge in front and options behind",
+    ),
+    ("stepgauge lm-eval run --help", "lm-eval's own options, and --stepgauge"),
+)
+PAGE = "docs/lm-eval.md"
+
 _FLAG = "--stepgauge"
 _WHO = "`stepgauge lm-eval run`"
 _OLDEST = (0, 4, 12)
+_OWN_HELP = f"""\
+stepgauge lm-eval run takes what `lm-eval run` takes (below), and:
+
+  {_FLAG} KEY=VALUE [KEY=VALUE ...]
+                        options for every task, such as scorer=smollm2, splitter=sentences, controls=filler; values are
+                        JSON where they parse, and one JSON object holds several. `stepgauge options` lists them.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     rest, options = split_arguments(args.arguments)
     command = _lm_eval_command()
+    if {"-h", "--help"} & set(rest):
+        print(_OWN_HELP, flush=True)  # lm-eval's own follows
     from ..lm_eval.manager import scoring_tasks
 
     check_options(options)

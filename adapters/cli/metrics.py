@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +11,10 @@ from ...metrics.columns import ALWAYS, CONTROL_COLUMNS, METRICS, WITH_OPTION, de
 from ...metrics.comparison.measures import CONFOUNDERS, OUTCOMES, Measure
 from ...metrics.plugins import registry
 from ...metrics.printable import printable
-from .terminal import text_width_of
+from .terminal import text_width_of, wrapped
+
+EXAMPLES = (("stepgauge metrics", "every number, those of installed plugins included"),)
+PAGE = "docs/metrics.md"
 
 _DIRECTIONS = {True: "higher is better", False: "lower is better", None: "no better direction"}
 _LABELS = {measure.key: measure.label for measure in (*OUTCOMES, *CONFOUNDERS)}
@@ -91,32 +93,25 @@ def _in_compare(name: str) -> list[str]:
 
 def _listing(width: int) -> Iterator[str]:
     """The list as lines for a terminal: an entry wraps over as many lines as it needs, and names are never cut."""
-    yield from _wrapped(_ABOUT, width, "")
+    yield from wrapped(_ABOUT, width, "")
     for heading, entries in _sections():
         yield f"\n{heading}"
         for entry in entries:
             about = f"{entry.unit or 'no unit'}, {_DIRECTIONS[entry.higher_is_better]}"
-            yield from _wrapped(f"{entry.name}  {about}", width, "  ", "      ")
-            yield from _wrapped(entry.meaning, width, "      ")
+            yield from wrapped(f"{entry.name}  {about}", width, "  ", "      ")
+            yield from wrapped(entry.meaning, width, "      ")
             if entry.needs:
-                yield from _wrapped(f"Needs: {entry.needs}", width, "      ")
+                yield from wrapped(f"Needs: {entry.needs}", width, "      ")
             if entry.shown:
-                yield from _wrapped(f"Shown in: {entry.shown}", width, "      ")
-
-
-def _wrapped(text: str, width: int, first: str, rest: str | None = None) -> list[str]:
-    rest = first if rest is None else rest
-    return textwrap.wrap(
-        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
+                yield from wrapped(f"Shown in: {entry.shown}", width, "      ")
 
 
 def _page() -> Iterator[str]:
     yield "# The numbers"
     yield f"\n{_GENERATED}\n"
-    yield from _wrapped(f"{_ABOUT} The command `stepgauge metrics` lists those of installed plugins, too.", 120, "")
+    yield from wrapped(f"{_ABOUT} The command `stepgauge metrics` lists those of installed plugins, too.", 120, "")
     yield ""
-    yield from _wrapped(_COSTS, 120, "")
+    yield from wrapped(_COSTS, 120, "")
     for heading, entries in _sections():
         yield f"\n## {heading}\n"
         yield "| number | unit | better | what it is | needs | shown in |"

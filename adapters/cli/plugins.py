@@ -9,6 +9,9 @@ from rich.table import Table
 
 from ...metrics.plugins import registry
 
+EXAMPLES = (("stepgauge plugins", "what is loaded, and which plugins are left out and why"),)
+PAGE = "docs/custom-tasks.md"
+
 _KINDS = (
     ("splitters", "splitter"),
     ("backends", "likelihood backend"),

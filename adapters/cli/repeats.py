@@ -7,7 +7,14 @@ import argparse
 from ...metrics.repeats import Repeats, repeats_in
 from ...metrics.repeats.render import markdown, print_repeats
 from . import comparison_options, comparison_output
+from .csv_output import as_csv
 from .errors import UserError
+
+EXAMPLES = (
+    ("stepgauge repeats out", "one run with several responses to each question"),
+    ("stepgauge repeats base=out tuned=out-2 --format markdown", "two, as Markdown"),
+)
+PAGE = "docs/repeats.md"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.format == "json":
         print(comparison_output.as_json([one.to_dict() for one in found]))
+    elif args.format == "csv":
+        print(as_csv(one.to_dict() for one in found), end="")
     elif args.format == "markdown":
         print(markdown(found))
     else:

@@ -12,6 +12,12 @@ from ..report import check_packages, write_figures, write_report
 from . import comparison_options
 from .errors import UserError
 
+EXAMPLES = (
+    ("stepgauge report scores", "one run"),
+    ("stepgauge report base=scores/base tuned=scores/tuned --output report.html --figures figures", "two, compared"),
+)
+PAGE = "docs/report.md"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN", help="[NAME=]PATH[::MODEL]; the first is the base")

@@ -30,6 +30,14 @@ from .errors import UserError
 from .limit import add_limit, limit_of
 from .terminal import console_of
 
+EXAMPLES = (
+    ("stepgauge score out --out scores", "an lm-eval run with --log_samples"),
+    ("stepgauge score logs/*.eval --out scores --write-logs", "Inspect logs, and copies of them with the scores"),
+    ("stepgauge score out --dry-run", "what there is to score, and why rows cannot be read"),
+)
+EXIT_CODES = "0 done; 2 wrong input, or stopped by what the last line says; 130 interrupted: the same command goes on"
+PAGE = "docs/finished-runs.md"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, folders or globs")

@@ -29,6 +29,13 @@ from .errors import UserError
 from .limit import add_limit, limit_of
 from .terminal import add_width, text_width_of
 
+EXAMPLES = (
+    ("stepgauge show scores", "the first chain of the newest file there"),
+    ("stepgauge show scores --wrong --gains-most --limit 5", "wrong answers whose steps gain most before the answer"),
+    ("stepgauge show logs --contradicted --limit 0", "every chain with a contradicted step"),
+)
+PAGE = "docs/finished-runs.md"
+
 log = logging.getLogger(__name__)
 
 GAIN = f"infogain_nats{BEFORE}"

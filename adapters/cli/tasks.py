@@ -19,6 +19,12 @@ from .errors import UserError
 if TYPE_CHECKING:
     from ..lm_eval.catalogue import ChainTask, Family
 
+EXAMPLES = (
+    ("stepgauge tasks 'gsm8k*'", "the tasks of one family"),
+    ("stepgauge tasks --all --json", "all of them, for a program"),
+)
+PAGE = "docs/lm-eval.md"
+
 _SHOWN_GROUPS = 2
 _LONGEST = 48
 _WIDEST = 400

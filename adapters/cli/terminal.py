@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import textwrap
 
 from rich.console import Console
 
@@ -28,3 +29,11 @@ def text_width_of(given: int | None = None) -> int:
 def console_of(given: int | None = None) -> Console:
     """A console for tables, without colour where the output is no terminal or NO_COLOR is set."""
     return Console(width=width_of(given), highlight=False)
+
+
+def wrapped(text: str, width: int, first: str, rest: str | None = None) -> list[str]:
+    """Lines of at most `width` columns with these beginnings; words, such as names of numbers, are never broken."""
+    rest = first if rest is None else rest
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import json
 import re
 from pathlib import Path
@@ -149,3 +150,39 @@ def test_wrong_option_is_one_line_and_exit_code_2(scored, options, said, capsys)
 def test_one_run_alone_is_refused(scored, capsys):
     assert compare(scored / "base") == 2
     assert "two or more runs are needed" in capsys.readouterr().err
+
+
+def test_csv_has_the_rows_of_the_json_and_no_text_in_it_is_a_formula(scored, tmp_path, capsys):
+    runs = (f"+1={scored / 'base'}", f"@after={scored / 'trap'}")
+    assert compare(*runs, "--format", "json") == 0
+    (comparison,) = json.loads(capsys.readouterr().out)
+    assert compare(*runs, "--format", "csv", "--out", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert (tmp_path / "comparison.csv").read_text(encoding="utf-8") == printed
+    lines = list(csv.DictReader(printed.splitlines()))
+    (task,) = comparison["tasks"]
+    assert len(lines) == len(task["rows"])
+    for line, row in zip(lines, task["rows"], strict=True):
+        assert (line["base_run"], line["tuned_run"]) == ("'+1", "'@after")
+        assert (line["verdict"], line["measure"]) == ("trap", row["measure"])
+        for name in ("base", "tuned", "difference", "low", "high", "p", "p_holm", "n"):
+            assert line[name] == ("" if row[name] is None else repr(row[name])), name
+    assert any(line["difference"].startswith("-") for line in lines), "a number stays a number"
+
+
+@pytest.mark.parametrize("command", ["repeats", "calibration"])
+def test_csv_of_one_run_has_a_line_a_row_with_its_estimates(command, scored, tmp_path, capsys):
+    written = rows(scored / "base")
+    for row in written:
+        row["task"] = "-sum"
+    doubled = write_jsonl(tmp_path / "scores.jsonl", [*written, *written])
+    said = {}
+    for form in ("json", "csv"):
+        assert main([command, str(doubled), *FAST, "--format", form]) == 0
+        said[form] = capsys.readouterr().out
+    (table,) = json.loads(said["json"])
+    for line, row in zip(csv.DictReader(said["csv"].splitlines()), table["rows"], strict=True):
+        assert (line["task"], line["measure"]) == ("'-sum", row["measure"])
+        for name in ("value", "low", "high", "n"):
+            number = row["all"]["base"][name]
+            assert line[f"all.base.{name}"] == ("" if number is None else repr(number))
