@@ -32,6 +32,7 @@ from . import (
     show,
     tasks,
 )
+from .completion import SHELLS, PrintCompletion
 from .help import describe
 
 _COMMANDS = (
@@ -77,6 +78,13 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"stepgauge {package_version('stepgauge')}")
+    parser.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        choices=SHELLS,
+        metavar="SHELL",
+        help=f"print a script that completes commands and options in {', '.join(SHELLS)} (docs/cli.md)",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         about = (command.__doc__ or "").splitlines()[0]
@@ -101,7 +109,11 @@ def run_command(argv: Sequence[str] | None = None) -> int:
     if not given[0].startswith("-") and given[0] not in (names := [_name(command) for command in _COMMANDS]):
         print(f"stepgauge: {unknown_name('command', given[0], names)}", file=sys.stderr)
         return 2
-    args = parser.parse_args(given)
+    try:
+        args = parser.parse_args(given)
+    except StepgaugeError as error:
+        print(f"stepgauge: {error}", file=sys.stderr)
+        return 2
     try:
         code = args.run(args)
         sys.stdout.flush()

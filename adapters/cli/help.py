@@ -13,7 +13,7 @@ from types import ModuleType
 
 def describe(parser: argparse.ArgumentParser, command: ModuleType) -> None:
     """Give the parser of a command, and those below it, their examples and the rest."""
-    for one in _with_those_below(parser):
+    for one in with_those_below(parser):
         one.formatter_class = _Formatter
         one.epilog = _epilog(one.prog, command)
 
@@ -25,12 +25,13 @@ class _Formatter(argparse.HelpFormatter):
         return text if "\n" in text else super()._fill_text(text, width, indent)
 
 
-def _with_those_below(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+def with_those_below(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser, and those of its subcommands, in their order."""
     yield parser
     for action in parser._actions:  # argparse has no public way to list subcommands
         if isinstance(action, argparse._SubParsersAction):
             for below in action.choices.values():
-                yield from _with_those_below(below)
+                yield from with_those_below(below)
 
 
 def _epilog(prog: str, command: ModuleType) -> str:

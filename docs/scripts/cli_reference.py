@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from stepgauge.adapters.cli.commands import build_parser
+from stepgauge.adapters.cli.help import with_those_below
 
 PAGE = Path(__file__).parents[1] / "cli.md"
 WIDTH = "100"
@@ -21,23 +21,28 @@ INTRODUCTION = """\
 # Command line
 
 What each command prints with `--help`, written by `make docs` from the parsers. [Recipes](recipes.md) use them.
+
+A shell completes commands, options and files once it has the script that `--print-completion` prints, for bash:
+
+```bash
+pip install 'stepgauge[completion]'
+stepgauge --print-completion bash > ~/.local/share/bash-completion/completions/stepgauge
+```
+
+For zsh the script goes into a folder of `$fpath`, as `_stepgauge`. `score`, `show`, `compare`, `repeats` and
+`calibration` fit their tables to the terminal, or to COLUMNS where the output is piped; NO_COLOR turns colour off.
 """
 
 
 def reference() -> str:
     """The page: a section for each command."""
     os.environ["COLUMNS"] = WIDTH  # argparse takes the terminal's width from here, when it formats
-    return INTRODUCTION + "".join(_sections(build_parser()))
+    return INTRODUCTION + "".join(map(_section, with_those_below(build_parser())))
 
 
-def _sections(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """The help of a parser and all below it, in their order."""
+def _section(parser: argparse.ArgumentParser) -> str:
     level = min(3, 2 + parser.prog.count(" ") // 2)  # of `stepgauge corpus build`: below `stepgauge corpus`
-    yield f"\n{'#' * level} {parser.prog}\n\n```text\n{parser.format_help().rstrip()}\n```\n"
-    for action in parser._actions:  # argparse has no public way to list subcommands
-        if isinstance(action, argparse._SubParsersAction):
-            for sub in action.choices.values():
-                yield from _sections(sub)
+    return f"\n{'#' * level} {parser.prog}\n\n```text\n{parser.format_help().rstrip()}\n```\n"
 
 
 def main() -> int:

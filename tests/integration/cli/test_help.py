@@ -6,6 +6,8 @@ import argparse
 import inspect
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 from repo import REPO
@@ -99,3 +101,38 @@ def test_the_docs_page_of_options_is_what_the_command_prints(capsys, monkeypatch
     assert page == capsys.readouterr().out, (
         "stale: STEPGAUGE_LOAD_PLUGINS= stepgauge options --markdown > docs/options.md"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("stepgauge comp", "compare"),
+        ("stepgauge show --contra", "--contradicted"),
+        ("stepgauge compare --format ma", "markdown"),
+        ("stepgauge score ques", "questions.jsonl"),
+        ("stepgauge compare ques", "questions.jsonl"),
+        ("stepgauge score out --out fol", "folder"),
+    ],
+)
+def test_bash_completes_commands_options_and_files(typed, completed, tmp_path, capsys):
+    pytest.importorskip("shtab")
+    with pytest.raises(SystemExit):
+        main(["--print-completion", "bash"])
+    script = capsys.readouterr().out
+    (tmp_path / "completion").write_text(script, encoding="utf-8")
+    (tmp_path / "questions.jsonl").touch()
+    (tmp_path / "folder").mkdir()
+    words = typed.split()
+    ask = (
+        f"source completion; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}\n"
+        "asked=$(complete -p stepgauge | sed 's/.*-F \\([^ ]*\\).*/\\1/')\n"
+        f'$asked stepgauge {words[-1]} {words[-2]}; echo "${{COMPREPLY[@]}}"'
+    )
+    done = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [completed], done.stderr
+
+
+def test_completion_without_shtab_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["--print-completion", "bash"]) == 2
+    assert "needs shtab: pip install 'stepgauge[completion]'" in capsys.readouterr().err

@@ -150,6 +150,7 @@ def test_extras_are_those_the_readme_names():
         "openai",
         "retrieval",
         "generation",
+        "completion",
         "report",
         "all",
         "dev",
