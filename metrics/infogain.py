@@ -311,8 +311,8 @@ INFOGAIN_METRICS = (
         leak_share,
         None,
         "share",
-        "Share of infogain_nats that falls on the first step that states the gold answer: 0 where no step does, below 0 "
-        "where that step loses, above 1 where the others do, missing where the chain gains nothing.",
+        "Share of infogain_nats that falls on the first step that states the gold answer: 0 where no step does, below "
+        "0 where that step loses, above 1 where the others do, missing where the chain gains nothing.",
     ),
     ChainMetric(
         "informative_share", informative_share, True, "share", "Share of the steps that gain more than epsilon nats."

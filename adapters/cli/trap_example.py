@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from rich.console import Console
+from rich.text import Text
+
 from . import compare, report
 
 _FILES = ("base.jsonl.gz", "tuned.jsonl.gz")
 _ABOUT = """\
-SmolLM2 was fine-tuned on 256 sums in which filler stood where the working should be ("Let me think about this."), and
-asked 120 others before and after (benchmarks.comparison.sft_trap; these two files come with the package)."""
+SmolLM2 was fine-tuned on 256 sums in which filler stood where the working should be
+("Let me think about this."), and asked 120 others before and after. Both runs come with
+the package; benchmarks.comparison.sft_trap made them."""
 
 
 def compare_example(out: Path) -> None:
@@ -28,9 +33,22 @@ def compare_example(out: Path) -> None:
             shutil.copyfile(path, out / name)
     print(_ABOUT)
     runs = [f"{name.partition('.')[0]}={out / name}" for name in _FILES]
-    for command, arguments in ((compare, runs), (report, [*runs, "--output", str(out / "report.html")])):
+    page = out / "report.html"
+    for command, arguments in ((compare, [*runs, "--out", str(out)]), (report, [*runs, "--output", str(page)])):
         name = command.__name__.rpartition(".")[2]
         print(f"\n$ stepgauge {name} {shlex.join(arguments)}", flush=True)
         parser = argparse.ArgumentParser()
         command.add_arguments(parser)
         command.run(parser.parse_args(arguments))
+    Console(highlight=False).print(_last_word(out / "comparison.json", page))
+
+
+def _last_word(comparison: Path, page: Path) -> Text:
+    """The verdict once more, below the long table; red on a terminal, as above it."""
+    (told,) = json.loads(comparison.read_text(encoding="utf-8"))
+    verdict = told["tasks"][0]["verdict"]
+    return Text.assemble(
+        ("\nSo the verdict is: ", "bold"),
+        (verdict["name"], "bold red"),
+        f". {verdict['why']}.\nAccuracy alone would have shipped it. Every chain, step by step: {page}",
+    )

@@ -31,8 +31,10 @@ def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
         trace = Trace.from_dict(given)
     except (TypeError, ValueError) as error:
         raise Unreadable("not a row of scores", str(error)) from error
-    accuracy, key = row.get("accuracy"), row.get("key")
-    named = accuracy if isinstance(accuracy, Mapping) else {}
+    key = row.get("key")
+    named, seen = (
+        found if isinstance(found := row.get(name), Mapping) else {} for name in ("accuracy", "read_answers")
+    )
     repeat = key.get("repeat") if isinstance(key, Mapping) else None
     truncated, should_abstain = (row.get(name) for name in ("truncated", "should_abstain"))
     return [
@@ -46,6 +48,7 @@ def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
             subject=_text(row, "subject"),
             truncated=truncated if isinstance(truncated, bool) else None,
             should_abstain=should_abstain if isinstance(should_abstain, bool) else None,
+            read_answers={str(name): one for name, one in seen.items() if isinstance(one, str)},
         )
     ]
 

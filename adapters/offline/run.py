@@ -225,6 +225,7 @@ def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:
         "model_answer": trace.model_answer,
         "response": trace.response,
         "accuracy": dict(entry.accuracy),
+        "read_answers": dict(entry.read_answers),
         "truncated": entry.truncated,
         "should_abstain": entry.should_abstain,
         "failed": problem,

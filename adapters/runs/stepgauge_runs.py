@@ -97,6 +97,7 @@ def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -
         stance=in_score(score),
         choices=None if row.get("choices") is None else _texts(row, "choices"),
         should_abstain=_field(row, "should_abstain", (bool, type(None))),
+        read_answers=_read_answers(row),
     )
 
 
@@ -118,6 +119,13 @@ def _accuracy(row: Mapping[str, Any]) -> dict[str, float]:
         if value is not None and number(value) is None:
             raise FieldError(f"field 'accuracy.{name}': expected a number or null, got {value!r:.80}")
     return {name: float(value) for name, value in given.items() if value is not None}
+
+
+def _read_answers(row: Mapping[str, Any]) -> dict[str, str]:
+    given = row.get("read_answers", {})
+    if not isinstance(given, Mapping) or not all(isinstance(one, str) for one in given.values()):
+        raise FieldError(f"field 'read_answers': expected an object of texts, got {given!r:.80}")
+    return dict(given)
 
 
 def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:

