@@ -110,7 +110,7 @@ function side(name, chain, numbers, place, scale) {
   const number = (key, x) => missing(x) || fact(term(key, data.numbers[key][0]), told(key, x));
   const right = numbers[ACCURACY];
   const wording = missing(right) ? 'not known' : right === 1 ? '✓ right' : right === 0 ? '✗ wrong' : plain(right);
-  fact(term('accuracy', data.accuracy ?? 'accuracy'), el('span', { class: right === 1 ? 'ok' : right === 0 ? 'no' : '' }, wording));
+  fact(term('accuracy', 'Answer'), el('span', { class: right === 1 ? 'ok' : right === 0 ? 'no' : '' }, wording));
   if (!chain) {
     for (const [key, at] of [['infogain_nats_before_answer', BEFORE], ['infogain_nats', NATS], ['ki', KI]]) number(key, numbers[at]);
     fact(term('n_steps', 'Steps'), String(numbers[STEPS]));
