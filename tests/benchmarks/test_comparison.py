@@ -71,3 +71,21 @@ def test_replay_draws_the_same_questions_for_all_four_models_half_from_each_cate
         found = [row["category"] for row in replay.rows_of(model) if row["question_id"] in ids]
         assert found.count("health") == (10 if total else 818)
         assert found.count("math") == (10 if total else 1351)
+
+
+def test_pictures_of_a_report_are_taken_whole_in_the_light_on_a_phone_and_in_the_dark(tmp_path, monkeypatch):
+    screenshots = benchmark("comparison.screenshots")
+    if screenshots.find_chromium() is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    source = write_jsonl(tmp_path / "traces.jsonl", traces(6, meta={"accuracy": 1.0}))
+    assert score(source, "--out", tmp_path / "run") == 0
+    runs = [f"{name}={tmp_path / 'run'}" for name in ("base", "tuned")]
+    monkeypatch.setattr(sys, "argv", ["screenshots", *runs, "--out", str(tmp_path / "images")])
+    assert screenshots.main() == 0
+    pictures = {path.stem: image.open(path).convert("L") for path in (tmp_path / "images").iterdir()}
+    widths = {name: picture.width for name, picture in pictures.items()}
+    assert widths == {"overview": 1280, "chain": 1280, "dark": 1280, "phone": 780}
+    grounds = {name: picture.getpixel((2, 2)) for name, picture in pictures.items()}
+    assert grounds["dark"] < 60
+    assert {grounds[name] for name in ("overview", "chain", "phone")} == {255}
