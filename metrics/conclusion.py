@@ -41,7 +41,11 @@ class Misled(NamedTuple):
 
 
 class Conclusion:
-    """Sums chains up and concludes from them. Several chains of a question count as one, by their mean."""
+    """Sums chains up and concludes from them. Several chains of a question count as one, by their mean.
+
+    Attributes:
+        misled: the contradicted step that gains most; None while there is none that gains.
+    """
 
     def __init__(self) -> None:
         self._chains = self._gaining = self._without = 0
@@ -50,7 +54,7 @@ class Conclusion:
         self._reasons: Counter[str] = Counter()
         self._kinds: set[str] = set()
         self._scorers: Counter[str] = Counter()
-        self._misled: Misled | None = None
+        self.misled: Misled | None = None
 
     def add(self, score: ChainScore, *, question: str, accuracy: float | None = None) -> None:
         """Add a chain.
@@ -91,8 +95,8 @@ class Conclusion:
     def _look_at(self, score: ChainScore) -> None:
         for number, step in enumerate(score.steps, 1):
             wrong = any(verdict.label == "contradicted" for verdict in step.verdicts)
-            if wrong and step.gain > (self._misled.gain if self._misled else 0):
-                self._misled = Misled(step.gain, score.id or f"{self._chains}", number, step.text)
+            if wrong and step.gain > (self.misled.gain if self.misled else 0):
+                self.misled = Misled(step.gain, score.id or f"{self._chains}", number, step.text)
 
     def _of_accuracy(self) -> list[str]:
         found = _interval(self._right)
@@ -119,9 +123,9 @@ class Conclusion:
         return f"{ki.mean:.0%} of{share} steps are consistent{basis}."
 
     def _of_misled(self) -> list[str]:
-        if self._misled is None:
+        if self.misled is None:
             return []
-        gain, chain, number, text = self._misled
+        gain, chain, number, text = self.misled
         shown = text if len(text) <= _TEXT else f"{text[:_TEXT]}…"
         return [printable(f"Step {number} of chain {chain} is contradicted, and gains {gain:+.2f} nats: “{shown}”.")]
 

@@ -124,13 +124,22 @@ def without_knowledge(runs: Sequence[Run], shown: Sequence[str]) -> list[str]:
     ]
 
 
-def run_view(run: Run, name: str, accuracy_name: str | None, columns: Sequence[str], key_of: KeyOf) -> dict[str, Any]:
+def run_view(
+    run: Run,
+    name: str,
+    accuracy_name: str | None,
+    columns: Sequence[str],
+    key_of: KeyOf,
+    places: Mapping[int, int],
+) -> dict[str, Any]:
     """One run's means over questions, counts and provenance for the template.
 
     Args:
         columns: names of the numbers whose means are shown beside accuracy.
+        places: the number of the question on the page, from 1, by the `id()` of its records.
     """
     records = run.records
+    said, misled = _conclusion(records, accuracy_name, key_of)
     questions = {key_of(record) for record in records}
 
     def mean(number: Callable[[Record], float], unit: str = "") -> dict[str, str]:
@@ -153,15 +162,20 @@ def run_view(run: Run, name: str, accuracy_name: str | None, columns: Sequence[s
         "counts": [f"{sum(is_so(record) for record in records):,}" for is_so in (contradicted, leaks, unscored)],
         "missing": _missing(records, columns),
         "provenance": _provenance(records),
-        "conclusion": [clip(sentence, _TEXT) for sentence in _conclusion(records, accuracy_name, key_of)],
+        "conclusion": [clip(sentence, _TEXT) for sentence in said],
+        "misled": places[id(misled)] if misled else None,
     }
 
 
-def _conclusion(records: Sequence[Record], accuracy_name: str | None, key_of: KeyOf) -> list[str]:
-    conclusion, right = Conclusion(), accuracy(accuracy_name)
+def _conclusion(records: Sequence[Record], accuracy_name: str | None, key_of: KeyOf) -> tuple[list[str], Record | None]:
+    """The sentences, and the chain whose contradicted step they point out."""
+    conclusion, right, misled = Conclusion(), accuracy(accuracy_name), None
     for record in records:
+        before = conclusion.misled
         conclusion.add(record.score, question=str(key_of(record)), accuracy=right(record))
-    return conclusion.sentences()
+        if conclusion.misled is not before:
+            misled = record
+    return conclusion.sentences(), misled
 
 
 def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded: bool) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
     shown = names(runs)
     key_of = keys_of(runs, comparisons)
     rows = rows_of(runs, key_of)
+    places = {id(chain): i for i, row in enumerate(rows, 1) for chain in row.chains if chain is not None}
     drawn = plots(runs, comparisons)
     more = added(runs)
     columns = [*REPORT_RUN_COLUMNS, *more]
@@ -78,7 +79,7 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
         "switch_on": SWITCH_ON,
         "more": more_tables(runs, comparisons),
         "headings": headings(columns, runs),
-        "runs": [run_view(run, label, name, columns, key_of) for run, label in zip(runs, shown, strict=True)],
+        "runs": [run_view(run, label, name, columns, key_of, places) for run, label in zip(runs, shown, strict=True)],
         "accuracy_name": one_line(name, 60) if name else "",
         "plots": drawn,
         "specs": json_block({plot.key: _spec(plot) for plot in drawn if plot.chart is not None}),

@@ -616,6 +616,11 @@ def test_contradicted_steps_come_first_in_the_table_and_are_led_to_in_a_chain(op
     flags = ["contradicted" in cell for cell in column(page, "flags")]
     assert flags == sorted(flags, reverse=True)
     assert flags[0]
+    said = page.locator(".said p").first.text_content()
+    page.get_by_role("link", name="See that step").first.click()
+    quoted = re.search(r"“(.+?)…?”\.", said)[1]
+    page.locator(".step.contradicted .text", has_text=quoted).first.wait_for()
+    page.go_back()
     page.get_by_role("link", name="Check the contradicted steps").click()
     page.wait_for_function("() => document.getElementById('filter').value === 'contradicted'")
     page.locator("#rows a").first.click()
