@@ -48,7 +48,7 @@ def _last_word(comparison: Path, page: Path) -> Text:
     (told,) = json.loads(comparison.read_text(encoding="utf-8"))
     verdict = told["tasks"][0]["verdict"]
     return Text.assemble(
-        ("\nSo the verdict is: ", "bold"),
+        ("\nSo the verdict is ", "bold"),
         (verdict["name"], "bold red"),
-        f". {verdict['why']}.\nAccuracy alone would have shipped it. Every chain, step by step: {page}",
+        f": {verdict['why']}.\nAccuracy alone would have shipped it. Every chain, step by step: {page}",
     )

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,8 +59,10 @@ def test_the_output_shown_is_what_the_command_prints(tmp_path, monkeypatch, caps
     assert main(line("stepgauge demo").split()[1:]) == 0
     printed = capsys.readouterr().out
     (shown,) = (body for language, body in BLOCKS if language == "text")
-    for part in shown.split("…\n"):
-        assert part.strip() in printed
+    lines = [row.rstrip() for row in printed.splitlines()]
+    rows = [row for row in shown.splitlines() if row != "…"]
+    assert lines[lines.index(rows[0]) :][: len(rows)] == rows
+    assert "So the verdict is trap: " in printed
     assert (tmp_path / "demo-output" / "trap" / "report.html").stat().st_size > 10_000
 
 
@@ -108,11 +109,3 @@ def test_finished_runs_are_scored_compared_and_reported(run, folder):
     assert "verdict: " in run(line("stepgauge compare"))
     run(line("stepgauge report"))
     assert (folder / "report.html").stat().st_size > 10_000
-
-
-@pytest.mark.slow
-def test_the_python_example_prints_a_number(folder, run):
-    assert run
-    (code,) = (body for language, body in BLOCKS if language == "python")
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True)
-    assert re.fullmatch(r"-?\d+\.\d+\n", done.stdout)

@@ -152,8 +152,8 @@ def test_every_table_says_where_ki_rests_on_equations_alone(tmp_path, capsys, mo
     chains = [{"question": f"How many are {n}?", "response": response, "answer": "72", "id": str(n)} for n in range(8)]
     source = write_jsonl(tmp_path / "traces.jsonl", chains)
     for name, options, said in (
-        ("equations", ['claims=["arithmetic"]'], 5),
-        ("sentences without a judge", ['claims=["arithmetic", "sentence"]'], 5),
+        ("equations", ['claims=["arithmetic"]'], 4),
+        ("sentences without a judge", ['claims=["arithmetic", "sentence"]'], 4),
         ("sentences", ['claims=["arithmetic", "sentence"]', 'judges=["exact", "holds"]'], 0),
     ):
         folder, page = tmp_path / name, tmp_path / f"{name}.html"
