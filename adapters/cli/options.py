@@ -69,7 +69,7 @@ _NEEDS = {
     "quantization": "bitsandbytes or torchao",
     "template": "chat: a scorer with a chat template",
     "variant": "reference: the likelihood of question and steps, too",
-    "controls": "two more sequences a chain for each",
+    "controls": "two or three more sequences a chain for each",
     "claims": "llm: an LM's answer a step (extra generation, or openai for a server)",
     "judges": "nli: a classifier; lm: the scorer's passes; openai: a server's answer a claim (extra openai)",
     "retriever": "a corpus (extra retrieval), unless given",
@@ -88,7 +88,8 @@ _OWN: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "turns": (
         ", ".join(TURNS),
         "all",
-        "which assistant turns of a conversation are the chain: all, or those after the last message of the user.",
+        "which assistant turns of a conversation are the chain: all (of chats the default is last), or those after the "
+        "last message of the user.",
         (INSPECT, SET),
     ),
     "question": ("text", "as the task", _OF_LM_EVAL.format("question"), (YAML, SET)),

@@ -19,6 +19,8 @@ PAGES = [page for place in ("*.md", "docs/*.md", "benchmarks/**/*.md", "tasks/**
 PATH = re.compile(r"(?<![\w/.*{<-])(?:metrics|adapters|tasks|tests|benchmarks|docs)/[\w/.-]*\w/?")
 MODULE = re.compile(r"(?<![\w./])(?:benchmarks|stepgauge\.(?:metrics|adapters|tasks))(?:\.[a-zA-Z_]\w*)+")
 
+TEST = re.compile(r"(?<![\w/])(test_\w+)(?=`)")
+
 MODULES = modules(REPO, ("metrics", "adapters", "tasks", "benchmarks"))
 COMMANDS = [
     name
@@ -57,6 +59,14 @@ def test_every_file_that_a_page_names_exists(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
 def test_every_module_that_a_page_names_exists(page):
     assert [name for name in named_in(page, MODULE) if not resolves(name)] == []
+
+
+def test_every_test_that_a_page_names_exists():
+    texts = [path.read_text(encoding="utf-8") for path in (REPO / "tests").rglob("test_*.py")]
+    there = {name for text in texts for name in re.findall(r"^ *(?:async )?def (test_\w+)", text, re.MULTILINE)}
+    named = {name for page in PAGES for name in named_in(page, TEST)}
+    assert len(named) > 60
+    assert sorted(named - there) == []
 
 
 @pytest.mark.slow

@@ -27,9 +27,14 @@ def read_arguments(words: list[str]) -> None:
 
 def _stepgauge(arguments: list[str]) -> None:
     from stepgauge.adapters.cli.commands import build_parser
+    from stepgauge.adapters.cli.completion import SHELLS
     from stepgauge.adapters.cli.lm_eval import check_options, split_arguments
     from stepgauge.adapters.formats.options import Wanted, read_settings
 
+    if arguments[:1] == ["--print-completion"]:  # prints at once
+        if arguments[1] not in SHELLS:
+            raise ValueError(f"{shlex.join(arguments)}: no such shell")
+        return
     args = build_parser().parse_args(arguments)
     if args.command == "lm-eval":
         rest, options = split_arguments(args.arguments)
