@@ -21,20 +21,23 @@ class EditableByLinks(editable_wheel):
     def finalize_options(self) -> None:
         try:
             for package, folder in self.distribution.package_dir.items():
-                _link(LINKS.joinpath(*package.split(".")), Path(folder))
+                link = LINKS.joinpath(*package.split("."))
+                if package == "stepgauge":  # the links of the others lie in it: its files are linked, not their folder
+                    for file in Path(folder).glob("*.py"):
+                        _link(link / file.name, file)
+                else:
+                    _link(link, Path(folder))
         except OSError as error:  # Windows allows links only to some: the import hook works there, type checkers do not
             self.warn(f"no links in {LINKS} ({error}): type checkers will not find stepgauge")
         else:
-            # Only next to their common parent does setuptools see that these packages share a source folder.
-            self.distribution.packages.insert(0, "stepgauge")
             self.distribution.package_dir = {"": str(LINKS)}
         super().finalize_options()
 
 
-def _link(link: Path, folder: Path) -> None:
+def _link(link: Path, target: Path) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
-    link.symlink_to(os.path.relpath(folder, link.parent), target_is_directory=True)
+    link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=target.is_dir())
 
 
 # Not in this folder: where it is on the path (`python -m pytest`), the distribution found first would be the one there,

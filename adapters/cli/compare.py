@@ -28,7 +28,7 @@ EXAMPLES = (
     ("stepgauge compare base=out tuned=out-2 --fail-on trap,regression", "in CI: an exit code"),
     ("stepgauge compare base=out tuned=out-2 --format csv", "for a spreadsheet"),
 )
-EXIT_CODES = "0 done; 2 wrong input (one line says which); 3 a verdict of --fail-on"
+EXIT_CODES = ("0 done", "2 wrong input: one line says which", "3 a verdict of --fail-on")
 PAGE = "docs/compare.md"
 
 FAILED = 3  # exit code if --fail-on names a verdict that occurred

@@ -1,7 +1,7 @@
 """What every command's `--help` ends with: examples, exit codes where they matter, the page of its documentation.
 
-A command's module has `EXAMPLES`, pairs of a command line and what it does, and `PAGE`; `EXIT_CODES` where it has codes
-of its own.
+A command's module has `EXAMPLES`, pairs of a command line and what it does, and `PAGE`; `EXIT_CODES`, a text for each,
+where it has codes of its own.
 """
 
 from __future__ import annotations
@@ -38,5 +38,5 @@ def _epilog(prog: str, command: ModuleType) -> str:
     examples: Sequence[tuple[str, str]] = command.EXAMPLES
     own = [(line, said) for line, said in examples if line == prog or line.startswith(f"{prog} ")]
     lines = [line for example, said in own for line in (f"  # {said}", f"  {example}")]
-    codes = [f"exit codes: {command.EXIT_CODES}"] if hasattr(command, "EXIT_CODES") else []
+    codes = ["exit codes:", *(f"  {code}" for code in command.EXIT_CODES), ""] if hasattr(command, "EXIT_CODES") else []
     return "\n".join(["examples:" if len(own) > 1 else "example:", *lines, "", *codes, f"more: {command.PAGE}"])

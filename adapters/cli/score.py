@@ -35,7 +35,11 @@ EXAMPLES = (
     ("stepgauge score logs/*.eval --out scores --write-logs", "Inspect logs, and copies of them with the scores"),
     ("stepgauge score out --dry-run", "what there is to score, and why rows cannot be read"),
 )
-EXIT_CODES = "0 done; 2 wrong input, or stopped by what the last line says; 130 interrupted: the same command goes on"
+EXIT_CODES = (
+    "0 done",
+    "2 wrong input, or stopped: one line says why",
+    "130 interrupted: the same command goes on",
+)
 PAGE = "docs/finished-runs.md"
 
 

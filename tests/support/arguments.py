@@ -22,6 +22,8 @@ def read_arguments(words: list[str]) -> None:
     try:
         _READERS[program](arguments)
     except SystemExit as refused:
+        if not refused.code:  # what is asked for is printed while the command is read, as --help is
+            return
         raise ValueError(f"{shlex.join(words)}: refused by its parser") from refused
 
 

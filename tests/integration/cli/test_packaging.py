@@ -9,7 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
-from importlib.metadata import metadata
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from repo import REPO
 
 ROOT = REPO
 FOLDERS = ("metrics", "adapters", "tasks")
+ROOT_FILES = ("__init__.py", "__main__.py")  # of `stepgauge` itself, from adapters/root
 
 
 def copy_of_source(target: Path) -> Path:
@@ -62,13 +63,13 @@ def test_no_top_level_name_but_stepgauge_appears(clean_environment):
         name for name in names if not re.match(r"(pip|setuptools|wheel|pkg_resources|_distutils_hack|distutils-)", name)
     }
     assert {name for name in ours if not name.endswith(".dist-info")} - {"__pycache__"} == {"stepgauge"}
-    assert {path.name for path in (site / "stepgauge").iterdir()} - {"__pycache__"} == set(FOLDERS)
+    assert {path.name for path in (site / "stepgauge").iterdir()} - {"__pycache__"} == {*FOLDERS, *ROOT_FILES}
 
 
 def test_every_module_and_data_file_of_the_repo_is_in_the_wheel(wheel):
     kept = {".py", ".yaml", ".jsonl", ".md", ".txt", ".typed"}
     expected = {
-        f"stepgauge/{path.relative_to(ROOT).as_posix()}"
+        f"stepgauge/{path.relative_to(ROOT).as_posix().removeprefix('adapters/root/')}"
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and (path.suffix in kept or path.name == "LICENSE") and "__pycache__" not in path.parts
@@ -90,6 +91,21 @@ def test_installed_wheel_scores_and_its_command_runs(clean_environment):
     assert numbers == "2 0.5"
     code = "import sys; from stepgauge.adapters.cli import main; sys.exit(main(['plugins']))"
     assert "infogain_nats" in run_clean(clean_environment, code)
+
+
+ROOT_OF_A_USER = (
+    "import sys, stepgauge; from stepgauge import Gauge, Trace; from stepgauge.metrics import Gauge as same\n"
+    "print(stepgauge.__version__, Gauge is same, Trace('q', 'a').question)"
+)
+
+
+@pytest.mark.slow
+def test_installed_wheel_has_a_front_door_at_its_root(clean_environment):
+    assert run_clean(clean_environment, ROOT_OF_A_USER).split() == [version("stepgauge"), "True", "q"]
+    code = (
+        "import sys, runpy; sys.argv = ['stepgauge', '--version']; runpy.run_module('stepgauge', run_name='__main__')"
+    )
+    assert run_clean(clean_environment, code).split() == ["stepgauge", version("stepgauge")]
 
 
 def editable(source: Path, target: Path) -> Path:
@@ -117,7 +133,8 @@ def test_editable_install_is_a_folder_on_the_path_in_which_new_modules_appear(tm
     folder = Path(next(site.glob("*.pth")).read_text().strip())
     assert {path.name for path in folder.iterdir()} == {"stepgauge"}
     assert {path.name: path.resolve() for path in (folder / "stepgauge").iterdir()} == {
-        name: (source / name).resolve() for name in FOLDERS
+        **{name: (source / name).resolve() for name in FOLDERS},
+        **{name: (source / "adapters" / "root" / name).resolve() for name in ROOT_FILES},
     }
     link = folder / "stepgauge" / "tasks" / "written_later.py"
     assert module_written_later(source, site) == f"stepgauge.tasks.written_later {link}"
