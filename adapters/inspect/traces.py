@@ -13,16 +13,21 @@ from ...metrics.answers.extraction import extract_answer
 from ...metrics.segment.sections import without_run_on
 from ..gold import gold_answers
 from .shuffled import Events, Unreadable, as_written
-from .transcript import Chain, Turns, Unscorable, read_chain
+from .transcript import Chain, Turn, Turns, Unscorable, read_chain
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A trace with where its chain came from and what a reader of the score should know about it."""
+    """A trace with where its chain came from and what a reader of the score should know about it.
+
+    Attributes:
+        turns: the messages that the response was put together from.
+    """
 
     trace: Trace
     source: str
     notes: tuple[str, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
 
 def read_trace(state: TaskState, target: Target, turns: Turns = "all", events: Events = tuple) -> Reading:
@@ -63,7 +68,8 @@ def read_trace(state: TaskState, target: Target, turns: Turns = "all", events: E
         )
     except (TypeError, ValueError) as error:
         raise Unscorable("scoring_failed", str(error)) from error
-    return Reading(trace, chain.source if turns == "all" else f"{chain.source}, {turns} turn", tuple(notes))
+    source = chain.source if turns == "all" else f"{chain.source}, {turns} turn"
+    return Reading(trace, source, tuple(notes), chain.turns)
 
 
 def asked(state: TaskState) -> tuple[str, list[str]]:
