@@ -30,14 +30,20 @@ class Settings:
     """What one scorer or scanner was asked for.
 
     Attributes:
-        name: its own, without the package: for messages.
+        name, usual, options: what `prepare` was called with.
         metrics: names of the metrics to report, in order.
     """
 
     name: str
+    usual: Sequence[str]
+    options: Mapping[str, Any]
     shared: SharedGauge
     metrics: Sequence[str]
     turns: Turns
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process the gauge is made anew: inspect_scout sends scanners to its own."""
+        return prepare, (self.name, self.usual, self.options)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,9 @@ def prepare(name: str, usual: Sequence[str], options: Mapping[str, Any]) -> Sett
     """The gauge for these options and the metrics to report.
 
     Args:
+        name: of the scorer or scanner, without the package: for messages.
         usual: the metrics that are reported where the options name none.
+        options: see `Options`.
 
     Raises:
         OptionError: a wrong option, or a scorer that is not there.
@@ -74,7 +82,7 @@ def prepare(name: str, usual: Sequence[str], options: Mapping[str, Any]) -> Sett
     turns = _turns(name, given.pop("turns", "all"))
     check_names(name, given)
     given = {key: as_list(value) if key in LISTS else value for key, value in given.items()}
-    chosen = given.pop("metrics", ())
+    chosen: Any = given.pop("metrics", ())
     try:
         shared = shared_gauge(given)
         shared.gauge.preflight()  # a scorer that is not there shows now, not after the last sample
@@ -84,7 +92,7 @@ def prepare(name: str, usual: Sequence[str], options: Mapping[str, Any]) -> Sett
         metrics = table_columns(shared.gauge.metric_info(), usual, chosen=chosen)
     except ValueError as error:
         raise OptionError(f"stepgauge/{name}, option 'metrics': {error}") from error
-    return Settings(name, shared, metrics, turns)
+    return Settings(name, usual, options, shared, metrics, turns)
 
 
 async def score_sample(settings: Settings, state: TaskState, target: Target, events: Events) -> Scored | NotScored:

@@ -78,6 +78,11 @@ def asked(state: TaskState) -> tuple[str, list[str]]:
     return _question(state, options), options
 
 
+def full_name(model: str) -> str:
+    """A model's name as Inspect's types want it: with the API in front, which other tools' logs may lack."""
+    return model if "/" in model else f"unknown/{model}"
+
+
 def _question(state: TaskState, options: Sequence[str]) -> str:
     """The sample's input without prompt template or examples; options are listed below it unless it holds them."""
     try:
@@ -129,4 +134,4 @@ def _stop_reason(state: TaskState) -> str | None:
     return None if state.output.empty else state.output.stop_reason
 
 
-__all__ = ["Reading", "Unscorable", "asked", "read_trace"]
+__all__ = ["Reading", "Unscorable", "asked", "full_name", "read_trace"]

@@ -65,6 +65,7 @@ class Chain:
     """
 
     response: str
+    turns: tuple[Turn, ...]
     source: str
     submitted: str | None
     notes: tuple[str, ...]
