@@ -20,6 +20,7 @@ from ...metrics import ChainScore
 from ..formats.sources import Source
 from ..inspect.scorers import as_score
 from ..inspect.traces import full_name
+from ..inspect.viewer import viewer_config
 from .out_folder import SCORES
 
 LOGS = "logs"
@@ -48,6 +49,7 @@ def write_copies(folder: Path, sources: Sequence[Source], metrics: Sequence[str]
         model, log.eval.model = log.eval.model, full_name(log.eval.model)
         log = score(log, stepgauge(str(scores)), model=_MODEL, action="append", display="none", copy=False)
         log.eval.model_roles, log.eval.model = roles, model
+        log.eval.viewer = viewer_config(log.eval.viewer)
         copy = _in(folder / LOGS) / name
         write_eval_log(log, copy)
         yield copy
