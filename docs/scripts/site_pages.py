@@ -60,6 +60,8 @@ def run_notebook(path: Path) -> tuple[str, dict[str, bytes]]:
         ExecutePreprocessor(timeout=600).preprocess(notebook, {"metadata": {"path": str(path.parent)}})
     except CellExecutionError as error:
         raise PluginError(f"{path.name}: a cell raises {error.ename}: {error.evalue}\n{error}") from error
+    for cell in notebook.cells:  # warnings name folders of the machine that builds
+        cell.outputs = [one for one in cell.get("outputs", []) if one.get("name") != "stderr"]
     names = {"unique_key": path.stem, "output_files_dir": f"{path.stem}_files"}
     page, resources = MarkdownExporter().from_notebook_node(notebook, names)
     return page, resources["outputs"]

@@ -44,6 +44,7 @@ def test_its_page_shows_ten_chains_right_and_wrong_a_plot_and_a_chain(site_pages
     assert picture.count(b'aria-roledescription="point"') == 30
     assert "(question alone)" in page
     assert "<pre" not in page
+    assert "Warning" not in page
 
 
 def test_a_cell_that_raises_ends_the_build_with_its_error(site_pages: ModuleType, tmp_path) -> None:
