@@ -90,6 +90,8 @@ def test_log_becomes_chains_and_a_copy_of_it_shows_their_scores(tmp_path, capsys
     copy = read_eval_log(str(path))
     assert copy.status == "success"
     assert copy.eval.model == log.eval.model
+    assert copy.eval.viewer is not None
+    assert copy.eval.viewer.task_samples_view is not None
     assert copy.results is not None
     by_name = {one.name: one for one in copy.results.scores}
     assert by_name["includes"].metrics["accuracy"].value == pytest.approx(0.5)
