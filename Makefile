@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-lo
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-rest test-quantized check docs format bench clean
+.PHONY: help demo test test-all test-rest test-quantized check docs dist format bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,13 @@ docs: $(VENV)/.dev ## Write the pages that are written from code and build the s
 	@STEPGAUGE_LOAD_PLUGINS= $(BIN)/stepgauge options --markdown > docs/options.md
 	@$(SITE)
 
+# twine stands beside the environment: it brings a keyring and its cryptography, which nothing else needs.
+dist: $(VENV)/.dev ## Build what goes to PyPI into dist/ and check it; docs/release.md says what comes before and after
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation > $(VENV)/build.log 2>&1 || { cat $(VENV)/build.log; exit 1; }
+	@$(PIP) install --upgrade --target $(VENV)/publishing twine 'readme-renderer[md]'
+	@PYTHONPATH=$(VENV)/publishing $(BIN)/python -m twine check --strict dist/*
+
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -56,7 +63,7 @@ bench: $(VENV)/.dev ## Time the engine against other ways, briefly; all: python 
 	@$(BIN)/python -m benchmarks.engine.infogain --sets gsm8k joined36 --limit 2 --rounds 1
 
 clean: ## Remove the virtual environment and build leftovers
-	@rm -rf $(VENV) .editable build site *.egg-info .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .editable build dist site *.egg-info .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@echo "creating $(VENV)"

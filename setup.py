@@ -1,4 +1,5 @@
-"""Only what `pip install -e .` needs beyond pyproject.toml: a folder on the path that holds `stepgauge` as a package.
+"""What a build needs beyond pyproject.toml: README.md as PyPI shows it, and for `pip install -e .` a folder on the path
+that holds `stepgauge` as a package.
 
 The folders metrics/, adapters/ and tasks/ are mapped onto `stepgauge.metrics` and so on. For a mapping setuptools
 installs an import hook, which type checkers and editors cannot follow: `stepgauge` stays unresolved in every script.
@@ -8,6 +9,8 @@ it on the path.
 """
 
 import os
+import re
+import tomllib
 from pathlib import Path
 
 from setuptools import setup
@@ -40,7 +43,37 @@ def _link(link: Path, target: Path) -> None:
     link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=target.is_dir())
 
 
-# Not in this folder: where it is on the path (`python -m pytest`), the distribution found first would be the one there,
-# which does not say that it is an editable install, and Inspect would not find `stepgauge/reasoning`.
-BUILD.mkdir(exist_ok=True)
-setup(cmdclass={"editable_wheel": EditableByLinks}, options={"egg_info": {"egg_base": str(BUILD)}})
+def pypi_readme(readme: str, repository: str, version: str) -> str:
+    """README.md for a page that lies nowhere near the repository's files.
+
+    Args:
+        repository: its address on GitHub; links and images lead to the files of the version's tag there. "" while it
+            has none: links become their text, and images are left out.
+    """
+
+    def linked(match: re.Match[str]) -> str:
+        is_image, text, path = match["image"], match["text"], match["path"]
+        if not repository:
+            return "" if is_image else text
+        return f"{is_image}[{text}]({repository}/{'raw' if is_image else 'blob'}/v{version}/{path})"
+
+    # A link's target that is a path: neither an address nor a place on the page.
+    return re.sub(r"(?P<image>!?)\[(?P<text>[^\[\]]*)\]\((?P<path>(?![a-z]+:|#)[^()\s]+)\)", linked, readme)
+
+
+def _pypi_readme() -> str:
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    repository = project.get("urls", {}).get("Repository", "")
+    return pypi_readme(Path("README.md").read_text(encoding="utf-8"), repository, project["version"])
+
+
+if __name__ == "__main__":
+    # Not in this folder: where it is on the path (`python -m pytest`), the distribution found first would be the one
+    # there, which does not say that it is an editable install, and Inspect would not find `stepgauge/reasoning`.
+    BUILD.mkdir(exist_ok=True)
+    setup(
+        cmdclass={"editable_wheel": EditableByLinks},
+        options={"egg_info": {"egg_base": str(BUILD)}},
+        long_description=_pypi_readme(),
+        long_description_content_type="text/markdown",
+    )

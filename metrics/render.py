@@ -56,7 +56,8 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
             *([_bar(per_token[i] if i < len(per_token) else math.nan)] if bars else []),
             *([Text(claims)] if claims_beside else []),
         )
-    console = Console(width=width, force_terminal=False, color_system=None, record=False, highlight=False)
+    plain = {"force_terminal": False, "force_jupyter": False, "color_system": None}  # in a notebook it would print HTML
+    console = Console(width=width, record=False, highlight=False, **plain)
     with console.capture() as captured:
         if question:
             console.print(Text(printable(question)))

@@ -67,7 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--restart", action="store_true", help="overwrite what --out holds, do not go on with it")
     parser.add_argument("--dry-run", action="store_true", help="only read and cut into steps; score and write nothing")
     parser.add_argument("--parquet", action="store_true", help="also write scores.parquet")
-    parser.add_argument("--write-logs", action="store_true", help="also write copies of Inspect logs with the scores")
+    parser.add_argument(
+        "--write-logs",
+        action="store_true",
+        help="also write copies of Inspect logs with the scores, and files for precomputed_scores",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -179,8 +183,9 @@ def _finish(
     if args.write_logs:
         from ..offline.inspect_copies import write_copies
 
-        for copy in write_copies(args.out, sources, columns):
-            print(f"{copy}: a copy of the log, with scores")
+        for path in write_copies(args.out, sources, columns):
+            told = "for precomputed_scores" if path.suffix == ".jsonl" else "a copy of the log, with scores"
+            print(f"{path}: {told}")
     console = console_of()
     if not settings.metrics:  # gains over controls are printed in separate blocks, with intervals
         columns = [name for name in columns if not name.startswith(GAIN_OVER)]

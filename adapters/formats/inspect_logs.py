@@ -165,6 +165,8 @@ def _state(header: EvalLog, sample: EvalSample) -> TaskState:
     from inspect_ai.scorer import Target
     from inspect_ai.solver import TaskState
 
+    from ..inspect.traces import full_name
+
     return TaskState(
         model=ModelName(full_name(header.eval.model)),
         sample_id=sample.id,
@@ -183,11 +185,6 @@ def _state(header: EvalLog, sample: EvalSample) -> TaskState:
 def truncated(sample: EvalSample) -> bool | None:
     """Whether a length limit cut the last output off; None where the log does not say."""
     return None if sample.output.empty else _CUT_OFF.get(sample.output.stop_reason)
-
-
-def full_name(model: str) -> str:
-    """A model's name as Inspect's types want it: with the API in front, which other tools' logs may lack."""
-    return model if "/" in model else f"unknown/{model}"
 
 
 def _shuffles(header: EvalLog) -> bool:

@@ -2,6 +2,7 @@
 
 from .dataframes import steps_df
 from .scorers import infogain, knowledge, reasoning
+from .viewer import viewer_config
 from .with_reasoning import with_reasoning
 
-__all__ = ["infogain", "knowledge", "reasoning", "steps_df", "with_reasoning"]
+__all__ = ["infogain", "knowledge", "reasoning", "steps_df", "viewer_config", "with_reasoning"]

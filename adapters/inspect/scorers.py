@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import logging
 import math
 from collections.abc import Sequence
 from typing import Any, Unpack
@@ -14,17 +12,11 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from ...metrics import ChainScore
-from ...metrics.columns import CHAIN_COLUMNS, GAIN_COLUMNS, KNOWLEDGE_COLUMNS, table_columns
-from ...metrics.names import unknown_name
+from ...metrics.columns import CHAIN_COLUMNS, GAIN_COLUMNS, KNOWLEDGE_COLUMNS
+from .chain_scoring import NotScored, prepare, score_sample
 from .conclusions import print_conclusions
-from .explanation import explain, fenced
-from .options import LISTS, OptionError, Options, as_list, check_names
-from .sample_calls import FOR_INSPECT
-from .shared_gauge import GaugeFailure, SharedGauge, shared_gauge
-from .traces import Reading, Unscorable, read_trace
-from .transcript import TURNS, Turns
-
-log = logging.getLogger(__name__)
+from .explanation import explain
+from .options import Options
 
 
 def _per_key(keys: Sequence[str]) -> dict[str, Any]:
@@ -69,27 +61,14 @@ def knowledge(**options: Unpack[Options]) -> Scorer:
 
 
 def _chain_scorer(name: str, usual: Sequence[str], options: Any) -> Scorer:
-    given = dict(options)
-    turns = _turns(name, given.pop("turns", "all"))
-    shared, metrics = _prepare(name, usual, given)
+    settings = prepare(name, usual, options)
 
     async def score(state: TaskState, target: Target) -> Score:
         print_conclusions()
-        try:
-            reading = read_trace(state, target, turns, _events)
-        except Unscorable as problem:
-            return Score.unscored(reason=problem.code, explanation=fenced(f"not scored: {problem}"))
-        try:
-            chain = await shared.score(reading.trace, str(state.model))
-        except GaugeFailure as error:  # concerns every sample, so it ends the run
-            raise OptionError(f"stepgauge/{name}: {error}") from error
-        except FOR_INSPECT:  # a limit of the sample, or a grader that cannot be had
-            raise
-        except Exception as error:  # concerns this chain alone: its batch was tried again one by one
-            reason = f"scoring failed: {type(error).__name__}: {error}"
-            log.warning("stepgauge/%s, sample %s: %s", name, reading.trace.id, reason, exc_info=error)
-            return Score.unscored(reason="scoring_failed", explanation=fenced(reason))
-        return as_score(_told(chain, reading), reading.trace.model_answer, metrics)
+        done = await score_sample(settings, state, target, _events)
+        if isinstance(done, NotScored):
+            return Score.unscored(reason=done.code, explanation=done.explanation)
+        return as_score(done.chain, done.reading.trace.model_answer, settings.metrics)
 
     return score
 
@@ -100,37 +79,6 @@ def _events() -> Sequence[Event]:
         return list(transcript().events)
     except RuntimeError:  # TranscriptHistoryUnavailableError, which is not in all versions
         return []
-
-
-def _turns(name: str, given: Any) -> Turns:
-    if given not in TURNS:
-        raise OptionError(f"stepgauge/{name}, option 'turns': {unknown_name('value', str(given), TURNS)}")
-    return given
-
-
-def _prepare(name: str, usual: Sequence[str], options: dict[str, Any]) -> tuple[SharedGauge, list[str]]:
-    """The gauge for these options and the metrics to report. Raises OptionError."""
-    check_names(name, options)
-    options = {key: as_list(value) if key in LISTS else value for key, value in options.items()}
-    chosen = options.pop("metrics", ())
-    try:
-        shared = shared_gauge(options)
-        shared.gauge.preflight()  # a scorer that is not there shows now, not after the last sample
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"stepgauge/{name}: {error}") from error
-    try:
-        return shared, table_columns(shared.gauge.metric_info(), usual, chosen=chosen)
-    except ValueError as error:
-        raise OptionError(f"stepgauge/{name}, option 'metrics': {error}") from error
-
-
-def _told(chain: ChainScore, reading: Reading) -> ChainScore:
-    """The chain's score with where the chain was read from, and what a reader should know about that."""
-    return dataclasses.replace(
-        chain,
-        notes=[*chain.notes, *reading.notes],
-        provenance={**chain.provenance, "chain_source": reading.source},
-    )
 
 
 def as_score(chain: ChainScore, answer: str | None, metrics: Sequence[str]) -> Score:

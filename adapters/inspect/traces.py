@@ -13,16 +13,21 @@ from ...metrics.answers.extraction import extract_answer
 from ...metrics.segment.sections import without_run_on
 from ..gold import gold_answers
 from .shuffled import Events, Unreadable, as_written
-from .transcript import Chain, Turns, Unscorable, read_chain
+from .transcript import Chain, Turn, Turns, Unscorable, read_chain
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A trace with where its chain came from and what a reader of the score should know about it."""
+    """A trace with where its chain came from and what a reader of the score should know about it.
+
+    Attributes:
+        turns: the messages that the response was put together from.
+    """
 
     trace: Trace
     source: str
     notes: tuple[str, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
 
 def read_trace(state: TaskState, target: Target, turns: Turns = "all", events: Events = tuple) -> Reading:
@@ -63,13 +68,19 @@ def read_trace(state: TaskState, target: Target, turns: Turns = "all", events: E
         )
     except (TypeError, ValueError) as error:
         raise Unscorable("scoring_failed", str(error)) from error
-    return Reading(trace, chain.source if turns == "all" else f"{chain.source}, {turns} turn", tuple(notes))
+    source = chain.source if turns == "all" else f"{chain.source}, {turns} turn"
+    return Reading(trace, source, tuple(notes), chain.turns)
 
 
 def asked(state: TaskState) -> tuple[str, list[str]]:
     """A sample's question and options, whether or not the model wrote a chain. Raises Unscorable without a question."""
     options = _options(state)
     return _question(state, options), options
+
+
+def full_name(model: str) -> str:
+    """A model's name as Inspect's types want it: with the API in front, which other tools' logs may lack."""
+    return model if "/" in model else f"unknown/{model}"
 
 
 def _question(state: TaskState, options: Sequence[str]) -> str:
@@ -123,4 +134,4 @@ def _stop_reason(state: TaskState) -> str | None:
     return None if state.output.empty else state.output.stop_reason
 
 
-__all__ = ["Reading", "Unscorable", "asked", "read_trace"]
+__all__ = ["Reading", "Unscorable", "asked", "full_name", "read_trace"]

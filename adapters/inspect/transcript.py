@@ -39,17 +39,33 @@ class Unscorable(Exception):
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Which part of the response one message wrote.
+
+    Attributes:
+        message_id: None for a message that has none.
+        start, end: characters of the response, [start, end).
+    """
+
+    message_id: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Chain:
     """The response to score.
 
     Attributes:
         response: reasoning content in `<think>` tags, and visible text, turn by turn.
+        turns: the messages that the response was put together from, in order.
         source: `reasoning content`, `think tags` or `completion`.
         submitted: the answer that an agent handed in with a tool call of its own, or None.
         notes: what a reader of the score should know about it.
     """
 
     response: str
+    turns: tuple[Turn, ...]
     source: str
     submitted: str | None
     notes: tuple[str, ...]
@@ -74,17 +90,20 @@ def read_chain(state: TaskState, turns: Turns = "all") -> Chain:
         also = "; its summary is not the chain" if any(block.summary for block in hidden) else ""
         raise Unscorable("reasoning_redacted", f"{what} came redacted or encrypted from the model's provider{also}")
     submitted = _submitted(state)
-    parts: list[str] = []
+    response = ""
+    from_messages: list[Turn] = []
     for message, turn in zip(written, thoughts, strict=True):
         visible = _last_words(state, message, submitted) if message is written[-1] else message.text
-        parts.append(with_thinking([block.reasoning for block in turn], visible))
-    response = "\n\n".join(part for part in parts if part)
+        if part := with_thinking([block.reasoning for block in turn], visible):
+            response += f"\n\n{part}" if response else part
+            from_messages.append(Turn(message.id, len(response) - len(part), len(response)))
     if not response.strip():
         raise Unscorable("no_response", "the model wrote nothing: no reasoning content and an empty completion")
     source = "think tags" if read_sections(response).thinking else "completion"
     if any(block.reasoning.strip() for block in blocks):
         source = "reasoning content"
-    return Chain(response, source, submitted, (*_notes(len(written), later), *_not_read(written)))
+    notes = (*_notes(len(written), later), *_not_read(written))
+    return Chain(response, tuple(from_messages), source, submitted, notes)
 
 
 def _end_of_prompt(state: TaskState, turns: Turns) -> int:

@@ -13,6 +13,7 @@ from inspect_ai.util import registry_info
 
 from .options import OptionError, Options
 from .scorers import reasoning
+from .viewer import viewer_config
 
 
 def with_reasoning(
@@ -23,8 +24,9 @@ def with_reasoning(
     """The task with `reasoning(**options)` behind its own scorers.
 
     Its scorers, their order and their metrics stay as they are, so the headline metric and what an agent's loop reads
-    between attempts do, too. A `reasoning` scorer that the task has already is replaced. A `Task` that is passed in is
-    not changed: the result is a shallow copy, which shares its dataset and solver.
+    between attempts do, too; our columns are coloured in the log viewer. A `reasoning` scorer that the task has
+    already is replaced. A `Task` that is passed in is not changed: the result is a shallow copy, which shares its
+    dataset and solver.
 
     Args:
         task: a `Task`, a function that makes one, or what `inspect eval` takes: a registered name
@@ -44,7 +46,8 @@ def with_reasoning(
             f"with_reasoning: {made.name} reduces epochs by 'collect', which takes no dictionaries of values"
         )
     others = [scorer for scorer in made.scorer or [] if not _is_ours(scorer)]
-    return task_with(copy.copy(made), scorer=[*others, ours])  # a copy, since task_with() changes the task it is given
+    # a copy, since task_with() changes the task it is given
+    return task_with(copy.copy(made), scorer=[*others, ours], viewer=viewer_config(made.viewer))
 
 
 def _made(task: Task | str | Callable[..., Task], arguments: dict[str, Any]) -> Task:

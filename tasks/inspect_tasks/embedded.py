@@ -17,6 +17,7 @@ from inspect_ai.solver import TaskState, generate, prompt_template, system_messa
 
 from ...adapters.inspect.options import OptionError, Options
 from ...adapters.inspect.scorers import reasoning
+from ...adapters.inspect.viewer import viewer_config
 from ...metrics.answers.extraction import extract_answer, resolve_choice
 from ...metrics.names import unknown_name
 from ..jsonl import read_jsonl
@@ -72,6 +73,7 @@ def demo(subset: Literal["all", "arithmetic", "medical"] = "all", first: int | N
         solver=generate(),
         scorer=[answer(), reasoning(**_DEMO_KNOWLEDGE)],
         config=GenerateConfig(max_tokens=DEMO_MAX_TOKENS),
+        viewer=viewer_config(),
     )
 
 
@@ -177,6 +179,7 @@ def gsm8k(path: str | None = None, fewshot: int | None = None, fewshot_path: str
         dataset=_gsm8k_dataset(path, "test"),
         solver=solver,
         scorer=[match(numeric=True), reasoning()],
+        viewer=viewer_config(),
     )
 
 

@@ -18,6 +18,7 @@ from inspect_ai.solver import multiple_choice
 
 from ...adapters.inspect.options import OptionError
 from ...adapters.inspect.scorers import reasoning
+from ...adapters.inspect.viewer import viewer_config
 from ...metrics.knowledge.components import Part
 from ..jsonl import read_rows
 from ..medical_questions import (
@@ -150,6 +151,7 @@ def _task(dataset: Dataset, score: Scorer) -> Task:
         solver=multiple_choice(cot=True),
         scorer=[choice(), score],
         config=GenerateConfig(max_tokens=MAX_TOKENS),
+        viewer=viewer_config(),
     )
 
 

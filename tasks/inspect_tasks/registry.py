@@ -1,5 +1,6 @@
 """Loaded by the entry point group `inspect_ai`: importing a scorer or task registers it with Inspect."""
 
+from ...adapters.inspect.announced_scanners import announce_scanners
 from ...adapters.inspect.scorers import infogain, knowledge, reasoning
 from .embedded import demo, gsm8k
 from .medical import medmcqa, medqa, mmlu_pro_health, pubmedqa
@@ -17,3 +18,5 @@ __all__ = [
     "reasoning",
     "with_reasoning",
 ]
+
+announce_scanners()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from importlib.util import find_spec
@@ -14,8 +15,10 @@ from pages import to_run
 
 pytest.importorskip("inspect_ai")
 pytest.importorskip("pandas")
+pytest.importorskip("inspect_scout")
 
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
+from inspect_scout import scan_results_df
 
 pytestmark = [
     pytest.mark.slow,
@@ -64,8 +67,20 @@ def test_each_route_gives_our_columns_behind_the_tasks_own(folder: Path, logs: s
     assert log.results.total_samples == samples
 
 
+def test_scans_of_a_finished_and_of_a_running_task_hold_the_numbers_and_leave_logs_as_they_are(folder: Path) -> None:
+    printed = (folder / "printed" / "0").read_text()
+    assert printed.count('{"infogain":') == 2
+    log = only_log(folder / "logs" / "scanned")
+    assert log.results is not None
+    assert [score.name for score in log.results.scores] == ["match"]
+    [scan] = (folder / "logs" / "scanned" / "scans").glob("scan_id=*")
+    found = scan_results_df(str(scan)).scanners["reasoning"]
+    assert len(found) == log.results.total_samples == 2
+    assert all("infogain_nats" in json.loads(value) for value in found["value"])
+
+
 def test_the_frames_show_gains_per_step_beside_accuracy(folder: Path) -> None:
-    printed = (folder / "printed" / "1").read_text()
+    printed = (folder / "printed" / "2").read_text()
     assert re.search(r"reasoning_infogain_nats, dtype", printed)
     assert re.search(r"id +step +text +gain +score_match", printed)
     assert re.search(r"-?\d\.\d{4,}", printed)

@@ -8,11 +8,16 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from importlib.metadata import metadata, version
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+import yaml
 from repo import REPO
 
 ROOT = REPO
@@ -159,10 +164,61 @@ def test_core_mentions_no_framework_and_no_absolute_import_of_itself():
         assert not [name for name in imports if name.split(".")[0] in ("lm_eval", "inspect_ai", "stepgauge")], path
 
 
+def test_the_wheel_holds_the_package_and_no_tests(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"stepgauge"}
+    assert not [name for name in names if re.search(r"(^|/)(tests?|conftest)\b|benchmarks", name)]
+
+
+@pytest.fixture(scope="module")
+def told(wheel) -> Message:
+    """What the wheel tells PyPI."""
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    return message_from_bytes(archive.read(name))
+
+
+def test_pypi_gets_a_licence_an_author_and_the_readme_without_links_that_lead_nowhere(told):
+    assert told["License-Expression"] == "Apache-2.0 AND CC-BY-4.0"
+    assert told.get_all("License-File") == ["LICENSE", "tasks/samples/LICENSE"]
+    assert told["Author"] == "The stepgauge maintainers"
+    assert told["Description-Content-Type"] == "text/markdown"
+    body = told.get_payload(decode=True).decode("utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert body.startswith(readme.splitlines()[0])
+    targets = re.findall(r"\]\(([^)\s]+)\)", body)
+    assert targets
+    assert [target for target in targets if not target.startswith(("https://", "#"))] == []
+
+
+@pytest.mark.parametrize(
+    ("readme", "without", "with_it"),
+    [
+        ("[a](docs/a.md#b)", "a", "[a](https://h/r/blob/v1/docs/a.md#b)"),
+        ("![p: 4 %](docs/p.png)", "", "![p: 4 %](https://h/r/raw/v1/docs/p.png)"),
+        ("[b](https://x.org/a) [c](#limits)", *["[b](https://x.org/a) [c](#limits)"] * 2),
+    ],
+)
+def test_links_of_the_readme_lead_to_the_tags_files(readme, without, with_it):
+    spec = spec_from_file_location("stepgauge_setup", ROOT / "setup.py")
+    setup = module_from_spec(spec)
+    spec.loader.exec_module(setup)
+    assert setup.pypi_readme(readme, "", "1") == without
+    assert setup.pypi_readme(readme, "https://h/r", "1") == with_it
+
+
+def test_the_citation_names_the_version_that_is_built():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == project["version"]
+    assert " AND ".join(citation["license"]) == project["license"]
+
+
 def test_extras_are_those_the_readme_names():
     assert set(metadata("stepgauge").get_all("Provides-Extra") or ()) == {
         "lm-eval",
         "inspect",
+        "scout",
         "fit",
         "openai",
         "retrieval",

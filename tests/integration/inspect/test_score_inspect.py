@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("inspect_ai")
 
+from commands import blocks
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
@@ -64,9 +65,9 @@ def run(folder: Path, solver: Any = None, **options: Any) -> EvalLog:
 
 
 @pytest.mark.parametrize("log_format", ["eval", "json"])
-def test_log_becomes_chains_and_a_copy_of_it_shows_their_scores(tmp_path, capsys, log_format):
+def test_log_becomes_chains_and_a_copy_of_it_shows_their_scores(tmp_path, capsys, monkeypatch, log_format):
     log = run(tmp_path / "logs", log_format=log_format)
-    out = tmp_path / "out"
+    out = tmp_path / "scores"
     assert score(tmp_path / "logs", "--out", out, "--write-logs") == 0
     said = capsys.readouterr().out
     assert "3 scored, 1 skipped, 0 failed" in said
@@ -89,6 +90,8 @@ def test_log_becomes_chains_and_a_copy_of_it_shows_their_scores(tmp_path, capsys
     copy = read_eval_log(str(path))
     assert copy.status == "success"
     assert copy.eval.model == log.eval.model
+    assert copy.eval.viewer is not None
+    assert copy.eval.viewer.task_samples_view is not None
     assert copy.results is not None
     by_name = {one.name: one for one in copy.results.scores}
     assert by_name["includes"].metrics["accuracy"].value == pytest.approx(0.5)
@@ -102,6 +105,14 @@ def test_log_becomes_chains_and_a_copy_of_it_shows_their_scores(tmp_path, capsys
             continue
         assert ours.metadata == written[sample.id]["score"]
         assert "gain" in (ours.explanation or "")
+    (file,) = (out / "precomputed").iterdir()
+    assert file.name == f"{path.name}.jsonl"
+    monkeypatch.chdir(tmp_path)
+    [recipe] = [code for _, code in blocks("docs/finished-runs.md") if "precomputed_scores" in code]
+    exec(recipe, again := {})
+    means = {one.name: one.metrics["mean"].value for one in again["scored"].results.scores[1:]}
+    expected = {name: one.metrics["mean"].value for name, one in by_name.items() if name != "includes"}
+    assert means == pytest.approx(expected, nan_ok=True)
     original = read_eval_log(log.location)
     assert all("stepgauge" not in (sample.scores or {}) for sample in original.samples or [])
     capsys.readouterr()

@@ -34,6 +34,7 @@ from inspect_ai.scorer import (
 )
 from inspect_ai.solver import TaskState, basic_agent
 from inspect_ai.util import registry_info
+from inspect_ai.viewer import ScoreColorScale, TaskSamplesView, ViewerConfig
 
 from stepgauge.adapters.inspect import reasoning, with_reasoning
 from stepgauge.adapters.inspect.options import OptionError
@@ -112,6 +113,22 @@ def test_a_task_that_is_passed_in_is_not_changed() -> None:
     assert wrapped is not task
     assert wrapped.dataset is task.dataset
     assert task_with(task, name="x") is task, "what with_reasoning() guards against: task_with() changes its task"
+
+
+def test_our_columns_are_coloured_and_the_tasks_own_view_stays(tmp_path: Path) -> None:
+    view = TaskSamplesView(name="mine", compact_scores=True, score_color_scales={"ki": "good-low", "grade": "neutral"})
+    own = ViewerConfig(trust_content=False, task_samples_view=view)
+    found = run(with_reasoning(made(match(numeric=True), viewer=own), **NO_LM), tmp_path).eval.viewer
+    assert found is not None
+    assert found.trust_content is False
+    shown = found.task_samples_view
+    assert isinstance(shown, TaskSamplesView)
+    assert (shown.name, shown.compact_scores) == ("mine", True)
+    scales = shown.score_color_scales or {}
+    assert (scales["ki"], scales["grade"]) == ("good-low", "neutral")
+    assert scales["infogain_nats"] == ScoreColorScale(palette="good-high")
+    assert scales["ki_coverage"] == ScoreColorScale(palette="neutral", min=0, max=1)
+    assert view.score_color_scales == {"ki": "good-low", "grade": "neutral"}
 
 
 def test_options_reach_the_scorer(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeGauge]:
     def install(**options: Any) -> FakeGauge:
         gauge = FakeGauge(**options)
         shared = gauges.SharedGauge(gauge, has_scorer=True)  # type: ignore[arg-type]
-        monkeypatch.setattr("stepgauge.adapters.inspect.scorers.shared_gauge", lambda _: shared)
+        monkeypatch.setattr("stepgauge.adapters.inspect.chain_scoring.shared_gauge", lambda _: shared)
         return gauge
 
     return install
