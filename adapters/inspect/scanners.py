@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 from inspect_scout import Result, ScanJob, Scanner, Transcript, scanjob, scanner
 
-from ...metrics.columns import CHAIN_COLUMNS, INFOGAIN_COLUMNS, KNOWLEDGE_COLUMNS
+from ...metrics.columns import CHAIN_COLUMNS, GAIN_COLUMNS, KNOWLEDGE_COLUMNS
 from .chain_scoring import NotScored, Scored, prepare, score_sample
 from .explanation import explain
 from .options import Options
@@ -33,7 +33,7 @@ def reasoning(**options: Unpack[Options]) -> Scanner[Transcript]:
 @_scanner
 def infogain(**options: Unpack[Options]) -> Scanner[Transcript]:
     """How much each step of a transcript tells a scoring LM about the gold answer; options as for `infogain`."""
-    return _chain_scanner("infogain", INFOGAIN_COLUMNS, options)
+    return _chain_scanner("infogain", GAIN_COLUMNS, options)
 
 
 @_scanner

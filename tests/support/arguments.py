@@ -64,8 +64,20 @@ def _inspect(arguments: list[str]) -> None:
         context = inspect.commands[name].make_context(name, rest)
     except click.UsageError as refused:
         raise ValueError(f"inspect {shlex.join(arguments)}: {refused.format_message()}") from refused
-    if name == "score":
-        check_names("scorer", {given.partition("=")[0]: given for given in context.params["s"] or ()})
+    given = context.params["s"] if name == "score" else context.params.get("scanner_arg")
+    check_names("scorer", {one.partition("=")[0]: one for one in given or ()})
+
+
+def _scout(arguments: list[str]) -> None:
+    from inspect_scout._cli.scan import scan_command
+
+    from stepgauge.adapters.inspect.options import check_names
+
+    context = scan_command.make_context("scan", arguments[1:])
+    names = [*context.protected_args, *context.args]
+    if names != ["stepgauge/reasoning"]:  # it takes any option that it does not know for such a name
+        raise ValueError(f"scout {shlex.join(arguments)}: expected our scanner, got {names}")
+    check_names("scanner", {one.partition("=")[0]: one for one in context.params["s"]})
 
 
 def _launched(arguments: list[str], parsed: object) -> None:
@@ -100,6 +112,7 @@ _READERS: Mapping[str, Callable[[list[str]], None]] = {
     "stepgauge": _stepgauge,
     "lm-eval": _lm_eval,
     "inspect": _inspect,
+    "scout": _scout,
     "accelerate": _accelerate,
     "torchrun": _torchrun,
     "pip": _pip,

@@ -67,7 +67,7 @@ def run(folder: Path, solver: Any = None, **options: Any) -> EvalLog:
 @pytest.mark.parametrize("log_format", ["eval", "json"])
 def test_log_becomes_chains_and_a_copy_of_it_shows_their_scores(tmp_path, capsys, monkeypatch, log_format):
     log = run(tmp_path / "logs", log_format=log_format)
-    out = tmp_path / "scores"
+    out = tmp_path / "scores-inspect"
     assert score(tmp_path / "logs", "--out", out, "--write-logs") == 0
     said = capsys.readouterr().out
     assert "3 scored, 1 skipped, 0 failed" in said
