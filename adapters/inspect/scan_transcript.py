@@ -48,8 +48,10 @@ def state_of(transcript: Transcript) -> TaskState:
 
 
 def _first_question(messages: Sequence[ChatMessage]) -> str | list[ChatMessage]:
-    first: list[ChatMessage] = [message for message in messages if message.role == "user"][:1]
-    return first or ""
+    for message in messages:
+        if message.role == "user":
+            return [message]
+    return ""
 
 
 def _target(metadata: Mapping[str, Any]) -> str | list[str]:
