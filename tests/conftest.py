@@ -15,6 +15,8 @@ import pytest
 
 # Tests never look things up on the hub. Set before anything imports huggingface_hub, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# pytest-xdist tells its workers how wide a terminal would be; commands take that for the user's wish.
+os.environ.pop("COLUMNS", None)
 
 
 def pytest_configure() -> None:

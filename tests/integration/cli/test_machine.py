@@ -58,7 +58,7 @@ def runs(tmp_path_factory) -> Path:
 
 def test_full_disk_keeps_whole_windows_and_the_same_command_goes_on(runs, tmp_path):
     out = tmp_path / "out"
-    full = started("score", runs / "in.jsonl", "--out", out, *NULL, limit=300_000)
+    full = started("score", runs / "in.jsonl", "--out", out, *NULL, limit=330_000)
     _, error = full.communicate(timeout=120)
     assert full.returncode == 2
     [line] = [line for line in error.splitlines() if not line.startswith("INFO")]

@@ -333,7 +333,7 @@ def test_format_can_be_forced(tmp_path):
         (["--set", "question={{question}}"], "is for lm-eval's samples; the input is traces"),
         (["--where", "subject"], "expected FIELD=VALUE"),
         (["--where", "idd=q1"], "unknown field 'idd'; did you mean 'id'?"),
-        (["--limit", "0"], "--limit 0: expected 1 or more"),
+        (["--limit", "-1"], "--limit -1: expected a number, or 0 for all"),
         (["--write-logs"], "none of the inputs is an Inspect log"),
     ],
 )

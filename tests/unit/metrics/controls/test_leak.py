@@ -404,8 +404,8 @@ def test_gains_before_the_answer_are_those_of_a_response_that_stops_there(smollm
     assert short.metrics["leak_share"] == 0
     assert short.missing["answer_step"] == "no step states the answer"
     shown = chain_table(whole)
-    for name in ("infogain", "infogain_nats"):
-        both = (whole.metrics[name], whole.metrics[f"{name}_before_answer"])
-        assert f"{name} {both[0]:.3f}  before the answer {both[1]:.3f}" in shown
+    before = whole.metrics["infogain_nats_before_answer"]
+    assert f"infogain_nats {total:.3f}  before the answer {before:.3f}" in shown
+    assert f"infogain {whole.metrics['infogain']:.3f}" in shown
     assert f"leak_share {whole.metrics['leak_share']:.3f} (step 3)" in shown
     assert set(GAIN_COLUMNS) <= set(whole.metrics)

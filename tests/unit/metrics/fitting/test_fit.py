@@ -502,7 +502,7 @@ def test_command_fits_to_the_files_that_score_reads_and_says_what_came_of_it(bas
         (["--epochs", "0"], "epochs 0.0: expected more than 0"),
         (["--augment", "drob"], "'drob'"),
         (["--lora", "--layers", "1"], "exclude each other"),
-        (["--limit", "0"], "--limit 0: expected 1 or more"),
+        (["--limit", "-1"], "--limit -1: expected a number, or 0 for all"),
         (["--set", "dtype=float32"], "--set dtype: here only how lm-eval's rows are read: question"),
         (["--set", "question={{q}}"], "is for lm-eval's samples"),
         (["--where", "idd=q1"], "no row has it.*'id'"),
