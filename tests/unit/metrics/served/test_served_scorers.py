@@ -7,8 +7,9 @@ import math
 import random
 
 import pytest
-from inference_servers import SERVERS, Fault, Lm, common
+from inference_servers import SERVERS, Fault, Lm
 from real_chains import real_chains
+from sweeps import sweep
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stepgauge.metrics import Gauge, ScorerError, Trace
@@ -72,11 +73,10 @@ def test_a_served_scorer_gives_the_numbers_it_gives_here(engine, tiny, here, opt
         check_equal(gauge.score(CHAINS), here(CHAINS, **options))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sweep(ENGINES, ["vllm"]))
 def test_smollm2_behind_a_chat_template(engine, smollm2, smollm2_with):
-    source = smollm2.backend.describe()["source"]
-    lm = Lm(AutoModelForCausalLM.from_pretrained(source, dtype="float32").eval(), AutoTokenizer.from_pretrained(source))
-    with SERVERS[engine](lm, "HuggingFaceTB/SmolLM2-135M-Instruct") as server:
+    loaded = smollm2.backend._backend._loaded
+    with SERVERS[engine](Lm(loaded.model, loaded.tokenizer), "HuggingFaceTB/SmolLM2-135M-Instruct") as server:
         gauge = Gauge("smollm2", template="chat", splitter="lines", **server.options())
         check_equal(gauge.score([OTHER]), smollm2_with(template="chat", splitter="lines").score([OTHER]))
         gauge.close()
@@ -115,11 +115,9 @@ def test_sglang_reads_a_chain_from_its_cache_once_the_longest_sequence_is_there(
     with serve("sglang", tiny) as server, served(server, tiny, controls=["filler"]) as gauge:
         gauge.score([Trace("Add them all up.", response, "58", choices=["58", "60"])])
         stats = gauge.statistics()
-        asked = server.bodies[: len(server.bodies) - stats.repeated]
-    first = asked[0]["input_ids"]
-    assert len(first) == max(len(body["input_ids"]) for body in asked)
-    plain = [body for body in asked[1:] if common(body["input_ids"], first) >= body["logprob_start_len"] - 8]
-    assert len(plain) > 30, "the chain's own prefixes, with both options"
+        first, *others = server.bodies[: len(server.bodies) - stats.repeated]
+    assert len(others) > 40, "two options after each of 21 prefixes, and filler"
+    assert all(len(body["input_ids"]) <= len(first["input_ids"]) for body in others)
     assert stats.computed_tokens < 0.3 * stats.unique_tokens
 
 
@@ -219,7 +217,7 @@ def damage(engine, what):
 
 
 FAULTS = {
-    "hangs": (Fault(delay=5), "no complete response within 0.5 s (3 attempts)"),
+    "hangs": (Fault(delay=5), "no complete response within 1 s (2 attempts)"),
     "too many requests": (Fault(429), "HTTP 429"),
     "down": (Fault(500), "HTTP 500"),
     "refuses": (Fault(400), "HTTP 400"),
@@ -228,48 +226,57 @@ FAULTS = {
     "a list": (Fault(body=b"[]"), "the response is no JSON object"),
     "deep": (Fault(body=b"[" * 100_000), "the response is not JSON"),
     "null": ("null", "no log-probability (null)"),
-    "wrong id": ("wrong id", None),
+    "wrong id": ("wrong id", "token"),
     "too few": ("too few", "tokens, "),
     "positive": ("positive", "a log-probability of 0.5"),
     "text": ("text", "as the log-probability"),
     "minus infinity": ("minus infinity", "inf"),
-    "empty": ("empty", None),
+    "empty": ("empty", "the server "),
 }
-OF_ONE = [("vllm", "other model", "for the model 'gpt2'"), ("vllm", "other prompt", "other token ids than were sent")]
-OF_ONE += [("sglang", "other weights", "other weights by now")]
-
-
-@pytest.mark.parametrize(
-    ("engine", "fault", "reason"),
-    [(engine, *fault) for engine in ENGINES for fault in FAULTS.values()] + OF_ONE,
-    ids=[f"{engine}-{name}" for engine in ENGINES for name in FAULTS] + [name for _, name, _ in OF_ONE],
-)
-def test_a_fault_costs_its_chain_with_the_reason_and_no_other(engine, fault, reason, tiny, here):
-    fault = damage(engine, fault) if isinstance(fault, str) else fault
-    tokenizer = tiny[1].tokenizer
-
-    def broken(ids, before):
-        del before
-        return fault if MARK in tokenizer.decode(ids) else None
-
-    with serve(engine, tiny, fault=broken) as server:
-        gauge = served(server, tiny, {"timeout": 0.5, "max_retries": 2})
-        before, bad, after = gauge.score([CHAIN, BROKEN, OTHER])
-        gauge.close()
-    check_equal([before, after], here([CHAIN, OTHER]))
-    assert all(math.isnan(bad.metrics[name]) for name in ("infogain", "infogain_nats"))
-    assert bad.log_likelihoods == []
-    assert bad.missing["infogain"].startswith(f"{engine}: ")
-    assert reason is None or reason in bad.missing["infogain"]
+OF_ONE = {
+    "vllm": {
+        "other model": ("other model", "for the model 'gpt2'"),
+        "other prompt": ("other prompt", "other token ids than were sent"),
+    },
+    "sglang": {"other weights": ("other weights", "other weights by now")},
+}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_fault_costs_its_chain_with_the_reason_and_no_other(engine, tiny, here):
+    """Each of the broken chains meets one fault; the others are asked about between them."""
+    faults = {**FAULTS, **OF_ONE[engine]}
+    marks = [f"{MARK} {i:03}" for i in range(len(faults))]
+    tokenizer = tiny[1].tokenizer
+
+    def fault_of(ids, before):
+        del before
+        text = tokenizer.decode(ids)
+        for mark, (fault, _) in zip(marks, faults.values(), strict=True):
+            if mark in text:
+                return damage(engine, fault) if isinstance(fault, str) else fault
+        return None
+
+    broken = [Trace(f"What is {mark} plus one?", "It is more.", "20") for mark in marks]
+    with serve(engine, tiny, fault=fault_of) as server:
+        gauge = served(server, tiny, {"timeout": 1, "max_retries": 1})
+        before, *bad, after = gauge.score([CHAIN, *broken, OTHER])
+        gauge.close()
+    check_equal([before, after], here([CHAIN, OTHER]))
+    for score, (name, (_, reason)) in zip(bad, faults.items(), strict=True):
+        assert all(math.isnan(score.metrics[one]) for one in ("infogain", "infogain_nats")), name
+        assert score.log_likelihoods == []
+        assert score.missing["infogain"].startswith(f"{engine}: "), name
+        assert reason in score.missing["infogain"], name
+
+
+@pytest.mark.parametrize("engine", sweep(ENGINES, ["vllm"]))
 @pytest.mark.parametrize(
-    "fault", [Fault(429, headers={"Retry-After": "0"}), Fault(503), Fault(close=True), Fault(delay=3)]
+    "fault", [Fault(429, headers={"Retry-After": "0"}), Fault(503), Fault(close=True), Fault(delay=2)]
 )
 def test_what_fails_once_is_asked_again(engine, fault, tiny, here):
     with serve(engine, tiny, fault=lambda ids, before: None if before else fault) as server:  # noqa: ARG005
-        gauge = served(server, tiny, {"timeout": 1})
+        gauge = served(server, tiny, {"timeout": 0.8})
         check_equal(gauge.score([OTHER]), here([OTHER]))
         gauge.close()
 
