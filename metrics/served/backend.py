@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 Place = tuple[int, int]
 
-# Asked twice: of this many chains this many sequences, one at a time and in the opposite order.
-_TWICE_CHAINS, _TWICE_SEQUENCES = 3, 5
+# Asked twice: of the first chains that are scored this many.
+_TWICE = 3
 
 
 class ServedBackend:
@@ -190,14 +190,17 @@ class ServedBackend:
         return answer
 
     def _ask_again(self, asked: Distinct, answers: Mapping[Place, Answer | Unscored]) -> None:
-        """Ask about a few sequences again, alone and in the opposite order, and note how far the answers differ."""
+        """Ask about a few sequences again, one at a time and in the opposite order; note how far the answers differ.
+
+        Of each of a few chains the first sequence, the last, and one between them.
+        """
         batch = Batch()
         chains = [
             [(i, k) for k in range(len(own)) if isinstance(answers.get((i, k)), Answer)]
             for i, own in enumerate(asked.chains)
         ]
-        some = [places for places in chains if places][:_TWICE_CHAINS]
-        picked = [place for places in some for place in places[:: max(1, len(places) // _TWICE_SEQUENCES)]]
+        some = [places for places in chains if places][:_TWICE]
+        picked = [places[i] for places in some for i in sorted({0, len(places) // 2, len(places) - 1})]
         for place in reversed(picked):
             first, again = answers[place], self._ask_about(asked.chains[place[0]][place[1]], batch)
             if isinstance(first, Answer) and isinstance(again, Answer):
