@@ -164,7 +164,9 @@ class ServedBackend:
             return self._ask_about(asked.chains[place[0]][place[1]], batch)
 
         try:
-            ask_all(self._dialect.stages(asked.chains), ask, answered, wanted, self._pool, self._most)
+            ask_all(
+                self._dialect.stages(self._there.served, asked.chains), ask, answered, wanted, self._pool, self._most
+            )
         except BaseException:
             batch.stopped.set()
             raise

@@ -28,6 +28,7 @@ class Served:
         max_tokens: the longest sequence that can be asked about; None: it does not say.
         version, dtype, quantization: None where it does not say.
         weights: changes when the server is given other weights; None where it does not say.
+        replays: whether a sequence's end can be replayed behind its beginning, which is then read from the cache.
         last_id: the id of the vocabulary's last row, by the model's configuration; None: unknown.
     """
 
@@ -38,6 +39,7 @@ class Served:
     dtype: str | None = None
     quantization: str | None = None
     weights: str | None = None
+    replays: bool = False
     last_id: int | None = None
 
 
@@ -71,7 +73,7 @@ class Dialect(Protocol):
         """Raises BadReply unless the reply has a log-probability for each token that was asked about."""
         ...
 
-    def stages(self, chains: Sequence[Sequence[TokenSpan]]) -> list[list[list[tuple[int, int]]]]:
+    def stages(self, served: Served, chains: Sequence[Sequence[TokenSpan]]) -> list[list[list[tuple[int, int]]]]:
         """In which order chains' sequences are asked about.
 
         Returns lines of stages of places (chain, sequence in it). Lines are independent; a stage begins when the one

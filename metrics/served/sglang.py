@@ -20,9 +20,7 @@ import numpy as np
 from ..tokenization.spans import TokenSpan
 from .dialect import Answer, Served, Server, not_served, text_of
 from .replies import BadReply, check_count, count, log_probability
-
-# A sequence that shares less than this with what is cached by then is a trunk itself (another control's steps).
-_SHARED_WITH_A_TRUNK = 0.5
+from .trunks import trunks_first
 
 
 class Sglang:
@@ -81,26 +79,10 @@ class Sglang:
                 values.append(log_probability(one[0], place))
         return Answer(np.array(values), len(sequence.ids) - (count(info.get("cached_tokens")) or 0))
 
-    def stages(self, chains: Sequence[Sequence[TokenSpan]]) -> list[list[list[tuple[int, int]]]]:
-        return [[[(i, k) for k in stage] for stage in _trunks_first(chain)] for i, chain in enumerate(chains) if chain]
+    def stages(self, served: Served, chains: Sequence[Sequence[TokenSpan]]) -> list[list[list[tuple[int, int]]]]:
+        del served
+        return trunks_first(chains)
 
 
 def _same(found: object, token: int, served: Served) -> bool:
     return found == token or (found == 0 and served.last_id is not None and token >= served.last_id)
-
-
-def _trunks_first(sequences: Sequence[TokenSpan]) -> list[list[int]]:
-    """Stages of a chain: its trunks one by one, the longest first, then everything else at once."""
-    trunks: list[int] = []
-    rest: list[int] = []
-    for i in sorted(range(len(sequences)), key=lambda i: -len(sequences[i].ids)):
-        shared = max((_shared(sequences[i].ids, sequences[trunk].ids) for trunk in trunks), default=0)
-        known = min(shared, sequences[i].start - 1) >= _SHARED_WITH_A_TRUNK * (sequences[i].start - 1)
-        (rest if trunks and known else trunks).append(i)
-    return [*([trunk] for trunk in trunks), *([rest] if rest else [])]
-
-
-def _shared(left: np.ndarray, right: np.ndarray) -> int:
-    n = min(len(left), len(right))
-    different = np.flatnonzero(left[:n] != right[:n])
-    return int(different[0]) if different.size else n

@@ -132,7 +132,7 @@ class InferenceServer:
     # What the two kinds say of themselves, and how they answer.
 
     backend: str
-    path: str
+    paths: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
         raise NotImplementedError
@@ -148,7 +148,7 @@ class InferenceServer:
         fault = None
         with self._lock:
             self.headers.append(headers)
-            if handler.path == self.path and request is not None:
+            if handler.path in self.paths and request is not None:
                 ids = self.ids(request)
                 fault = self._fault(ids, self.asked.count(ids))
                 self.asked.append(ids)
@@ -159,7 +159,7 @@ class InferenceServer:
             status, reply = 401, {"error": "Unauthorized"}
         elif fault.status != 200:
             status, reply = fault.status, {"error": {"message": "the server is not well"}}
-        elif handler.path == self.path and request is not None:
+        elif handler.path in self.paths and request is not None:
             status, reply = self.answer(request)
         else:
             status, reply = self._other(handler.path, request)
@@ -180,6 +180,8 @@ class InferenceServer:
             handler.wfile.write(body)
 
     def _other(self, path: str, request: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+        if path == "/inference/v1/generate":
+            return 400, {"error": {"message": "trace_decode_token_ids needs --enable-trace-replay", "code": 400}}
         found = {**self.facts(), **self._told}.get(path)
         if path == "/tokenize" and request is not None and path not in self._told:
             tokens = self.lm.tokenizer(request["prompt"], add_special_tokens=request["add_special_tokens"]).input_ids
@@ -188,10 +190,20 @@ class InferenceServer:
 
 
 class VllmServer(InferenceServer):
-    """vLLM 0.2x–0.33: `entrypoints/openai/completion/{protocol,serving}.py`."""
+    """vLLM: `entrypoints/openai/completion/{protocol,serving}.py`, and `entrypoints/serve/disagg/` for replays.
+
+    Args:
+        replay: as started with `--enable-trace-replay`.
+    """
 
     backend = "vllm"
-    path = "/v1/completions"
+    paths = ("/v1/completions",)
+
+    def __init__(self, *args: Any, replay: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if replay:
+            self.paths = (*self.paths, "/inference/v1/generate")
+        self.cached: list[list[int]] = []
 
     def facts(self) -> dict[str, Any]:
         card = {"id": self.name, "object": "model", "owned_by": "vllm", "root": self.root, "parent": None}
@@ -201,9 +213,13 @@ class VllmServer(InferenceServer):
         }
 
     def ids(self, request: Mapping[str, Any]) -> list[int]:
+        if "token_ids" in request:
+            return [*request["token_ids"], *request["sampling_params"]["trace_decode_token_ids"]]
         return request["prompt"]
 
     def answer(self, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        if "token_ids" in request:
+            return self._replayed(request)
         ids = request["prompt"]
         if request["model"] != self.name:
             return 404, {"error": {"message": f"The model `{request['model']}` does not exist.", "code": 404}}
@@ -234,12 +250,27 @@ class VllmServer(InferenceServer):
             "usage": usage,
         }
 
+    def _replayed(self, request: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+        prompt, sampling = request["token_ids"], request["sampling_params"]
+        trace = sampling["trace_decode_token_ids"]
+        assert sampling["max_tokens"] == len(trace)
+        assert "prompt_logprobs" not in sampling
+        assert (sampling["temperature"], sampling["logprobs"]) == (1.0, 0)
+        values = self.lm.log_probabilities([*prompt, *trace])[len(prompt) - 1 :]
+        content = [{"token": f"token_id:{token}", "logprob": value} for token, value in zip(trace, values, strict=True)]
+        with self._lock:
+            shared = max((common(prompt, other) for other in self.cached), default=0) // 16 * 16  # whole blocks
+            self.cached.append(prompt)
+        usage = {"prompt_tokens": len(prompt), "prompt_tokens_details": {"cached_tokens": shared}}
+        choice = {"index": 0, "logprobs": {"content": content}, "finish_reason": "length", "token_ids": trace}
+        return 200, {"request_id": "1", "choices": [choice], "prompt_logprobs": None, "usage": usage}
+
 
 class SglangServer(InferenceServer):
     """SGLang 0.5: `srt/entrypoints/http_server.py`, `srt/managers/…`; with a prefix cache that forgets nothing."""
 
     backend = "sglang"
-    path = "/generate"
+    paths = ("/generate",)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

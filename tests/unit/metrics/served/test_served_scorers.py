@@ -138,6 +138,62 @@ def test_no_more_requests_than_allowed_are_under_way_and_counts_are_told(engine,
     assert told["dtype"] == {"vllm": None, "sglang": "float32"}[engine]
 
 
+# --- vLLM's replays
+
+
+def replays(server):
+    return [body for body in server.bodies if "token_ids" in body]
+
+
+@pytest.mark.parametrize("options", [{}, {"variant": "reference"}])
+def test_a_vllm_server_that_replays_answers_is_asked_to_and_reads_its_cache(tiny, here, options):
+    with serve("vllm", tiny, replay=True) as server, served(server, tiny, **options) as gauge:
+        check_equal(gauge.score(CHAINS), here(CHAINS, **options))
+        assert len(replays(server)) > 15
+        if not options:
+            whole = [body for body in server.bodies if "prompt" in body]
+            assert len(whole) == 1, "the one that the first replay was compared with"
+            gauge.score([Trace("Add them up.", "\n".join(f"{i} + {i} = {2 * i}." for i in range(10, 30)), "58")])
+            assert gauge.statistics().computed_tokens < 0.5 * gauge.statistics().unique_tokens
+
+
+def test_replays_that_say_something_else_than_prompts_are_not_used(tiny, here, caplog):
+    def other(ids, before):
+        del ids, before
+        return Fault(change=shift)
+
+    def shift(reply):
+        for one in (reply["choices"][0]["logprobs"] or {}).get("content", ()):
+            one["logprob"] -= 1.0  # as after another temperature
+
+    with serve("vllm", tiny, replay=True, fault=other) as server, served(server, tiny) as gauge:
+        check_equal(gauge.score([CHAIN]), here([CHAIN]))
+        assert len(replays(server)) == 1
+    assert "replayed tokens are not used: they are 1 nats from the prompt's" in caplog.text
+
+
+@pytest.mark.parametrize("what", ["ids", "null", "few"])
+def test_a_replay_of_something_else_costs_its_chain(what, tiny, here):
+    def change(reply):
+        choice = reply["choices"][0]
+        if what == "ids":
+            choice["token_ids"] = [*choice["token_ids"][:-1], 1]
+        elif what == "null":
+            choice["logprobs"]["content"][-1]["logprob"] = None
+        else:
+            choice["logprobs"]["content"].pop()
+
+    def fault(ids, before):
+        del before
+        return Fault(change=change) if MARK in tiny[1].tokenizer.decode(ids) else None
+
+    with serve("vllm", tiny, replay=True, fault=fault) as server, served(server, tiny) as gauge:
+        good, bad = gauge.score([CHAIN, BROKEN])
+    check_equal([good], here([CHAIN]))
+    assert math.isnan(bad.infogain)
+    assert {"ids": "replayed other token ids", "null": "(null)", "few": "tokens, "}[what] in bad.missing["infogain"]
+
+
 # --- noise
 
 
