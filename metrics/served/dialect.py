@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import ScorerError
+from ..printable import printable
 from ..servers.client import CallFailed, Client
 from ..tokenization.spans import TokenSpan
 from .replies import BadReply, decode
@@ -122,9 +123,9 @@ class Server:
 
 
 def text_of(found: Mapping[str, Any], name: str) -> str | None:
-    """A text that a server gives under a name, on one line; None where it gives none."""
+    """A text that a server gives under a name, fit to be shown; None where it gives none."""
     value = found.get(name)
-    return " ".join(value.split())[:200] if isinstance(value, str) and value.strip() else None
+    return printable(value[:200]) if isinstance(value, str) and value.strip() else None
 
 
 def not_served(who: str, names: Collection[str], found: Collection[str]) -> ScorerError:

@@ -23,7 +23,7 @@ class ScorerServer(Connection):
     """
 
     model: str | None = None
-    timeout: float = 300.0
+    timeout: float = 120.0
     concurrency: int = 16
 
 

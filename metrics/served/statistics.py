@@ -33,7 +33,7 @@ class ServedStatistics(EngineStatistics):
         return (
             f"{ENGINE_LINE}{self.groups:,} groups, {self.sequences:,} sequences of {self.sequence_tokens:,} tokens, "
             f"{self.scored_tokens:,} of them scored; {self.passes:,} requests of {self.unique_tokens:,} tokens, "
-            f"{self.computed_tokens:,} computed ({self.saved_ratio:.1f}× fewer); "
+            f"of which the server computed {self.computed_tokens:,}; "
             f"{self.seconds:.1f} s ({self.tokenizing_seconds:.1f} s tokenizing), "
             f"{self.tokens_per_second:,.0f} tokens/s; {noise}"
         )
