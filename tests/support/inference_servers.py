@@ -256,11 +256,10 @@ class VllmServer(InferenceServer):
         assert sampling["max_tokens"] == len(trace)
         assert "prompt_logprobs" not in sampling
         assert (sampling["temperature"], sampling["logprobs"]) == (1.0, 0)
+        shared = max((common(prompt, other) for other in list(self.cached)), default=0) // 16 * 16  # whole blocks
         values = self.lm.log_probabilities([*prompt, *trace])[len(prompt) - 1 :]
+        self.cached.append(prompt)
         content = [{"token": f"token_id:{token}", "logprob": value} for token, value in zip(trace, values, strict=True)]
-        with self._lock:
-            shared = max((common(prompt, other) for other in self.cached), default=0) // 16 * 16  # whole blocks
-            self.cached.append(prompt)
         usage = {"prompt_tokens": len(prompt), "prompt_tokens_details": {"cached_tokens": shared}}
         choice = {"index": 0, "logprobs": {"content": content}, "finish_reason": "length", "token_ids": trace}
         return 200, {"request_id": "1", "choices": [choice], "prompt_logprobs": None, "usage": usage}
@@ -297,10 +296,9 @@ class SglangServer(InferenceServer):
         assert request["return_logprob"] is True
         assert request["sampling_params"]["max_new_tokens"] == 0
         last = self.lm.model.config.vocab_size - 1
-        with self._lock:
-            shared = max((common(ids, other) for other in self.cached), default=0)
-            self.cached.append(ids)
+        shared = max((common(ids, other) for other in list(self.cached)), default=0)
         values: list[float | None] = [None, *self.lm.log_probabilities(ids)[start:]]
+        self.cached.append(ids)
         told = [[value, token if token < last else 0, None] for value, token in zip(values, ids[start:], strict=True)]
         info = {
             "id": "1",

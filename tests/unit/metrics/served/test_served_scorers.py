@@ -21,7 +21,9 @@ CHAIN = Trace(
     "What is 2 + 2, and 3 more?", "2 + 2 = 4.\n4 + 3 = 7.\nThe answer is 7", "7", choices=["7", "8", "70"], id="a"
 )
 OTHER = Trace("She had 48 clips and sold half.", "48 / 2 = 24.\nHalf are left.", ["24", "24 clips"], id="b")
-CHAINS = [CHAIN, OTHER, Trace("What is 1 + 1?", "", "2", id="no steps"), CHAIN]
+# Its second prefix with the answer begins with the first one with the answer: one request answers for both.
+ECHO = Trace("What is 3 + 4?", "Answer: 7\nAnswer: 7", "7", id="echo")
+CHAINS = [ECHO, CHAIN, OTHER, Trace("What is 1 + 1?", "", "2", id="no steps"), CHAIN]
 # With each of these the chain that says it meets a fault, and no other.
 MARK = "nineteen"
 BROKEN = Trace(f"What is {MARK} plus one?", "19 + 1 = 20.\nSo it is 20.", "20", id="broken")
@@ -112,7 +114,7 @@ def test_vllm_is_asked_about_each_sequence_once_and_the_longest_first(tiny):
 
 def test_sglang_reads_a_chain_from_its_cache_once_the_longest_sequence_is_there(tiny):
     response = "\n".join(f"{i} + {i} = {2 * i}." for i in range(10, 30))
-    with serve("sglang", tiny) as server, served(server, tiny, controls=["filler"]) as gauge:
+    with serve("sglang", tiny) as server, served(server, tiny, {"concurrency": 64}, controls=["filler"]) as gauge:
         gauge.score([Trace("Add them all up.", response, "58", choices=["58", "60"])])
         stats = gauge.statistics()
         first, *others = server.bodies[: len(server.bodies) - stats.repeated]
