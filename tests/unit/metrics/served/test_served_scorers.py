@@ -87,14 +87,14 @@ def test_smollm2_behind_a_chat_template(engine, smollm2, smollm2_with):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_sixty_real_chains_under_smollm2(shared_data, smollm2, smollm2_with):
-    """The shortest 60 of the shared chains: each server computes every sequence anew."""
+    """The shortest 60 of the shared chains, asked about in all three ways."""
     traces = sorted(real_chains(shared_data), key=lambda trace: len(trace.question) + len(trace.response))[:60]
     source = smollm2.backend.describe()["source"]
     lm = Lm(AutoModelForCausalLM.from_pretrained(source, dtype="float32").eval(), AutoTokenizer.from_pretrained(source))
     expected = smollm2_with().score(traces)
     assert sum(not score.missing.get("infogain_nats") for score in expected) == 60
-    for engine in ENGINES:
-        with SERVERS[engine](lm, "smollm2") as server, Gauge("smollm2", **server.options()) as gauge:
+    for engine, how in (("vllm", {}), ("vllm", {"replay": True}), ("sglang", {})):
+        with SERVERS[engine](lm, "smollm2", **how) as server, Gauge("smollm2", **server.options()) as gauge:
             check_equal(gauge.score(traces), expected)
 
 
