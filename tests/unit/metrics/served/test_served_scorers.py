@@ -123,7 +123,7 @@ def test_sglang_reads_a_chain_from_its_cache_once_the_longest_sequence_is_there(
     assert stats.computed_tokens < 0.3 * stats.unique_tokens
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sweep(ENGINES, ["vllm"]))
 def test_no_more_requests_than_allowed_are_under_way_and_counts_are_told(engine, tiny):
     with serve(engine, tiny) as server, served(server, tiny) as gauge:
         scores = gauge.score([CHAIN])
@@ -199,7 +199,7 @@ def test_a_replay_of_something_else_costs_its_chain(what, tiny, here):
 # --- noise
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sweep(ENGINES, ["sglang"]))
 def test_what_a_server_says_of_a_sequence_twice_is_compared_once_a_run(engine, tiny):
     chance = random.Random(0)
     if engine == "vllm":
@@ -351,7 +351,7 @@ def test_a_server_that_is_gone_is_not_asked_about_thousands_of_chains(tiny):
     assert "calls in a row failed, the last with: HTTP 500" in scores[-1].missing["infogain"]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sweep(ENGINES, ["vllm"]))
 def test_a_key_comes_from_the_environment_and_is_kept_nowhere(engine, tiny, monkeypatch):
     monkeypatch.setenv("SERVER_KEY", "sk-secret-12345")
     echo = Fault(400, body=b'{"error": {"message": "bad key sk-secret-12345"}}')
@@ -372,7 +372,7 @@ def test_a_key_comes_from_the_environment_and_is_kept_nowhere(engine, tiny, monk
     assert "secret" not in json.dumps([good.to_dict(), bad.to_dict()])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sweep(ENGINES, ["sglang"]))
 def test_chains_beyond_the_servers_context_are_not_sent(engine, tiny, here):
     (score,) = here([CHAIN])
     tokens = max(len(ids) for ids in _sent(engine, tiny))
@@ -393,7 +393,7 @@ def _sent(engine, tiny):
 # --- who the server is
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sweep(ENGINES, ["sglang"]))
 def test_another_model_or_tokenizer_than_asked_for_ends_the_run_before_it_begins(engine, tiny, smollm2):
     other = AutoTokenizer.from_pretrained(smollm2.backend.describe()["source"])
     for options, message in (
@@ -408,7 +408,7 @@ def test_another_model_or_tokenizer_than_asked_for_ends_the_run_before_it_begins
             assert server.asked == []
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sweep(ENGINES, ["vllm"]))
 def test_a_scorer_under_another_name(engine, tiny, here):
     with SERVERS[engine](tiny[1], "our-judge", root="/models/x") as server:
         gauge = served(server, tiny, {"model": "our-judge"})
@@ -420,7 +420,7 @@ def test_a_scorer_under_another_name(engine, tiny, here):
         check_equal(gauge.score([CHAIN]), here([CHAIN]))  # it says what it loaded
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sweep(ENGINES, ["sglang"]))
 def test_a_server_that_tells_nothing_but_its_models(engine, tiny, here):
     paths = ("/version", "/server_info", "/model_info", "/tokenize")
     with serve(engine, tiny, told=dict.fromkeys(paths)) as server, served(server, tiny) as gauge:
@@ -435,7 +435,7 @@ def test_a_vllm_server_in_development_mode_tells_its_dtype(tiny):
         assert gauge.backend.describe()["dtype"] == "bfloat16"
 
 
-@pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
+@pytest.mark.parametrize("suffix", sweep(["", "/", "/v1", "/v1/"], ["/v1/"]))
 def test_an_address_may_end_as_people_copy_it(suffix, tiny):
     with serve("vllm", tiny) as server:
         Gauge(tiny[0], backend="vllm", base_url=server.base_url + suffix).preflight()
