@@ -1,11 +1,11 @@
-"""stepgauge's own splitters, likelihood backend, claim extractors, retrievers, judges and chain metrics.
+"""stepgauge's own splitters, likelihood backends, claim extractors, retrievers, judges and chain metrics.
 
 They are registered like any plugin's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .chain import ChainMetric
@@ -33,6 +33,8 @@ def register_splitters(register: Callable[[Splitter], None]) -> None:
 @hookimpl
 def register_likelihood_backends(register: Callable[[str, Callable[..., LikelihoodBackend]], None]) -> None:
     register("hf", _HuggingFace())
+    for name in ("vllm", "sglang"):
+        register(name, _Served(name))
 
 
 @hookimpl
@@ -65,9 +67,19 @@ def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> No
 class _HuggingFace:
     """Factory of the `hf` backend. torch and transformers take seconds to import; only a run that scores needs them."""
 
-    def __call__(self, scorer: str, *, device: str | Sequence[str] = "auto", **options: Any) -> LikelihoodBackend:
+    def __call__(
+        self,
+        scorer: str,
+        *,
+        device: str | Sequence[str] = "auto",
+        base_url: str | None = None,
+        server: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> LikelihoodBackend:
         from .models.devices import device_names
+        from .served.server_options import refuse_server
 
+        refuse_server("likelihood backend 'hf'", base_url, server)
         devices = device_names(device)
         if len(devices) > 1:
             from .workers.backend import PoolBackend
@@ -77,20 +89,55 @@ class _HuggingFace:
 
         return HuggingFaceBackend(scorer, device=devices[0], **options)
 
-    def check(self, scorer: str, **options: Any) -> None:
+    def check(
+        self,
+        scorer: str,
+        *,
+        base_url: str | None = None,
+        server: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
         """Raises ScorerError where loading is bound to fail, without loading the weights."""
         from .models.loading import read_texts
+        from .served.server_options import refuse_server
 
+        refuse_server("likelihood backend 'hf'", base_url, server)
         read_texts(scorer, **options)
 
-    def fitted_on(self, scorer: str, *, revision: str | None = None, **_: Any) -> frozenset[str]:
+    def fitted_on(self, scorer: str, **options: Any) -> frozenset[str]:
         """Hashes of the questions that had a part in its fit. Raises ScorerError where its card cannot be read."""
-        from .contamination.card import seen_questions
-        from .contamination.overlap import scorer_card
-        from .models.loading import resolve
+        return _fitted_on(scorer, options.get("revision"))
 
-        card = scorer_card(resolve(scorer), revision)
-        return frozenset(seen_questions(card) if card else ())
+
+class _Served:
+    """Factory of a backend that asks a server; see `served/factory.py`, which loads transformers for its tokenizer."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, scorer: str, **options: Any) -> LikelihoodBackend:
+        from .served.factory import make
+
+        return make(self._name, scorer, **options)
+
+    def check(self, scorer: str, **options: Any) -> None:
+        """Raises ScorerError where the scorer's files are not found, or the server does not run it."""
+        from .served.factory import check
+
+        check(self._name, scorer, **options)
+
+    def fitted_on(self, scorer: str, **options: Any) -> frozenset[str]:
+        """Hashes of the questions that had a part in its fit. Raises ScorerError where its card cannot be read."""
+        return _fitted_on(scorer, options.get("revision"))
+
+
+def _fitted_on(scorer: str, revision: str | None) -> frozenset[str]:
+    from .contamination.card import seen_questions
+    from .contamination.overlap import scorer_card
+    from .models.loading import resolve
+
+    card = scorer_card(resolve(scorer), revision)
+    return frozenset(seen_questions(card) if card else ())
 
 
 def _as_it_is(extractor: ClaimExtractor) -> Callable[[Surroundings], ClaimExtractor]:

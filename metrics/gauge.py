@@ -61,7 +61,11 @@ class Gauge:
         quantization: quantize the scorer's weights as they are loaded: "bnb-8bit", "bnb-4bit" (bitsandbytes) or
             "torchao-int8" (torchao). None: leave the checkpoint as it is, quantized or not.
         token_budget: tokens per forward pass, or "auto"; halved when memory runs out.
-        backend: which registered likelihood backend computes.
+        backend: which registered likelihood backend computes: "hf" in this process, "vllm" or "sglang" on a server that
+            runs the scorer.
+        base_url: where that server is, such as "http://localhost:8000".
+        server: how it is asked: "model" (the scorer's name there), "api_key_env", "timeout", "max_retries", "backoff",
+            "concurrency". See docs/served.md.
         splitter: name of a registered splitter, "auto", or a `Splitter`; "auto:lines" cuts every response as "auto"
             cuts those for which it chooses "lines" (also paragraphs, sentences, numbered).
         template: "plain", "chat", or a `PromptTemplate`.
@@ -99,6 +103,8 @@ class Gauge:
         *,
         quantization: str | None = None,
         backend: str = "hf",
+        base_url: str | None = None,
+        server: Mapping[str, Any] | None = None,
         splitter: str | Splitter = "auto",
         template: str | PromptTemplate = "plain",
         variant: str = "paper",
@@ -139,7 +145,7 @@ class Gauge:
             "revision": revision,
             "trust_remote_code": trust_remote_code,
             # A plugin's backend need not know an option that is not used.
-            **({} if quantization is None else {"quantization": quantization}),
+            **_given(quantization=quantization, base_url=base_url, server=server),
         }
         self._backend: CheckedBackend | None = None
         self._closed_statistics: EngineStatistics | None = None
@@ -448,6 +454,10 @@ def _of_the_whole_run() -> Iterator[None]:
         raise
     except ValueError as error:
         raise ScorerError(str(error)) from error
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _number(value: Any) -> float:

@@ -36,11 +36,11 @@ from ...metrics.knowledge.chat.claim_message import MAX_MESSAGE_CHARACTERS, clai
 from ...metrics.knowledge.chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ...metrics.knowledge.chat.prompts import Prompt, read_prompt
 from ...metrics.knowledge.chat.reply import SCHEMA, BadReply, Finding, read_verdict
-from ...metrics.knowledge.chat.secrets import masker
 from ...metrics.knowledge.components import Part
 from ...metrics.knowledge.types import Claim, Passage, Verdict
 from ...metrics.names import unknown_name
 from ...metrics.plugins import registry
+from ...metrics.servers.secrets import masker
 from .options import OptionError
 from .sample_calls import FOR_INSPECT, SampleCalls
 

@@ -21,6 +21,7 @@ class Options(TypedDict, total=False):
         scorer: the scoring LM (hub id, local folder, `smollm2`), or None to compute no likelihoods.
         device, dtype, quantization, token_budget, backend, revision, trust_remote_code: how the scoring LM is loaded
             and run.
+        base_url, server: the server that runs it, for the backends `vllm` and `sglang`.
         allow_overlap: score questions that had a part in fitting the scoring LM, too.
         splitter: how a response is cut into steps.
         template: how question, steps and answer are put to the scoring LM.
@@ -40,6 +41,8 @@ class Options(TypedDict, total=False):
     quantization: str | None
     token_budget: int | str
     backend: str
+    base_url: str | None
+    server: Mapping[str, Any] | None
     splitter: str
     template: str
     variant: str

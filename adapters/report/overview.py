@@ -46,6 +46,7 @@ _PROVENANCE = (
     "scorer",
     "revision",
     "dtype",
+    "engine",
     "quantization",
     "template",
     "splitter",

@@ -14,7 +14,7 @@ from .record import Record, Run
 # Settings that change what the numbers mean: runs that differ in one of them are refused.
 _DECISIVE = ("fit", "scorer", "revision", "architecture", "quantization", "template", "variant")
 # Settings that may shift the numbers: a difference becomes a note.
-_TOLD = ("dtype", "epsilon", "claims", "judges", "retriever", "policy")
+_TOLD = ("dtype", "engine", "epsilon", "claims", "judges", "retriever", "policy")
 
 _CONVERTED = re.compile(r"-[0-9a-f]{12}$")
 

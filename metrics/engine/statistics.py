@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +19,8 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 # The prefix of the log line.
 ENGINE_LINE = "engine: "
+
+Self = TypeVar("Self", bound="EngineStatistics")
 
 
 @dataclass
@@ -39,6 +41,9 @@ class EngineStatistics:
         peak_bytes: on CUDA the peak of allocated memory, else the peak resident size of the process; the largest over
             devices or processes; 0: unknown.
     """
+
+    # Counts of which two runs together have the larger, and a part of a run has what there is at its end.
+    LARGEST: ClassVar[tuple[str, ...]] = ("peak_bytes",)
 
     groups: int = 0
     sequences: int = 0
@@ -68,17 +73,26 @@ class EngineStatistics:
         """Computed tokens per second in the engine; nan before the first pass."""
         return self.computed_tokens / self.seconds if self.seconds else float("nan")
 
-    def __add__(self, other: EngineStatistics) -> EngineStatistics:
-        """The sum of both; of the peaks the larger."""
-        counts = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
-        return EngineStatistics(**{**counts, "peak_bytes": max(self.peak_bytes, other.peak_bytes)})
+    def __add__(self: Self, other: Self) -> Self:
+        """The sum of both; of the `LARGEST` the larger."""
+        mine, others = vars(self), vars(other)
+        return type(self)(
+            **{
+                name: max(mine[name], others[name]) if name in self.LARGEST else mine[name] + others[name]
+                for name in mine
+            }
+        )
 
-    def since(self, before: EngineStatistics | None) -> EngineStatistics:
-        """The counts since `before`, an earlier state (None: since the start); the peak is the current one."""
+    def since(self: Self, before: Self | None) -> Self:
+        """The counts since `before`, an earlier state (None: since the start); the `LARGEST` are the current ones."""
         if before is None:
             return replace(self)
-        counts = {field.name: getattr(self, field.name) - getattr(before, field.name) for field in fields(self)}
-        return EngineStatistics(**{**counts, "peak_bytes": self.peak_bytes})
+        return type(self)(
+            **{
+                name: value if name in self.LARGEST else value - vars(before)[name]
+                for name, value in vars(self).items()
+            }
+        )
 
     def reset(self) -> None:
         """Set all counts to zero."""

@@ -101,6 +101,30 @@ def pick_dtype(dtype: str, device: str) -> torch.dtype | str:
     return getattr(torch, dtype)
 
 
+@dataclass(frozen=True)
+class ScorerFiles:
+    """What is known of a scorer without its weights. `source`: see `resolve`."""
+
+    source: str
+    config: PretrainedConfig
+    tokenizer: PreTrainedTokenizerBase
+
+
+def read_files(scorer: str, *, revision: str | None = None, trust_remote_code: bool = False) -> ScorerFiles:
+    """Find a scorer, and read its configuration and tokenizer. Raises ScorerError that names it and the problem."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    source = resolve(scorer)
+    shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    try:
+        config = AutoConfig.from_pretrained(source, **shared)
+        check_layers(config, MOST_LAYERS)
+        tokenizer = AutoTokenizer.from_pretrained(source, **shared)
+    except LOAD_ERRORS as error:
+        raise _not_loaded(scorer, source, error) from error
+    return ScorerFiles(source, config, tokenizer)
+
+
 def read_texts(
     scorer: str,
     *,
@@ -115,23 +139,15 @@ def read_texts(
 
     Raises ScorerError that names the scorer or option and the problem.
     """
-    from transformers import AutoConfig, AutoTokenizer
-
     check_token_budget(token_budget)
     names = device_names(device)
     for name in names:
         pick_dtype(dtype, name)
     check_quantization(quantization)
-    source = resolve(scorer)
-    try:
-        config = AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
-        check_layers(config, MOST_LAYERS)
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
-    except LOAD_ERRORS as error:
-        raise _not_loaded(scorer, source, error) from error
-    _check_quantized(scorer, config, quantization, names[0])
-    check_tokenizer(tokenizer)
-    return ScorerTexts(tokenizer, scorer, max_tokens(config))
+    found = read_files(scorer, revision=revision, trust_remote_code=trust_remote_code)
+    _check_quantized(scorer, found.config, quantization, names[0])
+    check_tokenizer(found.tokenizer)
+    return ScorerTexts(found.tokenizer, scorer, max_tokens(found.config))
 
 
 def max_tokens(config: PretrainedConfig) -> int | None:
@@ -195,19 +211,13 @@ def load(
 
     Raises ScorerError that names the scorer if it cannot be found or its files cannot be read.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     (device,) = device_names(device)
     check_quantization(quantization)
-    source = resolve(scorer)
     torch_dtype = pick_dtype(dtype, device)
-    shared: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **shared)
-        config = AutoConfig.from_pretrained(source, **shared)
-        check_layers(config, MOST_LAYERS)
-    except LOAD_ERRORS as error:
-        raise _not_loaded(scorer, source, error) from error
+    files = read_files(scorer, revision=revision, trust_remote_code=trust_remote_code)
+    source, config = files.source, files.config
     _check_quantized(scorer, config, quantization, device)
     own = own_quantization(config)
     placement = _placement(device, placed=bool(quantization or own))
@@ -220,7 +230,8 @@ def load(
                 use_safetensors=True,  # a pickle can run whatever code its author likes
                 **placement,
                 **_quantizing(quantization, torch_dtype, config),
-                **shared,
+                revision=revision,
+                trust_remote_code=trust_remote_code,
             )
         model, report = found
         if not placement:
@@ -238,23 +249,22 @@ def load(
         )
     return LoadedModel(
         model=model,
-        tokenizer=tokenizer,
+        tokenizer=files.tokenizer,
         name=scorer,
         source=source,
-        revision=_commit(source, revision) or revision,
+        revision=commit(source, revision),
         dtype=str(model.dtype).removeprefix("torch."),
         device=_spread(model) if device == BALANCED else device,
         quantization=quantization or own,
     )
 
 
-def _commit(source: str, revision: str | None) -> str | None:
-    """The commit of a loaded hub model, read from its path in the hub's cache; None for a folder."""
+def commit(source: str, revision: str | None) -> str | None:
+    """The commit of a loaded hub model, read from its path in the hub's cache; of a folder the revision asked for."""
     from transformers.utils.hub import extract_commit_hash
 
-    if Path(source).is_dir():
-        return None
-    return extract_commit_hash(hub_file(source, "config.json", revision), None)
+    found = None if Path(source).is_dir() else extract_commit_hash(hub_file(source, "config.json", revision), None)
+    return found or revision
 
 
 def _placement(device: str, *, placed: bool) -> dict[str, Any]:

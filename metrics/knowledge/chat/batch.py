@@ -18,16 +18,15 @@ from typing import Any, Generic, TypeVar
 
 from ...likelihood import Unscored
 from ...models.cache import cache_dir
+from ...servers.batch import Batch
+from ...servers.client import CallFailed, Client
 from .cache import ReplyCache, cache_key
 from .claim_message import MAX_MESSAGE_CHARACTERS
-from .client import CallFailed, ChatClient, Retrying
 from .prompts import Prompt, read_prompt
 from .reply import BadReply, decode, read_model, read_text, read_usage
 from .server_options import ServerOptions
 
 log = logging.getLogger(__name__)
-
-_GIVE_UP_AFTER = 25
 
 Read = TypeVar("Read")
 Counts = TypeVar("Counts", bound="Totals")
@@ -84,7 +83,7 @@ class Chat(Generic[Read, Counts]):
         who: str,
         options: ServerOptions,
         prompt: Prompt,
-        client: ChatClient,
+        client: Client,
         cache: ReplyCache | None,
         schema: tuple[str, Mapping[str, Any]],
         read: Callable[[str], Read],
@@ -132,7 +131,7 @@ class Chat(Generic[Read, Counts]):
             what: what the prompts are about, for the log ("claims").
             done: called with how many prompts have been answered, as they are.
         """
-        batch = _Batch()
+        batch = Batch()
         asked: dict[str, Future[Read | Unscored]] = {}
         keys: list[str | None] = []
         try:
@@ -174,7 +173,7 @@ class Chat(Generic[Read, Counts]):
         if self._cache:
             self._cache.close()
 
-    def _ask(self, key: str, prompt: str, batch: _Batch) -> Read | Unscored:
+    def _ask(self, key: str, prompt: str, batch: Batch) -> Read | Unscored:
         cached = self._cache.get(key) if self._cache else None
         if cached is not None:
             text, model = cached
@@ -218,7 +217,7 @@ class Chat(Generic[Read, Counts]):
             with self._lock:
                 self._models.add(model)
 
-    def _post(self, prompt: str, batch: _Batch) -> str:
+    def _post(self, prompt: str, batch: Batch) -> str:
         structured = self._structured
         try:
             return self._send(prompt, batch, structured)
@@ -235,12 +234,13 @@ class Chat(Generic[Read, Counts]):
             log.warning("%s: the server takes no JSON schema; its replies are read as text", self.who)
         return body
 
-    def _send(self, prompt: str, batch: _Batch, structured: bool) -> str:
+    def _send(self, prompt: str, batch: Batch, structured: bool) -> str:
         request = self._request(prompt)
         if structured:
             schema = {"name": self._schema_name, "strict": True, "schema": self._schema}
             request["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return self._client.post(request, batch.stopped, lambda: self.count(calls=1))
+        request |= request.pop("extra_body", {})
+        return self._client.post("/chat/completions", request, batch.stopped, lambda: self.count(calls=1))
 
     def _request(self, prompt: str) -> dict[str, Any]:
         options = self._options
@@ -271,34 +271,6 @@ class Chat(Generic[Read, Counts]):
         self.count(prompt_tokens=prompt or 0, completion_tokens=completion or 0)
 
 
-class _Batch:
-    """One call of `ask`: whether it was interrupted, and how many calls failed in a row."""
-
-    def __init__(self) -> None:
-        self.stopped = threading.Event()
-        self._in_a_row = 0
-        self._last = ""
-        self._lock = threading.Lock()
-
-    def failed(self, reason: str) -> None:
-        with self._lock:
-            self._in_a_row += 1
-            self._last = reason
-
-    def answered(self) -> None:
-        with self._lock:
-            self._in_a_row = 0
-
-    def why_stopped(self) -> str | None:
-        """Why the remaining prompts are not sent: thousands of calls to a dead server would take hours to fail."""
-        with self._lock:
-            if self.stopped.is_set():
-                return "not asked: the run was stopped"
-            if self._in_a_row >= _GIVE_UP_AFTER:
-                return f"not asked: {self._in_a_row} calls in a row failed, the last with: {self._last}"
-        return None
-
-
 def make_chat(
     who: str,
     options: ServerOptions,
@@ -323,8 +295,7 @@ def make_chat(
     instructions = read_prompt(*prompt, ())
     if not instructions.text:
         raise ValueError(f"{who}, option prompt {prompt[1]!r:.80}: expected the text of a system prompt, without turns")
-    retrying = Retrying(float(options.timeout), options.max_retries, float(options.backoff))
-    client = ChatClient(who, str(options.base_url), options.api_key(), retrying)
+    client = Client(who, str(options.base_url), options.api_key(), options.retrying())
     folder = cache_dir() / cache_folder if options.cache == "auto" else Path(options.cache)
     cache = None if options.cache == "off" else ReplyCache(folder)
     name = f"{who.replace(chr(39), '')}:{options.model}"

@@ -1,16 +1,15 @@
-"""The options of an OpenAI-compatible server, declared and checked in one place for every part that asks one."""
+"""The options of an OpenAI-compatible chat server, declared and checked in one place for every part that asks one."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import json
-import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+from ...servers.options import Connection, check_number
 from ..base import Surroundings
 
 STRUCTURED = ("auto", "always", "never")
@@ -19,36 +18,25 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class ServerOptions:
-    """Everything a user may say of a server and of how it is asked.
+class ServerOptions(Connection):
+    """Everything a user may say of a server and of how it is asked; see `Connection`, too.
 
     Attributes:
-        model, base_url: which model of which server, "https://api.openai.com/v1" for OpenAI's own; both are required.
-        api_key_env: environment variable that holds the API key; None sends no key of yours to the server.
+        model: which model of the server; it and `base_url` ("https://api.openai.com/v1" for OpenAI's own) are required.
         structured: "auto" asks for a JSON schema, and for plain JSON once the server has refused that; "always",
             "never".
         temperature, max_tokens: None leaves them out of the request, for models that refuse them.
         params: further fields of the request's body ({"seed": 0, "max_completion_tokens": 2000}).
-        timeout: seconds for one complete response.
-        max_retries, backoff: retries after timeouts, lost connections, HTTP 408, 409, 425, 429 and 5xx; seconds before
-            the first, doubled for each further one, ±25 %, never below the server's Retry-After, at most 60.
-        concurrency: requests in flight at most.
         cache: folder of the cache; "auto" is a folder in stepgauge's cache folder, "off" is none. Only usable replies
             are kept, under a hash of server, model, prompt and parameters.
         prompt_price, completion_price: per million tokens, for `totals.cost`; give both.
     """
 
     model: str | None = None
-    base_url: str | None = None
-    api_key_env: str | None = None
     structured: str = "auto"
     temperature: float | None = 0.0
     max_tokens: int | None = 512
     params: Mapping[str, Any] | None = None
-    timeout: float = 60.0
-    max_retries: int = 4
-    backoff: float = 0.5
-    concurrency: int = 8
     cache: str = "auto"
     prompt_price: float | None = None
     completion_price: float | None = None
@@ -64,44 +52,24 @@ class ServerOptions:
         def wrong(name: str, value: object, what: str) -> ValueError:
             return ValueError(f"{who}, option {name} {value!r:.80}: {what}")
 
-        def check_number(name: str, *, least: float = 0, whole: bool = False, optional: bool = False) -> None:
-            value = getattr(self, name)
-            if value is None and optional:
-                return
-            kind = int if whole else int | float
-            if not isinstance(value, kind) or isinstance(value, bool) or not least <= value < math.inf:
-                number = "a whole number" if whole else "a number"
-                raise wrong(name, value, f"expected {number}, {least:g} or more{', or None' if optional else ''}")
-
         for name, example in (("model", "gpt-4o"), ("base_url", "http://localhost:8000/v1")):
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
                 raise wrong(name, value, f"this {sort} has no default; give one, such as {example!r}")
-        if not str(self.base_url).startswith(("http://", "https://")):
-            raise wrong("base_url", self.base_url, "expected an address that starts with http:// or https://")
+        self.check_connection(wrong)
         if self.structured not in STRUCTURED:
             raise wrong("structured", self.structured, f"expected {', '.join(STRUCTURED)}")
-        check_number("temperature", optional=True)
-        check_number("max_tokens", least=1, whole=True, optional=True)
-        check_number("timeout", least=1e-3)
-        check_number("max_retries", whole=True)
-        check_number("backoff")
-        check_number("concurrency", least=1, whole=True)
+        check_number(wrong, "temperature", self.temperature, optional=True)
+        check_number(wrong, "max_tokens", self.max_tokens, least=1, whole=True, optional=True)
         prices = {name: getattr(self, name) for name in ("prompt_price", "completion_price")}
-        for price in prices:
-            check_number(price, optional=True)
+        for name, price in prices.items():
+            check_number(wrong, name, price, optional=True)
         if len([price for price in prices.values() if price is None]) == 1:
             raise wrong(", ".join(prices), tuple(prices.values()), "expected both or neither")
         if not isinstance(self.cache, str) or not self.cache:
             raise wrong("cache", self.cache, "expected a folder, 'auto' or 'off'")
         if problem := _params_problem(self.params, sort):
             raise wrong("params", self.params, problem)
-        variable: object = self.api_key_env
-        if variable is not None and not (isinstance(variable, str) and os.environ.get(variable)):
-            raise wrong("api_key_env", variable, "expected the name of an environment variable that holds the key")
-
-    def api_key(self) -> str | None:
-        return None if self.api_key_env is None else os.environ[self.api_key_env]
 
 
 def _params_problem(params: object, sort: str) -> str | None:

@@ -182,7 +182,7 @@ def test_something_else_than_a_trace_is_refused_with_its_place():
         ({"claims": ["arithmetics"]}, "did you mean 'arithmetic'?"),
         ({"variant": "referense"}, "did you mean 'reference'?"),
         ({"template": "plane"}, "did you mean 'plain'?"),
-        ({"backend": "vllm"}, "unknown likelihood backend 'vllm'"),
+        ({"backend": "vlm"}, "unknown likelihood backend 'vlm'; did you mean 'vllm'"),
         ({"retriever": "bm26"}, "unknown retriever 'bm26'"),
         ({"judges": "exact"}, "judges 'exact': expected a list of names"),
         ({"epsilon": -1}, "epsilon -1: expected a number of nats"),

@@ -1,7 +1,8 @@
-"""Sends one chat request to an OpenAI-compatible server: retries, backoff, a time limit, and nothing hidden."""
+"""Sends one request to a server: retries, backoff, a time limit, and nothing hidden."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import random
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...optional_packages import needs
+from ..optional_packages import needs
 from .secrets import masker
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,8 @@ _RETRIED = frozenset({408, 409, 425, 429})
 _LONGEST_WAIT_S = 60.0
 _MAX_RESPONSE_BYTES = 2_000_000
 NO_KEY = "none"
+# Asks the package for the response as it comes, not read and not parsed.
+_AS_IT_COMES = {"X-Stainless-Raw-Response": "stream"}
 
 
 class CallFailed(Exception):
@@ -41,16 +44,27 @@ class Retrying:
     backoff: float
 
 
-class ChatClient:
-    """A thread-safe client for `base_url`. It follows no redirect, so prompts reach that server or none.
+class Client:
+    """A thread-safe client for `base_url`. It follows no redirect, so what is sent reaches that server or none.
 
-    `who` is named where the package is missing.
+    Args:
+        who: is named where the package is missing.
+        base_url: where paths begin.
+        most_bytes: a longer response is refused.
 
     Raises:
         ValueError: the `openai` package is not installed.
     """
 
-    def __init__(self, who: str, base_url: str, api_key: str | None, retrying: Retrying) -> None:
+    def __init__(
+        self,
+        who: str,
+        base_url: str,
+        api_key: str | None,
+        retrying: Retrying,
+        *,
+        most_bytes: int = _MAX_RESPONSE_BYTES,
+    ) -> None:
         try:
             import openai
         except ImportError as error:
@@ -58,6 +72,7 @@ class ChatClient:
         self._openai = openai
         self._masked = masker(api_key)
         self._retrying = retrying
+        self._most_bytes = most_bytes
         # Our pool bounds the requests in flight. Theirs must not: waiting there would count as the server's time.
         unbounded = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=None)
         self._client = openai.OpenAI(
@@ -69,20 +84,35 @@ class ChatClient:
             http_client=openai.DefaultHttpxClient(follow_redirects=False, timeout=retrying.timeout, limits=unbounded),
         )
         # Taken from the environment by the package; meant for OpenAI, and not for whatever base_url names.
-        _ = self._client.chat.completions  # loads what it needs now, and not in the first request's time
         self._client.organization = None
         self._client.project = None
 
-    def post(self, request: Mapping[str, Any], stopped: threading.Event, sent: Callable[[], None]) -> str:
-        """The body of a successful response, without the API key. `request` holds the JSON fields of a chat completion.
+    def post(
+        self, path: str, body: Mapping[str, Any], stopped: threading.Event, sent: Callable[[], None] = lambda: None
+    ) -> str:
+        """The body of a successful response to JSON, without the API key. `path` begins at `base_url`.
 
         `sent` is called before each attempt. Raises CallFailed when the last attempt failed, when the failure is one
         that a retry cannot mend, or when `stopped` is set while waiting.
         """
+        options: Any = {"headers": _AS_IT_COMES}
+        return self._retried(
+            lambda: self._client.post(path, cast_to=object, body=dict(body), options=options), stopped, sent
+        )
+
+    def get(self, path: str, stopped: threading.Event) -> str:
+        """Like `post`, without a body to send."""
+        options: Any = {"headers": _AS_IT_COMES}
+        return self._retried(lambda: self._client.get(path, cast_to=object, options=options), stopped, lambda: None)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _retried(self, send: Callable[[], Any], stopped: threading.Event, sent: Callable[[], None]) -> str:
         for attempt in range(self._retrying.max_retries + 1):
             sent()
             try:
-                return self._attempt(request)
+                return self._attempt(send)
             except CallFailed as failure:
                 last = attempt == self._retrying.max_retries
                 if last or not failure.retry:
@@ -95,14 +125,11 @@ class ChatClient:
                     raise CallFailed(f"stopped while waiting to retry: {failure}", failure.status) from failure
         raise AssertionError("unreachable")
 
-    def close(self) -> None:
-        self._client.close()
-
-    def _attempt(self, request: Mapping[str, Any]) -> str:
+    def _attempt(self, send: Callable[[], Any]) -> str:
         openai = self._openai
         deadline = time.monotonic() + self._retrying.timeout
         try:
-            with self._client.chat.completions.with_streaming_response.create(**request) as response:
+            with contextlib.closing(send()) as response:
                 return self._read(response, deadline)
         except CallFailed:
             raise
@@ -140,8 +167,8 @@ class ChatClient:
                 # Bytes that are no text become what is no JSON.
                 return self._masked(body.decode("utf-8", "backslashreplace"))
             body += chunk
-            if len(body) > _MAX_RESPONSE_BYTES:
-                raise CallFailed(f"the response is longer than {_MAX_RESPONSE_BYTES} bytes")
+            if len(body) > self._most_bytes:
+                raise CallFailed(f"the response is longer than {self._most_bytes} bytes")
             if time.monotonic() > deadline:
                 raise self._timed_out()
 
