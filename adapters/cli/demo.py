@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -20,6 +19,7 @@ from ..runs.chains import scored_chains
 from ..runs.load import load_runs
 from .errors import UserError
 from .show import Chosen, show_chains
+from .terminal import text_width_of
 from .trap_example import compare_example
 
 EXAMPLES = (
@@ -29,9 +29,8 @@ EXAMPLES = (
 PAGE = "README.md"
 
 _PUT_OTHERWISE = (
-    "Both frameworks ask the same questions of the same model, but put them otherwise: lm-eval in\n"
-    "one message with worked examples, Inspect as a conversation with an instruction. So the\n"
-    "answers differ, and so do the numbers."
+    "Both frameworks ask the same questions of the same model, but put them otherwise: lm-eval in one message with "
+    "worked examples, Inspect as a conversation with an instruction. So the answers differ, and so do the numbers."
 )
 _INSTALL = "install both frameworks with: pip install -c constraints.txt 'stepgauge[all]'"
 
@@ -59,7 +58,7 @@ def _run_frameworks(args: argparse.Namespace) -> None:
     lm_eval_out, inspect_out = args.out / "lm-eval", args.out / "inspect"
     from ..lm_eval import include_path
 
-    print(_PUT_OTHERWISE)
+    print(textwrap.fill(_PUT_OTHERWISE, text_width_of()))
     _section("lm-evaluation-harness")
     model_args = f"pretrained={model},dtype=float32"
     lm_eval = ["lm-eval", "run", "--model", "hf", "--model_args", model_args, "--include_path", include_path()]
@@ -83,7 +82,7 @@ def _run_frameworks(args: argparse.Namespace) -> None:
         for record in run.records:
             right = next(iter(record.accuracy.values()), None)
             conclusion.add(record.score, question=record.question_hash, accuracy=right)
-        print(textwrap.fill(f"{run.name}: {' '.join(conclusion.sentences())}", shutil.get_terminal_size().columns))
+        print(textwrap.fill(f"{run.name}: {' '.join(conclusion.sentences())}", text_width_of()))
 
 
 def _newest(folder: Path, half: str) -> Path:

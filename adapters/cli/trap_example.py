@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 import shutil
+import textwrap
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from rich.console import Console
 from rich.text import Text
 
 from . import compare, report
+from .terminal import text_width_of
 
 _FILES = ("base.jsonl.gz", "tuned.jsonl.gz")
-_ABOUT = """\
-SmolLM2 was fine-tuned on 256 sums in which filler stood where the working should be
-("Let me think about this."), and asked 120 others before and after. Both runs come with
-the package; benchmarks.comparison.sft_trap made them."""
+_ABOUT = (
+    'SmolLM2 was fine-tuned on 256 sums in which filler stood where the working should be ("Let me think about '
+    'this."), '
+    "and asked 120 others before and after. Both runs come with the package; benchmarks.comparison.sft_trap made them."
+)
 
 
 def compare_example(out: Path) -> None:
@@ -31,7 +34,7 @@ def compare_example(out: Path) -> None:
     for name in _FILES:
         with as_file(files("stepgauge.tasks") / "samples" / "trap" / name) as path:
             shutil.copyfile(path, out / name)
-    print(_ABOUT)
+    print(textwrap.fill(_ABOUT, text_width_of()))
     runs = [f"{name.partition('.')[0]}={out / name}" for name in _FILES]
     page = out / "report.html"
     for command, arguments in ((compare, [*runs, "--out", str(out)]), (report, [*runs, "--output", str(page)])):

@@ -36,13 +36,13 @@ from stepgauge.metrics.controls.texts import FILLER_LINES
 from stepgauge.metrics.fitting.settings import AUGMENTATIONS, FitSettings
 from stepgauge.metrics.format_version import FORMAT
 from stepgauge.metrics.knowledge.arithmetic.extractor import MAX_SIGNS
-from stepgauge.metrics.knowledge.chat.batch import _GIVE_UP_AFTER
 from stepgauge.metrics.knowledge.chat.server_options import ServerOptions
 from stepgauge.metrics.knowledge.claims.llm import MAX_STEP_CHARACTERS
 from stepgauge.metrics.knowledge.claims.llm_reply import MAX_CLAIM, MAX_QUERY
 from stepgauge.metrics.plugins import registry
 from stepgauge.metrics.retrieval import build, retrievers, words
 from stepgauge.metrics.score import ChainScore
+from stepgauge.metrics.servers.batch import _GIVE_UP_AFTER
 
 SAMPLES = REPO / "tasks" / "samples"
 GAUGE = [name for name in inspect.signature(Gauge).parameters if name != "progress"]

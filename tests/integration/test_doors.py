@@ -205,7 +205,9 @@ def test_report_writes_a_page_and_pictures(run: Callable[[str], str], scored: st
     run("stepgauge report live=demo/lm-eval again=scores::SmolLM2-135M --output report.html --figures figures")
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "stepgauge_demo_arithmetic" in page
-    cells = re.search(r"<th[^>]*>(?:(?!</th>).)*Gain of the whole chain.*?</th>(.*?)</tr>", page, re.DOTALL)
+    cells = re.search(
+        r'<th scope="row"[^>]*><button[^>]* data-term="infogain_nats" .*?</th>(.*?)</tr>', page, re.DOTALL
+    )
     assert cells
     n, live, again = re.findall(rf">({NUMBER})</td>", cells[1])[:3]
     assert n == str(2 * LIMIT)
