@@ -19,6 +19,8 @@ _GAIN = f"infogain_nats{BEFORE}"
 _OVER = tuple(f"{GAIN_OVER}{name}{BEFORE}" for name in ("filler", "foreign", "shuffled"))
 _NUMBERS = (_GAIN, "ki", "ki_coverage", *_OVER)
 _LEVEL = 0.95
+_LARGEST = 1e100  # a number beyond it cannot be computed with
+_FOR_DEMOS = "smollm2"  # as benchmarks/validity measured
 _TEXT = 60  # characters of a step that are quoted
 
 
@@ -61,17 +63,18 @@ class Conclusion:
 
         Args:
             question: what it is a repeat of.
-            accuracy: 1 where its answer is right, 0 where it is wrong; None or nan where nobody says.
+            accuracy: 1 where its answer is right, 0 where it is wrong; None or nan where nobody says. Where any chain
+                has another number (a BLEU score, a mean), nothing is said of how many are right.
         """
         self._chains += 1
         if accuracy is not None and not math.isnan(accuracy):
             self._right.setdefault(question, []).append(accuracy)
         for name in _NUMBERS:
             value = score.metrics.get(name, math.nan)
-            if not math.isnan(value):
+            if abs(value) <= _LARGEST:  # never so for nan
                 self._values[name].setdefault(question, []).append(value)
         gain = score.metrics.get(_GAIN, math.nan)
-        if math.isnan(gain):
+        if not abs(gain) <= _LARGEST:
             self._without += 1
             self._reasons[score.missing.get(_GAIN, "no reason given")] += 1
         else:
@@ -100,7 +103,8 @@ class Conclusion:
 
     def _of_accuracy(self) -> list[str]:
         found = _interval(self._right)
-        return [] if found is None else [f"{found.mean:.0%} right."]
+        whole = all(value in (0, 1) for repeats in self._right.values() for value in repeats)
+        return [] if found is None or not whole else [f"{found.mean:.0%} right."]
 
     def _of_gains(self) -> str:
         found = _interval(self._values[_GAIN])
@@ -119,8 +123,12 @@ class Conclusion:
         if ki is None:
             return "No step could be checked against an external source."
         basis = f" ({ARITHMETIC_ONLY})" if self._kinds == {EQUATION} else ""
-        share = "" if coverage is None else f" the {coverage.mean:.0%} checkable"
-        return f"{ki.mean:.0%} of{share} steps are consistent{basis}."
+        if coverage is None:
+            return f"On average {ki.mean:.0%} of a chain's checkable steps hold{basis}."
+        return (
+            f"On average {ki.mean:.0%} of a chain's checkable steps hold{basis}; {coverage.mean:.0%} of its steps are "
+            "checkable."
+        )
 
     def _of_misled(self) -> list[str]:
         if self.misled is None:
@@ -146,6 +154,8 @@ class Conclusion:
             control = name.removeprefix(GAIN_OVER).removesuffix(BEFORE)
             said = f"real steps gain {found.mean:+.2f} nats over {control} ones"
             return f"{said}, so it can use them" if found.low > 0 else f"{said}, so it may be too weak to use them"
+        if all(_FOR_DEMOS in name.casefold() for name in self._scorers):
+            return "for a demo; before the answer it tells right from wrong chains hardly better than chance"
         return "whether it is strong enough is not known (controls=filler shows it)"
 
 
@@ -192,7 +202,7 @@ def _effect(found: Interval) -> str:
         return "they help"
     if found.high < 0:
         return "they do not help"
-    return f"no clear effect (95 % interval {found.low:+.2f} to {found.high:+.2f})"
+    return f"no clear effect (gain {found.mean:+.2f}, 95 % interval {found.low:+.2f} to {found.high:+.2f})"
 
 
 def _short(scorer: object) -> str:

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from ...metrics.errors import StepgaugeError
 from ...metrics.names import unknown_name
+from ...metrics.printable import clean
 from ...metrics.versions import package_version
 from . import (
     calibration,
@@ -33,7 +34,7 @@ from . import (
     tasks,
 )
 from .completion import SHELLS, PrintCompletion
-from .help import describe
+from .help import describe, with_those_below
 
 _COMMANDS = (
     demo,
@@ -97,7 +98,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run_command(argv: Sequence[str] | None = None) -> int:
     """Run a command. An error that the user can mend is one line on stderr and exit code 2."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    shown = logging.StreamHandler(sys.stderr)
+    shown.setFormatter(_Printable("%(levelname)s: %(message)s"))
+    logging.basicConfig(handlers=[shown], level=logging.WARNING)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name need not be text that a terminal can show
             stream.reconfigure(errors="backslashreplace")
@@ -106,28 +109,55 @@ def run_command(argv: Sequence[str] | None = None) -> int:
     if not given:
         parser.print_help()
         return 0
+    if given[0].startswith("-") and given[0].partition("=")[0] not in parser._option_string_actions:
+        _say(unknown_name("option", given[0], parser._option_string_actions))
+        return 2
     if not given[0].startswith("-") and given[0] not in (names := [_name(command) for command in _COMMANDS]):
-        print(f"stepgauge: {unknown_name('command', given[0], names)}", file=sys.stderr)
+        _say(unknown_name("command", given[0], names))
         return 2
     try:
-        args = parser.parse_args(given)
+        args, unknown = parser.parse_known_args(given)
     except StepgaugeError as error:
-        print(f"stepgauge: {error}", file=sys.stderr)
+        _say(error)
+        return 2
+    if unknown:
+        _say(f"{args.command}: {_unexpected(parser, args.command, unknown[0])}")
         return 2
     try:
         code = args.run(args)
         sys.stdout.flush()
         return code
     except StepgaugeError as error:
-        print(f"stepgauge: {error}", file=sys.stderr)
+        _say(error)
         return 2
     except BrokenPipeError:
         _drop_output()
         return 0
     except OSError as error:  # a full disk, a folder that must not be written: of the machine, not of the program
         _drop_output()
-        print(f"stepgauge: {args.command}: {error}", file=sys.stderr)
+        _say(f"{args.command}: {error}")
         return 2
+
+
+def _say(error: object) -> None:
+    """One line on stderr; what it quotes of files may hold what moves a cursor."""
+    print(f"stepgauge: {clean(error)}", file=sys.stderr)
+
+
+class _Printable(logging.Formatter):
+    """Log lines quote names and values from files, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean(super().format(record))
+
+
+def _unexpected(parser: argparse.ArgumentParser, command: str, given: str) -> str:
+    if not given.startswith("-"):
+        return f"unexpected argument {given!r}"
+    below = (one for one in with_those_below(parser) if one.prog.split()[1:2] == [command])
+    return unknown_name(
+        "option", given.partition("=")[0], [name for one in below for name in one._option_string_actions]
+    )
 
 
 def _drop_output() -> None:

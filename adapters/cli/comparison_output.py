@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from ...metrics.comparison import Run
+from ...metrics.printable import printable
 from .terminal import add_width, console_of
 
 Table = TypeVar("Table")
@@ -30,7 +31,7 @@ def console_for(args: argparse.Namespace, runs: Sequence[Run]) -> Console:
     """A console on which the notes about the runs stand already."""
     console = console_of(args.width)
     for note in dict.fromkeys(f"{one.name}: {note}" for one in runs for note in one.notes):
-        console.print(note, markup=False)
+        console.print(printable(note), markup=False)
     return console
 
 

@@ -30,7 +30,8 @@ PAGE = "README.md"
 
 _PUT_OTHERWISE = (
     "Both frameworks ask the same questions of the same model, but put them otherwise: lm-eval in one message with "
-    "worked examples, Inspect as a conversation with an instruction. So the answers differ, and so do the numbers."
+    "worked examples, Inspect as a conversation with an instruction. So the answers differ, and so do the numbers. "
+    "In the medical half SmolLM2 also judges sentences, to show the path; it is near chance at that (docs/judges.md)."
 )
 _INSTALL = "install both frameworks with: pip install -c constraints.txt 'stepgauge[all]'"
 

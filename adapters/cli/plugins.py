@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     for kind, label in _KINDS:
         for name in getattr(known, kind):
             table.add_row(label, name, known.sources[kind, name])
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     console.print(table)
     for plugin in known.plugins:
         if plugin.error:

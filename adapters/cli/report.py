@@ -8,6 +8,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
+from ...metrics.printable import printable
 from ..report import check_packages, write_figures, write_report
 from . import comparison_options
 from .errors import UserError
@@ -39,9 +40,8 @@ def run(args: argparse.Namespace) -> int:
     comparisons = comparison_options.compare_all(runs, chosen)
     try:
         write_report(runs, comparisons, args.output, title=args.title)
-        print(
-            f"{args.output}: {sum(len(run.records) for run in runs):,} chains of {', '.join(run.name for run in runs)}"
-        )
+        names = printable(", ".join(run.name for run in runs))
+        print(f"{args.output}: {sum(len(run.records) for run in runs):,} chains of {names}")
         if args.figures is not None:
             for path in write_figures(runs, comparisons, args.figures):
                 print(path)

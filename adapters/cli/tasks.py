@@ -87,7 +87,7 @@ def _show(rows: Sequence[dict[str, Any]], every_task: bool) -> None:
         groups = _first(row["groups"], _SHOWN_GROUPS)
         table.add_row(*(str(row[name]) for name in headings), groups, _short(row["gold"]), _short(row["chain"]))
     # Keep each row on one line, so that names can be copied and the output works with `grep`.
-    Console(highlight=False, markup=False, soft_wrap=True, width=_WIDEST).print(table)
+    Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=_WIDEST).print(table)
 
 
 def _short(values: Sequence[str]) -> str:

@@ -8,6 +8,9 @@ import textwrap
 
 from rich.console import Console
 
+from .errors import UserError
+
+_NARROWEST = 20
 _PIPED = 140  # columns where nothing says how many there are
 _WIDEST = 160  # of running text and of a chain: longer lines are hard to read
 
@@ -18,17 +21,19 @@ def add_width(parser: argparse.ArgumentParser) -> None:
 
 def width_of(given: int | None = None) -> int:
     """Columns for a table, which may be as wide as the terminal is."""
+    if given is not None and given < _NARROWEST:
+        raise UserError(f"--width {given}: expected {_NARROWEST} or more")
     return given or shutil.get_terminal_size((_PIPED, 24)).columns
 
 
 def text_width_of(given: int | None = None) -> int:
     """Columns for text."""
-    return given or min(width_of(), _WIDEST)
+    return width_of(given) if given else min(width_of(), _WIDEST)
 
 
 def console_of(given: int | None = None) -> Console:
     """A console for tables, without colour where the output is no terminal or NO_COLOR is set."""
-    return Console(width=width_of(given), highlight=False)
+    return Console(width=width_of(given), highlight=False, emoji=False)
 
 
 def wrapped(text: str, width: int, first: str, rest: str | None = None) -> list[str]:

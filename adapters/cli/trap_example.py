@@ -43,7 +43,7 @@ def compare_example(out: Path) -> None:
         parser = argparse.ArgumentParser()
         command.add_arguments(parser)
         command.run(parser.parse_args(arguments))
-    Console(highlight=False).print(_last_word(out / "comparison.json", page))
+    Console(highlight=False, emoji=False).print(_last_word(out / "comparison.json", page))
 
 
 def _last_word(comparison: Path, page: Path) -> Text:
@@ -53,5 +53,5 @@ def _last_word(comparison: Path, page: Path) -> Text:
     return Text.assemble(
         ("\nSo the verdict is ", "bold"),
         (verdict["name"], "bold red"),
-        f": {verdict['why']}.\nAccuracy alone would have shipped it. Every chain, step by step: {page}",
+        f": {verdict['why']}.\nBy accuracy alone it is progress. Every chain, step by step: {page}",
     )

@@ -47,6 +47,6 @@ def print_conclusions() -> None:
 
         async def on_run_end(self, data: RunEnd) -> None:
             said = self._said.pop(data.run_id, [])
-            if display_type() != "none":
+            if said and display_type() != "none":
                 width = shutil.get_terminal_size().columns
                 print("\n".join(["", *(textwrap.fill(printable(text), width) for text in said)]))

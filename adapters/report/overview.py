@@ -39,7 +39,7 @@ _MEANINGS = {
     "no change": "Neither accuracy nor reasoning changed by as much as matters.",
     "underpowered": "These runs do not decide it.",
 }
-_KEY_ROWS = ("infogain_nats_before_answer", "ki")  # shown beside the verdict, after accuracy and what decided
+_KEY_ROWS = ("infogain_nats_before_own_answer", "ki")  # shown beside the verdict, after accuracy and what decided
 _FEW = 5  # numbers beside a verdict
 _LEFT_OUT = ("leak_share",)  # a mean of ratios, which may exceed 100 % of a gain: the gain before the answer tells it
 _PROVENANCE = (
@@ -182,7 +182,7 @@ def _conclusion(records: Sequence[Record], accuracy_name: str | None, key_of: Ke
 def _part(part: TaskComparison, part_id: str, group: str, alpha: float, unfolded: bool) -> dict[str, Any]:
     verdict = part.verdict
     labels = {row.label: row.measure for row in part.rows}
-    rows = [row for row in part.rows if row.measure not in _LEFT_OUT or row.role == "deciding"]
+    rows = [row for row in part.rows if row.role == "deciding" or (row.n and row.measure not in _LEFT_OUT)]
     groups = [
         {"title": title, "rows": [_row(row, alpha) for row in rows if row.role == role]}
         for role, title in (

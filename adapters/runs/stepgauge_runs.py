@@ -34,6 +34,7 @@ def read_scored(path: Path, keep: Keep) -> Found:
     parts: dict[str, Part] = {}
     inputs: dict[str, Counter[tuple[str, str | None, str, Any]]] = {}
     end, notes = _written(path)
+    came_from: dict[tuple[Any, ...], Any] = {}
     lost, read = LostRows(path), False
     with open_stream(path) as stream:
         for number, row in read_rows(stream, array=False):
@@ -61,6 +62,14 @@ def read_scored(path: Path, keep: Keep) -> Found:
             repeat = identifier(key.get("repeat")) if isinstance(key, Mapping) else None
             chain = (record.task, record.doc_id, record.question_hash, repeat)
             inputs.setdefault(name, Counter())[chain] += 1
+            file = key.get("file") if isinstance(key, Mapping) else None
+            first = came_from.setdefault((name, *chain), file)
+            if first != file:
+                raise OptionError(
+                    f"{path}: {first} and {file} both hold chains of model {name!r} for the same questions "
+                    f"(task {record.task!r}): they are two runs. Score each into a folder of its own, cut alike "
+                    "(--set splitter=…)"
+                )
     notes += lost.notes(read=read)
     for name, part in parts.items():
         part.notes += notes

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ..errors import StepgaugeError
 from ..names import unknown_name
+from ..printable import printable
 from ..score import ARITHMETIC_ONLY, arithmetic_only
 from .accuracy_names import AccuracyNames
 from .cautions import cautions
@@ -19,6 +20,7 @@ from .pairs import WORDS, By, Pair, Pairing, by_subject, pair_runs
 from .power import questions_needed
 from .record import Run
 from .results import Comparison, Row, TaskComparison
+from .same_answer import same_answer
 from .scorers import check_scorers, cut_differently, scorer_name
 from .statistics import Clustered, clustered, holm, intervals, permutation_ps, share_interval
 from .values import Values, lost, values_of
@@ -124,7 +126,11 @@ def _task(
 ) -> TaskComparison:
     pairs = [pair for pair in pairing.pairs if task is None or pair.task == task]
     if name := names.label(task):
-        measures = [Measure("accuracy", f"accuracy ({name})", "share", names.accuracy, of_score=False), *measures]
+        accuracy = Measure("accuracy", f"accuracy ({printable(name)})", "share", names.accuracy, of_score=False)
+        found = values_of(pairs, accuracy)
+        if not _is_share("accuracy", [accuracy], found):  # BLEU, a rating
+            accuracy = replace(accuracy, unit="")
+        measures = [accuracy, *measures]
     values = {measure.key: values_of(pairs, measure) for measure in measures}
     rows = _rows(measures, values, settings)
     acc = rows.get("accuracy")
@@ -142,6 +148,7 @@ def _task(
         rows=[row for row in rows.values() if scored or row.n or row is acc],  # without scores no empty rows
         verdict=decide(acc, deciding, alpha=settings.alpha, sees_content=_sees_content(deciding or ())),
         notes=[
+            *(same_answer(pairs, name) if name else ()),
             *(cautions(rows, values["infogain"].differences) if scored else ()),
             *(
                 said
@@ -225,19 +232,21 @@ def _sees_content(deciding: Sequence[Row]) -> bool:
 def _gain(controls: Sequence[set[str]], pairs: Sequence[Pair]) -> tuple[list[str], list[str]]:
     """The gain that decides, and a note where none does.
 
-    That over filler, or else over foreign steps, where both runs were scored with that control. Else the gain itself,
-    if the steps of both runs together make the gold answer likelier. With a scorer to which steps are a distraction a
-    model that says more would count as one that reasons worse. The mean over both runs does not change where a
-    question's two values are swapped, so the permutation test keeps its level.
+    That over filler, or else over foreign steps, where both runs were scored with that control; else the gain itself.
+    It decides only if the steps of both runs together gain: with a scorer to which steps are a distraction a model
+    that says more would count as one that reasons worse, and filler as better than steps. The mean over both runs does
+    not change where a question's two values are swapped, so the permutation test keeps its level.
     """
-    for name in ("filler", "foreign"):
-        if all(name in had for had in controls):
-            return [OVER_CONTROLS[name].key], []
-    (measure,) = (one for one in OUTCOMES if one.key == DECIDING[0])
+    control = next((name for name in ("filler", "foreign") if all(name in had for had in controls)), None)
+    (plain,) = (one for one in OUTCOMES if one.key == DECIDING[0])
+    measure = OVER_CONTROLS[control] if control else plain
     values = values_of(pairs, measure)
     both = [*values.base, *values.tuned]
     if not both or (mean := math.fsum(both) / len(both)) >= 0:
         return [measure.key], []
+    if control:
+        why = f"to the scoring LM the steps of both runs are worth less than {control} ones ({number(mean)} nats)"
+        return [], [f"{measure.label} does not decide: {why}; it cannot use them. A stronger scorer would tell"]
     return [], [
         f"{measure.label} does not decide: the steps of both runs make the gold answer less likely "
         f"({number(mean)} nats); the scoring LM cannot use them, and more reasoning would count "

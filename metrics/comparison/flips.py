@@ -74,7 +74,9 @@ def flips_of(pairs: Sequence[Pair], accuracy: Callable[[Record], float], name: s
 
 
 def _flip(pair: Pair, name: str, question: str, base: float, tuned: float) -> Flip:
-    return Flip(pair.base[0].doc_id, question, _answer(pair.base, name), _answer(pair.tuned, name), base, tuned)
+    return Flip(
+        pair.base[0].doc_id, question, usual_answer(pair.base, name), usual_answer(pair.tuned, name), base, tuned
+    )
 
 
 def flip_lines(flips: Flips) -> list[str]:
@@ -101,7 +103,8 @@ def _short(answer: str | None) -> str:
     return answer if len(answer) <= _ANSWER else answer[: _ANSWER - 1] + "…"
 
 
-def _answer(records: Sequence[Record], name: str) -> str | None:
+def usual_answer(records: Sequence[Record], name: str) -> str | None:
+    """A run's answer to a question, as this metric saw it: of several responses the most frequent one."""
     answers = Counter(found for one in records if (found := one.answer_under(name)) is not None)
     return answers.most_common(1)[0][0] if answers else None
 

@@ -33,7 +33,7 @@ _TITLES: dict[Role, str] = {
     "confounder": "confounders (untested)",
 }
 _ROLES = (
-    "the rows above the first line decide, and their p are corrected together (Holm); the others are not tested, and "
+    "the rows above *exploratory* decide, and their p are corrected together (Holm); the others are not tested, and "
     "each 95 % interval is that of its row alone"
 )
 
@@ -73,7 +73,7 @@ def missing(rows: Iterable[Row]) -> list[str]:
         if row.missing:
             reasons = "; ".join(f"{count:,} × {printable(reason)}" for reason, count in sorted(row.missing.items()))
             by_reason.setdefault(reasons, []).append(row.label)
-    return [f"{', '.join(labels)}: missing for {reasons}" for reasons, labels in by_reason.items()]
+    return [f"{'; '.join(labels)}: missing for {reasons}" for reasons, labels in by_reason.items()]
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -115,7 +115,8 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
 
 
 def _notes(task: TaskComparison) -> list[str]:
-    return [*task.notes, *missing(task.rows), *(flip_lines(task.flips) if task.flips else ())]
+    told = [row for row in task.rows if _shown(row) or row.measure == "ki"]
+    return [*task.notes, *missing(told), *(flip_lines(task.flips) if task.flips else ())]
 
 
 def _title(comparison: Comparison) -> str:
@@ -137,10 +138,14 @@ def _headers(comparison: Comparison) -> list[str]:
     return [printable(name.format(base=comparison.base, tuned=comparison.tuned)) for name in HEADERS]
 
 
+def _shown(row: Row) -> bool:
+    return bool(row.n) or row.role == "deciding"
+
+
 def _sections(task: TaskComparison) -> list[tuple[str, list[list[str]]]]:
     """The rows by role, with the title of each role's part; without those that decide nothing and have no number."""
     found = [
-        (title, [cells(row) for row in task.rows if row.role == role and (row.n or role == "deciding")])
+        (title, [cells(row) for row in task.rows if row.role == role and _shown(row)])
         for role, title in _TITLES.items()
     ]
     return [(title, rows) for title, rows in found if rows]

@@ -55,7 +55,7 @@ def _conclusion(table: Mapping[str, Cells]) -> str:
     elif once > 0 and all_ > 0:
         why = "the model gets more questions right every time"
     elif once == 0 and within > 0:
-        why = "the model varies more, and is right no more often"
+        why = "the model varies more, and nothing shows that it is right more often"
     elif once < 0 and any_ >= 0 and k > 1:
         why = "the model is right less often, though no fewer questions are within its reach"
     else:

@@ -186,3 +186,18 @@ def test_csv_of_one_run_has_a_line_a_row_with_its_estimates(command, scored, tmp
         for name in ("value", "low", "high", "n"):
             number = row["all"]["base"][name]
             assert line[f"all.base.{name}"] == ("" if number is None else repr(number))
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_two_runs_of_one_model_scored_into_one_folder_are_not_taken_for_repeats(tmp_path, capsys, command):
+    """Their rows do not say which run they belong to but by their file."""
+    for name in ("one", "other"):
+        rows = [{**row, "meta": {"task": "sums", "model": "m"}} for row in traces(3)]
+        write_jsonl(tmp_path / f"{name}.jsonl", rows)
+    files = [tmp_path / "one.jsonl", tmp_path / "other.jsonl"]
+    assert main(["score", *map(str, files), "--out", str(tmp_path / "out"), "--set", "scorer=null"]) == 0
+    capsys.readouterr()
+    assert main([command, str(tmp_path / "out")]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert all(str(file) in error for file in files)
+    assert "they are two runs. Score each into a folder of its own" in error

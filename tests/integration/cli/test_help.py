@@ -136,3 +136,18 @@ def test_completion_without_shtab_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shtab", None)
     assert main(["--print-completion", "bash"]) == 2
     assert "needs shtab: pip install 'stepgauge[completion]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("score x --scoer smollm2", "stepgauge: score: unknown option '--scoer'; did you mean '--scorer'?"),
+        ("show x --wrongg", "stepgauge: show: unknown option '--wrongg'; did you mean '--wrong'?"),
+        ("--verison", "stepgauge: unknown option '--verison'; did you mean '--version'?"),
+        ("metrics infogain", "stepgauge: metrics: unexpected argument 'infogain'"),
+    ],
+)
+def test_a_mistyped_option_is_one_line_with_the_nearest_one(line, said, capsys):
+    assert main(line.split()) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(said)

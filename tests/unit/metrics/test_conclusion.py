@@ -42,7 +42,7 @@ def test_steps_are_said_to_help_only_where_the_interval_of_the_mean_excludes_not
     verdict = "they help" if low > 0 else "they do not help" if high < 0 else "no clear effect"
     assert f": {verdict}" in text
     if low < 0 < high:
-        assert f"(95 % interval {low:+.2f} to {high:+.2f})" in text
+        assert f", 95 % interval {low:+.2f} to {high:+.2f})" in text
     assert "on lm as the scorer" in text
 
 
@@ -71,7 +71,7 @@ def test_knowledge_says_what_it_rests_on_and_the_contradicted_step_that_gains_mo
     steps = [step("1 + 1 = 2", 9.0, "supported", "equation"), step("1 + 1 = 3", 0.5, "contradicted", "equation")]
     worse = [step("2 + 2 = 5" + "!" * 90, 2.0, "contradicted", "equation")]
     text = said(chain(1.0, steps=steps, ki=0.5, ki_coverage=0.25), chain(1.0, steps=worse, ki=0.0, ki_coverage=0.75))
-    assert "25% of the 50% checkable steps are consistent (arithmetic only)." in text
+    assert "On average 25% of a chain's checkable steps hold (arithmetic only); 50% of its steps are checkable." in text
     assert f"Step 1 of chain q7 is contradicted, and gains +2.00 nats: “{worse[0].text[:60]}…”." in text
     other = [step("Aspirin is a fruit.", 0.1, "contradicted", "sentence")]
     assert "arithmetic only" not in said(chain(1.0, steps=[*steps, *other], ki=0.5, ki_coverage=1.0))
@@ -82,3 +82,15 @@ def test_controls_say_whether_the_scorer_can_use_the_steps(over, strength):
     chains = [chain(1.0 + i / 9, gain_over_filler_before_answer=over + i / 9) for i in range(8)]
     assert strength in said(*chains)
     assert "is not known" in said(*(chain(1.0 + i) for i in range(8)))
+
+
+@pytest.mark.parametrize("values", [[28.3, 37.5], [0.37, 1.0], [-0.5, 1.0]])
+def test_a_metric_that_is_no_right_or_wrong_is_no_share_of_right_answers(values):
+    assert "right" not in said(chain(1.0), chain(1.0), right=values).replace("right from wrong", "")
+
+
+@pytest.mark.parametrize("gain", [math.inf, -math.inf, 1e300])
+def test_a_gain_beyond_all_numbers_is_left_out_and_counted(gain):
+    text = said(chain(0.5), chain(0.75), chain(gain))
+    assert "2 of 2 chains gain" in text
+    assert "3 chains, 1 of them without a gain" in text

@@ -12,6 +12,7 @@ from made_runs import chain, record, run
 
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.comparison import Record, Run, Settings, TaskComparison, compare_runs
+from stepgauge.metrics.score import ControlScore
 
 FAST = Settings(resamples=999)
 DECIDING = ("infogain_nats_before_own_answer", "reasons_first", "supported_before_own_answer")
@@ -266,7 +267,7 @@ def test_gain_over_filler_before_the_own_answer_decides_where_both_runs_were_sco
     sides = [run(name, [record(0, score, question=question)]) for name in ("base", "tuned")]
     rows = {row.measure: row for row in compare_runs(*sides, FAST).tasks[0].rows}
     row = rows["gain_over_filler_before_own_answer"]
-    assert row.role == "deciding"
+    assert row.role == ("deciding" if row.base >= 0 else "exploratory")
     assert rows["infogain_nats_before_own_answer"].role == "exploratory"
     assert row.base == pytest.approx(score.log_likelihoods[2] - filler.log_likelihoods[2], abs=1e-4)
 
@@ -277,3 +278,47 @@ def test_control_scored_before_own_answers_were_looked_at_is_read_without_them(t
     for name in ("steps_before_own_answer", "log_likelihood_before_own_answer"):
         del data["controls"]["filler"][name]
     assert math.isnan(type(score).from_dict(data).controls["filler"].log_likelihood_before_own_answer)
+
+
+@pytest.mark.parametrize(("over", "decides"), [(0.5, True), (-0.5, False)])
+def test_a_control_that_is_worth_more_than_steps_decides_nothing(over, decides):
+    """More right, and the gain over filler up: no *gain* where filler is worth more to the scorer than the steps."""
+
+    def scored(name, gain, right):
+        rows = []
+        for i in range(60):
+            score = chain([-9.0, -9.0 + gain + i % 5 / 50, -1.0])
+            filler = ControlScore(["Hm."], ["Hm."], -9.0, -9.0, (), ["Hm."], -9.0)
+            rows.append(
+                record(
+                    i, dataclasses.replace(score, controls={"filler": filler}), accuracy={"correct": float(right(i))}
+                )
+            )
+        return run(name, rows)
+
+    found = compare_runs(
+        scored("base", over - 0.1, lambda i: i % 2), scored("tuned", over + 0.1, lambda i: i % 6), FAST
+    )
+    (task,) = found.tasks
+    roles = {row.measure: row.role for row in task.rows}
+    assert (roles["gain_over_filler_before_own_answer"] == "deciding") == decides
+    assert roles["infogain_nats_before_own_answer"] == "exploratory"
+    assert (task.verdict.name == "gain") == decides
+    assert any("worth less than filler" in note for note in found.notes) == (not decides)
+
+
+@pytest.mark.parametrize(("times", "said"), [(40, True), (19, False)])
+def test_a_run_that_gives_one_answer_to_most_questions_is_named(times, said):
+    def answering(name, answers):
+        rows = [
+            record(i, chain([-9.0, -8.0, -1.0]), accuracy={"correct": 0.0}, read_answers={"correct": answer})
+            for i, answer in enumerate(answers)
+        ]
+        return run(name, rows)
+
+    base = answering("base", [str(i) for i in range(40)])
+    tuned = answering("tuned", ["9" if i < times else str(100 + i) for i in range(40)])
+    (task,) = compare_runs(base, tuned, FAST).tasks
+    notes = [note for note in task.notes if "answers '9'" in note]
+    assert len(notes) == said
+    assert all(note.startswith(f"the tuned run answers '9' to {times} of 40 questions") for note in notes)
