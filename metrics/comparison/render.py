@@ -115,7 +115,7 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
 
 
 def _notes(task: TaskComparison) -> list[str]:
-    told = [row for row in task.rows if _shown(row) or row.measure == "ki"]
+    told = [row for row in task.rows if _shown(row) or row.role == "confounder" or row.measure == "ki"]
     return [*task.notes, *missing(told), *(flip_lines(task.flips) if task.flips else ())]
 
 
