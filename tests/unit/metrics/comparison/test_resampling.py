@@ -27,7 +27,7 @@ def rows(differences: np.ndarray, resamples: int = 9999) -> dict[str, Row]:
 
 def level(n: int) -> float:
     """A t distribution's 95 % as the level of SciPy's interval of n clusters."""
-    return 1 - 2 * norm.cdf(-np.sqrt(n / (n - 1)) * t.isf(0.025, n - 1))
+    return float(1 - 2 * norm.cdf(-np.sqrt(n / (n - 1)) * t.isf(0.025, n - 1)))
 
 
 @pytest.mark.parametrize("n", [4, 9, 25, 60, 1100])
