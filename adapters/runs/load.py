@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ...metrics.comparison.numbers import plural
@@ -38,7 +40,8 @@ def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
         raise OptionError(f"no run given; expected {SYNTAX}, where PATH is {ACCEPTED}")
     found: list[tuple[Spec, str, list[Part], list[str]]] = []
     for spec in [parse_spec(text) for text in specs]:
-        by_model, notes = _models(spec, where)
+        with _nothing_collected():
+            by_model, notes = _models(spec, where)
         models = list(by_model)
         if spec.model is not None:
             models = [choose_model(models, spec.model, spec.path)]
@@ -49,6 +52,18 @@ def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
     return [
         _run(name, spec, model, parts, notes) for name, (spec, model, parts, notes) in zip(names, found, strict=True)
     ]
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Without the garbage collector: it would visit all chains read so far again and again, and they all stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _models(spec: Spec, where: Sequence[str]) -> tuple[dict[str, list[Part]], list[str]]:

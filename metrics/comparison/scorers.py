@@ -27,8 +27,9 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
             `force` is not set.
     """
     notes: list[str] = []
+    both = [_provenances(run) for run in (base, tuned)]
     for name in _DECISIVE:
-        values = [_values(run, name, none="none") for run in (base, tuned)]
+        values = [_values(one, name, none="none") for one in both]
         if len({*values[0], *values[1]}) <= 1:
             continue
         said = f"{base.name}: {_list(values[0])}; {tuned.name}: {_list(values[1])}"
@@ -39,7 +40,7 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
             )
         notes.append(f"scored with different settings of {name!r} ({said}): only the directions mean anything, if that")
     for name in _TOLD:
-        values = [_values(run, name) for run in (base, tuned)]
+        values = [_values(one, name) for one in both]
         if values[0] != values[1] and values[0] and values[1]:
             notes.append(f"{name} differs: {base.name}: {_list(values[0])}; {tuned.name}: {_list(values[1])}")
     notes += _evidence_notes(base, tuned)
@@ -69,7 +70,7 @@ def _splitter(record: Record) -> str | None:
 
 def _evidence_notes(base: Run, tuned: Run) -> list[str]:
     """What the verdicts of two runs rest on, part by part and option by option, where it differs."""
-    said = [_evidence(run) for run in (base, tuned)]
+    said = [_evidence(_provenances(run)) for run in (base, tuned)]
     notes = []
     for part, option in dict.fromkeys([*said[0], *said[1]]):
         values = [one.get((part, option), set()) for one in said]
@@ -79,10 +80,10 @@ def _evidence_notes(base: Run, tuned: Run) -> list[str]:
     return notes
 
 
-def _evidence(run: Run) -> dict[tuple[str, str], set[str]]:
+def _evidence(provenances: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], set[str]]:
     found: dict[tuple[str, str], set[str]] = {}
-    for record in run.records:
-        evidence = record.score.provenance.get("evidence")
+    for provenance in provenances:
+        evidence = provenance.get("evidence")
         for part, about in evidence.items() if isinstance(evidence, Mapping) else ():
             for option, value in about.items() if isinstance(about, Mapping) else ():
                 found.setdefault((str(part), str(option)), set()).add(str(value))
@@ -91,17 +92,25 @@ def _evidence(run: Run) -> dict[tuple[str, str], set[str]]:
 
 def scorer_name(run: Run) -> str:
     """The scoring LM for display: name, revision, precision."""
-    names = _values(run, "scorer")
-    rest = [*_values(run, "revision"), *_values(run, "dtype"), *_values(run, "quantization")]
+    found = _provenances(run)
+    names = _values(found, "scorer")
+    rest = [*_values(found, "revision"), *_values(found, "dtype"), *_values(found, "quantization")]
     return " ".join([_list(names) or "unknown scorer", *rest])
 
 
-def _values(run: Run, name: str, none: str | None = None) -> Sequence[str]:
-    """The distinct values in a run's provenance, as text; unset values become `none`, or are dropped if that is None.
+def _provenances(run: Run) -> list[Mapping[str, Any]]:
+    """Those of a run's scored chains; equal ones in a row, as the rows of a file have them, once."""
+    out: list[Mapping[str, Any]] = []
+    for record in run.records:
+        provenance = record.score.provenance
+        if provenance and not (out and provenance == out[-1]):
+            out.append(provenance)
+    return out
 
-    Chains that were not scored have no provenance and are ignored.
-    """
-    found = {_value(record.score.provenance, name) or none for record in run.records if record.score.provenance}
+
+def _values(provenances: Iterable[Mapping[str, Any]], name: str, none: str | None = None) -> Sequence[str]:
+    """The distinct values of a setting, as text; unset values become `none`, or are dropped if that is None."""
+    found = {_value(provenance, name) or none for provenance in provenances}
     return sorted(value for value in found if value is not None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import sys
@@ -11,6 +12,8 @@ import pytest
 from benchmark_modules import benchmark
 from made_runs import drawn
 from scoring import score, traces, write_jsonl
+
+from stepgauge.adapters.cli import main
 
 SOLUTION = "He has 3 + 4 = <<3+4=7>>7 eggs.\nHe sells 7 * 2 = $<<7*2=14>>14.\nThen 14 - 1 = <<14-1=13>>13.\nA: 13"
 
@@ -59,6 +62,24 @@ def test_false_alarms_are_counted_on_two_scored_runs(tmp_path, monkeypatch, caps
     printed = capsys.readouterr().out
     assert "20 questions, two chains each, 50.0% right, 2 splits" in printed
     assert len(re.findall(r"verdict .* of 2 ", printed)) >= 2
+
+
+@pytest.mark.slow
+def test_large_runs_are_the_shipped_pair_again_and_again_and_what_comparing_them_takes_is_printed(tmp_path, capsys):
+    speed = benchmark("comparison.compare_speed")
+    sides = {side: tmp_path / f"{side}.jsonl" for side in ("base", "tuned")}
+    for side, path in sides.items():
+        speed.write_run(side, 250, path)
+    named = [f"{side}={path}" for side, path in sides.items()]
+    assert main(["compare", *named, "--resamples", "999", "--format", "json"]) == 0
+    (task,) = json.loads(capsys.readouterr().out)[0]["tasks"]
+    rows = {row["measure"]: row for row in task["rows"]}
+    assert (task["n_pairs"], rows["accuracy"]["n_clusters"]) == (250, 250)
+    assert rows["infogain_nats"]["n"] == 250 - 2 * 2, "two of the pair's 120 chains have no steps; 10 more are copied"
+    assert speed.main(["--questions", "120"]) == 0
+    wall, cpu, memory = map(float, re.findall(r"[\d.]+", capsys.readouterr().out.splitlines()[-1])[1:])
+    assert min(cpu, wall) > 0
+    assert 50 < memory < 4000
 
 
 @pytest.mark.parametrize("total", [20, 0])
