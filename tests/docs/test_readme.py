@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from columns import MAY_BE_MISSING, REASONING, assert_numbers, inspect_panel, lm_eval_table, score_table
+from columns import IN_PANEL, MAY_BE_MISSING, REASONING, assert_numbers, inspect_panel, lm_eval_table, score_table
 from commands import blocks, shell
 from repo import REPO
 
@@ -87,10 +87,10 @@ def test_lm_evals_command_with_stepgauge_in_front(run):
 @pytest.mark.slow
 def test_inspects_commands_wrap_a_task_and_score_a_log(run, folder):
     wrap, score = lines("inspect")
-    assert [name for name, _ in inspect_panel(run(wrap))] == ["match", *REASONING]
+    assert [name for name, _ in inspect_panel(run(wrap))] == ["match", *IN_PANEL]
     run("inspect eval my_task.py --model hf/smollm2 -M model_path=$MODEL --log-dir bare")
     shutil.move(next((folder / "bare").glob("*.eval")), folder / "my_log.eval")
-    assert [name for name, _ in inspect_panel(run(score))] == ["match", *REASONING]
+    assert [name for name, _ in inspect_panel(run(score))] == ["match", *IN_PANEL]
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from columns import (
+    IN_PANEL,
     MAY_BE_MISSING,
     NUMBER,
     REASONING,
@@ -124,7 +125,7 @@ def test_lm_evals_command_with_stepgauge_in_front_shows_reasoning_beside_accurac
 def test_inspect_recipe_scores_while_running_and_afterwards(inspect_panels):
     panel, appended = inspect_panels
     assert_inspect_columns(panel, ["match"])
-    assert_inspect_columns(appended, ["match", *REASONING])
+    assert_inspect_columns(appended, ["match", *IN_PANEL])
 
 
 @pytest.mark.slow
@@ -171,7 +172,7 @@ def test_leaderboard_recipe_in_both_frameworks(run):
     (inspect,) = (line for line in by_tool("inspect") if "gsm8k" in line)
     printed = run(f"{MODEL}\n{inspect}")
     assert "gsm8k" in printed
-    assert_inspect_columns(inspect_panel(printed), ["match", *REASONING])
+    assert_inspect_columns(inspect_panel(printed), ["match", *IN_PANEL])
 
 
 @pytest.mark.slow
