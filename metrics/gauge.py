@@ -83,7 +83,7 @@ class Gauge:
             inconsistent under "default" and "strict", uncheckable under "lenient". One for which no evidence was found
             (above the retriever's floor) is uncheckable, under "strict" inconsistent. See `knowledge/policy.py`.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
-        revision, trust_remote_code: as in transformers; remote code is off unless asked for.
+        revision, trust_remote_code: the scorer's revision on the hub, and whether code that comes with it may run.
         allow_overlap: score questions that had a part in fitting the scorer, too; each such score says so in its notes
             and under `overlap` in its provenance.
         progress: show a progress bar; None: on a terminal only.

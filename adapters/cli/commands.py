@@ -58,11 +58,13 @@ _COMMANDS = (
 
 _EPILOG = """\
 examples:
-  stepgauge demo                              both frameworks, with a small model, on this machine
-  stepgauge score out --out scores            reasoning scores for runs that are finished
-  stepgauge compare scores/base scores/tuned  what became of accuracy, and of reasoning
+  stepgauge demo                    both frameworks, with a small model
+  stepgauge demo --compare          what it is for, in seconds
+  stepgauge score out --out scores  reasoning scores for finished runs
+  stepgauge compare base tuned      what became of accuracy, and of reasoning
 
-exit codes: 0 done, 2 wrong input (one line says which), 3 a verdict of --fail-on, 130 interrupted
+exit codes: 0 done, 2 wrong input (one line says which),
+            3 a verdict of --fail-on, 130 interrupted
 Every command and option: docs/cli.md; recipes: docs/recipes.md"""
 
 
@@ -74,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; docs/cli.md is generated from it."""
     parser = argparse.ArgumentParser(
         prog="stepgauge",
-        description="Reasoning scores beside accuracy.",
+        description="Reasoning scores (InfoGain, Knowledge Index) beside accuracy, in lm-eval and Inspect.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
