@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from columns import MAY_BE_MISSING, NUMBER, REASONING, assert_numbers, inspect_panel, lm_eval_table
+from columns import IN_PANEL, MAY_BE_MISSING, NUMBER, REASONING, assert_numbers, inspect_panel, lm_eval_table
 from commands import blocks, shell
 
 BLOCKS = blocks("docs/custom-tasks.md")
@@ -66,7 +66,7 @@ def test_options_in_a_yaml_that_includes_another_choose_question_and_columns(tab
 
 def test_an_inspect_task_shows_accuracy_and_reasoning(run):
     panel = inspect_panel(run(command("inspect")))
-    assert [name for name, _ in panel] == ["match", *REASONING]
+    assert [name for name, _ in panel] == ["match", *IN_PANEL]
     assert_numbers(panel[0][1], ["accuracy"])
     assert_numbers({name: found["mean"] for name, found in panel[1:]}, REASONING, or_missing=MAY_BE_MISSING)
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from columns import MAY_BE_MISSING, REASONING, assert_numbers
+from columns import IN_PANEL, MAY_BE_MISSING, assert_numbers
 from commands import blocks, shell
 from pages import to_run
 
@@ -61,7 +61,7 @@ def test_each_route_gives_our_columns_behind_the_tasks_own(folder: Path, logs: s
     assert log.status == "success"
     assert log.eval.task == "sums"
     assert log.results is not None
-    assert [score.name for score in log.results.scores] == ["match", *REASONING]
+    assert [score.name for score in log.results.scores] == ["match", *IN_PANEL]
     means = {score.name: next(iter(score.metrics.values())).value for score in log.results.scores}
     assert_numbers(means, means, or_missing=MAY_BE_MISSING)
     assert log.results.total_samples == samples
