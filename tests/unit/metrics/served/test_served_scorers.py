@@ -84,7 +84,7 @@ def test_smollm2_behind_a_chat_template(engine, smollm2, smollm2_with):
         gauge.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_sixty_real_chains_under_smollm2(shared_data, smollm2, smollm2_with):
     """The shortest 60 of the shared chains, asked about in all three ways."""
