@@ -11,7 +11,7 @@ from ...metrics.columns import ALWAYS, CONTROL_COLUMNS, METRICS, WITH_OPTION, de
 from ...metrics.comparison.measures import CONFOUNDERS, OUTCOMES, Measure
 from ...metrics.plugins import registry
 from ...metrics.printable import printable
-from .terminal import text_width_of, wrapped
+from .terminal import listing, text_width_of, wrapped
 
 EXAMPLES = (("stepgauge metrics", "every number, those of installed plugins included"),)
 PAGE = "docs/metrics.md"
@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    lines = _page() if args.markdown else _listing(text_width_of())
+    told = ((heading, map(_told, entries)) for heading, entries in _sections())
+    lines = _page() if args.markdown else listing(_ABOUT, told, text_width_of())
     print("\n".join(lines))
     return 0
 
@@ -91,19 +92,14 @@ def _in_compare(name: str) -> list[str]:
     return [] if label is None else ["compare"] if label == name else [f"compare (as {label!r})"]
 
 
-def _listing(width: int) -> Iterator[str]:
-    """The list as lines for a terminal: an entry wraps over as many lines as it needs, and names are never cut."""
-    yield from wrapped(_ABOUT, width, "")
-    for heading, entries in _sections():
-        yield f"\n{heading}"
-        for entry in entries:
-            about = f"{entry.unit or 'no unit'}, {_DIRECTIONS[entry.higher_is_better]}"
-            yield from wrapped(f"{entry.name}  {about}", width, "  ", "      ")
-            yield from wrapped(entry.meaning, width, "      ")
-            if entry.needs:
-                yield from wrapped(f"Needs: {entry.needs}", width, "      ")
-            if entry.shown:
-                yield from wrapped(f"Shown in: {entry.shown}", width, "      ")
+def _told(entry: _Entry) -> tuple[str, ...]:
+    """A number's entry in the list for a terminal."""
+    return (
+        f"{entry.name}  {entry.unit or 'no unit'}, {_DIRECTIONS[entry.higher_is_better]}",
+        entry.meaning,
+        entry.needs and f"Needs: {entry.needs}",
+        entry.shown and f"Shown in: {entry.shown}",
+    )
 
 
 def _page() -> Iterator[str]:

@@ -18,7 +18,7 @@ from ...metrics.printable import printable
 from ...metrics.segment import CHOSEN
 from ...metrics.templates import TEMPLATES
 from ..formats.options import OF_FORMATS, TURNS
-from .terminal import text_width_of, wrapped
+from .terminal import listing, text_width_of, wrapped
 
 EXAMPLES = (
     ("stepgauge options", "every option, with the names that installed plugins add"),
@@ -118,7 +118,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    print("\n".join(_page() if args.markdown else _listing(text_width_of())))
+    told = ((heading, map(_told, options)) for heading, options in _sections())
+    print("\n".join(_page() if args.markdown else listing(_ABOUT, told, text_width_of())))
     return 0
 
 
@@ -172,18 +173,15 @@ def _doors(name: str) -> tuple[str, ...]:
     return (YAML, *(() if name in NOT_IN_INSPECT else (INSPECT,)), SET, PYTHON)
 
 
-def _listing(width: int) -> Iterator[str]:
-    """The list as lines for a terminal: an entry wraps over as many lines as it needs, and names are never cut."""
-    yield from wrapped(_ABOUT, width, "")
-    for heading, options in _sections():
-        yield f"\n{heading}"
-        for one in options:
-            yield from wrapped(f"{one.name}  default: {one.default}", width, "  ", "      ")
-            yield from wrapped(one.meaning, width, "      ")
-            yield from wrapped(f"Values: {one.values}", width, "      ")
-            yield from wrapped(f"Given in: {', '.join(one.doors)}", width, "      ")
-            if one.needs:
-                yield from wrapped(f"Needs: {one.needs}", width, "      ")
+def _told(one: _Option) -> tuple[str, ...]:
+    """An option's entry in the list for a terminal."""
+    return (
+        f"{one.name}  default: {one.default}",
+        one.meaning,
+        f"Values: {one.values}",
+        f"Given in: {', '.join(one.doors)}",
+        one.needs and f"Needs: {one.needs}",
+    )
 
 
 def _page() -> Iterator[str]:

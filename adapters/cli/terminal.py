@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import textwrap
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 
@@ -42,3 +43,18 @@ def wrapped(text: str, width: int, first: str, rest: str | None = None) -> list[
     return textwrap.wrap(
         text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )
+
+
+def listing(about: str, sections: Iterable[tuple[str, Iterable[tuple[str, ...]]]], width: int) -> Iterator[str]:
+    """A list as lines for a terminal: an entry wraps over as many lines as it needs, and names are never cut.
+
+    Args:
+        sections: headings, each with its entries: a title, and paragraphs below it, of which empty ones are left out.
+    """
+    yield from wrapped(about, width, "")
+    for heading, entries in sections:
+        yield f"\n{heading}"
+        for title, *paragraphs in entries:
+            yield from wrapped(title, width, "  ", "      ")
+            for text in filter(None, paragraphs):
+                yield from wrapped(text, width, "      ")
