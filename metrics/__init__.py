@@ -11,6 +11,7 @@ from .errors import Missing, OutOfMemory, OverlapError, ScorerError, StepgaugeEr
 from .format_version import FormatError
 from .gauge import Gauge
 from .hookspecs import hookimpl
+from .models.in_memory import ModelInMemory
 from .score import ChainScore, ControlScore, StepScore
 from .templates import ChatTemplate, PlainTemplate, PromptTemplate
 from .trace import Step, Trace
@@ -26,6 +27,7 @@ __all__ = [
     "Gauge",
     "Likelihoods",
     "Missing",
+    "ModelInMemory",
     "OutOfMemory",
     "OverlapError",
     "PlainTemplate",

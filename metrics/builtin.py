@@ -20,6 +20,7 @@ from .knowledge.judges.lm import LmJudge
 from .knowledge.judges.nli import make as make_nli_judge
 from .knowledge.judges.openai import make as make_openai_judge
 from .likelihood import LikelihoodBackend
+from .models.in_memory import ModelInMemory
 from .retrieval.retrievers import BUILTIN_RETRIEVERS
 from .segment import BUILTIN_SPLITTERS, Splitter
 
@@ -69,7 +70,7 @@ class _HuggingFace:
 
     def __call__(
         self,
-        scorer: str,
+        scorer: str | ModelInMemory,
         *,
         device: str | Sequence[str] = "auto",
         base_url: str | None = None,
@@ -81,7 +82,7 @@ class _HuggingFace:
 
         refuse_server("likelihood backend 'hf'", base_url, server)
         devices = device_names(device)
-        if len(devices) > 1:
+        if len(devices) > 1 and not isinstance(scorer, ModelInMemory):
             from .workers.backend import PoolBackend
 
             return PoolBackend(scorer, devices=devices, **options)
@@ -91,7 +92,7 @@ class _HuggingFace:
 
     def check(
         self,
-        scorer: str,
+        scorer: str | ModelInMemory,
         *,
         base_url: str | None = None,
         server: Mapping[str, Any] | None = None,
@@ -100,13 +101,19 @@ class _HuggingFace:
         """Raises ScorerError where loading is bound to fail, without loading the weights."""
         from .models.loading import read_texts
         from .served.server_options import refuse_server
+        from .tokenization.spans import check_tokenizer
 
         refuse_server("likelihood backend 'hf'", base_url, server)
-        read_texts(scorer, **options)
+        if isinstance(scorer, ModelInMemory):
+            check_tokenizer(scorer.parts()[1])
+        else:
+            read_texts(scorer, **options)
 
-    def fitted_on(self, scorer: str, **options: Any) -> frozenset[str]:
+    def fitted_on(self, scorer: str | ModelInMemory, **options: Any) -> frozenset[str]:
         """Hashes of the questions that had a part in its fit. Raises ScorerError where its card cannot be read."""
-        return _fitted_on(scorer, options.get("revision"))
+        if not isinstance(scorer, ModelInMemory):
+            return _fitted_on(scorer, options.get("revision"))
+        return frozenset() if scorer.source is None else _fitted_on(scorer.source, scorer.revision)
 
 
 class _Served:

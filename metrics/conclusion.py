@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scipy.stats import t as student
 
 from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.arithmetic.judge import EQUATION
+from .models.in_memory import SELF
 from .printable import printable
 from .score import ARITHMETIC_ONLY, ChainScore, judged_kinds
 
@@ -79,7 +80,7 @@ class Conclusion:
             self._reasons[score.missing.get(_GAIN, "no reason given")] += 1
         else:
             self._gaining += gain > 0
-            self._scorers[_short(score.provenance.get("scorer"))] += 1
+            self._scorers[_named(score.provenance)] += 1
         self._kinds |= judged_kinds(score)
         self._look_at(score)
 
@@ -203,6 +204,11 @@ def _effect(found: Interval) -> str:
     if found.high < 0:
         return "they do not help"
     return f"no clear effect (gain {found.mean:+.2f}, 95 % interval {found.low:+.2f} to {found.high:+.2f})"
+
+
+def _named(provenance: Mapping[str, Any]) -> str:
+    scorer = provenance.get("scorer")
+    return f"the model itself ({_short(provenance.get('source'))})" if scorer == SELF else _short(scorer)
 
 
 def _short(scorer: object) -> str:

@@ -50,7 +50,7 @@ _NAMES: dict[str, Callable[[Registry], Sequence[str]]] = {
 }
 _LISTS = ("controls", "claims", "judges")
 _VALUES = {
-    "scorer": "hub id, folder, .gguf file, smollm2, null",
+    "scorer": "hub id, folder, .gguf file, smollm2, self, null",
     "device": "auto, balanced, torch devices",
     "dtype": "auto, float32, bfloat16, float16",
     "token_budget": "auto, whole number",

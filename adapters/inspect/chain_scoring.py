@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from inspect_ai.scorer import Target
 from inspect_ai.solver import TaskState
 
-from ...metrics import ChainScore
+from ...metrics import ChainScore, ScorerError
 from ...metrics.columns import table_columns
+from ...metrics.models.in_memory import SELF
 from ...metrics.names import unknown_name
 from .explanation import fenced
+from .model_under_test import is_known, model_under_test
 from .options import LISTS, OptionError, as_list, check_names
 from .sample_calls import FOR_INSPECT
 from .shared_gauge import GaugeFailure, SharedGauge, shared_gauge
@@ -31,7 +33,9 @@ class Settings:
 
     Attributes:
         name, usual, options: what `prepare` was called with.
+        shared: the gauge; for `scorer: self` one that knows the options and has no model.
         metrics: names of the metrics to report, in order.
+        of_models: for `scorer: self` the gauge of each model under test, which lives as long as this object.
     """
 
     name: str
@@ -40,6 +44,17 @@ class Settings:
     shared: SharedGauge
     metrics: Sequence[str]
     turns: Turns
+    of_models: dict[int, SharedGauge] = field(default_factory=dict)
+
+    def gauge(self) -> SharedGauge:
+        """The gauge that scores the sample of the task that calls this. Raises ScorerError: see `model_under_test`."""
+        if self.options.get("scorer") != SELF:
+            return self.shared
+        model = model_under_test()
+        key = id(model.model)  # which the gauge holds, so that no other object gets the number
+        if key not in self.of_models:
+            self.of_models[key] = shared_gauge({**_of_gauge(self.options), "scorer": model})
+        return self.of_models[key]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """In another process the gauge is made anew: inspect_scout sends scanners to its own."""
@@ -78,14 +93,16 @@ def prepare(name: str, usual: Sequence[str], options: Mapping[str, Any]) -> Sett
     Raises:
         OptionError: a wrong option, or a scorer that is not there.
     """
-    given = dict(options)
-    turns = _turns(name, given.pop("turns", "all"))
-    check_names(name, given)
-    given = {key: as_list(value) if key in LISTS else value for key, value in given.items()}
-    chosen: Any = given.pop("metrics", ())
+    turns = _turns(name, options.get("turns", "all"))
+    check_names(name, {key: value for key, value in options.items() if key != "turns"})
+    chosen: Any = as_list(options.get("metrics", ()))
     try:
-        shared = shared_gauge(given)
-        shared.gauge.preflight()  # a scorer that is not there shows now, not after the last sample
+        shared = shared_gauge(_of_gauge(options))
+        # A scorer that is not there shows now, not after the last sample.
+        if options.get("scorer") != SELF:
+            shared.gauge.preflight()
+        elif is_known():
+            model_under_test()
     except (TypeError, ValueError) as error:
         raise OptionError(f"stepgauge/{name}: {error}") from error
     try:
@@ -110,8 +127,8 @@ async def score_sample(settings: Settings, state: TaskState, target: Target, eve
     except Unscorable as problem:
         return NotScored(problem.code, fenced(f"not scored: {problem}"))
     try:
-        chain = await settings.shared.score(reading.trace, str(state.model))
-    except GaugeFailure as error:  # concerns every sample, so it ends the run
+        chain = await settings.gauge().score(reading.trace, str(state.model))
+    except (GaugeFailure, ScorerError) as error:  # concerns every sample, so it ends the run
         raise OptionError(f"stepgauge/{settings.name}: {error}") from error
     except FOR_INSPECT:  # a limit of the sample, or a grader that cannot be had
         raise
@@ -120,6 +137,12 @@ async def score_sample(settings: Settings, state: TaskState, target: Target, eve
         log.warning("stepgauge/%s, sample %s: %s", settings.name, reading.trace.id, reason, exc_info=error)
         return NotScored("scoring_failed", fenced(reason))
     return Scored(_told(chain, reading), reading)
+
+
+def _of_gauge(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are `Gauge`'s, as it takes them."""
+    given = {key: value for key, value in options.items() if key not in ("turns", "metrics")}
+    return {key: as_list(value) if key in LISTS else value for key, value in given.items()}
 
 
 def _turns(name: str, given: Any) -> Turns:

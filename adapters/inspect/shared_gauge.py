@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...metrics import ChainScore, Gauge, OutOfMemory, OverlapError, Trace
+from ...metrics import ChainScore, Gauge, ModelInMemory, OutOfMemory, OverlapError, Trace
 from .batching import MicroBatcher
 from .model_judge import ModelJudge, make_judges
 
@@ -117,6 +117,8 @@ def shared_gauge(options: Mapping[str, Any]) -> SharedGauge:
 
 
 def _hashable(value: Any) -> Any:
+    if isinstance(value, ModelInMemory):
+        return id(value.model)
     if isinstance(value, Mapping):
         return tuple(sorted((key, _hashable(inner)) for key, inner in value.items()))
     if isinstance(value, Sequence) and not isinstance(value, str):

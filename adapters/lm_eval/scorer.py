@@ -14,10 +14,12 @@ from ...metrics import ChainScore, ScorerError, Trace
 from ...metrics.columns import table_columns
 from ...metrics.conclusion import Conclusion
 from ...metrics.errors import Missing
+from ...metrics.models.in_memory import SELF
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from .aggregate import nan_mean, nan_stderr, total
 from .documents import given_passages, gold_and_choices, question_text, render
-from .gauge_cache import close_gauges, gauge_for
+from .gauge_cache import close_gauges, gauge_for, gauge_of_model
+from .model_under_test import model_under_test
 from .options import Options
 from .records import ReasoningRecord, record, unscored
 
@@ -71,8 +73,13 @@ class ChainScorer:
         return type(error)(f"task {self.options.task!r}, stepgauge options: {error}")
 
     def preflight(self) -> None:
-        """Raises ScorerError if the scoring LM cannot be found; called before hours of generation, not after."""
+        """Raises ScorerError if the scoring LM cannot be found; called before hours of generation, not after.
+
+        To be called by what an evaluation of lm-eval calls: `scorer: self` looks there for the model under test.
+        """
         try:
+            if self.options.gauge.get("scorer") == SELF:
+                self._gauge = gauge_of_model(self.options.gauge, model_under_test())
             self._gauge.preflight()
         except ScorerError as error:
             raise self._named(error) from error

