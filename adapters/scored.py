@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..metrics import ChainScore, FormatError, StepgaugeError
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
 
 
-SCORES = "scores.jsonl"  # what `stepgauge score` writes its rows into
+# What `stepgauge score` writes its rows into; the second with `--gzip`.
+SCORES = "scores.jsonl"
+SCORES_FILES = (SCORES, f"{SCORES}.gz")
+
+
+def scores_in(folder: Path) -> Path | None:
+    """The file of a folder's scored rows, if it has one."""
+    return next((folder / name for name in SCORES_FILES if (folder / name).is_file()), None)
 
 
 class FieldError(StepgaugeError, ValueError):

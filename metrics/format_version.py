@@ -12,7 +12,7 @@ from typing import Any
 from .errors import StepgaugeError
 from .versions import package_version
 
-FORMAT = 1
+FORMAT = 2
 
 
 class FormatError(StepgaugeError, ValueError):

@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="stop at a row that cannot be read, do not skip it")
     parser.add_argument("--restart", action="store_true", help="overwrite what --out holds, do not go on with it")
     parser.add_argument("--dry-run", action="store_true", help="only read and cut into steps; score and write nothing")
+    parser.add_argument("--gzip", action="store_true", help="compress the rows: scores.jsonl.gz; readers take either")
     parser.add_argument("--parquet", action="store_true", help="also write scores.parquet")
     parser.add_argument(
         "--write-logs",
@@ -127,7 +128,8 @@ def _score(args: argparse.Namespace) -> int:
     with _gauge(settings) as gauge:
         gauge.preflight()
         check_overlap(sources, gauge, args.limit)
-        with OutFolder(args.out, _description(args, sources, settings, gauge), restart=args.restart) as out:
+        asked = _description(args, sources, settings, gauge)
+        with OutFolder(args.out, asked, restart=args.restart, packed=args.gzip) as out:
             if out.complete:
                 print(f"{args.out}: this run is complete; nothing is left to score")
             elif out.windows:
@@ -227,6 +229,7 @@ def _description(
         "filter": args.filter,
         "limit": args.limit,
         "window": args.window,
+        **({"gzip": True} if args.gzip else {}),
         "versions": versions(),
     }
 

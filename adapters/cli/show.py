@@ -25,6 +25,7 @@ from ...metrics.render import chain_table
 from ..formats.detect import files_below
 from ..formats.entries import Unreadable
 from ..runs.chains import scored_chains
+from ..scored import SCORES_FILES
 from .errors import UserError
 from .limit import add_limit, limit_of
 from .terminal import add_width, text_width_of
@@ -197,7 +198,7 @@ def _left_out(records: Sequence[Record], found: Sequence[Record], chosen: Chosen
 
 def _newest_in(folder: Path) -> list[Path]:
     """The scored files, samples files and Inspect logs in a folder and its subfolders, the newest first."""
-    patterns = ("scores.jsonl", "samples_*.jsonl", "*.eval")
+    patterns = (*SCORES_FILES, "samples_*.jsonl", "*.eval")
     found = [path for path in files_below(folder) if any(fnmatch(path.name, one) for one in patterns)]
     if not found:
         raise UserError(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...metrics.names import unknown_name
-from ..scored import SCORES, is_chain, is_row
+from ..scored import is_chain, is_row, scores_in
 from . import chat, mmlu_pro, scored_rows, traces
 from . import lm_eval_samples as lm_eval
 from .entries import UNREADABLE_FILE, Item, Skipped, Unreadable, Where
@@ -141,8 +141,8 @@ def _expand(path: str) -> list[tuple[Path, bool]]:
             said = str(error) if isinstance(error, PermissionError) else "no such file or folder"
             raise OptionError(f"{path}: {said}{', and no match' if magic else ''}") from error
         return [(file, False) for match in matches for file, _ in _expand(match)]
-    if (given / SCORES).is_file():  # the other files of such a folder repeat it
-        return [(given / SCORES, True)]
+    if (scores := scores_in(given)) is not None:  # the other files of such a folder repeat it
+        return [(scores, True)]
     return [(file, False) for file in files_below(given)] if given.is_dir() else [(given, True)]
 
 

@@ -21,7 +21,7 @@ from ..formats.sources import Source
 from ..inspect.scorers import as_score
 from ..inspect.traces import full_name
 from ..inspect.viewer import viewer_config
-from .out_folder import SCORES
+from .means import read_rows
 
 LOGS = "logs"
 PRECOMPUTED = "precomputed"
@@ -42,7 +42,7 @@ def write_copies(folder: Path, sources: Sequence[Source], metrics: Sequence[str]
         name = _free_name(source.path, taken)
         scores = _in(folder / PRECOMPUTED) / f"{name}.jsonl"
         with scores.open("w", encoding="utf-8") as lines:
-            lines.writelines(f"{json.dumps(record)}\n" for record in _records(folder / SCORES, source.name, metrics))
+            lines.writelines(f"{json.dumps(record)}\n" for record in _records(folder, source.name, metrics))
         yield scores
         log = read_eval_log(source.name)
         roles, log.eval.model_roles = log.eval.model_roles, None  # graders, too, may need a key
@@ -70,17 +70,16 @@ def stepgauge(scores: str) -> Scorer:
     return found
 
 
-def _records(scores: Path, log: str, metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _records(folder: Path, log: str, metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The scores of one log's samples as `precomputed_scores` reads them.
 
     A missing number is NaN, which its reader and Inspect's metrics know: null would count as 0.
     """
-    with scores.open(encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            if row["key"]["file"] == log:
-                found = as_score(ChainScore.from_dict(row["score"]), row["model_answer"], metrics)
-                told = found.model_dump(include={"value", "answer", "explanation", "metadata"})
-                yield {"id": row["doc_id"], "epoch": row["key"]["repeat"] + 1, **told}
+    for row in read_rows(folder):
+        if row["key"]["file"] == log:
+            found = as_score(ChainScore.from_dict(row["score"]), row["model_answer"], metrics)
+            told = found.model_dump(include={"value", "answer", "explanation", "metadata"})
+            yield {"id": row["doc_id"], "epoch": row["key"]["repeat"] + 1, **told}
 
 
 def _in(folder: Path) -> Path:

@@ -5,7 +5,6 @@ A live run weights by question, too: lm-eval averages a document's repeats, Insp
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,8 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..formats import rows as formats
+from ..formats.entries import Unreadable
 from ..formats.options import OptionError
-from ..scored import SCORES, is_row
+from ..formats.rows import open_stream
+from ..scored import SCORES, FieldError, is_row, scores_in
+from .packed import Unpacker
 
 _REASONS = 20  # distinct reasons kept per metric; the rest are counted together
 
@@ -61,16 +64,22 @@ def question_of(row: Mapping[str, Any]) -> str:
 
 
 def read_rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a scored folder, one at a time. Raises OptionError for one that was damaged since."""
-    with (folder / SCORES).open("rb") as lines:
-        for number, line in enumerate(lines, 1):
+    """The rows of a scored folder, unpacked, one at a time. Raises OptionError for one that was damaged since."""
+    path = scores_in(folder)
+    if path is None:
+        raise OptionError(f"{folder}: its {SCORES} is gone; --restart scores the chains again")
+    unpacker = Unpacker()
+    with open_stream(path) as stream:
+        for number, row in formats.read_rows(stream, array=False):
             try:
-                row = json.loads(line)
+                if isinstance(row, Unreadable):
+                    raise row
                 if not is_row(row):
-                    raise ValueError("it holds no score")
-            except (ValueError, TypeError, RecursionError) as error:
+                    raise FieldError("it holds no score")
+                unpacked = unpacker.unpack(row)
+            except (Unreadable, FieldError) as error:
                 raise OptionError(
-                    f"{folder / SCORES}, row {number}: damaged ({error!s:.80}), so that chains cannot be summed up; "
+                    f"{path}, row {number}: damaged ({error!s:.80}), so that chains cannot be summed up; "
                     "--restart scores them again"
                 ) from error
-            yield row
+            yield unpacked

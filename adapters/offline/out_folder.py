@@ -8,6 +8,7 @@ the run was asked to do; a run with another request is refused.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -19,7 +20,8 @@ from typing import IO, Any
 
 from ...metrics.format_version import FORMAT, FormatError, check_format
 from ..formats.options import OptionError
-from ..scored import SCORES
+from ..scored import SCORES_FILES, scores_in
+from .packed import Packer
 from .whole_file import write_whole
 
 SKIPPED = "skipped.jsonl"
@@ -79,10 +81,11 @@ class OutFolder:
         complete: whether the run is finished.
     """
 
-    def __init__(self, path: Path, run: Mapping[str, Any], *, restart: bool = False) -> None:
+    def __init__(self, path: Path, run: Mapping[str, Any], *, restart: bool = False, packed: bool = False) -> None:
         """Args:
         run: JSON that describes what the run is asked to do.
         restart: start over, whatever the folder holds.
+        packed: compress the rows with gzip.
         """
         self.path = path
         self.counts = Counts()
@@ -92,6 +95,7 @@ class OutFolder:
         self.complete = False
         self._run = json.loads(json.dumps(run))
         self._restart = restart
+        self._scores = SCORES_FILES[packed]
         self._lock: IO[bytes] | None = None
         self._files: dict[str, IO[bytes]] = {}
 
@@ -118,10 +122,10 @@ class OutFolder:
         self, rows: Iterable[Mapping[str, Any]], skipped: Iterable[Mapping[str, Any]], *, last: bool
     ) -> None:
         """Append a window and sync it to disk; `counts` must already include its rows. Raises OSError."""
-        for name, lines in ((SCORES, rows), (SKIPPED, skipped)):
-            for line in lines:
-                self._files[name].write(json.dumps(line, allow_nan=False).encode() + b"\n")
-        sizes = {name: self._sync(name) for name in (SCORES, SKIPPED)}
+        packer = Packer()
+        self._write(self._scores, map(packer.pack, rows))
+        self._write(SKIPPED, skipped)
+        sizes = {name: self._sync(name) for name in (self._scores, SKIPPED)}
         self.windows += 1
         self.complete = last
         entry = {"window": self.windows, "sizes": sizes, "last": last, "counts": self.counts.to_dict()}
@@ -129,6 +133,14 @@ class OutFolder:
         self._files[_WINDOWS].write(json.dumps(entry).encode() + b"\n")
         self._sync(_WINDOWS)
         self.on_disk = str(self.counts)
+
+    def _write(self, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
+        texts = (json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n" for line in lines)
+        if name.endswith(".gz"):
+            # A window is a member of its own, so that the file may be cut off behind each; gzip reads on across them.
+            self._files[name].write(gzip.compress(b"".join(texts), mtime=0))
+        else:
+            self._files[name].writelines(texts)
 
     def _sync(self, name: str) -> int:
         file = self._files[name]
@@ -143,21 +155,21 @@ class OutFolder:
         if run_file.exists() and not self._restart:
             self._compare(run_file)
             done, end = last_window(self.path)
-            if done is None and (end or ((self.path / SCORES).exists() and not (self.path / _WINDOWS).exists())):
+            if done is None and (end or (scores_in(self.path) and not (self.path / _WINDOWS).exists())):
                 raise OptionError(
                     f"{self.path / _WINDOWS}: gone, damaged or of other rows: which rows are whole is not known; "
                     "give another --out, or --restart to overwrite the run"
                 )
-        elif (self.path / SCORES).exists() and not self._restart:
+        elif (rows := scores_in(self.path)) is not None and not self._restart:
             raise OptionError(
-                f"{self.path}: holds {SCORES} but no {_RUN}; give another --out, or --restart to overwrite"
+                f"{self.path}: holds {rows.name} but no {_RUN}; give another --out, or --restart to overwrite"
             )
         else:
-            for name in (SCORES, SKIPPED, ENGINE, _WINDOWS):
+            for name in (*SCORES_FILES, SKIPPED, ENGINE, _WINDOWS):
                 (self.path / name).unlink(missing_ok=True)
             write_whole(run_file, json.dumps({"format": FORMAT, **self._run}, indent=2) + "\n")
         sizes = done["sizes"] if done else {}
-        for name, size in ((SCORES, sizes.get(SCORES, 0)), (SKIPPED, sizes.get(SKIPPED, 0)), (_WINDOWS, end)):
+        for name, size in (*((one, sizes.get(one, 0)) for one in (self._scores, SKIPPED)), (_WINDOWS, end)):
             file = (self.path / name).open("ab")
             self._files[name] = file
             if file.tell() > size:
@@ -215,7 +227,9 @@ def last_window(folder: Path) -> tuple[dict[str, Any] | None, int]:
             try:
                 window = json.loads(line)
                 str(Counts.of(window["counts"]))
-                whole = all(_ends_a_row(folder / name, window["sizes"][name]) for name in (SCORES, SKIPPED))
+                whole = set(window["sizes"]) - {SKIPPED} <= set(SCORES_FILES) and all(
+                    _ends_a_row(folder / name, size) for name, size in window["sizes"].items()
+                )
                 _ = window["window"] + 0, window["last"]
             except (ValueError, TypeError, LookupError, RecursionError):
                 whole = False
@@ -227,11 +241,16 @@ def last_window(folder: Path) -> tuple[dict[str, Any] | None, int]:
 
 
 def _ends_a_row(path: Path, size: int) -> bool:
-    """Whether a file's first `size` bytes are there and end with a row. Raises TypeError, ValueError for no size."""
+    """Whether a file's first `size` bytes are there and end with a row. Raises TypeError, ValueError for no size.
+
+    Of compressed rows only whether they are there: a damaged one is found as it is read.
+    """
     if not size:
         return True
     if not path.exists() or not 0 <= size <= path.stat().st_size:
         return False
+    if path.suffix == ".gz":
+        return True
     with path.open("rb") as file:
         file.seek(size - 1)
         return file.read(1) == b"\n"

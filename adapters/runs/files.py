@@ -13,7 +13,7 @@ from ..formats.detect import FORMATS, SUFFIXES, first_known, is_array, is_inspec
 from ..formats.entries import Unreadable
 from ..formats.options import OptionError
 from ..formats.rows import open_stream
-from ..scored import SCORES, is_chain, is_row
+from ..scored import SCORES_FILES, is_chain, is_row, scores_in
 from .run_parts import Found
 from .run_spec import ACCEPTED
 
@@ -59,9 +59,9 @@ def files_of(path: Path, damaged: Found) -> dict[Path, Kind]:
 
 def _below(folder: Path) -> Iterator[Path]:
     for above, folders, names in os.walk(folder, onerror=_refused):
-        if SCORES in names:
+        if (scores := scores_in(Path(above))) is not None:
             folders.clear()
-            yield Path(above, SCORES)
+            yield scores
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(above, name) for name in sorted(names) if name.lower().endswith(SUFFIXES))
@@ -73,7 +73,7 @@ def _refused(error: OSError) -> None:
 
 def _kind(path: Path) -> Kind:
     """The kind of a file. Raises ValueError with the reason if it is of no known kind, Unreadable if it is damaged."""
-    if path.name == SCORES and path.is_file():
+    if path.name in SCORES_FILES and path.is_file():
         if not path.stat().st_size:
             raise ValueError("no chain has been scored yet")
         return "scores"

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...metrics.model_names import short_names
 from ...metrics.names import unknown_name
 from ..formats.options import OptionError
-from ..scored import SCORES
+from ..scored import SCORES_FILES
 from .run_spec import Spec
 
 
@@ -89,4 +89,4 @@ def _distinct(paths: Sequence[Path], model: str) -> list[str]:
 
 def _folder(path: Path) -> Path:
     resolved = path.resolve()
-    return resolved.parent if resolved.name == SCORES else resolved
+    return resolved.parent if resolved.name in SCORES_FILES else resolved

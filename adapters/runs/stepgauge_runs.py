@@ -16,7 +16,8 @@ from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..grades import number
 from ..offline.out_folder import check_folder, last_window
-from ..scored import SCORES, FieldError, absent, of_row
+from ..offline.packed import Unpacker
+from ..scored import SCORES_FILES, FieldError, absent, of_row
 from .run_parts import Found, Keep, LostRows, Part
 from .stances import in_score
 
@@ -36,6 +37,7 @@ def read_scored(path: Path, keep: Keep) -> Found:
     end, notes = _written(path)
     came_from: dict[tuple[Any, ...], Any] = {}
     lost, read = LostRows(path), False
+    unpacker = Unpacker()
     with open_stream(path) as stream:
         for number, row in read_rows(stream, array=False):
             if number > end:
@@ -45,6 +47,7 @@ def read_scored(path: Path, keep: Keep) -> Found:
                 if isinstance(row, Unreadable):
                     raise row
                 check_format(row)
+                row = unpacker.unpack(row)
                 model = _field(row, "model", _TEXT)
                 record = _record(row, where, model, keep)
             except FormatError as error:
@@ -146,7 +149,7 @@ def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 def _written(path: Path) -> tuple[float, list[str]]:
     """The number of complete rows, and notes: an interrupted run may have left half a row at the end."""
-    if path.name != SCORES:
+    if path.name not in SCORES_FILES:
         return math.inf, []
     check_folder(path.parent)
     window, _ = last_window(path.parent)

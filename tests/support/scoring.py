@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stepgauge.adapters.cli import main
+from stepgauge.adapters.offline.packed import Unpacker
 from stepgauge.metrics.plugins import registry
 
 PLUGIN = Path(__file__).parents[1] / "plugins" / "stepgauge_cheap"
@@ -28,7 +29,10 @@ def score(*args: object, cheap: bool = True) -> int:
 
 
 def rows(folder: Path, name: str = "scores.jsonl") -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+    """The rows of a file in a scored folder; those of `scores.jsonl` as they are before they are packed."""
+    unpacker = Unpacker()
+    packed = [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+    return [unpacker.unpack(row) for row in packed]
 
 
 def write_jsonl(path: Path, lines: Iterable[object]) -> Path:

@@ -53,7 +53,7 @@ def test_fields_that_a_later_version_added_are_passed_over_at_every_depth():
 
 def test_score_says_its_format_and_one_from_before_there_were_formats_reads_the_same():
     written = full_score().to_dict()
-    assert written["format"] == 1
+    assert written["format"] == 2
     before = {key: value for key, value in written.items() if key != "format"}
     assert ChainScore.from_dict(before).to_dict() == written
 
@@ -75,8 +75,8 @@ def change_format(folder: Path, number: int, to: Any, *, inner: bool = False) ->
 
 
 def test_rows_and_folder_say_their_format(scored):
-    assert {row["format"] for row in rows(scored)} == {1}
-    assert json.loads((scored / "run.json").read_text())["format"] == 1
+    assert {row["format"] for row in rows(scored)} == {2}
+    assert json.loads((scored / "run.json").read_text())["format"] == 2
 
 
 def test_folder_from_before_there_were_formats_reads_the_same(scored):
@@ -100,7 +100,7 @@ def test_later_format_is_one_error_that_names_file_row_and_version(scored, tmp_p
     assert main([command, str(scored), *more[command]]) == 2
     error = capsys.readouterr().err
     assert f"{scored / 'scores.jsonl'}, row 2: written in format 7; this stepgauge (" in error
-    assert "reads up to 1: update stepgauge" in error
+    assert "reads up to 2: update stepgauge" in error
     assert "Traceback" not in error
 
 
@@ -113,13 +113,16 @@ def test_format_that_is_no_number_is_named(scored, wrong):
 
 def test_folder_of_a_later_format_is_not_read_by_what_its_files_seem_to_say(scored):
     run = json.loads((scored / "run.json").read_text())
-    (scored / "run.json").write_text(json.dumps({**run, "format": 2}))
+    (scored / "run.json").write_text(json.dumps({**run, "format": 3}))
     (scored / "windows.jsonl").write_text('{"something": "else"}\n')
-    with pytest.raises(OptionError, match=r"run\.json: written in format 2; this stepgauge \(.*\) reads up to 1"):
+    with pytest.raises(OptionError, match=r"run\.json: written in format 3; this stepgauge \(.*\) reads up to 2"):
         load_runs([str(scored)])
 
 
-@pytest.mark.parametrize(("written", "said"), [(None, "holds scores of format 0"), (2, "written in format 2")])
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [(None, "holds scores of format 0"), (1, "holds scores of format 1"), (3, "written in format 3")],
+)
 def test_run_of_another_format_is_not_gone_on_with_and_stays_as_it_is(scored, tmp_path, capsys, written, said):
     run = json.loads((scored / "run.json").read_text())
     del run["format"]
@@ -130,4 +133,4 @@ def test_run_of_another_format_is_not_gone_on_with_and_stays_as_it_is(scored, tm
     assert said in capsys.readouterr().err
     assert (scored / "scores.jsonl").read_bytes() == before
     assert score(tmp_path / "in.jsonl", "--out", scored, "--restart") == 0
-    assert json.loads((scored / "run.json").read_text())["format"] == 1
+    assert json.loads((scored / "run.json").read_text())["format"] == 2
