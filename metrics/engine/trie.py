@@ -68,19 +68,17 @@ def build_trie(spans: Sequence[TokenSpan]) -> Trie:
     nodes = _Nodes()
     paths = _trunk_paths(nodes, spans)
     pair_node, pair_token, pair_span = array("q"), array("q"), array("q")
-    weights: list[np.ndarray] = []
     for index, span in enumerate(spans):
-        path = paths[id(span.trunk)]
-        fed = span.tail[:-1].tolist() if len(span.tail) else []
-        shared = span.shared if len(span.tail) else span.shared - 1
-        own = nodes.walk(int(path[shared - 1]) if shared else -1, fed)
+        path, tail, before = paths[id(span.trunk)], span.tail.tolist(), span.start - span.shared
+        shared = span.shared if tail else span.shared - 1
+        own = nodes.walk(int(path[shared - 1]) if shared else -1, tail[:-1])
         if span.start <= shared:
             pair_node.frombytes(path[span.start - 1 : shared].tobytes())
         pair_node.extend(own[max(0, span.start - 1 - shared) :])
-        pair_token.frombytes(np.asarray(span.targets, dtype=np.int64).tobytes())
-        scored = span.n - span.start
-        pair_span.extend([index] * scored)
-        weights.append(np.ones(scored) if span.weights is None else np.asarray(span.weights, dtype=np.float64))
+        if before < 0:
+            pair_token.extend(span.trunk[span.start : span.shared].tolist())
+        pair_token.extend(tail[max(0, before) :])
+        pair_span.extend([index] * (span.n - span.start))
     number, size = nodes.preorder()
     token, depth, end = (np.zeros(len(number), dtype=np.int64) for _ in range(3))
     token[number], depth[number], end[number] = nodes.token, nodes.depth, number + size
@@ -91,8 +89,15 @@ def build_trie(spans: Sequence[TokenSpan]) -> Trie:
         pair_node=number[np.frombuffer(pair_node, dtype=np.int64)],
         pair_token=np.frombuffer(pair_token, dtype=np.int64),
         pair_span=np.frombuffer(pair_span, dtype=np.int64),
-        pair_weight=np.concatenate(weights),
+        pair_weight=_weights(spans, len(pair_span)),
     )
+
+
+def _weights(spans: Sequence[TokenSpan], pairs: int) -> np.ndarray:
+    if all(span.weights is None for span in spans):
+        return np.ones(pairs)
+    given = (np.ones(span.n - span.start) if span.weights is None else span.weights for span in spans)
+    return np.concatenate([np.asarray(weights, dtype=np.float64) for weights in given])
 
 
 class _Nodes:
