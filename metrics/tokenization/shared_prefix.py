@@ -95,14 +95,22 @@ def tokenize_shared(
         if request.cut is not None:
             trunks.setdefault(id(request.trunk), []).append(i)
     whole = [requests[i] for i in own]
-    whole += [Request(requests[i].trunk, 0, requests[i].special_tokens) for i, *_ in trunks.values()]
-    if known and known[0].cut is not None:
+    for branches in trunks.values():
+        trunk = requests[branches[0]].trunk
+        if known and known[0].trunk is trunk and known[0].cut == max(requests[i].cut or 0 for i in branches):
+            # Up to where the last of them leaves it, what is known already reads as the trunk does.
+            known = Request(known[0].text, known[0].start, known[0].special_tokens), known[1]
+            whole.append(known[0])
+        else:
+            whole.append(Request(trunk, 0, requests[0].special_tokens))
+    if known and not any(request is known[0] for request in whole):
         whole.append(Request(known[0].text, known[0].start, known[0].special_tokens))
         known = whole[-1], known[1]
     tokens = _with_relatives(tokenizer, cuts, whole, known)
     out = {i: Rope(found.ids, found.first) for i, found in zip(own, tokens, strict=False)}
-    for found, branches in zip(tokens[len(own) :], trunks.values(), strict=False):
-        ropes = _branches(tokenizer, cuts, found, [requests[i] for i in branches])
+    found = zip(whole[len(own) :], tokens[len(own) :], strict=True)
+    for branches, (base, base_tokens) in zip(trunks.values(), found, strict=False):
+        ropes = _branches(tokenizer, cuts, base.text, base_tokens, [requests[i] for i in branches])
         out.update(zip(branches, ropes, strict=True))
     return [out[i] for i in range(len(requests))]
 
@@ -161,11 +169,12 @@ class _Piece:
     before: int
 
 
-def _branches(tokenizer: PreTrainedTokenizerBase, cuts: Cuts, trunk: Tokens, requests: Sequence[Request]) -> list[Rope]:
-    """Requests on one trunk, which has been tokenized."""
+def _branches(
+    tokenizer: PreTrainedTokenizerBase, cuts: Cuts, text: str, trunk: Tokens, requests: Sequence[Request]
+) -> list[Rope]:
+    """Requests on one trunk; `text` begins as all of them do up to their cuts, and `trunk` are its tokens."""
     if trunk.spans is None:
         return _in_full(tokenizer, requests, trunk.ids)
-    text = requests[0].trunk
     # Which place comes before a limit, and which token begins there, is the same for all answers.
     places: dict[int, tuple[int, int | None]] = {}
     pieces: list[_Piece | None] = []
@@ -184,6 +193,7 @@ def _branches(tokenizer: PreTrainedTokenizerBase, cuts: Cuts, trunk: Tokens, req
     for piece in pieces:
         if piece is not None:
             wanted.setdefault(piece.text, {})[piece.start] = None
+    _check(sum(map(len, wanted)))
     tails: dict[str, np.ndarray] = {}
     for (after, starts), encoding in zip(wanted.items(), _encoded(tokenizer, wanted, False), strict=True):
         tails[after] = _tokens(encoding, None, False).ids
@@ -204,7 +214,7 @@ def _branches(tokenizer: PreTrainedTokenizerBase, cuts: Cuts, trunk: Tokens, req
             out.append(None)
     left = [i for i, rope in enumerate(out) if rope is None]
     alone = dict(zip(left, _in_full(tokenizer, [requests[i] for i in left], trunk.ids), strict=True))
-    return [rope or alone[i] for i, rope in enumerate(out)]
+    return [alone[i] if rope is None else rope for i, rope in enumerate(out)]
 
 
 def _tokens_before(spans: np.ndarray, place: int) -> int | None:
@@ -224,11 +234,7 @@ def _rope(trunk: np.ndarray, cut: int, tail: np.ndarray, first: int | None) -> R
 
 def _in_full(tokenizer: PreTrainedTokenizerBase, requests: Sequence[Request], trunk: np.ndarray | None) -> list[Rope]:
     """Each text in full; what it has in common with the trunk's tokens is not kept again."""
-    characters = sum(request.length for request in requests)
-    if characters > _MOST_CHARACTERS:
-        raise TooMuchText(
-            f"{characters:,} characters to tokenize, prefix by prefix: this scorer's tokenizer is not cut"
-        )
+    _check(sum(request.length for request in requests))
     out = []
     special = requests[0].special_tokens if requests else False
     encodings = _encoded(tokenizer, (request.text for request in requests), special)
@@ -261,14 +267,23 @@ def _join(relative: Tokens, rest: Any, place: int, request: Request) -> Tokens |
     return Tokens(np.concatenate([relative.ids[:n], tail.ids]), first, spans)
 
 
+def _check(characters: int) -> None:
+    if characters > _MOST_CHARACTERS:
+        raise TooMuchText(
+            f"{characters:,} characters are too many to tokenize, prefix by prefix, as its tokenizer needs"
+        )
+
+
 def _encoded(tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], special_tokens: bool) -> Iterator[Any]:
     """Encodings, some at a time: one holds more than its text."""
     batch: list[str] = []
+    size = 0
     for text in texts:
         batch.append(text)
-        if sum(map(len, batch)) >= _AT_ONCE:
+        size += len(text)
+        if size >= _AT_ONCE:
             yield from _encode(tokenizer, batch, special_tokens)
-            batch = []
+            batch, size = [], 0
     yield from _encode(tokenizer, batch, special_tokens)
 
 

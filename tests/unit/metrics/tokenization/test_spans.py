@@ -417,6 +417,17 @@ def test_tokenizer_that_is_not_understood_gets_every_text_in_full(get, arithmeti
     assert sum(characters) >= sum(len(request.text) for request in group)
 
 
+def test_long_chain_that_would_be_read_over_and_over_is_unscored_with_the_reason(get, characters):
+    trunk = "So two and two are four.\n" * 10_000
+    group = [Request(trunk, cut + 1, True, cut, " 4") for cut in range(len(trunk) - 5_000, len(trunk))]
+    characters.clear()
+    found = encode(get("strip"), group, None)
+    assert isinstance(found, Unscored)
+    assert found.reason.startswith("1,2")
+    assert "too many to tokenize" in found.reason
+    assert len(characters) == 1, "read once, for its length"
+
+
 def test_leave_one_out_texts_share_what_they_can_with_each_other(get, arithmetic, characters):
     lines = [line for row in arithmetic for line in row["solution"].splitlines() if line.strip()][:30]
     question = arithmetic[0]["question"]
