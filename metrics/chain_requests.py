@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from itertools import chain, takewhile
 
 from .chain import Control, ControlLikelihoods, Likelihoods
 from .likelihood import Request, SpanScore, Unscored
 from .probability import log_sum_exp
 from .templates import REFERENCE, PromptTemplate, RenderChat
 from .trace import Step, Trace
+from .writing import Writer
 
 
 @dataclass
@@ -32,14 +33,6 @@ class ChainRequests:
     without_final: list[list[int]] = field(default_factory=list)
     whole: list[list[int]] | None = None
     controls: list[tuple[Control, list[list[int] | Unscored]]] = field(default_factory=list)
-    _index: dict[Request, int] = field(default_factory=dict)
-
-    def add(self, request: Request) -> int:
-        """Index of `request`, the same for equal ones: shared prefixes and the gold option are scored once."""
-        if request not in self._index:
-            self._index[request] = len(self.requests)
-            self.requests.append(request)
-        return self._index[request]
 
 
 def chain_requests(
@@ -57,30 +50,41 @@ def chain_requests(
     A control that is `too_long` for the scorer's context is left out: it must not cost the chain its own numbers.
     """
     golds = trace.distinct_answers
+    options = [option.strip() for option in trace.choices or ()]
     texts = [step.text for step in steps]
     kept = [step.text for step in steps if step.kind != "final_answer"]
+    writer = Writer(template, trace.question, tuple(dict.fromkeys([*golds, *options])), render_chat)
     out = ChainRequests()
+    known: dict[Request, int] = {}
 
-    def ask(prefix: Sequence[str], answers: Sequence[str]) -> list[int]:
-        return [out.add(template.render(trace.question, prefix, answer, render_chat)) for answer in answers]
+    def add(request: Request) -> int:
+        """Index of `request`, the same for equal ones: shared prefixes and the gold option are scored once."""
+        if request not in known:
+            known[request] = len(out.requests)
+            out.requests.append(request)
+        return known[request]
 
-    out.answer = [ask(texts[:i], golds) for i in range(len(texts) + 1)]
-    out.without_final = [ask(kept[:i], golds) for i in range(len(kept) + 1)]
+    own = writer.chain(texts)
+    prefixes = range(len(texts) + 1)
+    out.answer = [[add(own.request(i, gold)) for gold in golds] for i in prefixes]
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(texts, kept, strict=False)))
+    out.without_final = out.answer[: same + 1]
+    if len(kept) > same:
+        others = writer.chain(kept)
+        out.without_final += [[add(others.request(i, gold)) for gold in golds] for i in range(same + 1, len(kept) + 1)]
     if trace.choices is not None:
-        options = [option.strip() for option in trace.choices]
-        out.choices = [ask(texts[:i], options) for i in range(len(texts) + 1)]
+        out.choices = [[add(own.request(i, option)) for option in options] for i in prefixes]
     if reference:
-        out.whole = [
-            [out.add(Request(REFERENCE.render(trace.question, texts[:i], gold, render_chat).text, 0)) for gold in golds]
-            for i in range(len(texts) + 1)
-        ]
+        published = Writer(REFERENCE, trace.question, golds, render_chat).chain(texts)
+        out.whole = [[add(replace(published.request(i, gold), start=0)) for gold in golds] for i in prefixes]
 
     def ask_control(texts: Sequence[str] | Unscored) -> list[int] | Unscored:
         if isinstance(texts, Unscored):
             return texts
-        requests = [template.render(trace.question, texts, gold, render_chat) for gold in golds]
+        written = writer.chain(texts)
+        requests = [written.request(len(texts), gold) for gold in golds]
         reason = next(filter(None, map(too_long, requests)), None)
-        return [out.add(request) for request in requests] if reason is None else Unscored(reason)
+        return [add(request) for request in requests] if reason is None else Unscored(reason)
 
     out.controls = [
         (control, [ask_control(part) for part in (control.whole, control.before_answer, control.before_own_answer)])

@@ -7,24 +7,55 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """Asks for the log-likelihood of `text[start:]` given `text[:start]`.
 
     The scored tokens are those of the jointly tokenized text whose characters overlap the span. With `start=0` the
     whole text is scored, but for a first token that has nothing before it.
 
+    `Request(text, start)` has a text of its own. Requests of one chain share most of theirs: they hold the chain once,
+    as their trunk, with the place where each leaves it and what follows there, so that a group takes the memory of the
+    chain and not that of all its prefixes.
+
     Attributes:
+        trunk: what the text begins with.
         special_tokens: let the tokenizer add its own special tokens (BOS); off for rendered chat templates, which
             carry theirs.
+        cut: how many characters of the trunk the text begins with; None: all.
+        rest: what follows them.
     """
 
-    text: str
+    trunk: str
     start: int
     special_tokens: bool = True
+    cut: int | None = None
+    rest: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole text, put together whenever it is asked for."""
+        return self.trunk if self.cut is None else self.trunk[: self.cut] + self.rest
+
+    @property
+    def length(self) -> int:
+        """Characters of the text."""
+        return (len(self.trunk) if self.cut is None else self.cut) + len(self.rest)
 
 
-@dataclass(frozen=True)
+def shared_characters(left: str, right: str) -> int:
+    """Length of the longest common prefix, by bisection: comparing strings is much faster than walking them."""
+    low, high = 0, min(len(left), len(right))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left.startswith(right[low:middle], low):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+@dataclass(frozen=True, slots=True)
 class SpanScore:
     """The answer to one `Request`.
 
@@ -53,8 +84,8 @@ Result = Sequence[SpanScore | Unscored] | Unscored
 class LikelihoodBackend(Protocol):
     """Computes log-likelihoods under one scoring LM.
 
-    A group holds the requests of one chain, most of which share a long prefix. Groups are independent: what one
-    yields must not depend on the others beyond float rounding.
+    A group holds the requests of one chain, most of which share a long prefix, as a trunk that is the same object.
+    Groups are independent: what one yields must not depend on the others beyond float rounding.
 
     What a backend may have besides: `WritesJson`, `CountsWork`; and the factory that makes it: `ChecksScorer`,
     `KnowsItsFit`.

@@ -6,6 +6,7 @@ which texts share a forward pass.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +22,14 @@ from .segment import Segmentation
 from .templates import PromptTemplate
 from .trace import Step, Trace
 
-# Chains sorted by length together: enough to fill even batches, few enough to hold all their prefixes in memory.
+# Chains sorted by length together: enough to fill even batches.
 _WINDOW = 256
-_MAX_PREFIX_CHARACTERS = 1_000_000_000
+# Requests held together, at about a kilobyte each on their way to a log-likelihood. A chain with more has a window to
+# itself; long chains gain nothing from others beside them.
+_WINDOW_REQUESTS = 100_000
+# Requests of one chain, and characters that are scored with them, each of which takes as much as a tenth of a request.
+_MOST_REQUESTS = 1_000_000
+_CHARACTERS_A_REQUEST = 10
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,13 @@ def measure(
             scorable.append((i, segmentation.steps))
     hidden = None if progress is None else not progress
     with tqdm(total=len(scorable), desc="scoring", unit="chain", disable=hidden) as bar:
-        for first in range(0, len(scorable), _WINDOW):
+        todo = deque(scorable)
+        while todo:
             backend = load()
             written: dict[int, ChainRequests] = {}
-            for i, steps in scorable[first : first + _WINDOW]:
+            held = 0
+            while todo and len(written) < _WINDOW and held < _WINDOW_REQUESTS:
+                i, steps = todo.popleft()
                 try:
                     requests = _requests(traces[i], steps, backend, asked, foreign)
                 except Missing as error:  # a third party's backend failed to write this one out
@@ -77,6 +86,7 @@ def measure(
                     bar.update(1)
                 else:
                     written[i] = requests
+                    held += len(requests.requests)
             results = backend.score([one.requests for one in written.values()], lambda n: _advance(bar, n))
             for (i, requests), result in zip(written.items(), results, strict=True):
                 out[i] = result if isinstance(result, Unscored) else collect(requests, result)
@@ -86,16 +96,19 @@ def measure(
 def _requests(
     trace: Trace, steps: Sequence[Step], backend: LikelihoodBackend, asked: Asked, foreign: ForeignSteps | None
 ) -> ChainRequests | Unscored:
-    # The whole chain goes first: one far beyond the context would otherwise be written out t+1 times.
+    # The whole chain goes first: one far beyond the context would otherwise be written out with every answer.
     texts = [step.text for step in steps]
     golds = trace.distinct_answers
     whole = asked.template.render(trace.question, texts, max(golds, key=len), backend.render_chat)
     if reason := backend.too_long(whole):
         return Unscored(reason)
-    if len(whole.text) * (len(steps) + 1) * len(golds) > _MAX_PREFIX_CHARACTERS:
-        said = f"{len(steps)} steps of {len(whole.text)} characters"
-        said += f" with {len(golds)} accepted answers" if len(golds) > 1 else ""
-        return Unscored(f"{said} are too many prefixes to write out")
+    answers = {*golds, *(option.strip() for option in trace.choices or ())}
+    scored = sum(map(len, answers)) + (len(golds) * whole.length if asked.reference else 0)
+    if (len(steps) + 1) * (len(answers) + scored / _CHARACTERS_A_REQUEST) > _MOST_REQUESTS:
+        return Unscored(
+            f"{len(steps) + 1:,} prefixes, after each of which {scored:,} characters are scored in {len(answers):,} "
+            "answers, are too many for one chain"
+        )
     return chain_requests(
         trace,
         steps,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .chain import SourceChain
@@ -144,7 +144,7 @@ class ChainScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Strict JSON (nan becomes null); `ChainScore.from_dict` restores an equal score."""
-        return {"format": FORMAT, **without_nan(asdict(self))}
+        return {"format": FORMAT, **without_nan(self)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ChainScore:

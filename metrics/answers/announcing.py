@@ -7,6 +7,7 @@ is decided in `matching`. All patterns are bounded, so the cost is linear in the
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import islice
 
 from ..numbers import DECIMAL, GROUPED
@@ -34,6 +35,9 @@ _MAX_STEP = 600  # characters; a longer step says more than an answer
 _MAX_WORDS, _MAX_CONCLUSION_WORDS, _MAX_OPTION_WORDS = 20, 60, 45
 _MAX_CLOSING_WORDS = 14
 _MAX_BOXED = 2_000
+# A step is read where it is cut, where its chain's own answer is looked for, and where its own option is.
+_KEPT = 4_096
+_LONGEST_KEPT = 2_000  # characters
 _MOST = 400  # announcements of one text that are read
 
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s{0,4}(?=\{)")
@@ -184,8 +188,11 @@ def _is_english_word(text: str, letter: re.Match[str]) -> bool:
 
 def _announced(step_text: str) -> tuple[str, bool] | None:
     """The answer, and whether it stands there without any word that announces it."""
-    if len(step_text) > _MAX_STEP:
-        return None
+    return None if len(step_text) > _MAX_STEP else _announced_by_short(step_text)
+
+
+@lru_cache(maxsize=_KEPT)
+def _announced_by_short(step_text: str) -> tuple[str, bool] | None:
     suffix = _HASHES.fullmatch(step_text.strip("\n"))
     if suffix and (_fullmatch(_VALUE, suffix["answer"]) or "\\boxed" in suffix["answer"]):
         return suffix["answer"].strip(), False
@@ -218,6 +225,12 @@ def announcements(text: str, *, value_alone: bool = True, labels: bool = True) -
             single option (`closing_letter`).
         labels: whether "Answer:" announces what stands behind it; it may be the answer to a sub-question.
     """
+    find = _announcements if len(text) <= _LONGEST_KEPT else _announcements.__wrapped__
+    return list(find(text, value_alone, labels))
+
+
+@lru_cache(maxsize=_KEPT)
+def _announcements(text: str, value_alone: bool, labels: bool) -> tuple[str, ...]:
     folded, boxes = _fold_boxes(text)
     plain = _plain(folded)
     found: list[tuple[int, str]] = []
@@ -246,7 +259,7 @@ def announcements(text: str, *, value_alone: bool = True, labels: bool = True) -
     if not found and value_alone and (letter := closing_letter(text)):
         found.append((0, letter))
     ordered = [answer for _, answer in sorted(found, key=lambda one: one[0]) if not _PLACEHOLDER.fullmatch(answer)]
-    return list(dict.fromkeys(reversed(ordered)))[::-1]
+    return tuple(dict.fromkeys(reversed(ordered)))[::-1]
 
 
 def _clause(rest: str, said: str) -> str | None:

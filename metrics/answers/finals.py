@@ -17,7 +17,7 @@ from .announcing import (
     is_closing_word,
 )
 from .golds import Text, TextGold, read_golds
-from .matching import AnswerMatcher
+from .matching import AnswerMatcher, options_meant
 from .roles import is_alone, is_operand
 
 _ENDED = re.compile(r"[.!。][\s$*)\\\]\"'”]{0,6}$")
@@ -124,7 +124,7 @@ def commit_index(
         last = str(result) if result is not None else _only_option(steps, question, options)
     if last is None:
         return None
-    meant = [option for option in options if AnswerMatcher([option], "", options).is_answer(last)]
+    meant = options_meant(last, options)
     matcher = AnswerMatcher(meant[:1] or [_number_of(last)], question, options if meant else None)
     begin = 0
     for index, answers in enumerate(said):

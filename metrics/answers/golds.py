@@ -6,12 +6,13 @@ answer is it. Numbers are compared by value, texts as runs of whole words.
 
 from __future__ import annotations
 
+import copy
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice, pairwise
 from typing import NamedTuple
 
@@ -214,6 +215,12 @@ class FormulaGold:
         self._question = ""
         self._in_question: bool | None = None
 
+    def afresh(self) -> FormulaGold:
+        """The same gold for another chain."""
+        new = copy.copy(self)
+        new._matcher = copy.copy(self._matcher)
+        return new
+
     def occurs(self, text: Text, in_question: bool) -> bool:
         if self._written.occurs(text, in_question):
             return True
@@ -261,10 +268,17 @@ Gold = NumberGold | ListGold | TextGold | FormulaGold | ShortGold
 
 def read_golds(answer: str) -> list[Gold]:
     """What a gold answer may mean: "3,5" is 3.5, or 3 and 5. Empty where it holds neither number nor word."""
+    # A formula remembers what it was compared with in one chain.
+    return [gold.afresh() if isinstance(gold, FormulaGold) else gold for gold in _read_golds(answer)]
+
+
+@lru_cache(maxsize=1024)
+def _read_golds(answer: str) -> tuple[Gold, ...]:
+    """Kept, since every option is read again for each of its question's responses, and more than once for each."""
     answer = _FORMULA.sub(r"\1", answer)
     listed = _list(answer)
     one = _read(answer)
-    return [gold for gold in (one, listed) if gold is not None]
+    return tuple(gold for gold in (one, listed) if gold is not None)
 
 
 def _read(answer: str) -> Gold | None:
@@ -340,6 +354,7 @@ def _parted(text: str) -> str:
     return re.sub(r"(?<=\d),(?=-?\d)(?!\d{3}(?!\d))", ", ", text[:2_000])
 
 
+@lru_cache(maxsize=1024)
 def is_letter(option: str) -> bool:
     word = _bare_word(Text(option).tokens)
     return word is not None and len(word) == 1 and word.isascii() and word.isalpha()
@@ -355,31 +370,45 @@ def _is_one(written: Written) -> bool:
     return written.values[0] == 1
 
 
+@lru_cache(maxsize=256)
 def short_gold(word: str) -> ShortGold:
     # Steps are in normal form, so without emphasis and dollars; letters keep their case.
     upper = word.upper()
-    letter = len(word) == 1
-    exact = upper if letter else f"(?i:{word})"
-    end = rf"(?![{_LATIN}A-Z0-9_'])"
-    alone = r"^\s{0,3}(?i:(?:option|choice|solution|answer)[\s_:]{0,3}){0,2}"
-    named = [rf"{alone}[(\[]?{exact}[)\]]?\s{{0,3}}[.!,]?\s{{0,3}}$"]
-    if letter:
+    if len(word) == 1:
         either = upper if word == "i" else f"{upper}|{word}"  # "(i)" is a Roman one
         article = r"(?!\s[a-z])" if upper in "AI" else ""  # "choose a drug", "so I think"
-        named += [
-            rf"(?<![\w)}}\]])[(\[](?:{either})[)\]]",  # not P(B)
-            rf"(?i:therefore|thus|hence|so)[,:]?\s{{1,3}}{upper}\s{{0,3}}[.!]?\s{{0,3}}$",
-            rf"(?i:option|choice)[\s_:]{{1,3}}{upper}{end}",
-            rf"(?i:select|choose|pick)[\s_:]{{1,3}}{upper}{end}{article}",
-            rf"(?<![\w(]){upper}\)",
-            rf"(?<!\w){upper}\s(?i:is\s(?:the\s)?(?:correct|right|best|answer))",
-        ]
-    else:
-        named += [
-            rf"^\s{{0,3}}(?i:(?:therefore|thus|hence|so)[,:]?\s{{1,3}})?{exact}[,.!:;]",
-            rf"[\"'“]{exact}[.\"'”]",
-        ]
+        return ShortGold(word, _letter_pattern(upper, either, article))
+    exact = f"(?i:{word})"
+    named = [
+        rf"{_ALONE}[(\[]?{exact}[)\]]?\s{{0,3}}[.!,]?\s{{0,3}}$",
+        rf"^\s{{0,3}}(?i:(?:therefore|thus|hence|so)[,:]?\s{{1,3}})?{exact}[,.!:;]",
+        rf"[\"'“]{exact}[.\"'”]",
+    ]
     return ShortGold(word, re.compile("|".join(named)))
+
+
+@lru_cache(maxsize=256)
+def any_letter(letters: str) -> re.Pattern[str]:
+    """Finds something in the `plain` of every text that names one of these letters: one search instead of one each."""
+    upper = f"[{letters.upper()}]"
+    return _letter_pattern(upper, f"{upper}|[{letters.lower()}]", "")
+
+
+_ALONE = r"^\s{0,3}(?i:(?:option|choice|solution|answer)[\s_:]{0,3}){0,2}"
+
+
+def _letter_pattern(upper: str, either: str, article: str) -> re.Pattern[str]:
+    end = rf"(?![{_LATIN}A-Z0-9_'])"
+    named = [
+        rf"{_ALONE}[(\[]?{upper}[)\]]?\s{{0,3}}[.!,]?\s{{0,3}}$",
+        rf"(?<![\w)}}\]])[(\[](?:{either})[)\]]",  # not P(B)
+        rf"(?i:therefore|thus|hence|so)[,:]?\s{{1,3}}{upper}\s{{0,3}}[.!]?\s{{0,3}}$",
+        rf"(?i:option|choice)[\s_:]{{1,3}}{upper}{end}",
+        rf"(?i:select|choose|pick)[\s_:]{{1,3}}{upper}{end}{article}",
+        rf"(?<![\w(]){upper}\)",
+        rf"(?<!\w){upper}\s(?i:is\s(?:the\s)?(?:correct|right|best|answer))",
+    ]
+    return re.compile("|".join(named))
 
 
 def _normalise(text: str) -> str:

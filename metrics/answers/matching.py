@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from .announcing import announcements, letter_of
-from .golds import FormulaGold, Gold, Text, TextGold, is_letter, read_golds, short_gold
+from .golds import FormulaGold, Gold, Text, TextGold, any_letter, is_letter, read_golds, short_gold
 from .option_list import without_letters, without_option_list
 from .vocabulary import REJECTS
 
@@ -77,18 +77,59 @@ class AnswerMatcher:
         return self._options is not None and self._options.said(answer) is True
 
 
+class Meanings:
+    """What an announced answer means among options.
+
+    Args:
+        read: what each option may mean.
+        by_letter: whether a letter is the option at that place.
+    """
+
+    def __init__(self, read: Sequence[Sequence[Gold]], by_letter: bool) -> None:
+        self._read = [(one, i) for i, ones in enumerate(read) for one in ones]
+        self._count = len(read)
+        self._by_letter = by_letter
+
+    def of(self, answer: Text) -> list[int] | None:
+        """Indices of the options that an answer means; None where it is no option at all."""
+        letter = letter_of(answer.raw) if self._by_letter else None
+        if letter and ord(letter) - ord("A") < self._count:
+            own = f"\x1f{letter.lower()}\x1f"  # "E. coli" is the option of that name
+            read = [(one, i) for one, i in self._read if isinstance(one, TextGold) and one.joined.startswith(own)]
+            return [i for one, i in read if _begins_with(one, answer)] or [ord(letter) - ord("A")]
+        text = Text(answer.raw[_OPTION_LABEL.match(answer.raw).end() :])  # type: ignore[union-attr]  # matches everywhere
+        spelled = [(_length(one), i) for one, i in self._read if _begins_with(one, text)]
+        if spelled:  # the longest: hepatitis B, not hepatitis
+            longest = max(length for length, _ in spelled)
+            return [i for length, i in spelled if length == longest]
+        return None
+
+
+def options_meant(answer: str, options: Sequence[str]) -> list[str]:
+    """The options, in their order, that an announced answer is."""
+    read, by_letter = _read_options(options)
+    found = Meanings(read, by_letter).of(Text(answer)) or ()
+    meant = {options[i] for i in found}
+    return [option for option in options if option in meant]
+
+
+def _read_options(options: Sequence[str]) -> tuple[list[list[Gold]], bool]:
+    read = [read_golds(option) for option in without_letters(options)]
+    # Options that are letters themselves are meant by their texts; a single "e" among numbers is none of these.
+    return read, 2 * sum(is_letter(option) for option in options) < len(options)
+
+
 class _Options:
     """The gold options among all: named by letter or text, or announced."""
 
     def __init__(self, options: Sequence[str], golds: Sequence[str], asked: Text) -> None:
         is_gold = [option in golds for option in options]
-        read = [read_golds(option) for option in without_letters(options)]
-        # Options that are letters themselves are meant by their texts; a single "e" among numbers is none of these.
-        by_letter = 2 * sum(is_letter(option) for option in options) < len(options)
+        read, by_letter = _read_options(options)
         letters = [short_gold(chr(ord("a") + i)) if by_letter and i < 26 else None for i in range(len(options))]
         self._is_gold = is_gold
-        self._read = read
-        self._by_letter = by_letter
+        self._meanings = Meanings(read, by_letter)
+        named = "".join(letter.word for letter in letters if letter)
+        self._any_letter = any_letter(named) if named else None
         self._letters = [letter for letter, gold in zip(letters, is_gold, strict=True) if letter and gold]
         self._other_letters = [letter for letter, gold in zip(letters, is_gold, strict=True) if letter and not gold]
         pairs = [(one, gold) for ones, gold in zip(read, is_gold, strict=True) for one in ones]
@@ -97,28 +138,20 @@ class _Options:
 
     def said(self, answer: Text) -> bool | None:
         """Whether an announced answer is a gold option; None where it is no option at all."""
-        letter = letter_of(answer.raw) if self._by_letter else None
-        read = [(one, gold) for ones, gold in zip(self._read, self._is_gold, strict=True) for one in ones]
-        if letter and ord(letter) - ord("A") < len(self._is_gold):
-            own = f"\x1f{letter.lower()}\x1f"  # "E. coli" is the option of that name
-            read = [(one, gold) for one, gold in read if isinstance(one, TextGold) and one.joined.startswith(own)]
-            named = [gold for one, gold in read if _begins_with(one, answer)]
-            return any(named) if named else self._is_gold[ord(letter) - ord("A")]
-        text = Text(answer.raw[_OPTION_LABEL.match(answer.raw).end() :])  # type: ignore[union-attr]  # matches everywhere
-        spelled = [(_length(one), gold) for one, gold in read if _begins_with(one, text)]
-        if spelled:  # the longest: hepatitis B, not hepatitis
-            longest = max(length for length, _ in spelled)
-            return any(gold for length, gold in spelled if length == longest)
-        return None
+        found = self._meanings.of(answer)
+        return None if found is None else any(self._is_gold[i] for i in found)
 
     def stated(self, step: Text, said: Sequence[Text]) -> bool:
         """Whether the step names a gold option; what it announces was looked at before."""
         if any(self.said(answer) is False for answer in said):
             return False
-        if REJECTS.search(step.raw) or any(letter.occurs(step, in_question=False) for letter in self._other_letters):
+        if REJECTS.search(step.raw):
             return False
-        if any(letter.occurs(step, in_question=False) for letter in self._letters):
-            return True
+        if self._any_letter and self._any_letter.search(step.plain):  # most steps name none
+            if any(letter.occurs(step, in_question=False) for letter in self._other_letters):
+                return False
+            if any(letter.occurs(step, in_question=False) for letter in self._letters):
+                return True
         return any(gold.occurs(step, in_question=False) for gold in self._golds) and not self._discussed(step)
 
     def _discussed(self, step: Text) -> bool:

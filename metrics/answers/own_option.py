@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .announcing import announcements
 from .extraction import resolve_choice
 from .finals import final_answers
-from .matching import AnswerMatcher
+from .matching import options_meant
 
 
 def own_option(steps: Sequence[str], choices: Sequence[str], model_answer: str | None = None) -> str | None:
@@ -31,4 +31,4 @@ def option_named(answer: str, choices: Sequence[str]) -> str | None:
     try:
         return resolve_choice(answer, choices)
     except ValueError:
-        return next((one for one in choices if AnswerMatcher([one], "", choices).is_answer(answer)), None)
+        return next(iter(options_meant(answer, choices)), None)

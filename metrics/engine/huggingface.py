@@ -152,4 +152,4 @@ def _result(
     if isinstance(total, Unscored):
         return total
     values = [] if total is None else total.tolist()
-    return [SpanScore(value, len(span.ids) - span.start, span.start) for value, span in zip(values, spans, strict=True)]
+    return [SpanScore(value, span.n - span.start, span.start) for value, span in zip(values, spans, strict=True)]

@@ -88,7 +88,7 @@ def log_likelihoods(
 
     Raises OutOfMemory when no group at all fits in memory; a single one that does not fit is Unscored.
     """
-    engine.stats.sequence_tokens += sum(len(span.ids) for spans in groups for span in spans)
+    engine.stats.sequence_tokens += sum(span.n for spans in groups for span in spans)
     if engine.plan is None:
         return _all_failed_raises([_plain(engine, spans, done) for spans in groups])
     tries = [build_trie(spans) for spans in groups]
@@ -183,12 +183,12 @@ def _plain_values(engine: Engine, spans: Sequence[TokenSpan]) -> Iterator[np.nda
     takes_keep = "logits_to_keep" in inspect.signature(engine.model.forward).parameters
     for span in spans:
         fed = torch.from_numpy(span.ids[:-1])[None].to(engine.model.device)
-        wanted = len(span.ids) - span.start
+        wanted = span.n - span.start
         keep = {"logits_to_keep": wanted} if takes_keep else {}
         with torch.inference_mode():
             logits = engine.model(input_ids=fed, use_cache=False, **keep).logits[0, -wanted:]
-            values = log_probabilities(logits, np.arange(wanted), span.ids[span.start :])
-        engine.stats.computed_tokens += len(span.ids) - 1
+            values = log_probabilities(logits, np.arange(wanted), span.targets)
+        engine.stats.computed_tokens += span.n - 1
         engine.stats.passes += 1
         yield values.cpu().numpy().astype(np.float64)
 

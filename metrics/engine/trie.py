@@ -12,13 +12,14 @@ Nodes are numbered in preorder, so a subtree is a range of numbers and "is an an
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from ..tokenization.spans import TokenSpan
+from ..tokenization.token_span import TokenSpan, common_prefix
 
 
 @dataclass(frozen=True)
@@ -63,48 +64,104 @@ class Trie:
 
 
 def build_trie(spans: Sequence[TokenSpan]) -> Trie:
-    """Merge sequences by their longest common token prefixes. Last tokens are predicted but never fed in."""
-    # Big-endian bytes sort in the order of the token ids, and compare at memcmp speed.
-    order = sorted(range(len(spans)), key=lambda i: spans[i].ids[:-1].astype(">u4").tobytes())
-    tokens: list[np.ndarray] = []
-    depths: list[np.ndarray] = []
-    closed: list[tuple[np.ndarray, int]] = []
-    pairs: list[tuple[np.ndarray, np.ndarray, int, np.ndarray]] = []
-    path = np.zeros(0, dtype=np.int64)
-    previous = np.zeros(0, dtype=np.int64)
-    count = 0
-    for index in order:
-        span = spans[index]
-        fed = span.ids[:-1]
-        shared = _common_prefix(previous, fed)
-        closed.append((path[shared:], count))
-        tokens.append(fed[shared:])
-        depths.append(np.arange(shared, len(fed)))
-        path = np.concatenate([path[:shared], np.arange(count, count + len(fed) - shared)])
-        count += len(fed) - shared
-        previous = fed
-        scored = len(span.ids) - span.start
-        weights = np.ones(scored) if span.weights is None else np.asarray(span.weights, dtype=np.float64)
-        pairs.append((path[span.start - 1 :], span.ids[span.start :], index, weights))
-    closed.append((path, count))
-    end = np.zeros(count, dtype=np.int64)
-    for nodes, stop in closed:
-        end[nodes] = stop
+    """Merge sequences by their common beginnings. Last tokens are predicted but never fed in."""
+    nodes = _Nodes()
+    paths = _trunk_paths(nodes, spans)
+    pair_node, pair_token, pair_span = array("q"), array("q"), array("q")
+    for index, span in enumerate(spans):
+        path, tail, before = paths[id(span.trunk)], span.tail.tolist(), span.start - span.shared
+        shared = span.shared if tail else span.shared - 1
+        own = nodes.walk(int(path[shared - 1]) if shared else -1, tail[:-1])
+        if span.start <= shared:
+            pair_node.frombytes(path[span.start - 1 : shared].tobytes())
+        pair_node.extend(own[max(0, span.start - 1 - shared) :])
+        if before < 0:
+            pair_token.extend(span.trunk[span.start : span.shared].tolist())
+        pair_token.extend(tail[max(0, before) :])
+        pair_span.extend([index] * (span.n - span.start))
+    number, size = nodes.preorder()
+    token, depth, end = (np.zeros(len(number), dtype=np.int64) for _ in range(3))
+    token[number], depth[number], end[number] = nodes.token, nodes.depth, number + size
     return Trie(
-        token=np.concatenate(tokens),
-        depth=np.concatenate(depths),
+        token=token,
+        depth=depth,
         end=end,
-        pair_node=np.concatenate([nodes for nodes, _, _, _ in pairs]),
-        pair_token=np.concatenate([targets for _, targets, _, _ in pairs]),
-        pair_span=np.concatenate([np.full(len(nodes), index) for nodes, _, index, _ in pairs]),
-        pair_weight=np.concatenate([weights for _, _, _, weights in pairs]),
+        pair_node=number[np.frombuffer(pair_node, dtype=np.int64)],
+        pair_token=np.frombuffer(pair_token, dtype=np.int64),
+        pair_span=np.frombuffer(pair_span, dtype=np.int64),
+        pair_weight=_weights(spans, len(pair_span)),
     )
 
 
-def _common_prefix(left: np.ndarray, right: np.ndarray) -> int:
-    length = min(len(left), len(right))
-    different = np.flatnonzero(left[:length] != right[:length])
-    return int(different[0]) if different.size else length
+def _weights(spans: Sequence[TokenSpan], pairs: int) -> np.ndarray:
+    if all(span.weights is None for span in spans):
+        return np.ones(pairs)
+    given = (np.ones(span.n - span.start) if span.weights is None else span.weights for span in spans)
+    return np.concatenate([np.asarray(weights, dtype=np.float64) for weights in given])
+
+
+class _Nodes:
+    """The nodes of a trie in the order in which they were added: parents before their children."""
+
+    def __init__(self) -> None:
+        self.token: list[int] = []
+        self.depth: list[int] = []
+        self._parent: list[int] = []
+        self._child: dict[tuple[int, int], int] = {}
+
+    def walk(self, node: int, tokens: Sequence[int]) -> list[int]:
+        """The nodes of these tokens after `node` (-1: from the start), added where there are none."""
+        out = []
+        child, depth = self._child, self.depth[node] if node >= 0 else -1
+        for token in tokens:
+            depth += 1
+            found = child.get((node, token))
+            if found is None:
+                found = child[node, token] = len(self.token)
+                self.token.append(token)
+                self.depth.append(depth)
+                self._parent.append(node)
+            node = found
+            out.append(node)
+        return out
+
+    def preorder(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) the number of each node in preorder, children in the order of their tokens; (n,) its subtree's size."""
+        n, parent = len(self.token), self._parent
+        size = [1] * n
+        for node in range(n - 1, -1, -1):
+            if parent[node] >= 0:
+                size[parent[node]] += size[node]
+        above, sizes = np.asarray(parent, dtype=np.int64), np.asarray(size, dtype=np.int64)
+        order = np.lexsort((np.asarray(self.token, dtype=np.int64), above))
+        before = np.cumsum(sizes[order]) - sizes[order]
+        eldest = np.flatnonzero(np.diff(above[order], prepend=-2))
+        offset = np.empty(n, dtype=np.int64)
+        offset[order] = before - np.repeat(before[eldest], np.diff(eldest, append=n))
+        number: list[int] = []
+        for node, beside in enumerate(offset.tolist()):
+            number.append(beside if parent[node] < 0 else number[parent[node]] + 1 + beside)
+        return np.asarray(number, dtype=np.int64), sizes
+
+
+def _trunk_paths(nodes: _Nodes, spans: Sequence[TokenSpan]) -> dict[int, np.ndarray]:
+    """For each trunk the nodes of as much of it as is fed in."""
+    trunks: dict[int, tuple[np.ndarray, int]] = {}
+    for span in spans:
+        fed = span.shared if len(span.tail) else span.shared - 1
+        _, most = trunks.get(id(span.trunk), (span.trunk, 0))
+        trunks[id(span.trunk)] = span.trunk, max(most, fed)
+    paths: dict[int, np.ndarray] = {}
+    before, path = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    for key, (trunk, most) in trunks.items():
+        # Sequences that come without a common trunk mostly follow one with the same beginning.
+        shared = common_prefix(before, trunk[:most])
+        last = int(path[shared - 1]) if shared else -1
+        added = nodes.walk(last, trunk[shared:most].tolist())
+        path = np.concatenate([path[:shared], np.asarray(added, dtype=np.int64)])
+        before = trunk[:most]
+        paths[key] = path
+    return paths
 
 
 def roots(trie: Trie) -> list[int]:

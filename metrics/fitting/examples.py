@@ -130,7 +130,7 @@ def make_example(
 
 
 def _weighted(span: TokenSpan, prefixes: int) -> TokenSpan:
-    scored = len(span.ids) - span.start
+    scored = span.n - span.start
     return replace(span, weights=np.full(scored, 1 / (scored * prefixes)))
 
 

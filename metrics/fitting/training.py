@@ -138,8 +138,7 @@ def measure(loaded: LoadedModel, chains: Sequence[Example]) -> dict[str, float]:
     found = log_likelihoods(make_engine(loaded.model), spans, lambda _: None)
     values = [(value, own) for value, own in zip(found, spans, strict=True) if not isinstance(value, Unscored)]
     per_token = [
-        -np.mean([one / (len(span.ids) - span.start) for one, span in zip(value, own, strict=True)])
-        for value, own in values
+        -np.mean([one / (span.n - span.start) for one, span in zip(value, own, strict=True)]) for value, own in values
     ]
     question, chain = (np.mean([value[i] for value, _ in values]) for i in (0, -1))
     return {

@@ -23,12 +23,14 @@ def choose(text: str) -> Splitter:
     steps on). A last sentence that only announces the answer becomes a step of its own."""
     if len(markers(text)) > 1:
         return _detaching(NUMBERED)
-    n_sentences = _count_reasoning(text, split_sentences(text))
+    n_sentences: int | None = None  # counted where it can decide
     for splitter in (PARAGRAPHS, LINES):
         n_steps = _count_reasoning(text, splitter.split(text))
         limit = _SENTENCES_PER_LONG_STEP if n_steps >= _LONG_CHAIN else _SENTENCES_PER_STEP
-        if n_steps > 1 and n_sentences <= limit * n_steps:
-            return _detaching(splitter)
+        if n_steps > 1:
+            n_sentences = _count_reasoning(text, split_sentences(text)) if n_sentences is None else n_sentences
+            if n_sentences <= limit * n_steps:
+                return _detaching(splitter)
     return _detaching(SENTENCES)
 
 

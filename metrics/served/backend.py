@@ -130,7 +130,7 @@ class ServedBackend:
         self._count(
             groups=len(scored),
             sequences=sum(map(len, scored)),
-            sequence_tokens=sum(len(span.ids) for own in spans for span in own),
+            sequence_tokens=sum(span.n for own in spans for span in own),
             scored_tokens=sum(one.n_tokens for result in scored for one in result if isinstance(one, SpanScore)),
         )
         if scored and not self._asked_twice:
@@ -179,7 +179,7 @@ class ServedBackend:
         try:
             path, body = self._dialect.request(served, sequence)
             reply = self._there.client.post(
-                path, body, batch.stopped, lambda: self._count(passes=1, unique_tokens=len(sequence.ids))
+                path, body, batch.stopped, lambda: self._count(passes=1, unique_tokens=sequence.n)
             )
             batch.answered()
             answer = self._dialect.read(served, sequence, decode(reply))
@@ -232,6 +232,6 @@ def _result(
     for span, (chain, i), one in zip(own, places, found, strict=True):
         assert isinstance(one, Answer)
         before = span.start - asked.chains[chain][i].start
-        values = one.values[before : before + len(span.ids) - span.start]
+        values = one.values[before : before + span.n - span.start]
         scores.append(SpanScore(float(np.sum(values, dtype=np.float64)), len(values), span.start))
     return scores

@@ -7,7 +7,7 @@ those about every beginning of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..tokenization.spans import TokenSpan
 
@@ -47,7 +47,6 @@ def distinct(chains: Sequence[Sequence[TokenSpan]]) -> Distinct:
             held_by = holder[chain, i]
             if held_by not in where:
                 where[held_by] = (chain, len(out.chains[chain]))
-                ids = chains[held_by[0]][held_by[1]].ids
-                out.chains[chain].append(TokenSpan(ids, start[held_by]))
+                out.chains[chain].append(replace(chains[held_by[0]][held_by[1]], start=start[held_by]))
             out.places[chain].append(where[held_by])
     return out

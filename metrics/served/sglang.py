@@ -67,7 +67,7 @@ class Sglang:
         if served.weights is not None and (now := info.get("weight_version", served.weights)) != served.weights:
             raise BadReply(f"the server has other weights by now: version {now!r:.80}, at first {served.weights!r}")
         sent = count(info.get("prompt_tokens"))
-        check_count(len(sequence.ids) if sent is None else sent, len(sequence.ids))
+        check_count(sequence.n if sent is None else sent, sequence.n)
         first = sequence.start - 1
         ids = sequence.ids[first:].tolist()
         check_count(len(found), len(ids))
@@ -77,7 +77,7 @@ class Sglang:
                 raise BadReply(f"the server answered about another token than {token} at place {place}")
             if place > first:
                 values.append(log_probability(one[0], place))
-        return Answer(np.array(values), len(sequence.ids) - (count(info.get("cached_tokens")) or 0))
+        return Answer(np.array(values), sequence.n - (count(info.get("cached_tokens")) or 0))
 
     def stages(self, served: Served, chains: Sequence[Sequence[TokenSpan]]) -> list[list[list[tuple[int, int]]]]:
         del served

@@ -21,7 +21,7 @@ def _stages(sequences: Sequence[TokenSpan]) -> list[list[int]]:
     """Stages of a chain: its trunks one by one, the longest first, then everything else at once."""
     trunks: list[int] = []
     rest: list[int] = []
-    for i in sorted(range(len(sequences)), key=lambda i: -len(sequences[i].ids)):
+    for i in sorted(range(len(sequences)), key=lambda i: -sequences[i].n):
         shared = max((_shared(sequences[i].ids, sequences[trunk].ids) for trunk in trunks), default=0)
         known = min(shared, sequences[i].start - 1) >= _SHARED_WITH_A_TRUNK * (sequences[i].start - 1)
         (rest if trunks and known else trunks).append(i)

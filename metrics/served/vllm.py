@@ -108,7 +108,7 @@ class Vllm:
             return trunks_first(chains)
         places = [(chain, i) for chain, own in enumerate(chains) for i in range(len(own))]
         # The longest first: at the end there are short ones to fill the server's last batches.
-        return [[sorted(places, key=lambda place: -len(chains[place[0]][place[1]].ids))]]
+        return [[sorted(places, key=lambda place: -chains[place[0]][place[1]].n)]]
 
 
 def _value(found: object, token: int, place: int) -> float:
@@ -128,7 +128,7 @@ def _finite(found: object, place: int) -> float:
 
 
 def _is_replayed(served: Served, sequence: TokenSpan) -> bool:
-    return served.replays and len(sequence.ids) - sequence.start <= _MOST_REPLAYED
+    return served.replays and sequence.n - sequence.start <= _MOST_REPLAYED
 
 
 def _replay(served: Served, sequence: TokenSpan) -> tuple[str, Mapping[str, Any]]:
@@ -162,7 +162,7 @@ def _replayed(sequence: TokenSpan, reply: Mapping[str, Any]) -> Answer:
     usage = reply.get("usage")
     details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
     cached = count(details.get("cached_tokens")) if isinstance(details, dict) else None
-    return Answer(np.array(values), len(sequence.ids) - (cached or 0))
+    return Answer(np.array(values), sequence.n - (cached or 0))
 
 
 def _replays(server: Server, served: Served, dialect: Vllm) -> bool:

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..errors import ScorerError
 from ..likelihood import Request, Unscored
-from .shared_prefix import Tokens, tokenize_full, tokenize_shared
+from .shared_prefix import Rope, TooMuchText, tokenize_full, tokenize_shared
+from .token_span import TokenSpan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+__all__ = ["TokenSpan", "check_tokenizer", "encode", "scalar_text"]
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True)
-class TokenSpan:
-    """Token ids up to the end of the scored span, and the index of the span's first token (at least 1).
-
-    Attributes:
-        weights: (len(ids) - start,) what each scored token's log-probability counts; None: 1 each.
-    """
-
-    ids: np.ndarray
-    start: int
-    weights: np.ndarray | None = None
 
 
 def scalar_text(text: str) -> str:
@@ -54,27 +42,39 @@ def encode(
     What the texts share is tokenized once where the tokenizer allows it, with the same result (`shared_prefix.py`).
     The longest text goes first: a chain far beyond the context is given up after one tokenization.
     """
-    group = [replace(request, text=scalar_text(request.text)) for request in group]
-    longest = max(group, key=lambda request: len(request.text))
+    group = _scalar(group)
+    longest = max(group, key=lambda request: request.length)
     tokens = tokenize_full(tokenizer, [longest], spans=len(group) > 1)[0]
-    span = _span(tokens, longest, max_tokens)
+    span = _span(Rope(tokens.ids, tokens.first), longest, max_tokens)
     if isinstance(span, Unscored):
         return span
     spans: dict[int, TokenSpan] = {}
     for special in {request.special_tokens for request in group}:
         indices = [i for i, request in enumerate(group) if request.special_tokens == special]
         requests = [group[i] for i in indices]
-        known = tokens if special == longest.special_tokens else None
-        for i, request, found in zip(indices, requests, tokenize_shared(tokenizer, requests, known), strict=True):
-            span = _span(found, request, max_tokens)
+        known = (longest, tokens) if special == longest.special_tokens else None
+        try:
+            ropes = tokenize_shared(tokenizer, requests, known)
+        except TooMuchText as error:
+            return Unscored(str(error))
+        for i, request, rope in zip(indices, requests, ropes, strict=True):
+            span = _span(rope, request, max_tokens)
             if isinstance(span, Unscored):
                 return span
             spans[i] = span
     return [spans[i] for i in range(len(group))]
 
 
-def _span(tokens: Tokens, request: Request, max_tokens: int | None) -> TokenSpan | Unscored:
-    n, start = len(tokens.ids), tokens.first
+def _scalar(group: Sequence[Request]) -> Sequence[Request]:
+    trunks = {id(request.trunk): request.trunk for request in group}
+    scalar = {key: scalar_text(trunk) for key, trunk in trunks.items()}
+    if all(scalar[key] is trunk for key, trunk in trunks.items()) and all(r.rest.isascii() for r in group):
+        return group
+    return [replace(r, trunk=scalar[id(r.trunk)], rest=scalar_text(r.rest)) for r in group]
+
+
+def _span(rope: Rope, request: Request, max_tokens: int | None) -> TokenSpan | Unscored:
+    n, start = len(rope), rope.first
     if max_tokens is not None and n > max_tokens:
         return Unscored(f"{n} tokens are more than the scorer's context of {max_tokens}")
     if start is None or start >= n:
@@ -85,4 +85,4 @@ def _span(tokens: Tokens, request: Request, max_tokens: int | None) -> TokenSpan
         start = 1
     if start >= n:
         return Unscored("a single token has nothing before it to be predicted from")
-    return TokenSpan(tokens.ids, start)
+    return TokenSpan(rope.trunk, start, None, rope.cut, rope.tail)

@@ -94,7 +94,27 @@ def test_tokenizing_shared_texts_once_gives_their_tokens_and_is_faster_on_a_long
     assert float(re.findall(r"[\d.]+", last)[-1]) > 2
 
 
-@pytest.mark.parametrize("name", ["engine.infogain", "engine.scaling", "engine.profile", "engine.tokenizing"])
+def test_the_hosts_work_is_told_by_stage_and_length(shared_data, capsys):
+    assert shared_data
+    assert benchmark("engine.host").main(["--chains=2", "--steps", "20", "60", "--together=0"]) == 0
+    printed = capsys.readouterr().out
+    (line,) = re.findall(r"\| a chain \|(.*)", printed)
+    *stages, whole = map(float, re.findall(r"[\d.]+", line))
+    assert 0 < sum(stages) <= whole + 0.01 * len(stages)
+    assert "20 to 60 steps: exponent" in printed
+
+
+@pytest.mark.long
+def test_sixty_four_chains_of_a_thousand_steps_with_ten_options_take_less_than_a_gibibyte(shared_data, capsys):
+    assert shared_data
+    assert benchmark("engine.host").main(["--chains=0", "--steps", "--together=64"]) == 0
+    (mebibytes,) = re.findall(r"ten options: ([\d,]+) MiB", capsys.readouterr().out)
+    assert int(mebibytes.replace(",", "")) < 1024
+
+
+@pytest.mark.parametrize(
+    "name", ["engine.infogain", "engine.scaling", "engine.profile", "engine.tokenizing", "engine.host"]
+)
 def test_without_the_real_chains_a_benchmark_says_so(name, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("STEPGAUGE_SHARED", str(tmp_path))
     assert benchmark(name).main([]) == 2

@@ -174,6 +174,8 @@ def _extract(trace: Trace, steps: Sequence[Step]) -> list[Claim | ExtractionFail
     for index, step in enumerate(steps):
         text = _readable(step.text)
         signs = _signs(text)
+        if not signs:
+            continue
         after = trace.response[step.end : step.end + _AROUND]
         begins = not _AMOUNT_BEFORE.search(trace.response[max(step.start - _NEAR, 0) : step.start])
         for found in _find(text, signs[:left], x_times, after, begins):

@@ -76,7 +76,22 @@ def two_tokens(rng) -> list[TokenSpan]:
     return [TokenSpan(rng.integers(3, 600, 2), 1)]
 
 
-SETS = [prefixes, leave_one_out, weighted, nothing_shared, the_same_twice, two_tokens]
+def on_trunks(rng) -> list[TokenSpan]:
+    """Prefixes that leave one of two trunks, early or late, some of them along it or along the other."""
+    question, steps, end = chain(rng, 6)
+    first, second = np.concatenate([question, *steps]), np.concatenate([question, *steps[:2], *steps[4:]])
+    spans = [
+        TokenSpan(trunk, cut, None, cut, np.concatenate([trunk[cut : cut + more], tail]))
+        for trunk in (first, second)
+        for cut in (12, 30, 31, len(trunk))
+        for more in (0, 2)
+        for tail in (end, end[:1], end[::-1])
+    ]
+    along = TokenSpan(second, 32, None, 30, np.concatenate([first[30:40], end]))
+    return [*spans, along, TokenSpan(first, 5), TokenSpan(first, 3, None, 20), TokenSpan(first, 2, None, 3, end)]
+
+
+SETS = [prefixes, leave_one_out, weighted, nothing_shared, the_same_twice, two_tokens, on_trunks]
 
 
 @pytest.mark.parametrize(

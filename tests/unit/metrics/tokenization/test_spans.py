@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from functools import partial
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +128,17 @@ def groups(draw) -> list[Request]:
     ]
     if draw(st.integers(0, 4)) == 0:
         requests += [Request(request.text, 0, not special) for request in requests[:2]]
+    if draw(st.booleans()):
+        trunks = [whole, draw(st.sampled_from(requests)).text]
+        requests = [on_trunk(draw(st.sampled_from(trunks)), request, draw(st.integers(0, 3))) for request in requests]
     return draw(st.permutations(requests))
+
+
+def on_trunk(trunk: str, request: Request, less: int = 0) -> Request:
+    """The same text, as what it shares with a trunk (or a few characters less) and the rest."""
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(trunk, request.text, strict=False)))
+    cut = max(0, shared - less)
+    return Request(trunk, request.start, request.special_tokens, cut, request.text[cut:])
 
 
 def in_full(tokenizer, request: Request, max_tokens: int | None) -> tuple[list[int], int] | str:
@@ -372,6 +384,30 @@ def test_chain_is_tokenized_once_with_a_little_around_each_boundary(get, arithme
     assert counts[200] < 5 * counts[50], "not linear in the number of steps"
 
 
+@pytest.mark.parametrize("kind", ["qwen", "unigram", "strip", "bare"])
+def test_sequences_of_a_chain_hold_its_tokens_once(get, arithmetic, kind):
+    whole = chain(arithmetic, 100)[-1]
+    group = [on_trunk(whole.text, Request(r.text + end, r.start)) for r in chain(arithmetic, 100) for end in ("", "1")]
+    spans = encode(get(kind), group, None)
+    for request, span in list(zip(group, spans, strict=True))[::40]:
+        assert (span.ids.tolist(), span.start) == in_full(get(kind), request, None)
+    written_out = sum(span.ids.nbytes for span in spans)
+    # A pickle holds each array once, as memory does.
+    assert len(pickle.dumps(spans)) < written_out / 20
+
+
+@pytest.mark.parametrize("kind", sweep(CUT, EVERY_RUN))
+def test_what_leaves_a_trunk_is_tokenized_once_for_all_steps_that_end_alike(get, arithmetic, characters, kind):
+    requests = chain(arithmetic, 100)
+    trunk = requests[-1].text
+    group = [on_trunk(trunk, Request(r.text[:-2] + end, r.start)) for r in requests for end in ("42", "43", "more")]
+    characters.clear()
+    spans = encode(get(kind), group, None)
+    assert sum(characters) < len(trunk) + 100 * len(requests)
+    for request, span in list(zip(group, spans, strict=True))[::30]:
+        assert (span.ids.tolist(), span.start) == in_full(get(kind), request, None)
+
+
 @pytest.mark.parametrize("kind", NOT_CUT + NEVER_SAFE)
 def test_tokenizer_that_is_not_understood_gets_every_text_in_full(get, arithmetic, characters, kind):
     group = chain(arithmetic, 10)
@@ -379,6 +415,17 @@ def test_tokenizer_that_is_not_understood_gets_every_text_in_full(get, arithmeti
     characters.clear()
     encode(get(kind), group, None)
     assert sum(characters) >= sum(len(request.text) for request in group)
+
+
+def test_long_chain_that_would_be_read_over_and_over_is_unscored_with_the_reason(get, characters):
+    trunk = "So two and two are four.\n" * 10_000
+    group = [Request(trunk, cut + 1, True, cut, " 4") for cut in range(len(trunk) - 5_000, len(trunk))]
+    characters.clear()
+    found = encode(get("strip"), group, None)
+    assert isinstance(found, Unscored)
+    assert found.reason.startswith("1,2")
+    assert "too many to tokenize" in found.reason
+    assert len(characters) == 1, "read once, for its length"
 
 
 def test_leave_one_out_texts_share_what_they_can_with_each_other(get, arithmetic, characters):
