@@ -3,10 +3,10 @@
     STEPGAUGE_SHARED=… python -m benchmarks.pipeline [--chains 1024] [--milliseconds 5 20 40 80] [--doors gauge score]
 
 The device is a registered likelihood backend that takes a set time per chain without holding the interpreter
-(`timed.py`); the chains are real ones of MMLU-Pro. The host's time is the CPU time of all processes by the cores that
-they may use, less what other programs took of the machine meanwhile (`others`, in cores). A ratio of 1 means that the
-slower of the two, device or host, is never idle; the goal is 1.1 at most. Every run is a process of its own. The scores
-of all runs through one door must be the same.
+(`timed.py`); the chains are real ones of MMLU-Pro. The host's time is the CPU time of all processes, divided by the
+cores. A ratio of 1 means that the slower of the two, device or host, is never idle; the goal is 1.1 at most. `others`
+is what other programs took of the machine meanwhile, in cores: where that is much, the ratio says little. Every run is
+a process of its own. The scores of all runs through one door must be the same.
 """
 
 from __future__ import annotations
@@ -44,16 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     cores = len(os.sched_getaffinity(0))
     print(header(about_run()), flush=True)
     print(f"{args.chains} chains, {cores} cores; seconds", flush=True)
-    table = Table("door", "ms/chain", "device", "host CPU", "others", "host/core", "wall", "ratio", box=None)
+    table = Table("door", "ms/chain", "device", "host CPU", "host/core", "wall", "ratio", "others", box=None)
     digests: dict[str, set[object]] = {}
     for door in args.doors:
         for milliseconds in args.milliseconds:
             found = measured(door, milliseconds, args.chains)
             device, cpu, wall = milliseconds / 1000 * args.chains, float(found["cpu"]), float(found["wall"])
             others = float(found["others"]) / wall
-            host = cpu / (cores - others)
-            ratio = wall / max(device, host)
-            row = [f"{device:.1f}", f"{cpu:.1f}", f"{others:.2f}", f"{host:.1f}", f"{wall:.1f}", f"{ratio:.2f}"]
+            ratio = wall / max(device, cpu / cores)
+            row = [f"{device:.1f}", f"{cpu:.1f}", f"{cpu / cores:.1f}", f"{wall:.1f}", f"{ratio:.2f}", f"{others:.2f}"]
             table.add_row(door, f"{milliseconds:g}", *row)
             digests.setdefault(door, set()).add(found["digest"])
             print(f"{door} {milliseconds:g}: {found}", file=sys.stderr, flush=True)

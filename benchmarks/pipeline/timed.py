@@ -1,4 +1,4 @@
-"""A likelihood backend that takes a set time per chain and leaves this machine's cores alone, as an accelerator does."""
+"""A likelihood backend that takes a set time per chain and no core of this machine, as an accelerator does."""
 
 from __future__ import annotations
 
