@@ -420,7 +420,7 @@ class Gauge:
     def _compute(self, window: Window) -> None:
         """All that a window needs of the scoring LM, of servers and of other models."""
         call = window.call
-        if call.error is not None:
+        if call.error is not None or not call.traces:
             return
         try:
             if window.written:

@@ -7,19 +7,20 @@ holds for it, too.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...metrics import ChainScore, Gauge, ScorerError
+from ...metrics import ChainScore, Gauge, ScorerError, Trace
 from ...metrics.format_version import FORMAT
 from ..formats.entries import Entry, Skipped
 from ..formats.options import OptionError
 from ..formats.sources import Source
-from ..formats.windows import WINDOW, windows
+from ..formats.windows import WINDOW, Window, windows
 from .out_folder import OutFolder
 from .progress import Progress
 
@@ -54,10 +55,13 @@ def score_all(
     if out.complete:
         return
     progress = progress or Progress(sources, limit)
-    done = out.windows
-    warned: Counter[str] = Counter()
-    before: Sequence[Entry] = ()
-    with progress:
+    taken: deque[tuple[Window, Sequence[Entry]]] = deque()
+
+    def calls() -> Iterator[tuple[list[Trace], list[Trace]]]:
+        """The windows that are not in `out` yet; while the scoring LM computes, another thread takes the next ones."""
+        warned: Counter[str] = Counter()
+        before: Sequence[Entry] = ()
+        done = out.windows
         for index, one in enumerate(windows(sources, window, limit)):
             last, before = before, one.entries
             if index < done:
@@ -65,8 +69,14 @@ def score_all(
                 continue
             progress.show()
             _report(one.skipped, warned, strict)
-            scores = _score(gauge, one.entries, last)
-            out.reported = _reported(gauge, out)
+            taken.append((one, last))
+            yield _traces(one.entries), _traces(last)
+
+    with progress, contextlib.closing(gauge.score_each(calls())) as outcomes:
+        for outcome in outcomes:
+            one, last = taken.popleft()
+            scores = _score(gauge, outcome, one.entries, last)
+            out.reported = _reported(_evidence(gauge, scores), out)
             failed = sum(problem is not None for _, problem in scores)
             rows = [row(entry, score, problem) for entry, (score, problem) in zip(one.entries, scores, strict=True)]
             out.counts.scored += len(rows) - failed
@@ -80,10 +90,15 @@ def score_all(
             progress.scored(len(rows))
 
 
-def _reported(gauge: Gauge, out: OutFolder) -> dict[str, list[str]]:
+def _evidence(gauge: Gauge, scores: Sequence[_Scored]) -> Mapping[str, Any]:
+    """What the verdicts of a window depend on; the gauge itself may be some windows ahead."""
+    return next((score.provenance["evidence"] for score, _ in scores if score.provenance), gauge.evidence)
+
+
+def _reported(evidence: Mapping[str, Any], out: OutFolder) -> dict[str, list[str]]:
     """The models that servers say they run, with those of the windows before. Raises Stopped where another one runs."""
     reported = dict(out.reported)
-    for part, about in gauge.evidence.items():
+    for part, about in evidence.items():
         before, now = reported.get(part, []), about.get("reported_models", [])
         new = sorted(set(now) - set(before))
         if before and now and not set(now) & set(before):
@@ -124,31 +139,28 @@ def _skipped(item: Skipped) -> dict[str, Any]:
     return {"key": dataclasses.asdict(item.where), "kind": item.kind, "reason": item.reason}
 
 
-def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> list[_Scored]:
-    """A score per entry, and why it failed. If scoring the window raises, its chains are tried one by one.
+def _score(
+    gauge: Gauge, outcome: list[ChainScore] | Exception, entries: Sequence[Entry], before: Sequence[Entry]
+) -> list[_Scored]:
+    """A score per entry, and why it failed. If scoring the window raised, its chains are tried one by one.
 
     Args:
+        outcome: the window's scores, or what scoring it raised.
         before: the entries of the previous window, whose chains the control `foreign` may also use.
     """
-    if not entries:
-        return []
-    traces = [entry.trace for entry in entries]
-    foreign = [entry.trace for entry in before]
-    try:
-        scores = gauge.score(traces, foreign_from=foreign)
-    except ScorerError:  # not the failure of a chain: the whole request is refused
-        raise
-    # One chain must not cost hours of scores: any exception becomes the reason of the chain that raised it.
-    except Exception as error:
-        log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(error))
-    else:
+    if isinstance(outcome, ScorerError):  # not the failure of a chain: the whole request is refused
+        raise outcome
+    if not isinstance(outcome, Exception):
         return _not_in_vain(
-            [_scored(gauge, score, entry) for score, entry in zip(scores, entries, strict=True)], entries
+            [_scored(gauge, score, entry) for score, entry in zip(outcome, entries, strict=True)], entries
         )
+    # One chain must not cost hours of scores: any exception becomes the reason of the chain that raised it.
+    log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(outcome))
+    foreign = [*_traces(before), *_traces(entries)]
     out: list[_Scored] = []
     for entry in entries:
         try:
-            (score,) = gauge.score([entry.trace], foreign_from=[*foreign, *traces])
+            (score,) = gauge.score([entry.trace], foreign_from=foreign)
         except Exception as error:  # as above
             problem = "scoring failed: {}: {}".format(*_named(error))
             log.warning("%s: %s", entry.where, problem)
@@ -156,6 +168,10 @@ def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> l
         else:
             out.append(_scored(gauge, score, entry))
     return _not_in_vain(out, entries)
+
+
+def _traces(entries: Sequence[Entry]) -> list[Trace]:
+    return [entry.trace for entry in entries]
 
 
 def _scored(gauge: Gauge, score: ChainScore, entry: Entry) -> _Scored:
