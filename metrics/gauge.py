@@ -45,6 +45,7 @@ from .trace import Trace
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
+Made = TypeVar("Made")
 
 # What says how a scoring LM is loaded.
 _OF_LOADING = ("device", "dtype", "quantization", "backend", "base_url", "server", "revision", "trust_remote_code")
@@ -267,25 +268,27 @@ class Gauge:
         """
         call = self._call(traces, foreign_from)
         many = len(call.traces) >= _MANY and any(trace.answers for trace in call.traces)
-        (outcome,) = self._outcomes([call], beside=many and self._computes_elsewhere())
+        (outcome,) = self._outcomes([call], lambda outcome: outcome, beside=many and self._computes_elsewhere())
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
     def score_each(
-        self, calls: Iterable[tuple[Iterable[Trace], Iterable[Trace]]]
-    ) -> Iterator[list[ChainScore] | Exception]:
-        """What `score` returns or raises for each of the calls, in order; the others go on.
+        self,
+        calls: Iterable[tuple[Iterable[Trace], Iterable[Trace]]],
+        then: Callable[[list[ChainScore] | Exception], Made],
+    ) -> Iterator[Made]:
+        """What `then` makes of what `score` returns or raises for each of the calls, in order.
 
-        Where the scoring LM computes elsewhere (`ComputesElsewhere`), the next calls are taken and prepared in another
-        thread while it computes.
+        Where the scoring LM computes elsewhere (`ComputesElsewhere`), the next calls are taken and prepared, and the
+        last one finished, in another thread while it computes.
 
         Args:
-            calls: chains to score, and those for `foreign_from`. What the iterable raises is raised behind the scores
-                of the calls before.
+            calls: chains to score, and those for `foreign_from`. What the iterable raises is raised behind what was
+                made of the calls before.
         """
         made = (self._call(traces, foreign_from) for traces, foreign_from in calls)
-        return self._outcomes(made, beside=self._computes_elsewhere())
+        return self._outcomes(made, then, beside=self._computes_elsewhere())
 
     def statistics(self) -> EngineStatistics | None:
         """What the likelihood backend has done for this gauge so far: tokens, passes, seconds, memory.
@@ -361,15 +364,21 @@ class Gauge:
     def _computes_elsewhere(self) -> bool:
         return self._scorer is not None and getattr(self.backend, "computes_elsewhere", False) is True
 
-    def _outcomes(self, calls: Iterable[Call], *, beside: bool) -> Iterator[list[ChainScore] | Exception]:
+    def _outcomes(
+        self, calls: Iterable[Call], then: Callable[[list[ChainScore] | Exception], Made], *, beside: bool
+    ) -> Iterator[Made]:
+        def finish(window: Window) -> list[Made]:
+            self._finish(window, beside=beside)
+            return [then(window.call.error or window.call.scores)] if window.last else []
+
         self._processes.begin()
-        if not beside:
-            for window in self._windows(calls, beside=False):
+        windows = self._windows(calls, beside=beside)
+        if beside:
+            yield from overlapped(windows, self._compute, finish, self._processes.stop)
+        else:
+            for window in windows:
                 self._compute(window)
-                yield from self._finish(window, beside=False)
-            return
-        finish = functools.partial(self._finish, beside=True)
-        yield from overlapped(self._windows(calls, beside=True), self._compute, finish, self._processes.stop)
+                yield from finish(window)
 
     def _windows(self, calls: Iterable[Call], *, beside: bool) -> Iterator[Window]:
         for part in ahead(self._parts_of(calls, beside=beside), _PARTS_AHEAD if beside else 0):
@@ -447,8 +456,8 @@ class Gauge:
         assert self._abstention_judge is not None
         return self._abstention_judge.judge(traces)
 
-    def _finish(self, window: Window, *, beside: bool) -> list[list[ChainScore] | Exception]:
-        """The scores of the window's call where it is the last one."""
+    def _finish(self, window: Window, *, beside: bool) -> None:
+        """Score the chains of which all is known."""
         call = window.call
         with call.failing():
             if window.last or (self._pure and self._abstention == "rule"):
@@ -457,7 +466,6 @@ class Gauge:
             if window.last:
                 _warn_of_failures([cut.verdicts for cut in call.cuts])
                 call.scores = [marked(score) if i in call.seen else score for i, score in enumerate(call.scores)]
-        return [call.error or call.scores] if window.last else []
 
     def _scores(self, chains: Sequence[Measured], about: Mapping[str, Any], *, beside: bool) -> list[ChainScore]:
         if self._recipe is None or not beside:

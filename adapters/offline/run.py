@@ -32,6 +32,22 @@ _ALL_FAILED = 8
 _Scored = tuple[ChainScore, str | None]
 
 
+@dataclasses.dataclass
+class _Made:
+    """A window that has been through the gauge.
+
+    Attributes:
+        before: the entries of the window before it.
+        error: what scoring it raised; it has no scores then.
+    """
+
+    window: Window
+    before: Sequence[Entry]
+    scores: list[_Scored]
+    rows: list[dict[str, Any]]
+    error: Exception | None = None
+
+
 class Stopped(OptionError):
     """The run stopped early; what was written so far stays."""
 
@@ -72,13 +88,22 @@ def score_all(
             taken.append((one, last))
             yield _traces(one.entries), _traces(last)
 
-    with progress, contextlib.closing(gauge.score_each(calls())) as outcomes:
-        for outcome in outcomes:
-            one, last = taken.popleft()
-            scores = _score(gauge, outcome, one.entries, last)
+    def made(outcome: list[ChainScore] | Exception) -> _Made:
+        one, last = taken.popleft()
+        if isinstance(outcome, Exception):
+            return _Made(one, last, [], [], outcome)
+        scores = [_scored(gauge, score, entry) for score, entry in zip(outcome, one.entries, strict=True)]
+        return _Made(one, last, scores, _rows(one.entries, scores))
+
+    with progress, contextlib.closing(gauge.score_each(calls(), made)) as all_made:
+        for found in all_made:
+            one, scores, rows = found.window, found.scores, found.rows
+            if found.error is not None:
+                scores = _one_by_one(gauge, found.error, one.entries, found.before)
+                rows = _rows(one.entries, scores)
+            _not_in_vain(scores, one.entries)
             out.reported = _reported(_evidence(gauge, scores), out)
             failed = sum(problem is not None for _, problem in scores)
-            rows = [row(entry, score, problem) for entry, (score, problem) in zip(one.entries, scores, strict=True)]
             out.counts.scored += len(rows) - failed
             out.counts.failed += failed
             out.counts.skipped.update(item.kind for item in one.skipped)
@@ -139,23 +164,22 @@ def _skipped(item: Skipped) -> dict[str, Any]:
     return {"key": dataclasses.asdict(item.where), "kind": item.kind, "reason": item.reason}
 
 
-def _score(
-    gauge: Gauge, outcome: list[ChainScore] | Exception, entries: Sequence[Entry], before: Sequence[Entry]
-) -> list[_Scored]:
-    """A score per entry, and why it failed. If scoring the window raised, its chains are tried one by one.
+def _rows(entries: Sequence[Entry], scores: Sequence[_Scored]) -> list[dict[str, Any]]:
+    return [row(entry, score, problem) for entry, (score, problem) in zip(entries, scores, strict=True)]
+
+
+def _one_by_one(gauge: Gauge, error: Exception, entries: Sequence[Entry], before: Sequence[Entry]) -> list[_Scored]:
+    """A score per entry, and why it failed, where scoring the window as a whole raised.
 
     Args:
-        outcome: the window's scores, or what scoring it raised.
         before: the entries of the previous window, whose chains the control `foreign` may also use.
+
+    Raises the error where it is no failure of a chain.
     """
-    if isinstance(outcome, ScorerError):  # not the failure of a chain: the whole request is refused
-        raise outcome
-    if not isinstance(outcome, Exception):
-        return _not_in_vain(
-            [_scored(gauge, score, entry) for score, entry in zip(outcome, entries, strict=True)], entries
-        )
+    if isinstance(error, ScorerError):  # the whole request is refused
+        raise error
     # One chain must not cost hours of scores: any exception becomes the reason of the chain that raised it.
-    log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(outcome))
+    log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(error))
     foreign = [*_traces(before), *_traces(entries)]
     out: list[_Scored] = []
     for entry in entries:
@@ -167,7 +191,7 @@ def _score(
             out.append((_failed(gauge, entry, problem), problem))
         else:
             out.append(_scored(gauge, score, entry))
-    return _not_in_vain(out, entries)
+    return out
 
 
 def _traces(entries: Sequence[Entry]) -> list[Trace]:
@@ -183,14 +207,13 @@ def _scored(gauge: Gauge, score: ChainScore, entry: Entry) -> _Scored:
     return _told(score, entry), raised
 
 
-def _not_in_vain(scores: list[_Scored], entries: Sequence[Entry]) -> list[_Scored]:
+def _not_in_vain(scores: Sequence[_Scored], entries: Sequence[Entry]) -> None:
     """Raises Stopped if a window of some size failed as a whole: whatever failed may be mended, and the run go on."""
     if len(scores) >= _ALL_FAILED and all(problem for _, problem in scores):
         raise Stopped(
             f"{entries[0].where} to {entries[-1].where}: not one of {len(scores)} chains could be scored, "
             f"so nothing was written for them; the last: {scores[-1][1]}"
         )
-    return scores
 
 
 def _named(error: Exception) -> tuple[str, str]:

@@ -75,6 +75,8 @@ def make_controls(
         names: which of `CONTROLS`.
         foreign: the pool of other chains' steps; needed only for `foreign`.
     """
+    if not names:
+        return []
     before = steps_before_answer(steps)
     texts = [step.text for step in steps]
     own = steps_before_own_answer(steps, commit_of(steps, trace)) if steps else 0
