@@ -9,7 +9,7 @@ import logging
 import math
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -277,7 +277,7 @@ class Gauge:
         self,
         calls: Iterable[tuple[Iterable[Trace], Iterable[Trace]]],
         then: Callable[[list[ChainScore] | Exception], Made],
-    ) -> Iterator[Made]:
+    ) -> Generator[Made, None, None]:
         """What `then` makes of what `score` returns or raises for each of the calls, in order.
 
         Where the scoring LM computes elsewhere (`ComputesElsewhere`), the next calls are taken and prepared, and the
@@ -366,7 +366,7 @@ class Gauge:
 
     def _outcomes(
         self, calls: Iterable[Call], then: Callable[[list[ChainScore] | Exception], Made], *, beside: bool
-    ) -> Iterator[Made]:
+    ) -> Generator[Made, None, None]:
         def finish(window: Window) -> list[Made]:
             self._finish(window, beside=beside)
             return [then(window.call.error or window.call.scores)] if window.last else []

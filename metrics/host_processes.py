@@ -136,11 +136,11 @@ def _cores() -> int:
 
 @contextlib.contextmanager
 def _deaf() -> Iterator[None]:
-    """Processes started here do not hear Ctrl-C, which reaches the whole process group: this one ends them."""
+    """Processes started here do not hear what may reach the whole process group, as Ctrl-C does: this one ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
