@@ -30,12 +30,12 @@ from stepgauge.metrics import Gauge, Trace
 from ..support.labelled import shared_data
 from .timed import NAME, register_timed
 
-CATEGORY = "category=math"
+CATEGORIES = ("category=health", "category=math")
 
 
 def chains(limit: int) -> list[Trace]:
-    """Responses of Llama-3.1-8B-Instruct to MMLU-Pro's mathematics questions, most of ten options."""
-    sources = find_sources([str(_file())], format=None, settings=Settings(), wanted=Wanted.parse([CATEGORY]))
+    """Responses of Llama-3.1-8B-Instruct to MMLU-Pro's health and mathematics questions, most of ten options."""
+    sources = find_sources([str(_file())], format=None, settings=Settings(), wanted=Wanted.parse(list(CATEGORIES)))
     return [entry.trace for one in windows(sources, WINDOW, limit) for entry in one.entries]
 
 
@@ -47,7 +47,9 @@ def through_gauge(traces: list[Trace]) -> str:
 
 def through_command(limit: int) -> str:
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        options = ["--where", CATEGORY, "--limit", str(limit), "--scorer", "timed LM", "--set", f"backend={NAME}"]
+        options = ["--limit", str(limit), "--scorer", "timed LM", "--set", f"backend={NAME}"]
+        for category in CATEGORIES:
+            options += ["--where", category]
         if code := command(["score", str(_file()), *options, "--out", folder]):
             raise RuntimeError(f"stepgauge score ended with exit code {code}")
         return _digest((Path(folder) / "scores.jsonl").read_bytes())
