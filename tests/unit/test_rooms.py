@@ -25,7 +25,7 @@ ROOMS = [
     "metrics.own_option", "metrics.abstention", "metrics.controls",
     "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins", "metrics.scheduling",
     "metrics.provenance", "metrics.chain_work", "metrics.calls", "metrics.overlap", "metrics.host_processes",
-    "metrics.gauge", "metrics", "metrics.fitting", "metrics.render", "metrics.conclusion",
+    "metrics.gauge", "metrics", "metrics.fitting", "metrics.text_table", "metrics.render", "metrics.conclusion",
     "metrics.comparison", "metrics.repeats", "metrics.calibration",
     "tasks", "adapters", "adapters.scored", "adapters.grades", "adapters.gold", "adapters.lm_eval", "adapters.inspect",
     "adapters.formats", "adapters.offline", "adapters.runs", "adapters.report", "adapters.cli", "adapters.root",
