@@ -22,10 +22,16 @@ Result = TypeVar("Result")
 
 @dataclass(eq=False)
 class _Ticket(Generic[Item, Result]):
-    """One item on its way; `outcome` is set exactly once, by whichever task led its batch."""
+    """One item on its way.
+
+    Attributes:
+        outcome: set exactly once, by whichever task led its batch.
+        woken: set with the outcome, and where its task is to lead.
+    """
 
     item: Item
     outcome: _Returned[Result] | _Raised | None = None
+    woken: anyio.Event = field(default_factory=anyio.Event)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class _Queue(Generic[Item, Result]):
     """What tasks of one event loop share; locks and events of an event loop are of no use to another one."""
 
     waiting: list[_Ticket[Item, Result]] = field(default_factory=list)
-    turn: anyio.Lock = field(default_factory=anyio.Lock)
+    leader: _Ticket[Item, Result] | None = None
     arrival: anyio.Event = field(default_factory=anyio.Event)
     thread: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
 
@@ -88,14 +94,20 @@ class MicroBatcher(Generic[Item, Result]):
         ticket: _Ticket[Item, Result] = _Ticket(item)
         queue.waiting.append(ticket)
         queue.arrival.set()
+        if queue.leader is None:
+            queue.leader = ticket
         try:
-            async with queue.turn:
-                while ticket.outcome is None:
+            while ticket.outcome is None:
+                if queue.leader is ticket:
                     await self._wait_for_company(queue)
                     await self._run_batch(queue)
+                else:
+                    await ticket.woken.wait()
         finally:
             if ticket in queue.waiting:  # cancelled before its batch started
                 queue.waiting.remove(ticket)
+            if queue.leader is ticket:
+                self._pass_on(queue)
         if isinstance(ticket.outcome, _Raised):
             raise ticket.outcome.error
         assert ticket.outcome is not None, "the loop above ends with an outcome"
@@ -108,6 +120,12 @@ class MicroBatcher(Generic[Item, Result]):
             queue: _Queue[Item, Result] = _Queue()
             self._queues.set(queue)
             return queue
+
+    def _pass_on(self, queue: _Queue[Item, Result]) -> None:
+        """The one that has waited longest leads."""
+        queue.leader = queue.waiting[0] if queue.waiting else None
+        if queue.leader is not None:
+            queue.leader.woken.set()
 
     async def _wait_for_company(self, queue: _Queue[Item, Result]) -> None:
         with anyio.move_on_after(self._max_linger):
@@ -128,8 +146,13 @@ class MicroBatcher(Generic[Item, Result]):
         except BaseException:  # the leader was cancelled: its batch goes back, for the next one to lead
             queue.waiting[:0] = batch
             raise
+        # The next leader is woken before those that have their results: what each of them does with its own keeps the
+        # event loop busy, and no call would run meanwhile.
+        if queue.leader in batch:
+            self._pass_on(queue)
         for ticket, outcome in zip(batch, outcomes, strict=True):
             ticket.outcome = outcome
+            ticket.woken.set()
 
     def _outcomes(self, items: list[Item]) -> list[_Returned[Result] | _Raised]:
         """One outcome per item; runs in the worker thread."""
