@@ -20,6 +20,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_TURNS = 5  # of the event loop, within which a task that was woken has started a thread
+
+
 @dataclass(eq=False)
 class _Ticket(Generic[Item, Result]):
     """One item on its way.
@@ -131,9 +134,11 @@ class MicroBatcher(Generic[Item, Result]):
         with anyio.move_on_after(self._max_linger):
             while len(queue.waiting) < self._max_batch:
                 queue.arrival = anyio.Event()
+                began = anyio.current_time()
                 with anyio.move_on_after(self._linger) as quiet:
                     await queue.arrival.wait()
-                if quiet.cancelled_caught:
+                # A timer that is late says that the event loop was busy: those that were to arrive had no turn yet.
+                if quiet.cancelled_caught and anyio.current_time() < began + 2 * self._linger:
                     return
 
     async def _run_batch(self, queue: _Queue[Item, Result]) -> None:
@@ -146,10 +151,13 @@ class MicroBatcher(Generic[Item, Result]):
         except BaseException:  # the leader was cancelled: its batch goes back, for the next one to lead
             queue.waiting[:0] = batch
             raise
-        # The next leader is woken before those that have their results: what each of them does with its own keeps the
-        # event loop busy, and no call would run meanwhile.
+        # The next call begins before those that have their results are woken: what each of them does with its own keeps
+        # the event loop busy, and no call would run meanwhile.
         if queue.leader in batch:
             self._pass_on(queue)
+        if len(queue.waiting) >= self._max_batch:
+            for _ in range(_TURNS):
+                await anyio.lowlevel.cancel_shielded_checkpoint()
         for ticket, outcome in zip(batch, outcomes, strict=True):
             ticket.outcome = outcome
             ticket.woken.set()
