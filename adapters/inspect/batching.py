@@ -8,6 +8,7 @@ has arrived, makes the call and hands out the results.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -20,6 +21,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_MOST_LINGER = 0.25  # seconds
 _TURNS = 5  # of the event loop, within which a task that was woken has started a thread
 
 
@@ -67,8 +69,9 @@ class MicroBatcher(Generic[Item, Result]):
     Args:
         call: blocking; returns one result per item, in order.
         max_batch: most items in one call.
-        linger: seconds without a new arrival after which a batch starts.
-        max_linger: seconds after which it starts even though items keep arriving.
+        linger: seconds without a new arrival after which a batch starts; more, up to `_MOST_LINGER`, where that is little
+            beside the last call, which a fuller batch makes up for.
+        max_linger: seconds after which it starts even though items keep arriving; likewise.
         not_retried: errors that concern the call as a whole, whatever its items (a model that cannot be loaded).
     """
 
@@ -88,6 +91,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._linger = linger
         self._max_linger = max_linger
         self._not_retried = not_retried
+        self._last_call = 0.0  # seconds
         self._one_call = threading.Lock()
         self._queues: anyio.lowlevel.RunVar[_Queue[Item, Result]] = anyio.lowlevel.RunVar("stepgauge_batch_queue")
 
@@ -131,14 +135,15 @@ class MicroBatcher(Generic[Item, Result]):
             queue.leader.woken.set()
 
     async def _wait_for_company(self, queue: _Queue[Item, Result]) -> None:
-        with anyio.move_on_after(self._max_linger):
+        linger = max(self._linger, min(self._last_call / 4, _MOST_LINGER))
+        with anyio.move_on_after(max(self._max_linger, min(self._last_call, 4 * _MOST_LINGER))):
             while len(queue.waiting) < self._max_batch:
                 queue.arrival = anyio.Event()
                 began = anyio.current_time()
-                with anyio.move_on_after(self._linger) as quiet:
+                with anyio.move_on_after(linger) as quiet:
                     await queue.arrival.wait()
                 # A timer that is late says that the event loop was busy: those that were to arrive had no turn yet.
-                if quiet.cancelled_caught and anyio.current_time() < began + 2 * self._linger:
+                if quiet.cancelled_caught and anyio.current_time() < began + 2 * linger:
                     return
 
     async def _run_batch(self, queue: _Queue[Item, Result]) -> None:
@@ -165,7 +170,9 @@ class MicroBatcher(Generic[Item, Result]):
     def _outcomes(self, items: list[Item]) -> list[_Returned[Result] | _Raised]:
         """One outcome per item; runs in the worker thread."""
         with self._one_call:
+            started = time.monotonic()
             together = self._attempt(items)
+            self._last_call = time.monotonic() - started
             first = together[0]
             if len(items) == 1 or isinstance(first, _Returned) or isinstance(first.error, self._not_retried):
                 return together
