@@ -69,7 +69,7 @@ class MicroBatcher(Generic[Item, Result]):
     Args:
         call: blocking; returns one result per item, in order.
         max_batch: most items in one call.
-        linger: seconds without a new arrival after which a batch starts; more, up to `_MOST_LINGER`, where that is little
+        linger: seconds without an arrival after which a batch starts; more, up to `_MOST_LINGER`, where that is little
             beside the last call, which a fuller batch makes up for.
         max_linger: seconds after which it starts even though items keep arriving; likewise.
         not_retried: errors that concern the call as a whole, whatever its items (a model that cannot be loaded).
