@@ -75,6 +75,7 @@ class Call:
         """The window that was being filled; the next one is begun."""
         window, self.open = self.open, Window(self)
         window.last = last
+        window.end = len(self.traces) if last else max(window.written) + 1
         return window
 
     def steps(self, chain: int) -> Sequence[Step]:
@@ -89,8 +90,7 @@ class Call:
             self.cuts[i] = replace(self.cuts[i], verdicts=verdicts)
 
     def unfinished(self, window: Window) -> list[Measured]:
-        """The chains without score up to the window's last one; in the call's last window all."""
-        end = len(self.traces) if window.last else max(window.written) + 1
+        """The chains without score up to the window's end."""
         return [
             Measured(
                 self.traces[i],
@@ -98,7 +98,7 @@ class Call:
                 self._likelihoods(i),
                 self.stances[i] if self.stances else None,
             )
-            for i in range(len(self.scores), end)
+            for i in range(len(self.scores), window.end)
         ]
 
     def _likelihoods(self, i: int) -> Likelihoods | Unscored:
@@ -139,12 +139,14 @@ class Window:
 
     Attributes:
         last: whether it is the call's last one.
+        end: of the chains up to here all is known once it is measured.
         written: what the scoring LM is asked about each, by its index.
         about: what the provenance of their scores says.
     """
 
     call: Call
     last: bool = False
+    end: int = 0
     written: dict[int, ChainRequests | Unscored] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
 

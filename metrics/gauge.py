@@ -436,6 +436,7 @@ class Gauge:
                 bar = call.progress(self._progress)
                 found = measured(list(window.written.values()), self.backend, bar)
                 call.measured.update(zip(window.written, found, strict=True))
+                window.written.clear()  # texts, which would be held until the scores are made
             if window.last and not self._pure:
                 call.judge(self._parts.assess)
             if window.last:

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,7 +25,8 @@ Result = TypeVar("Result")
 
 _TOGETHER = 8  # items in a message
 _MOST = 8  # processes; more than that no device was seen to need
-_IDLE_SECONDS = 10.0  # after which a process ends by itself, as it does where this one was killed
+_IDLE_SECONDS = 60.0  # after which a process ends by itself
+_LOOK_SECONDS = 1.0  # between looks whether this process still runs
 
 
 class Stopped(Exception):
@@ -125,7 +127,20 @@ class HostProcesses:
 def _started() -> ProcessPoolExecutor:
     from loky import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(_cores(), timeout=_IDLE_SECONDS, env={"OMP_NUM_THREADS": "1"})
+    return ProcessPoolExecutor(
+        _cores(), timeout=_IDLE_SECONDS, env={"OMP_NUM_THREADS": "1"}, initializer=_end_with, initargs=(os.getpid(),)
+    )
+
+
+def _end_with(parent: int) -> None:
+    """In a process of the pool: ends it soon after the parent, which may be killed without a word."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _cores() -> int:
