@@ -5,8 +5,9 @@
 The device is a registered likelihood backend that takes a set time per chain without holding the interpreter
 (`timed.py`); the chains are real ones of MMLU-Pro. The host's time is the CPU time of all processes, divided by the
 cores. A ratio of 1 means that the slower of the two, device or host, is never idle; the goal is 1.1 at most. `others`
-is what other programs took of the machine meanwhile, in cores: where that is much, the ratio says little. Every run is
-a process of its own. The scores of all runs through one door must be the same.
+is what other programs took of the machine meanwhile, `idle` what nobody took, both in cores: where `others` is much and
+`idle` is little, the ratio says how busy the machine was. Every run is a process of its own. The scores of all runs
+through one door must be the same.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cores = len(os.sched_getaffinity(0))
     print(header(about_run()), flush=True)
     print(f"{args.chains} chains, {cores} cores; seconds", flush=True)
-    table = Table("door", "ms/chain", "device", "host CPU", "host/core", "wall", "ratio", "others", box=None)
+    table = Table("door", "ms/chain", "device", "host CPU", "host/core", "wall", "ratio", "others", "idle", box=None)
     digests: dict[str, set[object]] = {}
     for door in args.doors:
         for milliseconds in args.milliseconds:
@@ -52,8 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             device, cpu, wall = milliseconds / 1000 * args.chains, float(found["cpu"]), float(found["wall"])
             others = float(found["others"]) / wall
             ratio = wall / max(device, cpu / cores)
-            row = [f"{device:.1f}", f"{cpu:.1f}", f"{cpu / cores:.1f}", f"{wall:.1f}", f"{ratio:.2f}", f"{others:.2f}"]
-            table.add_row(door, f"{milliseconds:g}", *row)
+            idle = cores - others - cpu / wall
+            row = [f"{device:.1f}", f"{cpu:.1f}", f"{cpu / cores:.1f}", f"{wall:.1f}", f"{ratio:.2f}"]
+            table.add_row(door, f"{milliseconds:g}", *row, f"{others:.2f}", f"{idle:.2f}")
             digests.setdefault(door, set()).add(found["digest"])
             print(f"{door} {milliseconds:g}: {found}", file=sys.stderr, flush=True)
     Console(width=100).print(table)

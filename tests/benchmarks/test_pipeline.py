@@ -12,7 +12,7 @@ def test_ratio_is_that_of_wall_time_to_the_slower_of_device_and_host(shared_data
     assert benchmark("pipeline.__main__").main(["--chains", "130", "--milliseconds", "0", "10"]) == 0
     printed = capfd.readouterr().out
     rows = re.findall(
-        r"^ *(gauge|score) +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +[\d.]+ *$", printed, re.M
+        r"^ *(gauge|score) +(\d+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +[\d.]+ +-?[\d.]+ *$", printed, re.M
     )
     assert [(door, ms) for door, ms, *_ in rows] == [(door, ms) for door in ("gauge", "score") for ms in ("0", "10")]
     for _, ms, *figures in rows:
