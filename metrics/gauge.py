@@ -9,41 +9,43 @@ import logging
 import math
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from .abilities import call_factory, can, check_part, copies
+from .abilities import call_factory, can, check_part
 from .abstention.judge import make_judge
 from .answers.abstaining import Stance
-from .chain import Chain, ChainMetric, Likelihoods
+from .calls import Call, CallPart, Window
+from .chain import ChainMetric
+from .chain_work import ChainWork, Cut, Measured, cut_there, metrics_of, pure_claims, recipe_of, score_there
 from .checked_backend import CheckedBackend
 from .contamination.overlap import seen_chains
-from .controls.gain_over import control_metrics, control_scores
 from .controls.other_chains import ForeignSteps
 from .controls.texts import control_names
 from .engine.statistics import EngineStatistics
-from .errors import THIRD_PARTY, Missing, ScorerError, StepgaugeError, said
-from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity
+from .errors import ScorerError, StepgaugeError
+from .host_processes import HostProcesses
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import NO_JUDGE, Verdict
-from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit, Unscored
+from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit
 from .models.in_memory import SELF, ModelInMemory
 from .names import lookup, unknown_name
+from .overlap import ahead, overlapped
 from .plugins import registry
-from .probability import softmax
-from .provenance import marked, notes, provenance
-from .scheduling import Asked, measure
-from .score import ChainScore, StepScore
-from .segment import CHOSEN, Segmentation, Splitter, segment
+from .provenance import marked
+from .scheduling import Asked, measured, written_out
+from .score import ChainScore
+from .segment import CHOSEN, Segmentation, Splitter
 from .templates import TEMPLATES, PromptTemplate
 from .trace import Trace
 
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
+Made = TypeVar("Made")
 
 # What says how a scoring LM is loaded.
 _OF_LOADING = ("device", "dtype", "quantization", "backend", "base_url", "server", "revision", "trust_remote_code")
@@ -51,6 +53,11 @@ _OF_LOADING = ("device", "dtype", "quantization", "backend", "base_url", "server
 VARIANTS = ("paper", "reference")
 # Share of claims left unscored from which on a run says so.
 _MANY_FAILED = 0.05
+# Chains from which on processes are worth their start: it takes about a second of each.
+_MANY = 128
+# Chains that are cut together, and how many of such parts are begun before they are needed.
+_PART = 64
+_PARTS_AHEAD = 4
 
 
 class Gauge:
@@ -159,7 +166,7 @@ class Gauge:
         self._backend: CheckedBackend | None = None
         self._closed_statistics: EngineStatistics | None = None
         splitters = {**CHOSEN, **known.splitters}
-        self._splitter = lookup("splitter", splitters, splitter) if isinstance(splitter, str) else splitter
+        cutting = lookup("splitter", splitters, splitter) if isinstance(splitter, str) else splitter
         self._template = lookup("template", TEMPLATES, template) if isinstance(template, str) else template
         self._reference = variant == "reference"
         self._variant = variant
@@ -174,11 +181,14 @@ class Gauge:
         self._parts.warn_of_policy(self._policy)
         self._epsilon = float(epsilon)
         self._progress = progress
-        self._metrics = dict(known.metrics)
-        if self._reference:
-            self._metrics.update((metric.name, metric) for metric in REFERENCE_METRICS)
-        self._metrics.update((metric.name, metric) for metric in control_metrics(self._controls))
-        self._failed_metrics: set[str] = set()
+        self._metrics = metrics_of(variant, self._controls, known.metrics)
+        claims_alone = pure_claims(*self._parts.panel())
+        self._pure = claims_alone is not None
+        self._work = ChainWork(cutting, self._metrics, self._policy, self._epsilon, claims_alone)
+        self._recipe = recipe_of(
+            cutting, variant, self._controls, self._metrics, self._policy.name, self._epsilon, claims_alone
+        )
+        self._processes = HostProcesses(_MANY)
 
     def metric_info(self) -> Mapping[str, ChainMetric]:
         """Every number a `ChainScore` of this gauge holds, by name."""
@@ -256,24 +266,29 @@ class Gauge:
             ScorerError: the scorer cannot be loaded, or has no chat template that can be used.
             OutOfMemory: no chain at all fits in memory.
         """
-        traces = list(traces)
-        for i, trace in enumerate(traces):
-            if not isinstance(trace, Trace):
-                raise TypeError(f"traces[{i}]: expected a Trace, got {type(trace).__name__}")
-        seen = set(self.check_overlap(traces))
-        segmentations = [self._segment(trace) for trace in traces]
-        foreign = self._foreign_steps(traces, segmentations, foreign_from) if "foreign" in self._controls else None
-        likelihoods = self._likelihoods(traces, segmentations, foreign)
-        verdicts = self._verdicts(traces, segmentations)
-        _warn_of_failures(verdicts)
-        knowledge = self._parts.describe()  # behind the verdicts: a server has said by now which model it runs
-        scores = [
-            self._chain_score(trace, segmentation, measured, judged, knowledge, stance)
-            for trace, segmentation, measured, judged, stance in zip(
-                traces, segmentations, likelihoods, verdicts, self._stances(traces), strict=True
-            )
-        ]
-        return [marked(score) if i in seen else score for i, score in enumerate(scores)]
+        call = self._call(traces, foreign_from)
+        many = len(call.traces) >= _MANY and any(trace.answers for trace in call.traces)
+        (outcome,) = self._outcomes([call], lambda outcome: outcome, beside=many and self._computes_elsewhere())
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def score_each(
+        self,
+        calls: Iterable[tuple[Iterable[Trace], Iterable[Trace]]],
+        then: Callable[[list[ChainScore] | Exception], Made],
+    ) -> Generator[Made, None, None]:
+        """What `then` makes of what `score` returns or raises for each of the calls, in order.
+
+        Where the scoring LM computes elsewhere (`ComputesElsewhere`), the next calls are taken and prepared, and the
+        last one finished, in another thread while it computes.
+
+        Args:
+            calls: chains to score, and those for `foreign_from`. What the iterable raises is raised behind what was
+                made of the calls before.
+        """
+        made = (self._call(traces, foreign_from) for traces, foreign_from in calls)
+        return self._outcomes(made, then, beside=self._computes_elsewhere())
 
     def statistics(self) -> EngineStatistics | None:
         """What the likelihood backend has done for this gauge so far: tokens, passes, seconds, memory.
@@ -289,6 +304,7 @@ class Gauge:
 
         Judges and other parts that were given as objects are their owner's to close.
         """
+        self._processes.close()
         self._parts.close()
         if self._abstention_judge is not None:
             judge, self._abstention_judge = self._abstention_judge, None
@@ -338,49 +354,99 @@ class Gauge:
                     "options; leave it out"
                 )
 
-    def _segment(self, trace: Trace) -> Segmentation | Unscored:
-        try:
-            return segment([trace], self._splitter)[0]
-        except ValueError as error:  # a third-party splitter's failure costs its chain, not the run
-            whose = registry().whose("splitters", self._splitter.name)
-            reason = f"{error} (the splitter is{whose})" if whose else str(error)
-            log.warning("%s", reason)
-            return Unscored(reason)
+    def _call(self, traces: Iterable[Trace], foreign_from: Iterable[Trace]) -> Call:
+        traces = list(traces)
+        for i, trace in enumerate(traces):
+            if not isinstance(trace, Trace):
+                raise TypeError(f"traces[{i}]: expected a Trace, got {type(trace).__name__}")
+        return Call(traces, list(foreign_from), has_scorer=self._scorer is not None)
 
-    def _foreign_steps(
-        self,
-        traces: Sequence[Trace],
-        segmentations: Sequence[Segmentation | Unscored],
-        more: Iterable[Trace],
-    ) -> ForeignSteps:
-        chains = list(zip(traces, segmentations, strict=True))
-        # Without gold answer: whether they state their own does not matter, and finding out takes time.
-        chains += [(trace, self._segment(replace(trace, answer=None, choices=None))) for trace in more]
-        return ForeignSteps([(trace, found.steps) for trace, found in chains if isinstance(found, Segmentation)])
+    def _computes_elsewhere(self) -> bool:
+        return self._scorer is not None and getattr(self.backend, "computes_elsewhere", False) is True
 
-    def _likelihoods(
-        self,
-        traces: Sequence[Trace],
-        segmentations: Sequence[Segmentation | Unscored],
-        foreign: ForeignSteps | None,
-    ) -> list[Likelihoods | Unscored]:
-        if self._scorer is None:
-            return [Unscored("no scoring LM (scorer=None)") for _ in traces]
+    def _outcomes(
+        self, calls: Iterable[Call], then: Callable[[list[ChainScore] | Exception], Made], *, beside: bool
+    ) -> Generator[Made, None, None]:
+        def finish(window: Window) -> list[Made]:
+            self._finish(window, beside=beside)
+            return [then(window.call.error or window.call.scores)] if window.last else []
+
+        self._processes.begin()
+        windows = self._windows(calls, beside=beside)
+        if beside:
+            yield from overlapped(windows, self._compute, finish, self._processes.stop)
+        else:
+            for window in windows:
+                self._compute(window)
+                yield from finish(window)
+
+    def _windows(self, calls: Iterable[Call], *, beside: bool) -> Iterator[Window]:
+        for part in ahead(self._parts_of(calls, beside=beside), _PARTS_AHEAD if beside else 0):
+            call = part.call
+            with call.failing():
+                call.add(part.cuts())
+                if part.last and "foreign" in self._controls:
+                    call.foreign = self._foreign_steps(call)
+            if part.last or "foreign" not in self._controls:
+                yield from self._written(call, last=part.last)
+
+    def _written(self, call: Call, *, last: bool) -> Iterator[Window]:
+        """The call's chains that wait for it, written out in windows; the last window may be empty."""
         asked = Asked(self._template, self._reference, self._controls)
-        return measure(traces, segmentations, lambda: self.backend, asked, foreign, self._progress)
+        while call.waiting and call.error is None:
+            with call.failing():
+                self._processes.check()
+                chain = call.waiting.popleft()
+                requests = written_out(call.traces[chain], call.steps(chain), self.backend, asked, call.foreign)
+                call.open.add(chain, requests)
+            if call.open.full and (call.waiting or not last):
+                yield call.next_window(last=False)
+        if last:
+            yield call.next_window(last=True)
 
-    def _verdicts(
-        self, traces: Sequence[Trace], segmentations: Sequence[Segmentation | Unscored]
-    ) -> list[list[list[Verdict]] | None]:
-        out: list[list[list[Verdict]] | None] = [None] * len(traces)
-        usable = [i for i, segmentation in enumerate(segmentations) if isinstance(segmentation, Segmentation)]
-        judged = self._parts.assess(
-            [traces[i] for i in usable],
-            [segmentations[i].steps for i in usable],  # type: ignore[union-attr]
-        )
-        for i, verdicts in zip(usable, judged, strict=True):
-            out[i] = verdicts
-        return out
+    def _parts_of(self, calls: Iterable[Call], *, beside: bool) -> Iterator[CallPart]:
+        """The calls in parts, work on which is begun."""
+        for call in calls:
+            with call.failing():
+                call.seen = set(self.check_overlap(call.traces))
+            for first in range(0, len(call.traces) or 1, _PART):
+                traces = call.traces[first : first + _PART]
+                yield CallPart(call, self._start_cutting(traces, beside=beside), first + _PART >= len(call.traces))
+
+    def _start_cutting(self, traces: Sequence[Trace], *, beside: bool) -> Callable[[], list[Cut]]:
+        if self._recipe is None or not beside:
+            return functools.partial(self._work.cut, traces)
+        there = functools.partial(cut_there, self._recipe)
+        return self._processes.start(there, self._work.cut, traces)
+
+    def _foreign_steps(self, call: Call) -> ForeignSteps:
+        # Without gold answer: whether they state their own does not matter, and finding out takes time.
+        others = [replace(trace, answer=None, choices=None) for trace in call.foreign_from]
+        found = [cut.segmentation for cut in call.cuts] + [self._work.segment(trace) for trace in others]
+        chains = zip([*call.traces, *call.foreign_from], found, strict=True)
+        return ForeignSteps([(trace, cut.steps) for trace, cut in chains if isinstance(cut, Segmentation)])
+
+    def _compute(self, window: Window) -> None:
+        """All that a window needs of the scoring LM, of servers and of other models."""
+        call = window.call
+        if call.error is not None or not call.traces:
+            return
+        try:
+            if window.written:
+                bar = call.progress(self._progress)
+                found = measured(list(window.written.values()), self.backend, bar)
+                call.measured.update(zip(window.written, found, strict=True))
+                window.written.clear()  # texts, which would be held until the scores are made
+            if window.last and not self._pure:
+                call.judge(self._parts.assess)
+            if window.last:
+                call.stances = self._stances(call.traces)
+            window.about = self._about()
+        except Exception as error:
+            call.error = error
+        finally:
+            if window.last or call.error is not None:
+                call.close()
 
     def _stances(self, traces: Sequence[Trace]) -> Sequence[Stance | None]:
         """What the judge of abstention says of each response; None where the rule decides."""
@@ -391,85 +457,39 @@ class Gauge:
         assert self._abstention_judge is not None
         return self._abstention_judge.judge(traces)
 
-    def _chain_score(
-        self,
-        trace: Trace,
-        segmentation: Segmentation | Unscored,
-        measured: Likelihoods | Unscored,
-        judged: list[list[Verdict]] | None,
-        knowledge: Mapping[str, Any],
-        stance: Stance | None,
-    ) -> ChainScore:
-        chain = Chain(
-            trace=trace,
-            steps=() if isinstance(segmentation, Unscored) else segmentation.steps,
-            likelihoods=None if isinstance(measured, Unscored) else measured,
-            no_likelihoods=measured.reason if isinstance(measured, Unscored) else "",
-            verdicts=judged,
-            epsilon=self._epsilon,
-            policy=self._policy,
-            stance=stance,
-        )
-        if isinstance(segmentation, Unscored):  # 0 steps would be a number
-            metrics = dict.fromkeys(self._metrics, math.nan)
-            missing = dict.fromkeys(self._metrics, segmentation.reason)
-        else:
-            metrics, missing = self._compute_metrics(chain)
-        likelihoods = chain.likelihoods
-        return ChainScore(
-            id=trace.id,
-            trace_hash=trace.hash,
-            steps=_step_scores(chain),
-            log_likelihoods=list(likelihoods.answer) if likelihoods else [],
-            n_answer_tokens=likelihoods.n_answer_tokens[-1] if likelihoods else None,
-            metrics=metrics,
-            missing=missing,
-            notes=[*notes(trace), *(() if isinstance(segmentation, Unscored) else segmentation.notes)],
-            provenance=self._provenance(trace, segmentation, knowledge),
-            controls=control_scores(likelihoods) if likelihoods else {},
-            answer_tokens=list(likelihoods.n_answer_tokens) if likelihoods else [],
-        )
+    def _finish(self, window: Window, *, beside: bool) -> None:
+        """Score the chains of which all is known."""
+        call = window.call
+        with call.failing():
+            if window.last or (self._pure and self._abstention == "rule"):
+                chains = call.unfinished(window)
+                call.scores += self._scores(chains, window.about, beside=beside)
+            if window.last:
+                _warn_of_failures([cut.verdicts for cut in call.cuts])
+                call.scores = [marked(score) if i in call.seen else score for i, score in enumerate(call.scores)]
 
-    def _compute_metrics(self, chain: Chain) -> tuple[dict[str, float], dict[str, str]]:
-        metrics: dict[str, float] = {}
-        missing: dict[str, str] = {}
-        for name, metric in self._metrics.items():
-            metrics[name] = math.nan
-            try:
-                value = _number(metric.compute(*copies(metric.compute, chain)))
-            except Missing as error:
-                missing[name] = error.reason
-            except THIRD_PARTY as error:  # a plugin's metric may raise anything: counted and named, never a number
-                missing[name] = f"{_whose(name)} failed: {said(error)}"
-                if name not in self._failed_metrics:
-                    self._failed_metrics.add(name)
-                    log.exception("chain metric %r failed", name)
-            else:
-                if math.isfinite(value):
-                    metrics[name] = value
-                else:
-                    missing[name] = f"{_whose(name)} gave {value}"
-        return metrics, missing
+    def _scores(self, chains: Sequence[Measured], about: Mapping[str, Any], *, beside: bool) -> list[ChainScore]:
+        if self._recipe is None or not beside:
+            return self._work.scores(chains, about)
+        there = functools.partial(score_there, self._recipe, about)
+        return self._processes.start(there, lambda part: self._work.scores(part, about), chains)()
 
     def _describe_abstention(self) -> dict[str, str]:
         judge = self._abstention_judge
         return {} if judge is None else {"abstention": judge.name}
 
-    def _provenance(
-        self, trace: Trace, segmentation: Segmentation | Unscored, knowledge: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        return provenance(
-            None if self._backend is None else self._backend.describe(),
-            trace,
-            backend=self._backend_name if self._scorer is not None else None,
-            template=self._template.name,
-            variant=self._variant,
-            controls=self._controls,
-            splitter=None if isinstance(segmentation, Unscored) else segmentation.splitter,
-            knowledge={**knowledge, **self._describe_abstention()},
-            policy=self._policy.name,
-            epsilon=self._epsilon,
-        )
+    def _about(self) -> dict[str, Any]:
+        """What the provenance of all chains says, once their verdicts are known: a server has said what it runs."""
+        return {
+            "scorer": None if self._backend is None else self._backend.describe(),
+            "backend": self._backend_name if self._scorer is not None else None,
+            "template": self._template.name,
+            "variant": self._variant,
+            "controls": self._controls,
+            "knowledge": {**self._parts.describe(), **self._describe_abstention()},
+            "policy": self._policy.name,
+            "epsilon": self._epsilon,
+        }
 
 
 @contextlib.contextmanager
@@ -485,18 +505,6 @@ def _of_the_whole_run() -> Iterator[None]:
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _number(value: Any) -> float:
-    number = float(value)
-    if isinstance(value, str | bytes | bytearray):  # "0.5" is what somebody forgot to convert, and not a number
-        raise TypeError(f"expected a number, got {value!r:.80}")
-    return number
-
-
-def _whose(metric: str) -> str:
-    """A metric that went wrong, with the distribution that is to be told."""
-    return f"the metric{registry().whose('metrics', metric)}"
 
 
 def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) -> None:
@@ -515,31 +523,3 @@ def _warn_of_failures(verdicts: Sequence[Sequence[Sequence[Verdict]] | None]) ->
         )
     if judged and all(verdict.judge == NO_JUDGE for verdict in judged):
         log.warning("not one of %d claims is checked: %s", len(judged), judged[0].error)
-
-
-def _step_scores(chain: Chain) -> list[StepScore]:
-    likelihoods = chain.likelihoods
-    verdicts = chain.verdicts or [()] * len(chain.steps)
-    scores = [
-        StepScore(step.text, step.start, step.end, step.kind, step.states_answer, verdicts=tuple(judged))
-        for step, judged in zip(chain.steps, verdicts, strict=True)
-    ]
-    if likelihoods is None:
-        return scores
-    ppl = [perplexity(value, n) for value, n in zip(likelihoods.answer, likelihoods.n_answer_tokens, strict=True)]
-    ppl = [value if math.isfinite(value) else math.nan for value in ppl]
-    absent = [math.nan] * len(ppl)
-    gold = gold_probabilities(chain) if likelihoods.choices is not None else absent
-    entropy = [entropy_bits(softmax(row)) for row in likelihoods.choices] if likelihoods.choices is not None else absent
-    return [
-        replace(
-            score,
-            log_likelihood=likelihoods.answer[i + 1],
-            gain=gain,
-            ppl_gain=ppl[i] - ppl[i + 1],
-            n_tokens=likelihoods.n_context_tokens[i + 1] - likelihoods.n_context_tokens[i],
-            gold_probability=gold[i + 1],
-            entropy_bits=entropy[i + 1],
-        )
-        for i, (score, gain) in enumerate(zip(scores, gains(likelihoods.answer), strict=True))
-    ]

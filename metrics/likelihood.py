@@ -87,8 +87,8 @@ class LikelihoodBackend(Protocol):
     A group holds the requests of one chain, most of which share a long prefix, as a trunk that is the same object.
     Groups are independent: what one yields must not depend on the others beyond float rounding.
 
-    What a backend may have besides: `WritesJson`, `CountsWork`; and the factory that makes it: `ChecksScorer`,
-    `KnowsItsFit`.
+    What a backend may have besides: `WritesJson`, `CountsWork`, `ComputesElsewhere`; and the factory that makes it:
+    `ChecksScorer`, `KnowsItsFit`.
     """
 
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
@@ -146,6 +146,18 @@ class CountsWork(Protocol):
         ...
 
 
+class ComputesElsewhere(Protocol):
+    """A backend that says where it computes.
+
+    Attributes:
+        computes_elsewhere: true where `score` leaves this machine's cores free, since an accelerator or a server
+            computes. What comes before and behind it is then done at the same time, for other chains: `too_long` and
+            `render_chat` are called from another thread while `score` runs.
+    """
+
+    computes_elsewhere: bool
+
+
 class ChecksScorer(Protocol):
     """A backend's factory that can tell before an hour of generation that loading is bound to fail."""
 
@@ -163,5 +175,5 @@ class KnowsItsFit(Protocol):
 
 
 # What a backend and its factory must meet, then what they may meet.
-BACKEND = (LikelihoodBackend, WritesJson, CountsWork)
+BACKEND = (LikelihoodBackend, WritesJson, CountsWork, ComputesElsewhere)
 FACTORY = (object, ChecksScorer, KnowsItsFit)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from .columns import SHOW_COLUMNS, added_columns
 from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.types import Verdict
-from .printable import printable
+from .printable import clean, printable
 from .score import ARITHMETIC_ONLY, ChainScore, StepScore, arithmetic_only
+from .text_table import Column, folded, text_table
 
 _BAR_WIDTH = 12
 _CLAIMS_BESIDE = 110  # columns from which claims have a column of their own
@@ -31,43 +28,32 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
     table claims stand below their step; in a very narrow one there is no bar, and a line says so.
     """
     claims_beside, bars = width >= _CLAIMS_BESIDE, width >= _BARS
-    table = Table(show_lines=False, expand=False, pad_edge=False)
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("step" if claims_beside else "step, claim → verdict", ratio=3, overflow="fold")
-    table.add_column("gain\nnats", justify="right", no_wrap=True)
-    table.add_column("log p", justify="right", no_wrap=True)
-    if bars:
-        table.add_column("p per token", no_wrap=True, min_width=_BAR_WIDTH)
-    if claims_beside:
-        table.add_column("claim → verdict", ratio=2, overflow="fold")
+    columns = [
+        Column("#", right=True),
+        Column("step" if claims_beside else "step, claim → verdict", wraps=True),
+        Column("gain\nnats", right=True),
+        Column("log p", right=True),
+        *([Column("p per token", min_width=_BAR_WIDTH)] if bars else []),
+        *([Column("claim → verdict", wraps=True)] if claims_beside else []),
+    ]
+    rows: list[list[str]] = []
     per_token = score.log_likelihoods_per_token
     if per_token:
         first = [_bar(per_token[0])] if bars else []
-        table.add_row("0", Text("(question alone)", style="dim"), "", f"{score.log_likelihoods[0]:.2f}", *first)
+        rows.append(["0", "(question alone)", "", f"{score.log_likelihoods[0]:.2f}", *first])
     for i, step in enumerate(score.steps, 1):
         text, claims = _step_text(step), _claims(step.verdicts)
         if claims and not claims_beside:
             text = "\n".join([text, *(f"  {line}" for line in claims.split("\n"))])
-        table.add_row(
-            str(i),
-            Text(text),
-            _number(step.gain, "+.2f"),
-            _number(step.log_likelihood, ".2f"),
-            *([_bar(per_token[i] if i < len(per_token) else math.nan)] if bars else []),
-            *([Text(claims)] if claims_beside else []),
-        )
-    plain = {"force_terminal": False, "force_jupyter": False, "color_system": None}  # in a notebook it would print HTML
-    console = Console(width=width, record=False, highlight=False, **plain)
-    with console.capture() as captured:
-        if question:
-            console.print(Text(printable(question)))
-        console.print(table)
-        if not bars:
-            console.print(Text(f"(the bars of p per token need {_BARS} columns)"))
-        console.print(Text(_summary(score)))
-        for line in _added(score):
-            console.print(Text(line))
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+        bar = [_bar(per_token[i] if i < len(per_token) else math.nan)] if bars else []
+        gain, log_p = _number(step.gain, "+.2f"), _number(step.log_likelihood, ".2f")
+        rows.append([str(i), text, gain, log_p, *bar, *([claims] if claims_beside else [])])
+    below = [] if bars else [f"(the bars of p per token need {_BARS} columns)"]
+    below += [_summary(score), *_added(score)]
+    lines = folded(printable(question), width) if question else []
+    lines += text_table(columns, rows, width)
+    lines += [line for text in below for line in folded(clean(text), width)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def _step_text(step: StepScore) -> str:

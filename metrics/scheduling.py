@@ -6,8 +6,7 @@ which texts share a forward pass.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tqdm import tqdm
@@ -18,15 +17,14 @@ from .controls.other_chains import ForeignSteps
 from .controls.texts import make_controls
 from .errors import Missing
 from .likelihood import LikelihoodBackend, Unscored
-from .segment import Segmentation
 from .templates import PromptTemplate
 from .trace import Step, Trace
 
 # Chains sorted by length together: enough to fill even batches.
-_WINDOW = 256
+WINDOW = 256
 # Requests held together, at about a kilobyte each on their way to a log-likelihood. A chain with more has a window to
 # itself; long chains gain nothing from others beside them.
-_WINDOW_REQUESTS = 100_000
+WINDOW_REQUESTS = 100_000
 # Requests of one chain, and characters that are scored with them, each of which takes as much as a tenth of a request.
 _MOST_REQUESTS = 1_000_000
 _CHARACTERS_A_REQUEST = 10
@@ -46,50 +44,31 @@ class Asked:
     controls: Sequence[str]
 
 
-def measure(
-    traces: Sequence[Trace],
-    segmentations: Sequence[Segmentation | Unscored],
-    load: Callable[[], LikelihoodBackend],
-    asked: Asked,
-    foreign: ForeignSteps | None,
-    progress: bool | None,
-) -> list[Likelihoods | Unscored]:
-    """The likelihoods of each chain, or why it has none.
+def written_out(
+    trace: Trace, steps: Sequence[Step], backend: LikelihoodBackend, asked: Asked, foreign: ForeignSteps | None
+) -> ChainRequests | Unscored:
+    """What the scoring LM is asked about a chain, or why it is not.
 
     Args:
-        load: gives the backend; called where there is a chain to score.
         foreign: steps of other chains, for the control that needs them.
-        progress: whether a bar is shown; None: where standard error is a terminal.
     """
-    out: list[Likelihoods | Unscored] = [Unscored("no gold answer")] * len(traces)
-    scorable: list[tuple[int, Sequence[Step]]] = []
-    for i, (trace, segmentation) in enumerate(zip(traces, segmentations, strict=True)):
-        if isinstance(segmentation, Unscored):
-            out[i] = segmentation
-        elif trace.answers:
-            scorable.append((i, segmentation.steps))
-    hidden = None if progress is None else not progress
-    with tqdm(total=len(scorable), desc="scoring", unit="chain", disable=hidden) as bar:
-        todo = deque(scorable)
-        while todo:
-            backend = load()
-            written: dict[int, ChainRequests] = {}
-            held = 0
-            while todo and len(written) < _WINDOW and held < _WINDOW_REQUESTS:
-                i, steps = todo.popleft()
-                try:
-                    requests = _requests(traces[i], steps, backend, asked, foreign)
-                except Missing as error:  # a third party's backend failed to write this one out
-                    requests = Unscored(error.reason)
-                if isinstance(requests, Unscored):
-                    out[i] = requests
-                    bar.update(1)
-                else:
-                    written[i] = requests
-                    held += len(requests.requests)
-            results = backend.score([one.requests for one in written.values()], lambda n: _advance(bar, n))
-            for (i, requests), result in zip(written.items(), results, strict=True):
-                out[i] = result if isinstance(result, Unscored) else collect(requests, result)
+    try:
+        return _requests(trace, steps, backend, asked, foreign)
+    except Missing as error:  # a third party's backend failed to write this one out
+        return Unscored(error.reason)
+
+
+def measured(
+    written: Sequence[ChainRequests | Unscored], backend: LikelihoodBackend, bar: tqdm
+) -> list[Likelihoods | Unscored]:
+    """The likelihoods of each chain of a window, or why it has none. The bar counts chains."""
+    out: list[Likelihoods | Unscored] = []
+    asked = [one for one in written if isinstance(one, ChainRequests)]
+    _advance(bar, len(written) - len(asked))
+    results = iter(backend.score([one.requests for one in asked], lambda n: _advance(bar, n)))
+    for one in written:
+        result = one if isinstance(one, Unscored) else next(results)
+        out.append(result if isinstance(result, Unscored) else collect(one, result))  # type: ignore[arg-type]
     return out
 
 

@@ -8,6 +8,7 @@ has arrived, makes the call and hands out the results.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -20,12 +21,22 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_MOST_LINGER = 0.25  # seconds
+_TURNS = 5  # of the event loop, within which a task that was woken has started a thread
+
+
 @dataclass(eq=False)
 class _Ticket(Generic[Item, Result]):
-    """One item on its way; `outcome` is set exactly once, by whichever task led its batch."""
+    """One item on its way.
+
+    Attributes:
+        outcome: set exactly once, by whichever task led its batch.
+        woken: set with the outcome, and where its task is to lead.
+    """
 
     item: Item
     outcome: _Returned[Result] | _Raised | None = None
+    woken: anyio.Event = field(default_factory=anyio.Event)
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class _Queue(Generic[Item, Result]):
     """What tasks of one event loop share; locks and events of an event loop are of no use to another one."""
 
     waiting: list[_Ticket[Item, Result]] = field(default_factory=list)
-    turn: anyio.Lock = field(default_factory=anyio.Lock)
+    leader: _Ticket[Item, Result] | None = None
     arrival: anyio.Event = field(default_factory=anyio.Event)
     thread: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
 
@@ -58,8 +69,9 @@ class MicroBatcher(Generic[Item, Result]):
     Args:
         call: blocking; returns one result per item, in order.
         max_batch: most items in one call.
-        linger: seconds without a new arrival after which a batch starts.
-        max_linger: seconds after which it starts even though items keep arriving.
+        linger: seconds without an arrival after which a batch starts; more, up to `_MOST_LINGER`, where that is little
+            beside the last call, which a fuller batch makes up for.
+        max_linger: seconds after which it starts even though items keep arriving; likewise.
         not_retried: errors that concern the call as a whole, whatever its items (a model that cannot be loaded).
     """
 
@@ -79,6 +91,7 @@ class MicroBatcher(Generic[Item, Result]):
         self._linger = linger
         self._max_linger = max_linger
         self._not_retried = not_retried
+        self._last_call = 0.0  # seconds
         self._one_call = threading.Lock()
         self._queues: anyio.lowlevel.RunVar[_Queue[Item, Result]] = anyio.lowlevel.RunVar("stepgauge_batch_queue")
 
@@ -88,14 +101,20 @@ class MicroBatcher(Generic[Item, Result]):
         ticket: _Ticket[Item, Result] = _Ticket(item)
         queue.waiting.append(ticket)
         queue.arrival.set()
+        if queue.leader is None:
+            queue.leader = ticket
         try:
-            async with queue.turn:
-                while ticket.outcome is None:
+            while ticket.outcome is None:
+                if queue.leader is ticket:
                     await self._wait_for_company(queue)
                     await self._run_batch(queue)
+                else:
+                    await ticket.woken.wait()
         finally:
             if ticket in queue.waiting:  # cancelled before its batch started
                 queue.waiting.remove(ticket)
+            if queue.leader is ticket:
+                self._pass_on(queue)
         if isinstance(ticket.outcome, _Raised):
             raise ticket.outcome.error
         assert ticket.outcome is not None, "the loop above ends with an outcome"
@@ -109,13 +128,22 @@ class MicroBatcher(Generic[Item, Result]):
             self._queues.set(queue)
             return queue
 
+    def _pass_on(self, queue: _Queue[Item, Result]) -> None:
+        """The one that has waited longest leads."""
+        queue.leader = queue.waiting[0] if queue.waiting else None
+        if queue.leader is not None:
+            queue.leader.woken.set()
+
     async def _wait_for_company(self, queue: _Queue[Item, Result]) -> None:
-        with anyio.move_on_after(self._max_linger):
+        linger = max(self._linger, min(self._last_call / 4, _MOST_LINGER))
+        with anyio.move_on_after(max(self._max_linger, min(self._last_call, 4 * _MOST_LINGER))):
             while len(queue.waiting) < self._max_batch:
                 queue.arrival = anyio.Event()
-                with anyio.move_on_after(self._linger) as quiet:
+                began = anyio.current_time()
+                with anyio.move_on_after(linger) as quiet:
                     await queue.arrival.wait()
-                if quiet.cancelled_caught:
+                # A timer that is late says that the event loop was busy: those that were to arrive had no turn yet.
+                if quiet.cancelled_caught and anyio.current_time() < began + 2 * linger:
                     return
 
     async def _run_batch(self, queue: _Queue[Item, Result]) -> None:
@@ -128,13 +156,23 @@ class MicroBatcher(Generic[Item, Result]):
         except BaseException:  # the leader was cancelled: its batch goes back, for the next one to lead
             queue.waiting[:0] = batch
             raise
+        # The next call begins before those that have their results are woken: what each of them does with its own keeps
+        # the event loop busy, and no call would run meanwhile.
+        if queue.leader in batch:
+            self._pass_on(queue)
+        if len(queue.waiting) >= self._max_batch:
+            for _ in range(_TURNS):
+                await anyio.lowlevel.cancel_shielded_checkpoint()
         for ticket, outcome in zip(batch, outcomes, strict=True):
             ticket.outcome = outcome
+            ticket.woken.set()
 
     def _outcomes(self, items: list[Item]) -> list[_Returned[Result] | _Raised]:
         """One outcome per item; runs in the worker thread."""
         with self._one_call:
+            started = time.monotonic()
             together = self._attempt(items)
+            self._last_call = time.monotonic() - started
             first = together[0]
             if len(items) == 1 or isinstance(first, _Returned) or isinstance(first.error, self._not_retried):
                 return together

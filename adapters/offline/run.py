@@ -7,19 +7,20 @@ holds for it, too.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...metrics import ChainScore, Gauge, ScorerError
+from ...metrics import ChainScore, Gauge, ScorerError, Trace
 from ...metrics.format_version import FORMAT
 from ..formats.entries import Entry, Skipped
 from ..formats.options import OptionError
 from ..formats.sources import Source
-from ..formats.windows import WINDOW, windows
+from ..formats.windows import WINDOW, Window, windows
 from .out_folder import OutFolder
 from .progress import Progress
 
@@ -29,6 +30,22 @@ _WARNED = 3  # number of skipped rows per reason that are reported individually
 # If all chains of a window fail and there are at least this many, blame the machine, not the chains.
 _ALL_FAILED = 8
 _Scored = tuple[ChainScore, str | None]
+
+
+@dataclasses.dataclass
+class _Made:
+    """A window that has been through the gauge.
+
+    Attributes:
+        before: the entries of the window before it.
+        error: what scoring it raised; it has no scores then.
+    """
+
+    window: Window
+    before: Sequence[Entry]
+    scores: list[_Scored]
+    rows: list[dict[str, Any]]
+    error: Exception | None = None
 
 
 class Stopped(OptionError):
@@ -54,10 +71,13 @@ def score_all(
     if out.complete:
         return
     progress = progress or Progress(sources, limit)
-    done = out.windows
-    warned: Counter[str] = Counter()
-    before: Sequence[Entry] = ()
-    with progress:
+    taken: deque[tuple[Window, Sequence[Entry]]] = deque()
+
+    def calls() -> Iterator[tuple[list[Trace], list[Trace]]]:
+        """The windows that are not in `out` yet; while the scoring LM computes, another thread takes the next ones."""
+        warned: Counter[str] = Counter()
+        before: Sequence[Entry] = ()
+        done = out.windows
         for index, one in enumerate(windows(sources, window, limit)):
             last, before = before, one.entries
             if index < done:
@@ -65,10 +85,25 @@ def score_all(
                 continue
             progress.show()
             _report(one.skipped, warned, strict)
-            scores = _score(gauge, one.entries, last)
-            out.reported = _reported(gauge, out)
+            taken.append((one, last))
+            yield _traces(one.entries), _traces(last)
+
+    def made(outcome: list[ChainScore] | Exception) -> _Made:
+        one, last = taken.popleft()
+        if isinstance(outcome, Exception):
+            return _Made(one, last, [], [], outcome)
+        scores = [_scored(gauge, score, entry) for score, entry in zip(outcome, one.entries, strict=True)]
+        return _Made(one, last, scores, _rows(one.entries, scores))
+
+    with progress, contextlib.closing(gauge.score_each(calls(), made)) as all_made:
+        for found in all_made:
+            one, scores, rows = found.window, found.scores, found.rows
+            if found.error is not None:
+                scores = _one_by_one(gauge, found.error, one.entries, found.before)
+                rows = _rows(one.entries, scores)
+            _not_in_vain(scores, one.entries)
+            out.reported = _reported(_evidence(gauge, scores), out)
             failed = sum(problem is not None for _, problem in scores)
-            rows = [row(entry, score, problem) for entry, (score, problem) in zip(one.entries, scores, strict=True)]
             out.counts.scored += len(rows) - failed
             out.counts.failed += failed
             out.counts.skipped.update(item.kind for item in one.skipped)
@@ -80,10 +115,15 @@ def score_all(
             progress.scored(len(rows))
 
 
-def _reported(gauge: Gauge, out: OutFolder) -> dict[str, list[str]]:
+def _evidence(gauge: Gauge, scores: Sequence[_Scored]) -> Mapping[str, Any]:
+    """What the verdicts of a window depend on; the gauge itself may be some windows ahead."""
+    return next((score.provenance["evidence"] for score, _ in scores if score.provenance), gauge.evidence)
+
+
+def _reported(evidence: Mapping[str, Any], out: OutFolder) -> dict[str, list[str]]:
     """The models that servers say they run, with those of the windows before. Raises Stopped where another one runs."""
     reported = dict(out.reported)
-    for part, about in gauge.evidence.items():
+    for part, about in evidence.items():
         before, now = reported.get(part, []), about.get("reported_models", [])
         new = sorted(set(now) - set(before))
         if before and now and not set(now) & set(before):
@@ -124,38 +164,38 @@ def _skipped(item: Skipped) -> dict[str, Any]:
     return {"key": dataclasses.asdict(item.where), "kind": item.kind, "reason": item.reason}
 
 
-def _score(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> list[_Scored]:
-    """A score per entry, and why it failed. If scoring the window raises, its chains are tried one by one.
+def _rows(entries: Sequence[Entry], scores: Sequence[_Scored]) -> list[dict[str, Any]]:
+    return [row(entry, score, problem) for entry, (score, problem) in zip(entries, scores, strict=True)]
+
+
+def _one_by_one(gauge: Gauge, error: Exception, entries: Sequence[Entry], before: Sequence[Entry]) -> list[_Scored]:
+    """A score per entry, and why it failed, where scoring the window as a whole raised.
 
     Args:
         before: the entries of the previous window, whose chains the control `foreign` may also use.
+
+    Raises the error where it is no failure of a chain.
     """
-    if not entries:
-        return []
-    traces = [entry.trace for entry in entries]
-    foreign = [entry.trace for entry in before]
-    try:
-        scores = gauge.score(traces, foreign_from=foreign)
-    except ScorerError:  # not the failure of a chain: the whole request is refused
-        raise
+    if isinstance(error, ScorerError):  # the whole request is refused
+        raise error
     # One chain must not cost hours of scores: any exception becomes the reason of the chain that raised it.
-    except Exception as error:
-        log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(error))
-    else:
-        return _not_in_vain(
-            [_scored(gauge, score, entry) for score, entry in zip(scores, entries, strict=True)], entries
-        )
+    log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(error))
+    foreign = [*_traces(before), *_traces(entries)]
     out: list[_Scored] = []
     for entry in entries:
         try:
-            (score,) = gauge.score([entry.trace], foreign_from=[*foreign, *traces])
+            (score,) = gauge.score([entry.trace], foreign_from=foreign)
         except Exception as error:  # as above
             problem = "scoring failed: {}: {}".format(*_named(error))
             log.warning("%s: %s", entry.where, problem)
             out.append((_failed(gauge, entry, problem), problem))
         else:
             out.append(_scored(gauge, score, entry))
-    return _not_in_vain(out, entries)
+    return out
+
+
+def _traces(entries: Sequence[Entry]) -> list[Trace]:
+    return [entry.trace for entry in entries]
 
 
 def _scored(gauge: Gauge, score: ChainScore, entry: Entry) -> _Scored:
@@ -167,14 +207,13 @@ def _scored(gauge: Gauge, score: ChainScore, entry: Entry) -> _Scored:
     return _told(score, entry), raised
 
 
-def _not_in_vain(scores: list[_Scored], entries: Sequence[Entry]) -> list[_Scored]:
+def _not_in_vain(scores: Sequence[_Scored], entries: Sequence[Entry]) -> None:
     """Raises Stopped if a window of some size failed as a whole: whatever failed may be mended, and the run go on."""
     if len(scores) >= _ALL_FAILED and all(problem for _, problem in scores):
         raise Stopped(
             f"{entries[0].where} to {entries[-1].where}: not one of {len(scores)} chains could be scored, "
             f"so nothing was written for them; the last: {scores[-1][1]}"
         )
-    return scores
 
 
 def _named(error: Exception) -> tuple[str, str]:

@@ -76,7 +76,7 @@ def make_controls(
         foreign: the pool of other chains' steps; needed only for `foreign`.
     """
     if not names:
-        return []
+        return []  # before the search for the answer, which takes longer than all the rest
     before = steps_before_answer(steps)
     texts = [step.text for step in steps]
     own = steps_before_own_answer(steps, commit_of(steps, trace)) if steps else 0

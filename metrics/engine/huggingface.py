@@ -74,6 +74,10 @@ class HuggingFaceBackend:
         """The model's context length in tokens; None if it has no fixed one."""
         return self._texts.max_tokens
 
+    @property
+    def computes_elsewhere(self) -> bool:
+        return all(device.type != "cpu" for device in self._devices)
+
     def too_long(self, request: Request) -> str | None:
         return self._texts.too_long(request)
 

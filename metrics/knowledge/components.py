@@ -112,6 +112,11 @@ class KnowledgeParts:
             whose=lambda part: parts.whose.get(id(part), ""),
         )
 
+    def panel(self) -> tuple[Sequence[ClaimExtractor], Sequence[Judge], Retriever | None]:
+        """The parts themselves."""
+        made = self._current()
+        return made.extractors, made.judges, made.retriever
+
     def describe(self) -> dict[str, Any]:
         """For a result's provenance: the parts' names, and under `evidence` what their verdicts depend on.
 

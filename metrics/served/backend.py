@@ -49,6 +49,8 @@ class ServedBackend:
         ScorerError: the server cannot be reached, or runs another model or tokenizer.
     """
 
+    computes_elsewhere = True
+
     def __init__(
         self,
         who: str,

@@ -17,6 +17,8 @@ from stepgauge.metrics.likelihood import Group, Request, Result, SpanScore
 
 
 class CheapBackend:
+    computes_elsewhere = True
+
     def __init__(self, scorer: str, **_: Any) -> None:
         self._scorer = scorer
 

@@ -95,6 +95,44 @@ def test_the_call_runs_outside_the_event_loop_thread(backend: str) -> None:
     assert threading.get_ident() not in call.threads
 
 
+def test_items_whose_tasks_keep_the_event_loop_busy_still_go_together(backend: str) -> None:
+    call = Recorder()
+    batcher = MicroBatcher(call)
+
+    async def twice(item: int) -> None:
+        await batcher.submit(item)
+        time.sleep(0.03)  # as a scorer does that draws what it has found
+        await batcher.submit(item + 10)
+
+    async def main() -> None:
+        async with anyio.create_task_group() as group:
+            for item in range(5):
+                group.start_soon(twice, item)
+
+    run(backend, main)
+    assert [sorted(batch) for batch in call.batches] == [[0, 1, 2, 3, 4], [10, 11, 12, 13, 14]]
+
+
+def test_the_next_call_begins_before_what_is_done_with_the_last_ones_results(backend: str) -> None:
+    call = Recorder(seconds=0.05)
+    batcher = MicroBatcher(call, max_batch=4)
+    begun: list[int] = []
+
+    async def one(item: int) -> None:
+        await batcher.submit(item)
+        begun.append(len(call.batches))
+        time.sleep(0.02)
+
+    async def main() -> None:
+        async with anyio.create_task_group() as group:
+            for item in range(8):
+                group.start_soon(one, item)
+
+    run(backend, main)
+    assert [len(batch) for batch in call.batches] == [4, 4]
+    assert begun[1:4] == [2, 2, 2], "the other results of the first batch were used while the second one ran"
+
+
 def test_no_call_gets_more_than_max_batch_items(backend: str) -> None:
     call = Recorder()
 

@@ -1,0 +1,227 @@
+"""Work beside a scoring LM that computes elsewhere: the same scores, whatever it is done in and however that ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from scoring import CHEAP, PLUGIN, rows, traces, write_jsonl
+
+from stepgauge.metrics import ChainMetric, Gauge, Trace
+from stepgauge.metrics.likelihood import Group, Request, Result, SpanScore
+from stepgauge.metrics.plugins import registry
+from stepgauge.metrics.segment import BUILTIN_SPLITTERS, Splitter
+
+MANY = [
+    Trace(
+        f"What is {i} times 3?",
+        f"{i} times 3.\n{i} * 3 = {i * 3}\nThe answer is {i * 3 + i % 2}.",
+        str(i * 3),
+        id=f"{i}",
+    )
+    for i in range(600)
+]
+PROGRAM = "import sys; from stepgauge.adapters.cli import main; sys.exit(main())"
+
+
+class Device:
+    """A scoring LM whose numbers follow from the texts, and what went on while it was asked."""
+
+    computes_elsewhere = True
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.threads: set[threading.Thread] = set()
+        self.processes = 0
+        self.while_asked: Callable[[], None] = lambda: time.sleep(0.3)
+        self.busy = threading.Event()
+        self.written_while_busy = 0
+
+    def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
+        self.asked.append(len(groups))
+        self.threads.add(threading.current_thread())
+        self.busy.set()
+        self.while_asked()
+        self.processes = max(self.processes, len(workers(os.getpid())))
+        self.busy.clear()
+        done(len(groups))
+        return [
+            [
+                SpanScore(-1 - len(one.text) % 13, 1 + len(one.text) % 3, len(one.text[: one.start].split()))
+                for one in group
+            ]
+            for group in groups
+        ]
+
+    def too_long(self, request: Request) -> str | None:
+        del request
+        self.written_while_busy += self.busy.is_set()
+        return None
+
+    def render_chat(self, messages: Sequence[dict[str, str]]) -> str:
+        return "\n".join(message["content"] for message in messages)
+
+    def describe(self) -> dict[str, Any]:
+        return {"scorer": "device", "revision": None, "dtype": "none"}
+
+    def close(self) -> None:
+        pass
+
+
+def workers(pid: int) -> list[psutil.Process]:
+    """The processes that a process has started for this work."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        try:
+            if "loky" in " ".join(child.cmdline()) and "tracker" not in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture
+def device() -> Iterator[Device]:
+    made = Device()
+    registry().backends["device"] = lambda *_, **__: made
+    yield made
+    del registry().backends["device"]
+
+
+def scored(device: Device, traces: Sequence[Trace] = MANY, *, elsewhere: bool = True, **options: Any) -> list[Any]:
+    device.computes_elsewhere = elsewhere
+    device.asked.clear()
+    with Gauge("any", backend="device", progress=False, **options) as gauge:
+        return [json.dumps(score.to_dict()) for score in gauge.score(traces)]
+
+
+def test_scores_their_order_and_the_windows_are_those_of_one_thread(device):
+    alone = scored(device, elsewhere=False)
+    asked = list(device.asked)
+    assert (device.processes, device.written_while_busy) == (0, 0)
+    assert scored(device) == alone
+    assert device.asked == asked == [256, 256, 88]
+    assert device.threads == {threading.main_thread()}
+    assert device.processes >= 1
+    assert device.written_while_busy > 0, "nothing was prepared while the device was busy"
+    assert workers(os.getpid()) == [], "they end with the gauge"
+
+
+def test_a_few_chains_do_not_pay_for_processes(device):
+    scored(device, MANY[:100])
+    assert device.processes == 0
+
+
+@pytest.mark.parametrize("kind", ["splitter", "metric", "controls"])
+def test_what_only_this_process_has_is_done_in_it(device, kind, monkeypatch):
+    options: dict[str, Any] = {}
+    if kind == "splitter":
+        lines = BUILTIN_SPLITTERS["lines"]
+        options["splitter"] = Splitter("mine", lambda text: lines.split(text))
+    elif kind == "metric":
+        steps = ChainMetric("mine", lambda chain: float(len(chain.steps)))
+        known = registry()
+        monkeypatch.setattr(
+            "stepgauge.metrics.gauge.registry", lambda: replace(known, metrics={**known.metrics, "mine": steps})
+        )
+    else:
+        options["controls"] = ["foreign", "shuffled"]
+    few = MANY[:200]
+    alone = scored(device, few, elsewhere=False, **options)
+    assert scored(device, few, **options) == alone
+    assert (device.processes > 0) == (kind == "controls")
+
+
+def test_a_process_that_is_killed_costs_no_chain(device):
+    alone = scored(device, elsewhere=False)
+    killed = []
+
+    def kill() -> None:
+        for worker in workers(os.getpid())[:1]:
+            worker.kill()
+            killed.append(worker)
+        time.sleep(0.1)
+
+    device.while_asked = kill
+    assert scored(device) == alone
+    assert killed
+
+
+def test_what_the_device_raises_ends_the_call_and_its_processes(device):
+    def fail() -> None:
+        if len(device.asked) == 2:
+            raise KeyboardInterrupt
+
+    device.while_asked = fail
+    with Gauge("any", backend="device", progress=False) as gauge:
+        with pytest.raises(KeyboardInterrupt):
+            gauge.score(MANY)
+        assert workers(os.getpid()) == []
+        assert not [one for one in threading.enumerate() if one.name.startswith("stepgauge-host")]
+        device.while_asked = lambda: None
+        assert len(gauge.score(MANY[:200])) == 200, "the gauge can be used again"
+
+
+def test_a_script_without_guard_is_not_run_again_by_its_processes(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom stepgauge.metrics import Gauge, Trace\nprint('begins')\n"
+        "traces = [Trace(f'What is {i}?', f'It is {i}.', str(i)) for i in range(300)]\n"
+        "print(len(Gauge('any', backend='cheap', progress=False).score(traces)))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(PLUGIN)}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=env, text=True, capture_output=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "begins\n300\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_command_leaves_no_process_and_goes_on_to_the_same_file(tmp_path, how):
+    source = write_jsonl(tmp_path / "in.jsonl", traces(400))
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert command(source, whole, seconds=0).wait() == 0
+    process = command(source, out, seconds=0.01)
+    while not (started := workers(process.pid)) or len(journal(out)) < 2:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    if how == signal.SIGKILL:
+        process.kill()  # it alone: nobody tells the others
+    else:
+        os.killpg(process.pid, how)
+    _, error = process.communicate(timeout=60)
+    psutil.wait_procs(started, timeout=20 if how == signal.SIGKILL else 0)
+    assert not any(worker.is_running() for worker in started)
+    if how != signal.SIGKILL:
+        assert process.returncode == 130
+        (line,) = [line for line in error.splitlines() if line and "INFO" not in line]
+        assert line.startswith("stepgauge: interrupted: ")
+    assert len(rows(out)) < 400
+    assert command(source, out, seconds=0).wait() == 0
+    assert (out / "scores.jsonl").read_bytes() == (whole / "scores.jsonl").read_bytes()
+
+
+def command(source: Path, out: Path, seconds: float) -> subprocess.Popen[str]:
+    """In a process group of its own, which Ctrl-C reaches as a whole."""
+    env = {**os.environ, "PYTHONPATH": str(PLUGIN), "STEPGAUGE_CHEAP_SECONDS": str(seconds)}
+    program = [sys.executable, "-c", PROGRAM, "score", str(source), "--out", str(out), *CHEAP]
+    return subprocess.Popen(
+        program, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def journal(out: Path) -> list[str]:
+    path = out / "windows.jsonl"
+    return path.read_text().splitlines() if path.exists() else []
