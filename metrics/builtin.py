@@ -20,7 +20,6 @@ from .knowledge.judges.lm import LmJudge
 from .knowledge.judges.nli import make as make_nli_judge
 from .knowledge.judges.openai import make as make_openai_judge
 from .likelihood import LikelihoodBackend
-from .models.in_memory import ModelInMemory
 from .retrieval.retrievers import BUILTIN_RETRIEVERS
 from .segment import BUILTIN_SPLITTERS, Splitter
 
@@ -70,7 +69,7 @@ class _HuggingFace:
 
     def __call__(
         self,
-        scorer: str | ModelInMemory,
+        scorer: str,
         *,
         device: str | Sequence[str] = "auto",
         base_url: str | None = None,
@@ -82,38 +81,40 @@ class _HuggingFace:
 
         refuse_server("likelihood backend 'hf'", base_url, server)
         devices = device_names(device)
-        if len(devices) > 1 and not isinstance(scorer, ModelInMemory):
-            from .workers.backend import PoolBackend
+        if len(devices) > 1:
+            from .actors.quiet_ray import check_ray
 
-            return PoolBackend(scorer, devices=devices, **options)
+            check_ray(f"device {device!r}")
+            from .actors.backend import ActorsBackend
+
+            return ActorsBackend(scorer, devices=devices, **options)
         from .engine.huggingface import HuggingFaceBackend
 
         return HuggingFaceBackend(scorer, device=devices[0], **options)
 
     def check(
         self,
-        scorer: str | ModelInMemory,
+        scorer: str,
         *,
+        device: str | Sequence[str] = "auto",
         base_url: str | None = None,
         server: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         """Raises ScorerError where loading is bound to fail, without loading the weights."""
+        from .actors.quiet_ray import check_ray
+        from .models.devices import device_names
         from .models.loading import read_texts
         from .served.server_options import refuse_server
-        from .tokenization.spans import check_tokenizer
 
         refuse_server("likelihood backend 'hf'", base_url, server)
-        if isinstance(scorer, ModelInMemory):
-            check_tokenizer(scorer.parts()[1])
-        else:
-            read_texts(scorer, **options)
+        if len(device_names(device)) > 1:
+            check_ray(f"device {device!r}")
+        read_texts(scorer, device=device, **options)
 
-    def fitted_on(self, scorer: str | ModelInMemory, **options: Any) -> frozenset[str]:
+    def fitted_on(self, scorer: str, **options: Any) -> frozenset[str]:
         """Hashes of the questions that had a part in its fit. Raises ScorerError where its card cannot be read."""
-        if not isinstance(scorer, ModelInMemory):
-            return _fitted_on(scorer, options.get("revision"))
-        return frozenset() if scorer.source is None else _fitted_on(scorer.source, scorer.revision)
+        return _fitted_on(scorer, options.get("revision"))
 
 
 class _Served:

