@@ -76,18 +76,20 @@ class _HuggingFace:
         server: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> LikelihoodBackend:
+        from .actors.attached import attached
+        from .actors.quiet_ray import check_ray
         from .models.devices import device_names
         from .served.server_options import refuse_server
 
         refuse_server("likelihood backend 'hf'", base_url, server)
-        devices = device_names(device)
+        there = attached()
+        devices = ["auto"] if there is not None else device_names(device)
         if len(devices) > 1:
-            from .actors.quiet_ray import check_ray
-
             check_ray(f"device {device!r}")
+        if there is not None or len(devices) > 1:
             from .actors.backend import ActorsBackend
 
-            return ActorsBackend(scorer, devices=devices, **options)
+            return ActorsBackend(scorer, devices=devices, there=there, **options)
         from .engine.huggingface import HuggingFaceBackend
 
         return HuggingFaceBackend(scorer, device=devices[0], **options)

@@ -11,7 +11,7 @@ import dataclasses
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...metrics import ChainScore, Gauge, ScorerError
@@ -19,7 +19,7 @@ from ...metrics.format_version import FORMAT
 from ..formats.entries import Entry, Skipped
 from ..formats.options import OptionError
 from ..formats.sources import Source
-from ..formats.windows import WINDOW, windows
+from ..formats.windows import WINDOW, Window, windows
 from .out_folder import OutFolder
 from .progress import Progress
 
@@ -54,36 +54,61 @@ def score_all(
     if out.complete:
         return
     progress = progress or Progress(sources, limit)
-    done = out.windows
     warned: Counter[str] = Counter()
     before: Sequence[Entry] = ()
     with progress:
-        for index, one in enumerate(windows(sources, window, limit)):
+        for number, one in enumerate(windows(sources, window, limit), 1):
             last, before = before, one.entries
-            if index < done:
+            if number in out.windows:
                 progress.passed_over(len(one.entries))
                 continue
             progress.show()
-            _report(one.skipped, warned, strict)
-            scores = _score(gauge, one.entries, last)
-            out.reported = _reported(gauge, out)
-            failed = sum(problem is not None for _, problem in scores)
-            rows = [row(entry, score, problem) for entry, (score, problem) in zip(one.entries, scores, strict=True)]
-            out.counts.scored += len(rows) - failed
-            out.counts.failed += failed
-            out.counts.skipped.update(item.kind for item in one.skipped)
-            out.counts.passed.update(one.passed)
-            try:
-                out.write_window(rows, [_skipped(item) for item in one.skipped], last=one.last)
-            except OSError as error:
-                raise Stopped(f"--out {out.path}: cannot be written: {error}") from error
-            progress.scored(len(rows))
+            report(one.skipped, warned, strict)
+            write(out, number, one, rows_of(gauge, one.entries, last), gauge.evidence)
+            progress.scored(len(one.entries))
 
 
-def _reported(gauge: Gauge, out: OutFolder) -> dict[str, list[str]]:
+def write(
+    out: OutFolder,
+    number: int,
+    window: Window,
+    rows: Sequence[Mapping[str, Any]],
+    evidence: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Append a scored window to the folder.
+
+    Args:
+        number: its place in the input, from 1.
+        evidence: what its gauge says of it (`Gauge.evidence`).
+    """
+    out.reported = _reported(evidence, out)
+    failed = sum(one["failed"] is not None for one in rows)
+    out.counts.scored += len(rows) - failed
+    out.counts.failed += failed
+    out.counts.skipped.update(item.kind for item in window.skipped)
+    out.counts.passed.update(window.passed)
+    try:
+        out.write_window(rows, [_skipped(item) for item in window.skipped], window=number, last=window.last)
+    except OSError as error:
+        raise Stopped(f"--out {out.path}: cannot be written: {error}") from error
+
+
+def rows_of(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> list[dict[str, Any]]:
+    """A row per entry of a window.
+
+    Args:
+        before: the entries of the previous window, whose chains the control `foreign` may also use.
+
+    Raises Stopped where not one of many chains can be scored, ScorerError where the whole request is refused.
+    """
+    scores = _score(gauge, entries, before)
+    return [row(entry, score, problem) for entry, (score, problem) in zip(entries, scores, strict=True)]
+
+
+def _reported(evidence: Mapping[str, Mapping[str, Any]], out: OutFolder) -> dict[str, list[str]]:
     """The models that servers say they run, with those of the windows before. Raises Stopped where another one runs."""
     reported = dict(out.reported)
-    for part, about in gauge.evidence.items():
+    for part, about in evidence.items():
         before, now = reported.get(part, []), about.get("reported_models", [])
         new = sorted(set(now) - set(before))
         if before and now and not set(now) & set(before):
@@ -109,7 +134,7 @@ def check_overlap(sources: Sequence[Source], gauge: Gauge, limit: int | None = N
         source.done = 0
 
 
-def _report(skipped: Iterable[Skipped], warned: Counter[str], strict: bool) -> None:
+def report(skipped: Iterable[Skipped], warned: Counter[str], strict: bool) -> None:
     for item in skipped:
         if strict:
             raise Stopped(f"{item.where}: {item.reason} (--strict)")
@@ -204,6 +229,11 @@ def _failed(gauge: Gauge, entry: Entry, reason: str) -> ChainScore:
         missing=dict.fromkeys(names, reason),
         notes=list(entry.notes),
     )
+
+
+def failed_row(gauge: Gauge, entry: Entry, problem: str) -> dict[str, Any]:
+    """The row of a chain that could not be scored."""
+    return row(entry, _failed(gauge, entry, problem), problem)
 
 
 def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:

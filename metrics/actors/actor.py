@@ -49,13 +49,14 @@ class ScorerActor:
         import torch
 
         from ..engine.huggingface import HuggingFaceBackend
+        from ..models.devices import device_names
 
         if self._threads is not None:
             torch.set_num_threads(self._threads)
-        device = str(self._options["device"])
+        (device,) = device_names(self._options["device"])
         if device.startswith("cuda"):  # otherwise a stray tensor would open a CUDA context on cuda:0
             torch.cuda.set_device(torch.device(device))
-        return HuggingFaceBackend(self._scorer, **self._options)
+        return HuggingFaceBackend(self._scorer, **{**self._options, "device": device})
 
 
 class _Kept(logging.Handler):

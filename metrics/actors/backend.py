@@ -1,4 +1,4 @@
-"""The likelihood backend `hf` on several devices: a Ray actor on each, which loads the scorer for itself."""
+"""The likelihood backend `hf` in Ray actors: one on each of several devices, or one that somebody else made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ..engine.statistics import EngineStatistics
@@ -22,18 +22,8 @@ from .quiet_ray import connect, disconnect
 
 log = logging.getLogger(__name__)
 
-# An actor that dies this often without answering in between is not started again.
-_DEATHS = 3
-
-
-@dataclass(eq=False)
-class _Device:
-    """A torch device and its actor. `deaths`: since its last answer. `given_up`: why it is not started again."""
-
-    name: str
-    actor: Any = None
-    deaths: int = 0
-    given_up: str | None = None
+# Ray starts an actor's process again and gives it once more what it had in hand.
+TRIED_TWICE = {"max_restarts": -1, "max_task_retries": 1}
 
 
 class ActorsBackend:
@@ -41,76 +31,57 @@ class ActorsBackend:
 
     Args:
         devices: torch devices of this machine, an actor on each; a device may be listed twice.
+        there: an actor of somebody else's, asked in their place, with all groups of a call at once.
 
     Raises:
         ScorerError: Ray does not start, the scorer cannot be loaded, or would load differently on the devices.
     """
 
-    def __init__(self, scorer: str, *, devices: Sequence[str], **options: Any) -> None:
-        self._names = ",".join(devices)
+    def __init__(self, scorer: str, *, devices: Sequence[str], there: Any = None, **options: Any) -> None:
         # This process reads tokenizer and configuration first: mistakes are reported, and files converted, only once.
-        self._texts = read_texts(scorer, device=list(devices), **options)
-        if int(os.environ.get("WORLD_SIZE") or 1) > 1:
-            log.warning(
-                "device %r in each of %s data-parallel processes: each of them loads the scorer on all of these "
-                "devices; with device='auto' each takes its own",
-                self._names,
-                os.environ["WORLD_SIZE"],
-            )
-        self._scorer, self._options = scorer, options
-        self._devices = [_Device(name) for name in devices]
+        read = {"device": list(devices), **options}
+        if there is not None:  # the device is another process's, and maybe another machine's
+            read = {name: options[name] for name in ("revision", "trust_remote_code") if name in options}
+        self._texts = read_texts(scorer, **read)
+        self._device = ",".join(devices)
+        self._whole = there is not None
         self._one_call = threading.Lock()
         self._work, self._seconds = EngineStatistics(), 0.0
-        connect()
-        self._end = weakref.finalize(self, _end, self._devices)
+        self._actors: list[Any] = []
+        if self._whole:
+            self._make, self._end = (lambda: [there]), (lambda: None)
+        else:
+            _warn_of_ranks(self._device)
+            self._make = lambda: _start(scorer, devices, options)
+            connect()
+            self._end = weakref.finalize(self, _end, self._actors)
         try:
-            self._description = self._load(self._devices)
+            self._description = self._begin()
         except BaseException:
             self._end()
             raise
 
-    def _load(self, devices: Sequence[_Device]) -> Mapping[str, Any]:
-        """Start actors, load the scorer in all of them at once, and return the description they agree on."""
+    def _begin(self) -> Mapping[str, Any]:
+        """Start the actors, load the scorer in all of them at once, and return the description they agree on."""
         import ray
         from ray.exceptions import RayError, RayTaskError
 
-        for device in devices:
-            self._start(device)
-        asked = [device.actor.ask.remote("describe") for device in devices]
+        self._actors += self._make()
         try:
-            told = [self._taken(device, ray.get(one)) for device, one in zip(devices, asked, strict=True)]
+            told = [self._taken(answer) for answer in ray.get([one.ask.remote("describe") for one in self._actors])]
         except RayTaskError as error:
-            raise _cause(error, self._names) from error
+            raise _cause(error) from error
         except RayError as error:
-            raise ScorerError(
-                f"scorer {self._texts.name!r}: {_died(error, self._names)} before it was loaded"
-            ) from error
-        for device, description in zip(devices, told, strict=True):
+            log.debug("%s", error)
+            raise ScorerError(f"scorer {self._texts.name!r}: its process died twice before it was loaded") from error
+        for description in told:
             for name in sorted({*told[0], *description} - {"device"}):
                 if description.get(name) != told[0].get(name):
+                    one, other = (f"{each.get(name)!r} on {each['device']}" for each in (told[0], description))
                     raise ScorerError(
-                        f"device {self._names!r}: {name} would be {told[0].get(name)!r} on {devices[0].name} and "
-                        f"{description.get(name)!r} on {device.name}, and the numbers would differ"
+                        f"device {self._device!r}: {name} would be {one} and {other}, and the numbers would differ"
                     )
         return told[0]
-
-    def _start(self, device: _Device) -> None:
-        import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        # The device is named by the user: Ray has nothing to choose, and hides no other from the process.
-        make = ray.remote(num_cpus=0, num_gpus=0, scheduling_strategy=here)(ScorerActor)
-        level = logging.getLogger(__package__).getEffectiveLevel()
-        options = {**self._options, "device": device.name}
-        device.actor = make.remote(self._scorer, options, _threads(self._devices, device), level)
-
-    def _taken(self, device: _Device, answer: Answer) -> Any:
-        for logger, level, text in answer.said:
-            logging.getLogger(logger).log(level, "%s (on %s)", text, device.name)
-        self._work += answer.work
-        device.deaths = 0
-        return answer.value
 
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
         started = time.perf_counter()
@@ -142,85 +113,66 @@ class ActorsBackend:
     ) -> list[Any]:
         """The result of `method` for each item, in order.
 
-        What a dead actor had in hand is tried again, item by item; one whose actor dies again is Unscored.
+        A batch whose actor died twice is tried item by item; one whose actor dies twice again is Unscored.
 
         Raises:
             OutOfMemory: not a single item fits in memory.
             Any other exception of `method`, once the actors have finished what they have in hand.
         """
-        if not items:
-            return []
-        with self._one_call:
-            devices = [device for device in self._devices if device.given_up is None]
-            if not devices:
-                why = "; ".join(dict.fromkeys(str(device.given_up) for device in self._devices))
-                raise ScorerError(f"device {self._names!r}: no actor is left: {why}")
-            if ended := [device for device in devices if device.actor is None]:
-                self._load(ended)
-            hand = _Hand(deque(batches(costs, len(devices))), deaths=[0] * len(items))
-            try:
-                while hand.todo or hand.held:
-                    for device in devices:
-                        if hand.todo and device.given_up is None and device not in hand.busy:
-                            batch = hand.todo.popleft()
-                            asked = device.actor.work.remote(method, [items[i] for i in batch], options)
-                            hand.held[asked] = (device, batch)
-                    if not hand.held:
-                        break  # every actor is given up
-                    found = self._answered(hand)
-                    hand.results.update(found)
-                    done(len(found))
-            except Exception:
-                _wait(hand.held)
-                raise
-            except BaseException:  # such as Ctrl-C
-                _kill(self._devices)
-                raise
-        if lost := [i for i in range(len(items)) if i not in hand.results]:
-            reason = f"no actor is left; the last one: {devices[-1].given_up}"
-            log.warning("%d of %d are not scored: %s", len(lost), len(items), reason)
-            hand.results.update((i, Unscored(reason)) for i in lost)
-            done(len(lost))
-        results = [hand.results[i] for i in range(len(items))]
-        if hand.out_of_memory and all(isinstance(result, Unscored) for result in results):
-            raise OutOfMemory(hand.out_of_memory)
-        return results
-
-    def _answered(self, hand: _Hand) -> Mapping[int, Any]:
-        """Wait for the next answer; the results it brings, by index."""
         import ray
         from ray.exceptions import RayError, RayTaskError
 
-        (asked,), _ = ray.wait(list(hand.held))
-        device, batch = hand.held.pop(asked)
-        try:
-            return dict(zip(batch, self._taken(device, ray.get(asked)), strict=True))
-        except RayTaskError as error:
-            cause = _cause(error, device.name)
-            if not isinstance(cause, OutOfMemory):
-                raise cause from error
-            hand.out_of_memory = str(cause)
-            return dict.fromkeys(batch, Unscored(str(cause)))
-        except RayError as error:
-            why = _died(error, device.name)
-        self._start_again(device, why)
-        for i in batch:
-            hand.deaths[i] += 1
-        if len(batch) == 1 and hand.deaths[batch[0]] > 1:
-            return {batch[0]: Unscored(f"{why}, twice with this in hand")}
-        hand.todo.extendleft([i] for i in reversed(batch))
-        return {}
+        if not items:
+            return []
+        results: dict[int, Any] = {}
+        out_of_memory: OutOfMemory | None = None
+        held: dict[Any, tuple[Any, list[int]]] = {}
+        with self._one_call:
+            if not self._actors:  # they ended at Ctrl-C
+                self._begin()
+            free = list(self._actors)
+            todo = deque([list(range(len(items)))] if self._whole else batches(costs, len(free)))
+            try:
+                while todo or held:
+                    while todo and free:
+                        actor, batch = free.pop(), todo.popleft()
+                        held[actor.work.remote(method, [items[i] for i in batch], options)] = actor, batch
+                    (asked,), _ = ray.wait(list(held))
+                    actor, batch = held.pop(asked)
+                    free.append(actor)
+                    try:
+                        results.update(zip(batch, self._taken(ray.get(asked)), strict=True))
+                    except RayTaskError as error:
+                        cause = _cause(error)
+                        if not isinstance(cause, OutOfMemory):
+                            raise cause from error
+                        out_of_memory = cause
+                        results.update(dict.fromkeys(batch, Unscored(str(cause))))
+                    except RayError as error:  # its process was killed or crashed
+                        log.debug("%s", error)
+                        log.warning("a scorer's process died twice with %d groups in hand", len(batch))
+                        if len(batch) > 1:
+                            todo.extendleft([i] for i in reversed(batch))
+                            continue
+                        results[batch[0]] = Unscored("the scorer's process died twice with this in hand")
+                    done(len(batch))
+            except Exception:
+                if held:
+                    ray.wait(list(held), num_returns=len(held))
+                raise
+            except BaseException:  # such as Ctrl-C
+                if not self._whole:
+                    _kill(self._actors)
+                raise
+        if out_of_memory and all(isinstance(result, Unscored) for result in results.values()):
+            raise out_of_memory
+        return [results[i] for i in range(len(items))]
 
-    def _start_again(self, device: _Device, why: str) -> None:
-        """A new actor, which loads the scorer as it is asked; none where one after the other died."""
-        device.actor = None
-        device.deaths += 1
-        if device.deaths < _DEATHS:
-            log.warning("%s; what it had in hand is tried again", why)
-            self._start(device)
-        else:
-            log.warning("%s; it is not started again", why)
-            device.given_up = why
+    def _taken(self, answer: Answer) -> Any:
+        for logger, level, text in answer.said:
+            logging.getLogger(logger).log(level, "%s", text)
+        self._work += answer.work
+        return answer.value
 
     @property
     def max_tokens(self) -> int | None:
@@ -238,61 +190,59 @@ class ActorsBackend:
         return replace(self._work, seconds=self._seconds)
 
     def describe(self) -> dict[str, Any]:
-        return {**self._description, "device": self._names}
+        return {**self._description, **({} if self._whole else {"device": self._device})}
 
     def close(self) -> None:
         self._end()
 
 
-@dataclass
-class _Hand:
-    """The state of one call: batches to deal and in hand, results by index, how often each item's actor died."""
+def make_actor(scorer: str, options: Mapping[str, Any], threads: int | None, **placed: Any) -> Any:
+    """An actor that loads the scorer as it is first asked. `placed`: what Ray is told of its place and resources."""
+    import ray
 
-    todo: deque[list[int]]
-    deaths: list[int]
-    held: dict[Any, tuple[_Device, list[int]]] = field(default_factory=dict)
-    results: dict[int, Any] = field(default_factory=dict)
-    out_of_memory: str | None = None
-
-    @property
-    def busy(self) -> list[_Device]:
-        return [device for device, _ in self.held.values()]
+    level = logging.getLogger(__package__).getEffectiveLevel()
+    return ray.remote(**TRIED_TWICE, **placed)(ScorerActor).remote(scorer, options, threads, level)
 
 
-def _end(devices: Sequence[_Device]) -> None:
-    _kill(devices)
+def _start(scorer: str, devices: Sequence[str], options: Mapping[str, Any]) -> list[Any]:
+    import ray
+
+    here = ray.get_runtime_context().get_node_id()
+    # The devices are named: Ray has nothing to choose, and hides no device from a process that asks it for none.
+    placed = {"num_cpus": 0, "num_gpus": 0, "label_selector": {"ray.io/node-id": here}}
+    return [make_actor(scorer, {**options, "device": one}, _threads(devices, one), **placed) for one in devices]
+
+
+def _end(actors: list[Any]) -> None:
+    _kill(actors)
     disconnect()
 
 
-def _kill(devices: Sequence[_Device]) -> None:
+def _kill(actors: list[Any]) -> None:
     import ray
 
-    for device in devices:
-        if device.actor is not None and ray.is_initialized():
-            ray.kill(device.actor)
-        device.actor = None
+    while actors:
+        actor = actors.pop()
+        if ray.is_initialized():
+            ray.kill(actor)
 
 
-def _wait(held: Mapping[Any, object]) -> None:
-    import ray
-
-    if held:
-        ray.wait(list(held), num_returns=len(held))
-
-
-def _cause(error: Any, device: str) -> Exception:
-    """What an actor raised. Of another's error the name, since its type need not be known here."""
-    cause = error.cause
-    log.debug("on %s: %s", device, error)
-    if isinstance(cause, StepgaugeError):
-        return cause
-    return RuntimeError(f"on {device}: {type(cause).__name__}: {cause}")
+def _cause(error: Any) -> Exception:
+    """What an actor raised. Another's error by its name, since this process need not know its type."""
+    log.debug("%s", error)
+    if isinstance(error.cause, StepgaugeError):
+        return error.cause
+    return RuntimeError(f"{type(error.cause).__name__}: {error.cause}")
 
 
-def _died(error: Exception, device: str) -> str:
-    log.debug("on %s: %s", device, error)
-    hint = "killed or crashed, as it is when the machine's memory runs out"
-    return f"the scorer's process on {device} died ({hint})"
+def _warn_of_ranks(device: str) -> None:
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        log.warning(
+            "device %r in each of %s data-parallel processes: each of them loads the scorer on all of these devices; "
+            "with device='auto' each takes its own",
+            device,
+            os.environ["WORLD_SIZE"],
+        )
 
 
 def _cost(group: Group) -> float:
@@ -301,10 +251,10 @@ def _cost(group: Group) -> float:
     return longest + sum(len(request.text) - request.start for request in group if request.start)
 
 
-def _threads(devices: Sequence[_Device], device: _Device) -> int | None:
+def _threads(devices: Sequence[str], device: str) -> int | None:
     """Threads per actor: those on the CPU share its cores, unless the user set the number of threads."""
-    if device.name != "cpu" or "OMP_NUM_THREADS" in os.environ:
+    if device != "cpu" or "OMP_NUM_THREADS" in os.environ:
         return None
     import torch
 
-    return max(1, torch.get_num_threads() // sum(one.name == "cpu" for one in devices))
+    return max(1, torch.get_num_threads() // list(devices).count("cpu"))
