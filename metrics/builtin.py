@@ -32,7 +32,7 @@ def register_splitters(register: Callable[[Splitter], None]) -> None:
 
 @hookimpl
 def register_likelihood_backends(register: Callable[[str, Callable[..., LikelihoodBackend]], None]) -> None:
-    register("hf", _HuggingFace())
+    register(HuggingFace.name, HuggingFace())
     for name in ("vllm", "sglang"):
         register(name, _Served(name))
 
@@ -64,8 +64,18 @@ def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> No
     register("openai", make_openai_judge)
 
 
-class _HuggingFace:
-    """Factory of the `hf` backend. torch and transformers take seconds to import; only a run that scores needs them."""
+class HuggingFace:
+    """Factory of the `hf` backend. torch and transformers take seconds to import; only a run that scores needs them.
+
+    Args:
+        there: an actor of Ray that has loaded the scorer, or will (`actors.backend.make_actor`), to be asked in the
+            place of a model in this process.
+    """
+
+    name = "hf"
+
+    def __init__(self, there: Any = None) -> None:
+        self._there = there
 
     def __call__(
         self,
@@ -76,13 +86,12 @@ class _HuggingFace:
         server: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> LikelihoodBackend:
-        from .actors.attached import attached
         from .actors.quiet_ray import check_ray
         from .models.devices import device_names
         from .served.server_options import refuse_server
 
         refuse_server("likelihood backend 'hf'", base_url, server)
-        there = attached()
+        there = self._there
         devices = ["auto"] if there is not None else device_names(device)
         if len(devices) > 1:
             check_ray(f"device {device!r}")

