@@ -113,7 +113,7 @@ def _blocks(
     ledger = ray.remote(num_cpus=0, label_selector={"ray.io/node-id": here})(Ledger).remote()
     source = _source(functools.partial(read_windows, sources, window, limit, out.windows.to_list()))
     # The files lie on this machine; a process that waits for a scoring LM takes no core from it.
-    read = ray.data.read_datasource(source, override_num_blocks=1, num_cpus=0, scheduling_strategy=here)
+    read = ray.data.read_datasource(source, override_num_blocks=1, num_cpus=0, label_selector={"ray.io/node-id": here})
     scored = read.map_batches(
         WindowScorer,
         fn_constructor_args=(options, ledger, devices),
@@ -121,8 +121,8 @@ def _blocks(
         compute=ray.data.ActorPoolStrategy(size=n),
         num_cpus=0 if devices else 1,
     )
-    for batch in scored.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):
-        yield batch[COLUMN].to_pylist()
+    for batch in scored.iter_batches(batch_size=None, prefetch_batches=0, batch_format="numpy"):
+        yield list(batch[COLUMN])
 
 
 def _devices(options: Mapping[str, Any], workers: int | None) -> list[Any]:

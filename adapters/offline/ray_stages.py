@@ -117,7 +117,7 @@ class WindowScorer:
 
         self._ledger = ledger
         if devices:
-            seat = ray.get(ledger.seat.remote(ray.get_runtime_context().get_actor_id()))
+            seat: Any = ray.get(ledger.seat.remote(ray.get_runtime_context().get_actor_id()))
             options = {**options, "backend": HuggingFace(there=devices[seat % len(devices)])}
         self._gauge = Gauge(**options, progress=False)
         self._has_scorer = options.get("scorer", "") is not None
