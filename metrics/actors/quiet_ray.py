@@ -51,7 +51,7 @@ def connect(address: str = "local") -> None:
             try:
                 with _stderr_closed():  # to say that it keeps to that level
                     ray.init(address, configure_logging=False, log_to_driver=False, **quiet)
-            except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            except Exception as error:  # Ray raises bare ones, too
                 where = "on this machine" if address == "local" else f"at {address!r}"
                 raise ScorerError(f"Ray {where} does not run: {' '.join(str(error).split())}") from error
             _ours = True
