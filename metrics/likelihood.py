@@ -158,6 +158,16 @@ class ComputesElsewhere(Protocol):
     computes_elsewhere: bool
 
 
+class BackendFactory(Protocol):
+    """What makes a backend of the gauge's options, as registered ones are made."""
+
+    name: str
+
+    def __call__(self, scorer: str, **options: Any) -> LikelihoodBackend:
+        """Raises ScorerError where the scorer cannot be loaded."""
+        ...
+
+
 class ChecksScorer(Protocol):
     """A backend's factory that can tell before an hour of generation that loading is bound to fail."""
 

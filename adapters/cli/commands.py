@@ -20,6 +20,7 @@ from . import (
     compare,
     corpus,
     demo,
+    estimate,
     fit,
     include_path,
     lm_eval,
@@ -39,6 +40,7 @@ from .help import describe, with_those_below
 _COMMANDS = (
     demo,
     score,
+    estimate,
     fit,
     compare,
     repeats,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import logging
+import operator
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...metrics import Gauge, OverlapError
+from ...metrics import EngineStatistics, Gauge, OverlapError
 from ...metrics.columns import table_columns
 from ...metrics.controls.gain_over import GAIN_OVER
 from ...metrics.versions import versions
@@ -24,6 +26,7 @@ from ..offline.dry_run import found_table, look
 from ..offline.one_splitter import one_splitter
 from ..offline.out_folder import OutFolder, fingerprint
 from ..offline.parquet import check_pyarrow, write_parquet
+from ..offline.ray_run import check_ray_run, score_on_ray
 from ..offline.run import WINDOW, Stopped, check_overlap, score_all
 from ..offline.summary import print_conclusions, print_counts, print_summary, summarise, write_statistics, write_summary
 from .errors import UserError
@@ -63,6 +66,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--filter", help="lm-eval: the filter whose metrics are the accuracy (default: the first)")
     add_limit(parser, "chains")
     parser.add_argument("--window", type=int, default=WINDOW, metavar="N", help=f"chains in a batch (default {WINDOW})")
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="score in several processes: of this machine, or of the Ray cluster at ADDRESS (docs/scale.md)",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="with --ray: scoring LMs (default: one on each GPU, else one)"
+    )
     parser.add_argument("--strict", action="store_true", help="stop at a row that cannot be read, do not skip it")
     parser.add_argument("--restart", action="store_true", help="overwrite what --out holds, do not go on with it")
     parser.add_argument("--dry-run", action="store_true", help="only read and cut into steps; score and write nothing")
@@ -120,7 +133,11 @@ def _score(args: argparse.Namespace) -> int:
         raise UserError("--out DIR is needed, or --dry-run")
     if args.parquet:
         check_pyarrow()
+    if args.workers is not None and (args.ray is None or args.workers < 1):
+        raise UserError(f"--workers {args.workers}: expected 1 or more, and --ray")
     sources, settings = _sources(args)
+    if args.ray is not None:
+        check_ray_run(settings.gauge)
     _refuse_own_output(args.out, sources)
     if args.write_logs and not any(source.format == "inspect" for source in sources):
         raise UserError("--write-logs: none of the inputs is an Inspect log")
@@ -128,23 +145,28 @@ def _score(args: argparse.Namespace) -> int:
     with _gauge(settings) as gauge:
         gauge.preflight()
         check_overlap(sources, gauge, args.limit)
-        asked = _description(args, sources, settings, gauge)
-        with OutFolder(args.out, asked, restart=args.restart, packed=args.gzip) as out:
+        described = _description(args, sources, settings, gauge)
+        with OutFolder(args.out, described, restart=args.restart, packed=args.gzip) as out:
             if out.complete:
                 print(f"{args.out}: this run is complete; nothing is left to score")
             elif out.windows:
                 print(f"{args.out}: going on after {out.counts}")
+            on_ray: list[EngineStatistics] = []
+            asked = {"window": args.window, "limit": args.limit, "strict": args.strict}
             try:
-                if settings.gauge.get("scorer", "") is not None and not out.complete:
+                if args.ray is not None and not out.complete:
+                    where = {"address": args.ray, "workers": args.workers}
+                    score_on_ray(sources, settings.gauge, out, tell=on_ray.append, **where, **asked)
+                elif settings.gauge.get("scorer", "") is not None and not out.complete:
                     # Load now: every row's provenance names it, whether or not its window needed it.
                     _ = gauge.backend
-                score_all(sources, gauge, out, window=args.window, limit=args.limit, strict=args.strict)
+                score_all(sources, gauge, out, **asked)
             except KeyboardInterrupt as error:
                 raise KeyboardInterrupt(f"{out.on_disk}; the same command goes on from here") from error
             except Stopped as error:
                 raise UserError(f"{error}; until then: {out.on_disk}. The same command goes on from here") from error
             finally:
-                statistics = gauge.statistics()
+                statistics = functools.reduce(operator.add, on_ray) if on_ray else gauge.statistics()
                 if statistics is not None and statistics.passes:
                     with contextlib.suppress(OSError):  # a full disk is told by what it stopped
                         write_statistics(args.out, statistics)

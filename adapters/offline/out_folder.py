@@ -1,8 +1,8 @@
 """The output folder of a scoring run, written in whole windows of rows, so that a killed run resumes where it stopped.
 
-`scores.jsonl` and `skipped.jsonl` grow by one window at a time. Once both are on disk, a line in `windows.jsonl`
-records their lengths and the counts; the next start truncates both files to the last such line. `run.json` records what
-the run was asked to do; a run with another request is refused.
+`scores.jsonl` and `skipped.jsonl` grow by one window at a time, in whatever order windows are scored. Once both are on
+disk, a line in `windows.jsonl` records their lengths, the counts, and which windows they hold; the next start truncates
+both files to the last such line. `run.json` records what the run was asked to do; another request is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -57,6 +57,32 @@ class Counts:
         return f"{self.scored:,} scored, {self.skipped.total():,} skipped, {self.failed:,} failed"
 
 
+class Ranges:
+    """A set of whole numbers, most of which follow one another."""
+
+    def __init__(self, ranges: Iterable[Sequence[int]] = ()) -> None:
+        self._ranges = [(first + 0, last + 0) for first, last in ranges]
+
+    def __len__(self) -> int:
+        return sum(last - first + 1 for first, last in self._ranges)
+
+    def __contains__(self, number: int) -> bool:
+        return any(first <= number <= last for first, last in self._ranges)
+
+    def add(self, number: int) -> None:
+        joined: list[tuple[int, int]] = []
+        for first, last in sorted([*self._ranges, (number, number)]):
+            if joined and first <= joined[-1][1] + 1:
+                joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+            else:
+                joined.append((first, last))
+        self._ranges = joined
+
+    def to_list(self) -> list[list[int]]:
+        """`[[1, 57], [59, 59]]`: the first and last of each run."""
+        return [[first, last] for first, last in self._ranges]
+
+
 def fingerprint(path: Path) -> dict[str, Any]:
     """A cheap fingerprint that detects a changed file: its size, and a hash of its start and end."""
     size = path.stat().st_size
@@ -76,7 +102,7 @@ class OutFolder:
         path: the folder.
         counts: the counts of the windows so far, the one that is being written included.
         on_disk: the counts up to the last window on disk.
-        windows: number of windows on disk.
+        windows: the windows on disk, by their place in the input from 1.
         reported: by judge or claim extractor, the models that servers said the windows on disk are from.
         complete: whether the run is finished.
     """
@@ -90,7 +116,8 @@ class OutFolder:
         self.path = path
         self.counts = Counts()
         self.on_disk = str(self.counts)
-        self.windows = 0
+        self.windows = Ranges()
+        self._of: int | None = None  # the number of windows, once the last one is known
         self.reported: dict[str, list[str]] = {}
         self.complete = False
         self._run = json.loads(json.dumps(run))
@@ -119,17 +146,23 @@ class OutFolder:
         self._files, self._lock = {}, None
 
     def write_window(
-        self, rows: Iterable[Mapping[str, Any]], skipped: Iterable[Mapping[str, Any]], *, last: bool
+        self, rows: Iterable[Mapping[str, Any]], skipped: Iterable[Mapping[str, Any]], *, window: int, last: bool
     ) -> None:
-        """Append a window and sync it to disk; `counts` must already include its rows. Raises OSError."""
+        """Append a window and sync it to disk; `counts` must already include its rows. Raises OSError.
+
+        Args:
+            window: its place in the input, from 1.
+            last: whether the input ends with it.
+        """
         packer = Packer()
         self._write(self._scores, map(packer.pack, rows))
         self._write(SKIPPED, skipped)
         sizes = {name: self._sync(name) for name in (self._scores, SKIPPED)}
-        self.windows += 1
-        self.complete = last
-        entry = {"window": self.windows, "sizes": sizes, "last": last, "counts": self.counts.to_dict()}
-        entry["reported"] = self.reported
+        self.windows.add(window)
+        self._of = window if last else self._of
+        self.complete = len(self.windows) == self._of
+        entry = {"window": window, "windows": self.windows.to_list(), "of": self._of, "last": self.complete}
+        entry |= {"sizes": sizes, "counts": self.counts.to_dict(), "reported": self.reported}
         self._files[_WINDOWS].write(json.dumps(entry).encode() + b"\n")
         self._sync(_WINDOWS)
         self.on_disk = str(self.counts)
@@ -176,7 +209,8 @@ class OutFolder:
                 file.truncate(size)
                 file.seek(size)
         if done:
-            self.counts, self.windows, self.complete = Counts.of(done["counts"]), done["window"], done["last"]
+            self.counts, self.windows, self.complete = Counts.of(done["counts"]), _windows(done), done["last"]
+            self._of = done.get("of")
             self.on_disk = str(self.counts)
             self.reported = done.get("reported", {})
 
@@ -230,7 +264,7 @@ def last_window(folder: Path) -> tuple[dict[str, Any] | None, int]:
                 whole = set(window["sizes"]) - {SKIPPED} <= set(SCORES_FILES) and all(
                     _ends_a_row(folder / name, size) for name, size in window["sizes"].items()
                 )
-                _ = window["window"] + 0, window["last"]
+                _ = _windows(window), window["last"], window.get("of")
             except (ValueError, TypeError, LookupError, RecursionError):
                 whole = False
             if whole:
@@ -238,6 +272,11 @@ def last_window(folder: Path) -> tuple[dict[str, Any] | None, int]:
             elif found is None:
                 end = at
     return found, end
+
+
+def _windows(entry: Mapping[str, Any]) -> Ranges:
+    """Those on disk at a line of `windows.jsonl`. Raises TypeError, ValueError, LookupError where it does not say."""
+    return Ranges(entry["windows"])
 
 
 def _ends_a_row(path: Path, size: int) -> bool:

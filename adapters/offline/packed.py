@@ -24,6 +24,9 @@ _OF_ROW = ("format", "id", "trace_hash")
 _MOST = 2_000_000  # steps of a row; more were never written
 
 
+_LOST = "how this chain was scored is not known: the row that says so is damaged"
+
+
 class Packer:
     """Packs the rows of one window."""
 
@@ -56,7 +59,7 @@ class Unpacker:
         self._provenances: dict[str, Any] = {}
 
     def unpack(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises FieldError where a field does not hold what `pack` writes, or names what no row before had."""
+        """Raises FieldError where a field does not hold what `pack` writes."""
         score = row.get("score")
         if not isinstance(score, Mapping):
             return dict(row)
@@ -64,9 +67,9 @@ class Unpacker:
         if isinstance(provenance, Mapping):
             self._provenances[_digest(provenance)] = provenance
         elif isinstance(provenance, str):
-            if provenance not in self._provenances:
-                raise FieldError(f"field 'score.provenance': no row before this one has {provenance!r:.20}")
-            provenance = self._provenances[provenance]
+            if provenance not in self._provenances:  # the row that has it is damaged: this one's numbers are not
+                score = {**score, "notes": [*_list(score, "notes"), _LOST]}
+            provenance = self._provenances.get(provenance, {})
         if not isinstance(score.get("steps"), Mapping):
             return {**row, "score": {**score, "provenance": provenance}}
         metrics, missing = _with_missing(score)
@@ -81,6 +84,11 @@ class Unpacker:
                 "provenance": provenance,
             },
         }
+
+
+def _list(score: Mapping[str, Any], name: str) -> list[Any]:
+    given = score.get(name)
+    return given if isinstance(given, list) else []
 
 
 def _digest(provenance: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from ..formats.entries import Entry, Skipped
 from ..formats.options import OptionError
 from ..formats.sources import Source
 from ..formats.windows import WINDOW, Window, windows
-from .out_folder import OutFolder
+from .out_folder import OutFolder, Ranges
 from .progress import Progress
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 _WARNED = 3  # number of skipped rows per reason that are reported individually
 # If all chains of a window fail and there are at least this many, blame the machine, not the chains.
 _ALL_FAILED = 8
-_Scored = tuple[ChainScore, str | None]
 
 
 @dataclasses.dataclass
@@ -37,13 +36,14 @@ class _Made:
     """A window that has been through the gauge.
 
     Attributes:
+        number: its place in the input, from 1.
         before: the entries of the window before it.
-        error: what scoring it raised; it has no scores then.
+        error: what scoring it raised; it has no rows then.
     """
 
+    number: int
     window: Window
     before: Sequence[Entry]
-    scores: list[_Scored]
     rows: list[dict[str, Any]]
     error: Exception | None = None
 
@@ -71,56 +71,89 @@ def score_all(
     if out.complete:
         return
     progress = progress or Progress(sources, limit)
-    taken: deque[tuple[Window, Sequence[Entry]]] = deque()
+    taken: deque[tuple[int, Window, Sequence[Entry]]] = deque()
+    done = Ranges(out.windows.to_list())  # those that are written meanwhile were not done when the input was begun
 
     def calls() -> Iterator[tuple[list[Trace], list[Trace]]]:
         """The windows that are not in `out` yet; while the scoring LM computes, another thread takes the next ones."""
         warned: Counter[str] = Counter()
         before: Sequence[Entry] = ()
-        done = out.windows
-        for index, one in enumerate(windows(sources, window, limit)):
+        for number, one in enumerate(windows(sources, window, limit), 1):
             last, before = before, one.entries
-            if index < done:
+            if number in done:
                 progress.passed_over(len(one.entries))
                 continue
             progress.show()
-            _report(one.skipped, warned, strict)
-            taken.append((one, last))
+            report(one.skipped, warned, strict)
+            taken.append((number, one, last))
             yield _traces(one.entries), _traces(last)
 
     def made(outcome: list[ChainScore] | Exception) -> _Made:
-        one, last = taken.popleft()
+        number, one, last = taken.popleft()
         if isinstance(outcome, Exception):
-            return _Made(one, last, [], [], outcome)
-        scores = [_scored(gauge, score, entry) for score, entry in zip(outcome, one.entries, strict=True)]
-        return _Made(one, last, scores, _rows(one.entries, scores))
+            return _Made(number, one, last, [], outcome)
+        return _Made(number, one, last, _rows(gauge, one.entries, outcome))
 
     with progress, contextlib.closing(gauge.score_each(calls(), made)) as all_made:
         for found in all_made:
-            one, scores, rows = found.window, found.scores, found.rows
+            one, rows = found.window, found.rows
             if found.error is not None:
-                scores = _one_by_one(gauge, found.error, one.entries, found.before)
-                rows = _rows(one.entries, scores)
-            _not_in_vain(scores, one.entries)
-            out.reported = _reported(_evidence(gauge, scores), out)
-            failed = sum(problem is not None for _, problem in scores)
-            out.counts.scored += len(rows) - failed
-            out.counts.failed += failed
-            out.counts.skipped.update(item.kind for item in one.skipped)
-            out.counts.passed.update(one.passed)
-            try:
-                out.write_window(rows, [_skipped(item) for item in one.skipped], last=one.last)
-            except OSError as error:
-                raise Stopped(f"--out {out.path}: cannot be written: {error}") from error
+                rows = _one_by_one(gauge, found.error, one.entries, found.before)
+            _not_in_vain(rows, one.entries)
+            # Of the rows: the gauge itself may be some windows ahead.
+            evidence = next((found for each in rows if (found := _evidence(each)) is not None), gauge.evidence)
+            write(out, found.number, one, rows, evidence)
             progress.scored(len(rows))
 
 
-def _evidence(gauge: Gauge, scores: Sequence[_Scored]) -> Mapping[str, Any]:
-    """What the verdicts of a window depend on; the gauge itself may be some windows ahead."""
-    return next((score.provenance["evidence"] for score, _ in scores if score.provenance), gauge.evidence)
+def write(
+    out: OutFolder,
+    number: int,
+    window: Window,
+    rows: Sequence[Mapping[str, Any]],
+    evidence: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Append a scored window to the folder.
+
+    Args:
+        number: its place in the input, from 1.
+        evidence: what its verdicts depend on (`Gauge.evidence`).
+    """
+    out.reported = _reported(evidence, out)
+    failed = sum(one["failed"] is not None for one in rows)
+    out.counts.scored += len(rows) - failed
+    out.counts.failed += failed
+    out.counts.skipped.update(item.kind for item in window.skipped)
+    out.counts.passed.update(window.passed)
+    try:
+        out.write_window(rows, [_skipped(item) for item in window.skipped], window=number, last=window.last)
+    except OSError as error:
+        raise Stopped(f"--out {out.path}: cannot be written: {error}") from error
 
 
-def _reported(evidence: Mapping[str, Any], out: OutFolder) -> dict[str, list[str]]:
+def rows_of(gauge: Gauge, entries: Sequence[Entry], before: Sequence[Entry]) -> list[dict[str, Any]]:
+    """A row per entry of a window.
+
+    Args:
+        before: the entries of the previous window, whose chains the control `foreign` may also use.
+
+    Raises Stopped where not one of many chains can be scored, ScorerError where the whole request is refused.
+    """
+    if not entries:
+        return []
+    try:
+        rows = _rows(gauge, entries, gauge.score(_traces(entries), foreign_from=_traces(before)))
+    except Exception as error:  # raised again where it is no chain's
+        rows = _one_by_one(gauge, error, entries, before)
+    _not_in_vain(rows, entries)
+    return rows
+
+
+def _evidence(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return row["score"]["provenance"].get("evidence")
+
+
+def _reported(evidence: Mapping[str, Mapping[str, Any]], out: OutFolder) -> dict[str, list[str]]:
     """The models that servers say they run, with those of the windows before. Raises Stopped where another one runs."""
     reported = dict(out.reported)
     for part, about in evidence.items():
@@ -149,7 +182,7 @@ def check_overlap(sources: Sequence[Source], gauge: Gauge, limit: int | None = N
         source.done = 0
 
 
-def _report(skipped: Iterable[Skipped], warned: Counter[str], strict: bool) -> None:
+def report(skipped: Iterable[Skipped], warned: Counter[str], strict: bool) -> None:
     for item in skipped:
         if strict:
             raise Stopped(f"{item.where}: {item.reason} (--strict)")
@@ -164,12 +197,14 @@ def _skipped(item: Skipped) -> dict[str, Any]:
     return {"key": dataclasses.asdict(item.where), "kind": item.kind, "reason": item.reason}
 
 
-def _rows(entries: Sequence[Entry], scores: Sequence[_Scored]) -> list[dict[str, Any]]:
-    return [row(entry, score, problem) for entry, (score, problem) in zip(entries, scores, strict=True)]
+def _rows(gauge: Gauge, entries: Sequence[Entry], scores: Sequence[ChainScore]) -> list[dict[str, Any]]:
+    return [_scored(gauge, score, entry) for score, entry in zip(scores, entries, strict=True)]
 
 
-def _one_by_one(gauge: Gauge, error: Exception, entries: Sequence[Entry], before: Sequence[Entry]) -> list[_Scored]:
-    """A score per entry, and why it failed, where scoring the window as a whole raised.
+def _one_by_one(
+    gauge: Gauge, error: Exception, entries: Sequence[Entry], before: Sequence[Entry]
+) -> list[dict[str, Any]]:
+    """A row per entry where scoring the window as a whole raised.
 
     Args:
         before: the entries of the previous window, whose chains the control `foreign` may also use.
@@ -181,14 +216,14 @@ def _one_by_one(gauge: Gauge, error: Exception, entries: Sequence[Entry], before
     # One chain must not cost hours of scores: any exception becomes the reason of the chain that raised it.
     log.warning("a window of %d chains failed (%s: %s); they are tried one by one", len(entries), *_named(error))
     foreign = [*_traces(before), *_traces(entries)]
-    out: list[_Scored] = []
+    out: list[dict[str, Any]] = []
     for entry in entries:
         try:
             (score,) = gauge.score([entry.trace], foreign_from=foreign)
         except Exception as error:  # as above
             problem = "scoring failed: {}: {}".format(*_named(error))
             log.warning("%s: %s", entry.where, problem)
-            out.append((_failed(gauge, entry, problem), problem))
+            out.append(failed_row(gauge, entry, problem))
         else:
             out.append(_scored(gauge, score, entry))
     return out
@@ -198,21 +233,21 @@ def _traces(entries: Sequence[Entry]) -> list[Trace]:
     return [entry.trace for entry in entries]
 
 
-def _scored(gauge: Gauge, score: ChainScore, entry: Entry) -> _Scored:
-    """The score, and what the likelihood backend raised for this chain: its verdicts stand, its gains are missing."""
+def _scored(gauge: Gauge, score: ChainScore, entry: Entry) -> dict[str, Any]:
+    """The row, with what the likelihood backend raised for this chain: its verdicts stand, its gains are missing."""
     failures = gauge.backend_failures
     raised = next((why for why in score.missing.values() if why in failures), None)
     if raised is not None:
         log.warning("%s: %s", entry.where, raised)
-    return _told(score, entry), raised
+    return row(entry, _told(score, entry), raised)
 
 
-def _not_in_vain(scores: Sequence[_Scored], entries: Sequence[Entry]) -> None:
+def _not_in_vain(rows: Sequence[Mapping[str, Any]], entries: Sequence[Entry]) -> None:
     """Raises Stopped if a window of some size failed as a whole: whatever failed may be mended, and the run go on."""
-    if len(scores) >= _ALL_FAILED and all(problem for _, problem in scores):
+    if len(rows) >= _ALL_FAILED and all(one["failed"] for one in rows):
         raise Stopped(
-            f"{entries[0].where} to {entries[-1].where}: not one of {len(scores)} chains could be scored, "
-            f"so nothing was written for them; the last: {scores[-1][1]}"
+            f"{entries[0].where} to {entries[-1].where}: not one of {len(rows)} chains could be scored, "
+            f"so nothing was written for them; the last: {rows[-1]['failed']}"
         )
 
 
@@ -243,6 +278,11 @@ def _failed(gauge: Gauge, entry: Entry, reason: str) -> ChainScore:
         missing=dict.fromkeys(names, reason),
         notes=list(entry.notes),
     )
+
+
+def failed_row(gauge: Gauge, entry: Entry, problem: str) -> dict[str, Any]:
+    """The row of a chain that could not be scored."""
+    return row(entry, _failed(gauge, entry, problem), problem)
 
 
 def row(entry: Entry, score: ChainScore, problem: str | None) -> dict[str, Any]:

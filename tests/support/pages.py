@@ -28,6 +28,8 @@ NOT_RUN = {
     "stepgauge lm-eval run --model hf --model_args pretrained=Qwen/Qwen2.5-7B-Instruct": HUB,
     "accelerate launch --multi_gpu": "several GPUs",
     "filter_list:\n  - name: reasoning": "a version of lm-eval that finds plugins; none is released",
+    "stepgauge score out --out scores --ray": "a Ray cluster, or GPUs",
+    "stepgauge score out --out scores --device cuda:*": "several GPUs",
     "inspect score log.eval --scorer stepgauge/knowledge": "a paid server",
     "inspect eval stepgauge/with_reasoning -T task=inspect_evals/": "a paid server and data of the hub",
     "stepgauge corpus build SOURCE DEST --dense ncbi/MedCPT-Article-Encoder": "two models of the hub",

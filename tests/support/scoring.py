@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from stepgauge.adapters.cli import main
 from stepgauge.adapters.offline.packed import Unpacker
 from stepgauge.metrics.plugins import registry
@@ -54,3 +56,19 @@ def traces(count: int, **fields: Any) -> list[dict[str, Any]]:
         }
         for i in range(count)
     ]
+
+
+def assert_alike(found: Any, expected: Any) -> None:
+    """Equal, numbers to seven digits."""
+    if isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=1e-6)
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert_alike(found[name], value)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_alike(one, other)
+    else:
+        assert found == expected

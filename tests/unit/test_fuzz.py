@@ -194,7 +194,7 @@ def _read_all(path: Path, gauge: Gauge, out: Path) -> None:
     scores = gauge.score([entry.trace for entry in entries])
     with OutFolder(out, {}, restart=True) as folder:
         rows = [written_row(entry, score, None) for entry, score in zip(entries, scores, strict=True)]
-        folder.write_window(rows, [], last=True)
+        folder.write_window(rows, [], window=1, last=True)
 
 
 @pytest.fixture
@@ -268,8 +268,8 @@ def _where(i: int) -> Any:
 
 def test_damaged_journals_give_a_window_or_none(tmp_path):
     with OutFolder(tmp_path, {}) as out:
-        for last in (False, True):
-            out.write_window([{"a": 1}], [], last=last)
+        for window in (1, 2):
+            out.write_window([{"a": 1}], [], window=window, last=window == 2)
     data = (tmp_path / "windows.jsonl").read_bytes()
     whole = [json.loads(line) for line in data.splitlines()]
 

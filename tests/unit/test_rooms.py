@@ -20,7 +20,7 @@ ROOMS = [
     "metrics.probability", "metrics.step_limit", "metrics.trace", "metrics.answers", "metrics.segment",
     "metrics.likelihood", "metrics.checked_backend", "metrics.templates", "metrics.tokenization", "metrics.models",
     "metrics.contamination",
-    "metrics.engine", "metrics.workers", "metrics.servers", "metrics.served", "metrics.knowledge",
+    "metrics.engine", "metrics.actors", "metrics.servers", "metrics.served", "metrics.knowledge",
     "metrics.retrieval", "metrics.chain", "metrics.writing", "metrics.chain_requests", "metrics.score",
     "metrics.infogain", "metrics.ki", "metrics.own_option", "metrics.abstention", "metrics.controls",
     "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins", "metrics.scheduling",

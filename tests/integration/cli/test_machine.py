@@ -56,9 +56,16 @@ def runs(tmp_path_factory) -> Path:
     return base
 
 
+def windows_of(folder: Path) -> list[int]:
+    """The bytes of `scores.jsonl` up to each window."""
+    lines = (folder / "windows.jsonl").read_text().splitlines()
+    return [json.loads(line)["sizes"]["scores.jsonl"] for line in lines]
+
+
 def test_full_disk_keeps_whole_windows_and_the_same_command_goes_on(runs, tmp_path):
     out = tmp_path / "out"
-    full = started("score", runs / "in.jsonl", "--out", out, *NULL, limit=330_000)
+    first, second = windows_of(runs / "a")[:2]
+    full = started("score", runs / "in.jsonl", "--out", out, *NULL, limit=(first + second) // 2)
     _, error = full.communicate(timeout=120)
     assert full.returncode == 2
     [line] = [line for line in error.splitlines() if not line.startswith("INFO")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scoring import rows, score, traces, write_jsonl
+from scoring import assert_alike, rows, score, traces, write_jsonl
 
 from stepgauge.adapters.cli import main
 from stepgauge.adapters.offline.packed import Packer, Unpacker
@@ -36,22 +36,6 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
-
-
-def assert_alike(found: Any, expected: Any) -> None:
-    """Equal, numbers to seven digits."""
-    if isinstance(expected, float):
-        assert found == pytest.approx(expected, rel=1e-6)
-    elif isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for name, value in expected.items():
-            assert_alike(found[name], value)
-    elif isinstance(expected, list):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_alike(one, other)
-    else:
-        assert found == expected
 
 
 def test_what_is_read_back_is_what_the_gauge_gave(scored):
@@ -131,7 +115,6 @@ def change(score: dict[str, Any], **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("provenance", "0123456789ab", "no row before this one has '0123456789ab'"),
         ("steps", {"start": [0], "end": []}, "'start' and 'end' are no lists of one length"),
         ("steps", {"start": 0, "end": 1}, "'start' and 'end' are no lists of one length"),
         ("steps", {"start": [0], "end": [1], "gain": [1, 2]}, "'gain' is no list of 1"),
@@ -151,6 +134,16 @@ def test_a_damaged_field_costs_its_row_and_is_named(scored, tmp_path, capsys, na
     told = " ".join(capsys.readouterr().out.split())
     assert "row 3" in told
     assert said in told
+
+
+def test_a_damaged_row_costs_no_other_one_though_it_says_how_all_were_scored(scored, tmp_path, capsys):
+    written = (scored / "out" / "scores.jsonl").read_text().splitlines()
+    (tmp_path / "scores.jsonl").write_text("\n".join(["{damaged", *written[1:32]]) + "\n")
+    assert main(["show", str(tmp_path / "scores.jsonl"), "--limit", "0"]) == 0
+    assert "This rests on 31 chains" in " ".join(capsys.readouterr().out.split())
+    found = Unpacker().unpack(json.loads(written[1]))["score"]
+    assert found["provenance"] == {}
+    assert found["notes"][-1] == "how this chain was scored is not known: the row that says so is damaged"
 
 
 def test_rows_of_format_1_are_read_as_before(scored, tmp_path, capsys):

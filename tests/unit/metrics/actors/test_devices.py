@@ -1,4 +1,4 @@
-"""The scorer on several devices: which are meant, and worker processes that score, die, or cannot load."""
+"""The scorer on several devices: which are meant, and Ray actors that score, die, or cannot load."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from faulty_scorers import KILL, OUT_OF_MEMORY, SLOW, make_faulty_scorer
 from tiny_scorers import make_scorer
 
 from stepgauge.metrics import Gauge, OutOfMemory, ScorerError, Trace
+from stepgauge.metrics.actors.batches import batches
 from stepgauge.metrics.models.devices import device_names, rank_device
-from stepgauge.metrics.workers.dispatch import batches
 
 CHAINS = [
     Trace(f"What is {i} + 2?", "\n".join(f"Step {j}: {i} + {j} = {i + j}." for j in range(1 + i % 5)), str(i + 2))
@@ -27,24 +27,29 @@ LONG = Trace("Too long?", "word " * 600 + "7", "7")
 NUMBER = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"], "additionalProperties": False}
 
 
-def workers(process: psutil.Process | None = None) -> list[psutil.Process]:
+def processes(process: psutil.Process | None = None) -> list[psutil.Process]:
+    """Ray's own ones included; a zombie is one that must not be."""
     children = (process or psutil.Process()).children(recursive=True)
-    return [child for child in children if "workers.worker" in " ".join(_command(child))]
+    return [child for child in children if (said := _command(child)) is None or "ray" in said]
 
 
-def _command(process: psutil.Process) -> list[str]:
+def actors(process: psutil.Process | None = None) -> list[psutil.Process]:
+    return [child for child in processes(process) if "ray::ScorerActor" in (_command(child) or "")]
+
+
+def _command(process: psutil.Process) -> str | None:
     try:
-        return process.cmdline()
-    except psutil.ZombieProcess:  # a zombie of ours is one that must not be
-        return ["pool_worker"]
+        return " ".join(process.cmdline())
+    except psutil.ZombieProcess:
+        return None
     except psutil.NoSuchProcess:
-        return []
+        return ""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, tokenizers):
     out = tmp_path_factory.mktemp("faulty")
-    os.environ["HF_MODULES_CACHE"] = str(out / "modules")  # where the workers put the scorer's code
+    os.environ["HF_MODULES_CACHE"] = str(out / "modules")  # where the actors put the scorer's code
     yield make_faulty_scorer(out, tokenizers["qwen"])
     del os.environ["HF_MODULES_CACHE"]
 
@@ -53,7 +58,7 @@ def folder(tmp_path_factory, tokenizers):
 def pool(folder):
     with Gauge(str(folder), device="cpu,cpu", trust_remote_code=True) as gauge:
         yield gauge
-    assert not workers(), "processes are left after close()"
+    assert not processes(), "processes are left after close()"
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +76,12 @@ def close_to(scores):
 
 
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives_in_the_same_order(pool, alone, monkeypatch):
+def test_two_actors_give_what_one_gives_in_the_same_order(pool, alone, monkeypatch):
     told = []
     monkeypatch.setattr("stepgauge.metrics.scheduling._advance", lambda _, n: told.append(n))
     mixed = [*CHAINS[:5], LONG, Trace("No gold answer?", "None.", None), *CHAINS[5:]]
     scores = pool.score(mixed)
-    assert len(workers()) == 2
+    assert len(actors()) == 2
     assert sum(told) == len(CHAINS)
     expected = alone.score(mixed)
     assert likelihoods(scores) == close_to(expected)
@@ -86,8 +91,8 @@ def test_two_processes_give_what_one_gives_in_the_same_order(pool, alone, monkey
     assert {name for name, value in theirs.items() if value != own[name]} == {"scorer", "source", "architecture"}
 
 
-@pytest.mark.slow  # starts processes
-def test_counts_of_the_workers_are_added_up(pool, alone):
+@pytest.mark.slow  # starts Ray
+def test_counts_of_the_actors_are_added_up(pool, alone):
     before = [gauge.statistics() for gauge in (pool, alone)]
     for gauge in (pool, alone):
         gauge.score(CHAINS)
@@ -97,8 +102,8 @@ def test_counts_of_the_workers_are_added_up(pool, alone):
     assert ours.seconds > 0
 
 
-@pytest.mark.slow  # starts processes
-def test_the_model_generates_in_the_workers(pool, alone):
+@pytest.mark.slow  # starts Ray
+def test_the_model_generates_in_the_actors(pool, alone):
     pytest.importorskip("llguidance")
     prompts = [f"A number, {i}: " for i in range(5)]
     done = []
@@ -108,28 +113,30 @@ def test_the_model_generates_in_the_workers(pool, alone):
     assert sum(done) == 5
 
 
-@pytest.mark.slow  # starts processes
+@pytest.mark.slow  # starts Ray
 def test_chat_template_that_is_missing_is_the_usual_error(pool):
     with pytest.raises(ScorerError, match="has no chat template; use template='plain'"):
         pool.backend.render_chat([{"role": "user", "content": "Hello"}])
 
 
 @pytest.mark.slow
-def test_chain_that_kills_its_worker_is_unscored_and_takes_no_other_along(pool, alone, monkeypatch, caplog):
+def test_chain_that_kills_its_actor_is_unscored_and_takes_no_other_along(pool, alone, monkeypatch, caplog, capfd):
     told = []
     monkeypatch.setattr("stepgauge.metrics.scheduling._advance", lambda _, n: told.append(n))
-    before = {worker.pid for worker in workers()}
+    before = {actor.pid for actor in actors()}
     poison = Trace(f"Deadly {KILL}?", "One.\nTwo.", "7")
     scores = pool.score([*CHAINS[:7], poison, *CHAINS[7:]])
     killed = scores.pop(7)
-    assert "was ended by SIGKILL" in killed.missing["infogain"]
+    assert "twice with this in hand" in killed.missing["infogain"]
     assert killed.log_likelihoods == []
     assert sum(told) == len(CHAINS) + 1
     assert likelihoods(scores) == close_to(alone.score(CHAINS))
-    assert "what it had in hand is tried again" in caplog.text
-    after = {worker.pid for worker in workers()}
+    assert "died twice with 1 groups in hand" in caplog.text
+    pool.score(CHAINS)  # by now in new processes
+    after = {actor.pid for actor in actors()}
     assert len(after) == 2
     assert after != before
+    assert "raylet" not in "".join(capfd.readouterr())
 
 
 @pytest.mark.slow
@@ -149,19 +156,20 @@ def test_scorer_that_cannot_be_loaded_is_the_error_of_one_process(tmp_path, toke
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     messages = []
+    others = actors()
     for device in ("cpu", ["cpu", "cpu"]):
         with pytest.raises(ScorerError, match="could not be loaded") as raised:
             Gauge(str(broken), device=device).score(CHAINS[:1])
         messages.append(str(raised.value))
     assert messages[0] == messages[1]
     assert "\n" not in messages[0]
-    assert not [worker for worker in workers() if str(broken) in " ".join(_command(worker))]
+    assert psutil.wait_procs(set(actors()) - set(others), timeout=10)[1] == []
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_the_workers_and_the_next_call_starts_them_again(pool, alone, capfd):
+def test_ctrl_c_ends_the_actors_and_the_next_call_starts_them_again(pool, alone, capfd):
     pool.score(CHAINS[:2])
-    before = workers()
+    before, busy = processes(), actors()
 
     def interrupt():
         for process in (*before, psutil.Process()):  # as a terminal does: every process of the group gets it
@@ -172,13 +180,13 @@ def test_ctrl_c_ends_the_workers_and_the_next_call_starts_them_again(pool, alone
     with pytest.raises(KeyboardInterrupt):
         pool.score([Trace(f"Slow {i} {SLOW}?", "One.", "7") for i in range(4)])
     timer.join()
-    assert not workers()
+    assert psutil.wait_procs(busy, timeout=5)[1] == []
     assert "Traceback" not in capfd.readouterr().err
     assert likelihoods(pool.score(CHAINS[:2])) == close_to(alone.score(CHAINS[:2]))
 
 
 @pytest.mark.slow
-def test_workers_end_in_the_middle_of_a_pass_when_the_run_is_killed(folder):
+def test_actors_end_in_the_middle_of_a_pass_when_the_run_is_killed(folder):
     code = (
         "from stepgauge.metrics import Gauge, Trace\n"
         f"gauge = Gauge({str(folder)!r}, device='cpu,cpu', trust_remote_code=True)\n"
@@ -189,11 +197,14 @@ def test_workers_end_in_the_middle_of_a_pass_when_the_run_is_killed(folder):
     run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert run.stdout.readline() == "loaded\n", run.stderr.read()
     time.sleep(1.0)  # into the slow pass
-    children = workers(psutil.Process(run.pid))
-    assert len(children) == 2
+    busy = actors(psutil.Process(run.pid))
+    assert len(busy) == 2
     run.kill()
-    run.communicate(timeout=20)
-    assert psutil.wait_procs(children, timeout=5)[1] == []
+    run.wait()
+    until = time.monotonic() + 20
+    while any(_command(one) for one in busy) and time.monotonic() < until:  # None: a zombie, which takes no device
+        time.sleep(0.1)
+    assert not any(_command(one) for one in busy)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +237,14 @@ def test_devices_are_named_in_a_text_or_a_list(device, names):
 def test_wrong_device_is_one_clear_error_before_anything_is_loaded(folder, device, message):
     with pytest.raises(ScorerError, match=message):
         Gauge(str(folder), device=device).preflight()
+
+
+def test_without_ray_several_devices_are_one_clear_line(folder, monkeypatch):
+    monkeypatch.setattr("stepgauge.metrics.actors.quiet_ray.is_installed", lambda module: module != "ray")
+    gauge = Gauge(str(folder), device="cpu,cpu")
+    for ask in (gauge.preflight, lambda: gauge.backend):
+        with pytest.raises(ScorerError, match=r"^device 'cpu,cpu' needs Ray: pip install 'stepgauge\[ray\]'$"):
+            ask()
 
 
 @pytest.mark.parametrize(
