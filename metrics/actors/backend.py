@@ -61,6 +61,11 @@ class ActorsBackend:
             self._end()
             raise
 
+    @property
+    def computes_elsewhere(self) -> bool:
+        """Never for one of several processes that ask the same actor: they share their machine's cores already."""
+        return not self._whole and not any(name.partition(":")[0] == "cpu" for name in self._device.split(","))
+
     def _begin(self) -> Mapping[str, Any]:
         """Start the actors, load the scorer in all of them at once, and return the description they agree on."""
         import ray
