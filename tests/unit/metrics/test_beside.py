@@ -143,6 +143,7 @@ def test_what_only_this_process_has_is_done_in_it(device, kind, monkeypatch):
     assert (device.processes > 0) == (kind == "controls")
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_costs_no_chain(device):
     alone = scored(device, elsewhere=False)
     killed = []
@@ -158,6 +159,7 @@ def test_a_process_that_is_killed_costs_no_chain(device):
     assert killed
 
 
+@pytest.mark.slow
 def test_what_the_device_raises_ends_the_call_and_its_processes(device):
     def fail() -> None:
         if len(device.asked) == 2:
