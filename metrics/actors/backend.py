@@ -252,8 +252,8 @@ def _warn_of_ranks(device: str) -> None:
 
 def _cost(group: Group) -> float:
     """Estimated cost in characters through the model: the longest text, plus each span that branches off it."""
-    longest = max((len(request.text) for request in group), default=0)
-    return longest + sum(len(request.text) - request.start for request in group if request.start)
+    longest = max((request.length for request in group), default=0)
+    return longest + sum(request.length - request.start for request in group if request.start)
 
 
 def _threads(devices: Sequence[str], device: str) -> int | None:
