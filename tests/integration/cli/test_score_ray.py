@@ -104,7 +104,7 @@ def test_two_actors_write_the_rows_of_one_process_also_where_each_kind_of_proces
         assert "ray" not in said.lower().replace(str(tmp_path).lower(), "")
         assert lines(out) == lines(whole)
         assert lines(out, "skipped.jsonl") == lines(whole, "skipped.jsonl")
-        assert json.loads((out / "summary.json").read_text())["counts"]["scored"] == N
+        assert json.loads((out / "summary.json").read_text())["scored"] == N
 
 
 @pytest.mark.slow
