@@ -104,7 +104,7 @@ def test_two_actors_write_the_rows_of_one_process_also_where_each_kind_of_proces
         assert "ray" not in said.lower().replace(str(tmp_path).lower(), "")
         assert lines(out) == lines(whole)
         assert lines(out, "skipped.jsonl") == lines(whole, "skipped.jsonl")
-        assert json.loads((out / "summary.json").read_text())["counts"]["scored"] == N
+        assert json.loads((out / "summary.json").read_text())["scored"] == N
 
 
 @pytest.mark.slow
@@ -125,12 +125,13 @@ def test_run_whose_driver_was_killed_goes_on_with_or_without_ray(source, whole, 
 def test_chain_that_kills_its_scorer_is_unscored_and_takes_no_other_along(tmp_path, tokenizers):
     faulty = make_faulty_scorer(tmp_path, tokenizers["qwen"])
     deadly = {**traces(1)[0], "question": f"Deadly {KILL}?", "id": "deadly"}
-    source = write_jsonl(tmp_path / "in.jsonl", [*traces(6), deadly, *traces(5, task="more")])
+    chains = traces(11)
+    source = write_jsonl(tmp_path / "in.jsonl", [*chains[:6], deadly, *chains[6:]])
     modules = {"HF_MODULES_CACHE": str(tmp_path / "modules")}
     run(source, "--out", tmp_path / "out", "--scorer", faulty, "--set", "trust_remote_code=true", "--ray", **modules)
-    found = {(row["task"], row["id"]): row for row in rows(tmp_path / "out")}
-    assert len(found) == 12
-    (bad,) = [row for row in found.values() if row["score"]["metrics"]["infogain_nats"] is None]
+    found = rows(tmp_path / "out")
+    assert sorted(row["id"] for row in found) == sorted([row["id"] for row in chains] + ["deadly"])
+    (bad,) = [row for row in found if row["score"]["metrics"]["infogain_nats"] is None]
     assert bad["id"] == "deadly"
     assert "died twice with this in hand" in bad["score"]["missing"]["infogain_nats"]
 
