@@ -104,7 +104,7 @@ class _Counting:
             self._work.chains += 1
             self._work.tokens += len(trie.token)
             self._work.pairs += int((trie.depth + 1).sum())
-            self._work.alone += sum(len(span.ids) - 1 for span in spans)
+            self._work.alone += sum(span.n - 1 for span in spans)
         done(len(groups))
         return [Unscored("only counted")] * len(groups)
 

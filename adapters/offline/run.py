@@ -101,7 +101,7 @@ def score_all(
                 rows = _one_by_one(gauge, found.error, one.entries, found.before)
             _not_in_vain(rows, one.entries)
             # Of the rows: the gauge itself may be some windows ahead.
-            evidence = next((found for each in rows if (found := _evidence(each)) is not None), gauge.evidence)
+            evidence = next(filter(None, map(_evidence, rows)), gauge.evidence)
             write(out, found.number, one, rows, evidence)
             progress.scored(len(rows))
 
