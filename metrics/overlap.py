@@ -59,10 +59,23 @@ def overlapped(
 
 
 def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
-    """The same items; each is given when `count` more have been made, or all."""
+    """The same items; each is given when `count` more have been made, or all.
+
+    Raises what `items` raises, behind the items before.
+    """
     waiting: deque[Item] = deque()
-    for item in items:
-        waiting.append(item)
-        if len(waiting) > count:
-            yield waiting.popleft()
+    source = iter(items)
+    failed: Exception | None = None
+    while failed is None:
+        try:
+            waiting.append(next(source))
+        except StopIteration:
+            break
+        except Exception as error:  # raised below
+            failed = error
+        else:
+            if len(waiting) > count:
+                yield waiting.popleft()
     yield from waiting
+    if failed is not None:
+        raise failed

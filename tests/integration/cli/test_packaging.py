@@ -224,6 +224,7 @@ def test_extras_are_those_the_readme_names():
         "retrieval",
         "generation",
         "completion",
+        "ray",
         "report",
         "all",
         "dev",
