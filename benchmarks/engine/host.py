@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoTokenizer
 
-from stepgauge.metrics import Gauge, Trace
+from stepgauge.metrics import Gauge, Trace, chain_work
 from stepgauge.metrics import scheduling as scheduling_module
 from stepgauge.metrics.checked_backend import CheckedBackend
 from stepgauge.metrics.engine.trie import build_trie
@@ -102,11 +102,11 @@ def clocked(clocks: dict[str, Clock]):
 
     with ExitStack() as stack:
         for owner, attribute, name in (
-            (Gauge, "_segment", "segment"),
+            (chain_work.ChainWork, "segment", "segment"),
             (scheduling_module, "_requests", "requests"),
             (scheduling_module, "collect", "collect"),
-            (Gauge, "_verdicts", "verdicts"),
-            (Gauge, "_chain_score", "score"),
+            (chain_work, "assess", "verdicts"),
+            (chain_work.ChainWork, "_chain_score", "score"),
         ):
             stack.enter_context(patch.object(owner, attribute, timed(name, getattr(owner, attribute))))
         yield

@@ -59,8 +59,11 @@ def test_run_that_was_killed_and_interrupted_goes_on_to_the_very_file_of_an_unin
     said, error = interrupted.communicate()
     assert interrupted.returncode == 130
     assert "going on after" in said
+    on_disk = json.loads((out / "windows.jsonl").read_text().splitlines()[-1])["counts"]
+    assert 10 <= on_disk["scored"] < 22
     assert error.splitlines()[-1] == (
-        "stepgauge: interrupted: 10 scored, 2 skipped, 0 failed; the same command goes on from here"
+        f"stepgauge: interrupted: {on_disk['scored']} scored, {sum(on_disk['skipped'].values())} skipped, 0 failed; "
+        "the same command goes on from here"
     )
     assert "Traceback" not in error
 

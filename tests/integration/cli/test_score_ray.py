@@ -87,27 +87,31 @@ def test_without_ray_it_is_one_clear_line(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == "stepgauge: --ray needs Ray: pip install 'stepgauge[ray]'\n"
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "killed",
+    [
+        pytest.param(None, marks=pytest.mark.slow),
+        pytest.param("ScorerActor", marks=pytest.mark.long),
+        pytest.param("WindowScorer", marks=pytest.mark.long),
+    ],
+)
 def test_two_actors_write_the_rows_of_one_process_also_where_each_kind_of_process_is_killed(
-    source, whole, tiny_scorer, tmp_path
+    source, whole, tiny_scorer, tmp_path, killed
 ):
-    for name in (None, "ScorerActor", "WindowScorer"):
-        out = tmp_path / str(name)
-        process = start(
-            source, "--out", out, "--scorer", tiny_scorer, "--controls", "foreign", "--ray", "--workers", "2"
-        )
-        if name is not None:
-            wait_for_windows(out, 3, process)
-            kill(process, name)
-        _, said = process.communicate(timeout=600)
-        assert process.returncode == 0, said
-        assert "ray" not in said.lower().replace(str(tmp_path).lower(), "")
-        assert lines(out) == lines(whole)
-        assert lines(out, "skipped.jsonl") == lines(whole, "skipped.jsonl")
-        assert json.loads((out / "summary.json").read_text())["scored"] == N
+    out = tmp_path / "out"
+    process = start(source, "--out", out, "--scorer", tiny_scorer, "--controls", "foreign", "--ray", "--workers", "2")
+    if killed is not None:
+        wait_for_windows(out, 3, process)
+        kill(process, killed)
+    _, said = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    assert "ray" not in said.lower().replace(str(tmp_path).lower(), "")
+    assert lines(out) == lines(whole)
+    assert lines(out, "skipped.jsonl") == lines(whole, "skipped.jsonl")
+    assert json.loads((out / "summary.json").read_text())["scored"] == N
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_run_whose_driver_was_killed_goes_on_with_or_without_ray(source, whole, tiny_scorer, tmp_path):
     for more in (("--ray", "--workers", "2"), ()):
         out = tmp_path / f"out{len(more)}"
@@ -121,7 +125,7 @@ def test_run_whose_driver_was_killed_goes_on_with_or_without_ray(source, whole, 
         assert lines(out) == lines(whole)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_chain_that_kills_its_scorer_is_unscored_and_takes_no_other_along(tmp_path, tokenizers):
     faulty = make_faulty_scorer(tmp_path, tokenizers["qwen"])
     deadly = {**traces(1)[0], "question": f"Deadly {KILL}?", "id": "deadly"}
@@ -136,7 +140,7 @@ def test_chain_that_kills_its_scorer_is_unscored_and_takes_no_other_along(tmp_pa
     assert "died twice with this in hand" in bad["score"]["missing"]["infogain_nats"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_registered_backend_scores_in_ray_s_processes_and_ctrl_c_leaves_none(tmp_path):
     source = write_jsonl(tmp_path / "in.jsonl", traces(60))
     out = tmp_path / "out"
