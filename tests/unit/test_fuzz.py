@@ -23,6 +23,7 @@ from stepgauge.adapters.formats.entries import Entry, Passed, Skipped
 from stepgauge.adapters.formats.options import OptionError
 from stepgauge.adapters.gold import answer_in, gold_answers
 from stepgauge.adapters.offline.out_folder import OutFolder, last_window
+from stepgauge.adapters.offline.packed import Packer
 from stepgauge.adapters.offline.run import row as written_row
 from stepgauge.adapters.runs import load_runs
 from stepgauge.adapters.runs.chains import scored_chains
@@ -240,10 +241,13 @@ def test_damaged_files_cost_themselves_at_most(folder, gauge, name):
     check()
 
 
-def test_changed_scores_cost_their_rows_at_most(tmp_path, gauge):
+@pytest.mark.parametrize("packed", [False, True], ids=["format 1", "packed"])
+def test_changed_scores_cost_their_rows_at_most(tmp_path, gauge, packed):
     given_traces = [Trace.from_dict(one) for one in traces(3)]
     entries = [Entry(_where(i), trace, task="t", model="m", doc_id=i) for i, trace in enumerate(given_traces)]
     rows = [written_row(entry, score, None) for entry, score in zip(entries, gauge.score(given_traces), strict=True)]
+    if packed:
+        rows = [*map(Packer().pack, rows)]
     good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
     good.write_text("".join(json.dumps(one) + "\n" for one in rows))
 
@@ -267,9 +271,10 @@ def _where(i: int) -> Any:
 
 
 def test_damaged_journals_give_a_window_or_none(tmp_path):
+    row = {"response": "", "score": {"steps": [], "metrics": {}, "missing": {}, "provenance": {}}}
     with OutFolder(tmp_path, {}) as out:
         for window in (1, 2):
-            out.write_window([{"a": 1}], [], window=window, last=window == 2)
+            out.write_window([row], [], window=window, last=window == 2)
     data = (tmp_path / "windows.jsonl").read_bytes()
     whole = [json.loads(line) for line in data.splitlines()]
 
