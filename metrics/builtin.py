@@ -117,11 +117,10 @@ class HuggingFace:
         from .models.devices import device_names
         from .models.loading import read_texts
         from .served.server_options import refuse_server
-        from .tokenization.spans import check_tokenizer
 
         refuse_server("likelihood backend 'hf'", base_url, server)
         if isinstance(scorer, ModelInMemory):
-            check_tokenizer(scorer.parts()[1])
+            scorer.check()
             return
         if len(device_names(device)) > 1:
             check_ray(f"device {device!r}")

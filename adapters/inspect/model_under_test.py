@@ -33,5 +33,5 @@ def model_under_test() -> ModelInMemory:
             f"scorer {SELF!r}: the model under test is {tested!s}, and only Inspect's provider `hf` holds its weights "
             "here; name the scorer, and for one on a server its backend"
         ) from error
-    found.parts()  # raises for a model of another library
+    found.check()  # raises for a model of another library
     return found

@@ -27,7 +27,7 @@ def model_under_test() -> ModelInMemory:
         ) from error
     adapters = [part for part in (getattr(lm, "peft", None), getattr(lm, "delta", None)) if isinstance(part, str)]
     found = ModelInMemory(model, tokenizer, _source(lm, model), adapters, revision=getattr(lm, "revision", None))
-    found.parts()  # raises for a model of another library
+    found.check()  # raises for a model of another library
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ScorerError
+from ..tokenization.spans import check_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -40,17 +41,12 @@ class ModelInMemory:
     name: str = SELF
     revision: str | None = None
 
-    def parts(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-        """The model without what is wrapped around it, and a tokenizer that nobody else uses.
-
-        Raises:
-            ScorerError: it is no transformers model or no tokenizer that `encode` could use.
-        """
+    def check(self) -> None:
+        """Raises ScorerError where it is no transformers model, or has no tokenizer that `encode` could use."""
         from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-        inner = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         for what, found, expected in (
-            ("model", inner, PreTrainedModel),
+            ("model", self._inner, PreTrainedModel),
             ("tokenizer", self.tokenizer, PreTrainedTokenizerBase),
         ):
             if not isinstance(found, expected):
@@ -58,5 +54,14 @@ class ModelInMemory:
                     f"scorer {self.name!r}: its {what} is a {type(found).__name__}, expected a {expected.__name__} of "
                     "transformers"
                 )
+        check_tokenizer(self.tokenizer)
+
+    def parts(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """The model without what is wrapped around it, and a tokenizer that nobody else uses. Raises like `check`."""
+        self.check()
         # A fast tokenizer changes its state as it encodes, and raises where two threads use it.
-        return inner, copy.deepcopy(self.tokenizer)
+        return self._inner, copy.deepcopy(self.tokenizer)
+
+    @property
+    def _inner(self) -> Any:
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
