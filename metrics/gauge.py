@@ -16,16 +16,13 @@ from typing import Any, TypeVar
 from .abilities import call_factory, can, check_part
 from .abstention.judge import make_judge
 from .answers.abstaining import Stance
-from .calls import Call, CallPart, Window
 from .chain import ChainMetric
-from .chain_work import ChainWork, Cut, Measured, cut_there, metrics_of, pure_claims, recipe_of, score_there
 from .checked_backend import CheckedBackend
 from .contamination.overlap import seen_chains
 from .controls.other_chains import ForeignSteps
 from .controls.texts import control_names
 from .engine.statistics import EngineStatistics
 from .errors import ScorerError, StepgaugeError
-from .host_processes import HostProcesses
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
@@ -33,10 +30,13 @@ from .knowledge.types import NO_JUDGE, Verdict
 from .likelihood import BACKEND, FACTORY, BackendFactory, ChecksScorer, CountsWork, KnowsItsFit
 from .models.in_memory import SELF, ModelInMemory
 from .names import lookup, unknown_name
-from .overlap import ahead, overlapped
+from .pipeline.calls import Call, CallPart, Window
+from .pipeline.chain_work import ChainWork, Cut, Measured, cut_there, metrics_of, pure_claims, recipe_of, score_there
+from .pipeline.host_processes import HostProcesses
+from .pipeline.overlap import ahead, overlapped
+from .pipeline.scheduling import Asked, measured, written_out
 from .plugins import registry
 from .provenance import marked
-from .scheduling import Asked, measured, written_out
 from .score import ChainScore
 from .segment import CHOSEN, Segmentation, Splitter
 from .templates import TEMPLATES, PromptTemplate

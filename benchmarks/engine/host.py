@@ -30,13 +30,14 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoTokenizer
 
-from stepgauge.metrics import Gauge, Trace, chain_work
-from stepgauge.metrics import scheduling as scheduling_module
+from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.checked_backend import CheckedBackend
 from stepgauge.metrics.engine.trie import build_trie
 from stepgauge.metrics.likelihood import Group, Request, Result, SpanScore, Unscored
 from stepgauge.metrics.models.loading import resolve
 from stepgauge.metrics.models.scorer_tokenizer import ScorerTexts
+from stepgauge.metrics.pipeline import chain_work
+from stepgauge.metrics.pipeline import scheduling as scheduling_module
 from stepgauge.metrics.tokenization.spans import encode
 
 from ..support.labelled import shared_data

@@ -78,7 +78,7 @@ def close_to(scores):
 @pytest.mark.slow
 def test_two_actors_give_what_one_gives_in_the_same_order(pool, alone, monkeypatch):
     told = []
-    monkeypatch.setattr("stepgauge.metrics.scheduling._advance", lambda _, n: told.append(n))
+    monkeypatch.setattr("stepgauge.metrics.pipeline.scheduling._advance", lambda _, n: told.append(n))
     mixed = [*CHAINS[:5], LONG, Trace("No gold answer?", "None.", None), *CHAINS[5:]]
     scores = pool.score(mixed)
     assert len(actors()) == 2
@@ -122,7 +122,7 @@ def test_chat_template_that_is_missing_is_the_usual_error(pool):
 @pytest.mark.slow
 def test_chain_that_kills_its_actor_is_unscored_and_takes_no_other_along(pool, alone, monkeypatch, caplog, capfd):
     told = []
-    monkeypatch.setattr("stepgauge.metrics.scheduling._advance", lambda _, n: told.append(n))
+    monkeypatch.setattr("stepgauge.metrics.pipeline.scheduling._advance", lambda _, n: told.append(n))
     before = {actor.pid for actor in actors()}
     poison = Trace(f"Deadly {KILL}?", "One.\nTwo.", "7")
     scores = pool.score([*CHAINS[:7], poison, *CHAINS[7:]])

@@ -9,28 +9,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .abilities import copies, is_ours
-from .answers.abstaining import Stance
-from .chain import Chain, ChainMetric, Likelihoods
-from .columns import ALWAYS
-from .controls.gain_over import control_metrics, control_scores
-from .errors import THIRD_PARTY, Missing, said
-from .infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity
-from .knowledge.arithmetic.extractor import ARITHMETIC
-from .knowledge.arithmetic.judge import ExactJudge
-from .knowledge.assess import assess
-from .knowledge.base import ClaimExtractor, Judge, Retriever
-from .knowledge.claims.sentence import SENTENCES_AS_CLAIMS
-from .knowledge.policy import POLICIES, Policy
-from .knowledge.types import Verdict
-from .likelihood import Unscored
-from .plugins import registry
-from .probability import softmax
-from .provenance import notes, provenance
-from .score import ChainScore, StepScore
-from .segment import BUILTIN_SPLITTERS, CHOSEN, Segmentation, Splitter
-from .segment import segment as segmented
-from .trace import Trace
+from ..abilities import copies, is_ours
+from ..answers.abstaining import Stance
+from ..chain import Chain, ChainMetric, Likelihoods
+from ..columns import ALWAYS
+from ..controls.gain_over import control_metrics, control_scores
+from ..errors import THIRD_PARTY, Missing, said
+from ..infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity
+from ..knowledge.arithmetic.extractor import ARITHMETIC
+from ..knowledge.arithmetic.judge import ExactJudge
+from ..knowledge.assess import assess
+from ..knowledge.base import ClaimExtractor, Judge, Retriever
+from ..knowledge.claims.sentence import SENTENCES_AS_CLAIMS
+from ..knowledge.policy import POLICIES, Policy
+from ..knowledge.types import Verdict
+from ..likelihood import Unscored
+from ..plugins import registry
+from ..probability import softmax
+from ..provenance import notes, provenance
+from ..score import ChainScore, StepScore
+from ..segment import BUILTIN_SPLITTERS, CHOSEN, Segmentation, Splitter
+from ..segment import segment as segmented
+from ..trace import Trace
 
 log = logging.getLogger(__name__)
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from .chain import Likelihoods
-from .chain_requests import ChainRequests, chain_requests, collect
-from .controls.other_chains import ForeignSteps
-from .controls.texts import make_controls
-from .errors import Missing
-from .likelihood import LikelihoodBackend, Unscored
-from .templates import PromptTemplate
-from .trace import Step, Trace
+from ..chain import Likelihoods
+from ..chain_requests import ChainRequests, chain_requests, collect
+from ..controls.other_chains import ForeignSteps
+from ..controls.texts import make_controls
+from ..errors import Missing
+from ..likelihood import LikelihoodBackend, Unscored
+from ..templates import PromptTemplate
+from ..trace import Step, Trace
 
 # Chains sorted by length together: enough to fill even batches.
 WINDOW = 256

@@ -10,16 +10,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from .answers.abstaining import Stance
-from .chain import Likelihoods
-from .chain_requests import ChainRequests
+from ..answers.abstaining import Stance
+from ..chain import Likelihoods
+from ..chain_requests import ChainRequests
+from ..controls.other_chains import ForeignSteps
+from ..likelihood import Unscored
+from ..score import ChainScore
+from ..segment import Segmentation
+from ..trace import Step, Trace
 from .chain_work import Cut, Measured, Verdicts
-from .controls.other_chains import ForeignSteps
-from .likelihood import Unscored
 from .scheduling import WINDOW, WINDOW_REQUESTS
-from .score import ChainScore
-from .segment import Segmentation
-from .trace import Step, Trace
 
 Assess = Callable[[Sequence[Trace], Sequence[Sequence[Step]]], list[Verdicts]]
 
