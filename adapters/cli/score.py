@@ -162,9 +162,9 @@ def _score(args: argparse.Namespace) -> int:
                     _ = gauge.backend
                 score_all(sources, gauge, out, **asked)
             except KeyboardInterrupt as error:
-                raise KeyboardInterrupt(f"{out.on_disk}; the same command goes on from here") from error
+                raise KeyboardInterrupt(f"{out.on_disk()}; the same command goes on from here") from error
             except Stopped as error:
-                raise UserError(f"{error}; until then: {out.on_disk}. The same command goes on from here") from error
+                raise UserError(f"{error}; until then: {out.on_disk()}. The same command goes on from here") from error
             finally:
                 statistics = functools.reduce(operator.add, on_ray) if on_ray else gauge.statistics()
                 if statistics is not None and statistics.passes:

@@ -101,7 +101,6 @@ class OutFolder:
     Attributes:
         path: the folder.
         counts: the counts of the windows so far, the one that is being written included.
-        on_disk: the counts up to the last window on disk.
         windows: the windows on disk, by their place in the input from 1.
         reported: by judge or claim extractor, the models that servers said the windows on disk are from.
         complete: whether the run is finished.
@@ -115,7 +114,6 @@ class OutFolder:
         """
         self.path = path
         self.counts = Counts()
-        self.on_disk = str(self.counts)
         self.windows = Ranges()
         self._of: int | None = None  # the number of windows, once the last one is known
         self.reported: dict[str, list[str]] = {}
@@ -145,6 +143,13 @@ class OutFolder:
                 file.close()
         self._files, self._lock = {}, None
 
+    def on_disk(self) -> Counts:
+        """The counts up to the last window on disk, read from there: an interruption comes between any two lines."""
+        with contextlib.suppress(LookupError, OSError):  # before the folder is open; of a full disk
+            self._files[_WINDOWS].flush()
+        done, _ = last_window(self.path)
+        return Counts.of(done["counts"]) if done else Counts()
+
     def write_window(
         self, rows: Iterable[Mapping[str, Any]], skipped: Iterable[Mapping[str, Any]], *, window: int, last: bool
     ) -> None:
@@ -165,7 +170,6 @@ class OutFolder:
         entry |= {"sizes": sizes, "counts": self.counts.to_dict(), "reported": self.reported}
         self._files[_WINDOWS].write(json.dumps(entry).encode() + b"\n")
         self._sync(_WINDOWS)
-        self.on_disk = str(self.counts)
 
     def _write(self, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
         texts = (json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n" for line in lines)
@@ -211,7 +215,6 @@ class OutFolder:
         if done:
             self.counts, self.windows, self.complete = Counts.of(done["counts"]), _windows(done), done["last"]
             self._of = done.get("of")
-            self.on_disk = str(self.counts)
             self.reported = done.get("reported", {})
 
     def _compare(self, run_file: Path) -> None:
