@@ -6,9 +6,11 @@ together; the scoring LMs are in processes of their own. Windows are the same as
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import pickle
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -56,7 +58,8 @@ def score_on_ray(
         options: those of `Gauge`.
         address: of a Ray cluster; "local": this machine.
         workers: scoring LMs; None: one on each of Ray's GPUs, without any one on a core.
-        tell: is told what the scoring LMs did for each window; seconds are those of all processes.
+        tell: is told what the scoring LMs did for each window; its seconds are those since the window before, or since
+            the processes were begun: windows are scored beside one another.
 
     Raises:
         Stopped: see `score_all`.
@@ -69,6 +72,7 @@ def score_on_ray(
         warned: Counter[str] = Counter()
         with progress:
             progress.show()
+            told = time.monotonic()
             for block in _blocks(sources, options, out, workers, window, limit):
                 for one in block:
                     scored: Scored = pickle.loads(one)
@@ -83,7 +87,8 @@ def score_on_ray(
                         source.done = max(source.done, done)
                     progress.scored(len(scored.rows))
                     if scored.work is not None:
-                        tell(scored.work)
+                        before, told = told, time.monotonic()
+                        tell(dataclasses.replace(scored.work, seconds=told - before))
     finally:
         disconnect()
 
