@@ -1,7 +1,7 @@
 """`stepgauge score --ray`: windows go through Ray's processes and are written as they come back.
 
-One process reads, two for each scoring LM cut, judge and put together, so that it has the next window while one is put
-together; the scoring LMs are in processes of their own. Windows are the same as without Ray, and so are the rows.
+One process reads, others cut, judge and put together, two for each scoring LM on a GPU, so that it has the next window
+while one is put together; the scoring LMs are in processes of their own. Windows are the same as without Ray, and so are the rows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from .progress import Progress
 from .ray_stages import COLUMN, Ledger, Scored, WindowScorer, read_windows
 from .run import report, write
 
-_PROCESSES = 2  # for each scoring LM
+# For each scoring LM. On the CPU it has no core of its own, so that a second one would only take time to start.
+_PROCESSES_ON_GPU, _PROCESSES_ON_CPU = 2, 1
 # Of windows between the stages; what they hold beyond it waits to be read.
 _BYTES_UNDER_WAY = 256 * 2**20
 _OF_SCORER = ("device", "dtype", "token_budget", "quantization", "revision", "trust_remote_code")
@@ -113,8 +114,8 @@ def _blocks(
     limits = context.execution_options.resource_limits.copy(object_store_memory=_BYTES_UNDER_WAY)
     context.execution_options.resource_limits = limits
     here = ray.get_runtime_context().get_node_id()
-    devices = _devices(options, workers)
-    n = _PROCESSES * len(devices) or _at_most("CPU", workers or 1)
+    devices, each = _devices(options, workers)
+    n = each * len(devices) or _at_most("CPU", workers or 1)
     ledger = ray.remote(num_cpus=0, label_selector={"ray.io/node-id": here})(Ledger).remote()
     source = _source(functools.partial(read_windows, sources, window, limit, out.windows.to_list()))
     # The files lie on this machine; a process that waits for a scoring LM takes no core from it.
@@ -130,21 +131,25 @@ def _blocks(
         yield list(batch[COLUMN])
 
 
-def _devices(options: Mapping[str, Any], workers: int | None) -> list[Any]:
-    """Actors with the scoring LM; none where it is on a server, or whoever computes needs no device of Ray's."""
+def _devices(options: Mapping[str, Any], workers: int | None) -> tuple[list[Any], int]:
+    """Actors with the scoring LM, and how many processes work for each of them.
+
+    None where it is on a server, or whoever computes needs no device of Ray's.
+    """
     import ray
 
     from ...metrics.actors.backend import make_actor
 
     scorer = options.get("scorer", "smollm2")
     if scorer is None or options.get("backend", "hf") != "hf":
-        return []
+        return [], 0
     gpus = int(ray.cluster_resources().get("GPU", 0))
     on_gpu = gpus > 0 and options.get("device", "auto") != "cpu"
     n = _at_most("GPU" if on_gpu else "CPU", workers or (gpus if on_gpu else 1))
     given = {"device": "auto", **{name: options[name] for name in _OF_SCORER if name in options}}
     placed = {"num_gpus": 1, "num_cpus": 0} if on_gpu else {"num_cpus": 1}
-    return [make_actor(scorer, given, None, scheduling_strategy="SPREAD", **placed) for _ in range(n)]
+    actors = [make_actor(scorer, given, None, scheduling_strategy="SPREAD", **placed) for _ in range(n)]
+    return actors, _PROCESSES_ON_GPU if on_gpu else _PROCESSES_ON_CPU
 
 
 def _at_most(kind: str, workers: int) -> int:

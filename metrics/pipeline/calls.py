@@ -19,7 +19,7 @@ from ..score import ChainScore
 from ..segment import Segmentation
 from ..trace import Step, Trace
 from .chain_work import Cut, Measured, Verdicts
-from .scheduling import WINDOW, WINDOW_REQUESTS
+from .scheduling import FIRST_WINDOW, WINDOW, WINDOW_REQUESTS
 
 Assess = Callable[[Sequence[Trace], Sequence[Sequence[Step]]], list[Verdicts]]
 
@@ -55,7 +55,7 @@ class Call:
     _bar: tqdm | None = None
 
     def __post_init__(self) -> None:
-        self.open = Window(self)
+        self.open = Window(self, most=FIRST_WINDOW)
 
     @contextlib.contextmanager
     def failing(self) -> Iterator[None]:
@@ -138,6 +138,7 @@ class Window:
     """Chains of a call that are measured together.
 
     Attributes:
+        most: chains that it holds at most.
         last: whether it is the call's last one.
         end: of the chains up to here all is known once it is measured.
         written: what the scoring LM is asked about each, by its index.
@@ -146,6 +147,7 @@ class Window:
     """
 
     call: Call
+    most: int = WINDOW
     last: bool = False
     end: int = 0
     written: dict[int, ChainRequests | Unscored] = field(default_factory=dict)
@@ -154,7 +156,7 @@ class Window:
 
     @property
     def full(self) -> bool:
-        return len(self.written) >= WINDOW or self.requests >= WINDOW_REQUESTS
+        return len(self.written) >= self.most or self.requests >= WINDOW_REQUESTS
 
     def add(self, chain: int, requests: ChainRequests | Unscored) -> None:
         self.written[chain] = requests

@@ -22,6 +22,8 @@ from ..trace import Step, Trace
 
 # Chains sorted by length together: enough to fill even batches.
 WINDOW = 256
+# Of a call's first window: where the scoring LM computes elsewhere, it waits for it.
+FIRST_WINDOW = 64
 # Requests held together, at about a kilobyte each on their way to a log-likelihood. A chain with more has a window to
 # itself; long chains gain nothing from others beside them.
 WINDOW_REQUESTS = 100_000
