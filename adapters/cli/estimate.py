@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--utilisation {args.utilisation}: expected a share above 0, at most 1")
     settings = read_settings(args.set, scorer=args.scorer, controls=args.controls)
     if settings.gauge.get("scorer", "") is None:
-        raise UserError("--set scorer=null: nothing would be computed by a scoring LM")
+        raise UserError("--scorer null: nothing would be computed by a scoring LM")
     sources = find_sources(args.paths, format=args.format, settings=settings, wanted=Wanted.parse(args.where))
     try:
         work = estimate(sources, settings.gauge, limit_of(args))

@@ -20,7 +20,7 @@ from ...metrics.segment import BUILTIN_SPLITTERS
 from ...metrics.templates import TEMPLATES
 from ..formats.detect import FORMATS, find_sources
 from ..formats.fitting_data import FittingData, asked_in, digests, read_chains
-from ..formats.options import LM_EVAL_ONLY, Settings, Wanted, read_settings
+from ..formats.options import LM_EVAL_ONLY, NO_SCORER, Settings, Wanted, read_settings
 from .errors import UserError
 from .limit import add_limit, limit_of
 from .terminal import console_of
@@ -84,6 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if _is_main():
         logging.getLogger("stepgauge").setLevel(logging.INFO)
+    if args.scorer == NO_SCORER:
+        raise UserError("--scorer null: no scoring LM, so there is nothing to fit")
     settings = FitSettings(**_given(args))
     limit = limit_of(args)
     _check_installed("accelerate", *(["peft"] if settings.lora else []))

@@ -50,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, folders or globs")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for scores.jsonl and the rest")
     parser.add_argument("--format", choices=sorted(FORMATS), help="what the files are (default: by what is in them)")
-    parser.add_argument("--scorer", help="the scoring LM: a hub id, a folder, a .gguf file or smollm2 (the default)")
+    parser.add_argument(
+        "--scorer", help="the scoring LM: a hub id, a folder, a .gguf file, smollm2 (the default), or null: none"
+    )
     parser.add_argument("--device", help="torch device (default: the first accelerator, else the CPU)")
     parser.add_argument(
         "--controls",

@@ -18,6 +18,8 @@ LM_EVAL_ONLY = (*TEMPLATES, "base")
 TURNS = ("all", "last")
 OF_FORMATS = {**dict.fromkeys(LM_EVAL_ONLY, ("lm-eval",)), "turns": ("chat", "inspect")}
 _LISTS = ("controls", "claims", "judges", "metrics")
+# Of the flag --scorer, as of `scorer` everywhere else.
+NO_SCORER = "null"
 _MISSING = object()
 
 
@@ -61,6 +63,8 @@ def read_settings(pairs: Sequence[str], **shortcuts: Any) -> Settings:
     """
     known = [*(name for name in inspect.signature(Gauge).parameters if name != "progress"), "metrics", *OF_FORMATS]
     given: dict[str, Any] = {name: value for name, value in shortcuts.items() if value is not None}
+    if given.get("scorer") == NO_SCORER:
+        given["scorer"] = None
     for pair in pairs:
         name, equals, value = pair.partition("=")
         name = name.strip()

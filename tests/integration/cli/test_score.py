@@ -193,6 +193,15 @@ def test_every_row_names_the_scorer_whether_or_not_its_window_needed_it(tmp_path
     assert [one["scorer"] for one in provenance] == ["some-lm", "some-lm"]
 
 
+def test_null_is_no_scorer_as_a_flag_and_as_an_option(tmp_path):
+    source = write_jsonl(tmp_path / "in.jsonl", traces(2))
+    for name, how in (("flag", ("--scorer", "null")), ("option", ("--set", "scorer=null"))):
+        assert score(source, "--out", tmp_path / name, *how, cheap=False) == 0
+    flag, option = (rows(tmp_path / name) for name in ("flag", "option"))
+    assert flag == option
+    assert [(one["score"]["log_likelihoods"], one["score"]["provenance"]["scorer"]) for one in flag] == [([], None)] * 2
+
+
 def test_summary_holds_means_with_their_counts_by_file_task_and_model(tmp_path, capsys):
     first = traces(3, meta={"task": "sums", "model": "a", "accuracy": 1})
     first[1]["response"] = "No number here."

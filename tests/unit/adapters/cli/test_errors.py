@@ -24,6 +24,8 @@ from stepgauge.metrics import OutOfMemory, StepgaugeError
         (["report", "no.jsonl"], "no.jsonl: no such file"),
         (["corpus", "check", "nowhere"], "corpus 'nowhere': no such folder"),  # CorpusError
         (["fit", "--traces", "no.jsonl", "--out", "x", "--held-out", "7"], "held_out 7.0: expected"),  # FitError
+        (["fit", "--traces", "no.jsonl", "--out", "x", "--scorer", "null"], "--scorer null: no scoring LM"),
+        (["estimate", "no.jsonl", "--scorer", "null"], "--scorer null: nothing would be computed"),
         (["model", "nowhere.gguf"], "nowhere.gguf"),  # ScorerError
         (["show", "no.jsonl"], "no.jsonl: no such file"),
     ],
