@@ -96,7 +96,9 @@ def restore(data: Any, field: str) -> ChainScore:
     except (TypeError, ValueError, AttributeError) as error:
         raise FieldError(f"field {field!r}: not a chain's score ({error})") from error
     for name, value in score.metrics.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+        if type(value) is not float and (
+            isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST
+        ):
             raise FieldError(f"field '{field}.metrics.{name}': expected a number or null, got {value!r:.80}")
     if (misfit := _misfit(score)) is not None:
         raise FieldError(f"field {field!r}: {misfit}")

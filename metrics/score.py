@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -155,12 +157,15 @@ class ChainScore:
         check_format(data)
         data = _known(cls, data)
         steps = [_step(step) for step in data["steps"]]
-        metrics = _numbers(data["metrics"], data["metrics"])
+        # Names and reasons are held once, however many chains have them.
+        names = map(sys.intern, data["metrics"])
+        metrics = dict(zip(names, _numbers(data["metrics"], data["metrics"]).values(), strict=True))
+        missing = {sys.intern(name): reason for name, reason in data.get("missing", {}).items()}
         log_likelihoods = [_number(value) for value in data["log_likelihoods"]]
         # Files written before there were controls hold none.
         controls = {name: _control(control) for name, control in data.get("controls", {}).items()}
         restored = {"steps": steps, "metrics": metrics, "log_likelihoods": log_likelihoods, "controls": controls}
-        return cls(**{**data, **restored})
+        return cls(**{**data, **restored, "missing": missing})
 
 
 ARITHMETIC_ONLY = "arithmetic only"
@@ -181,9 +186,14 @@ _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entr
 _CONTROL_NUMBERS = ("log_likelihood", "log_likelihood_before_answer", "log_likelihood_before_own_answer")
 
 
+@functools.cache
+def _names(cls: type) -> frozenset[str]:
+    return frozenset(one.name for one in fields(cls))
+
+
 def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
     """Without the fields that a later stepgauge may have added."""
-    names = {one.name for one in fields(cls)}
+    names = _names(cls)
     return {name: value for name, value in data.items() if name in names}
 
 
@@ -201,7 +211,7 @@ def _control(data: Mapping[str, Any]) -> ControlScore:
 
 
 def _numbers(data: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
-    return {name: _number(data[name]) for name in names}
+    return {name: math.nan if (value := data[name]) is None else value for name in names}
 
 
 def _number(value: float | None) -> float:

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"two or more runs are needed, {args.runs[0]} holds one ({runs[0].name if runs else 'none'})")
     comparisons = comparison_options.compare_all(runs, chosen)
     repeats = [repeats_in(runs[0], tuned, chosen) for tuned in runs[1:]]
-    calibrations = [[one for one in calibrations_of(runs[0], tuned, chosen) if one.adds] for tuned in runs[1:]]
+    calibrations = [calibrations_of(runs[0], tuned, chosen, beside_accuracy=True) for tuned in runs[1:]]
     tables = _Tables(comparisons, repeats, calibrations)
     if args.out is not None:
         _write(args.out, tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -83,9 +84,11 @@ def settings(args: argparse.Namespace) -> Settings:
 
 def read_runs(args: argparse.Namespace) -> list[Run]:
     """The runs named on the command line, the base first. Raises OptionError and UserError."""
-    from ..runs.load import load_runs
+    from ..runs.load import load_runs, nothing_collected
 
-    runs = load_runs(args.runs, where=args.where)
+    with nothing_collected():
+        runs = load_runs(args.runs, where=args.where)
+        gc.freeze()  # they stay until the command's end: no need to visit them later, either
     if args.base is None:
         return runs
     names = [run.name for run in runs]

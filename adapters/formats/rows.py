@@ -22,6 +22,7 @@ from .entries import UNREADABLE_FILE, Unreadable
 
 LONGEST = 64 * 2**20  # bytes, or characters in an array; a longer row is skipped
 DEEPEST = 100  # levels of lists and objects in a row; what is read from a row is walked and written recursively
+_NESTED = (dict, list)
 _CHUNK = 2**18
 _MALFORMED = "not JSON"
 _VISIBLE = re.compile(r"\S")
@@ -157,10 +158,11 @@ def _checked(value: Any) -> Row:
 
 def _depth(value: Any) -> int:
     """Levels of lists and objects, counted up to one more than may be."""
-    levels, here = 0, [value]
-    while levels <= DEEPEST and (here := [one for one in here if isinstance(one, dict | list)]):
+    levels, here = 0, [value] if isinstance(value, _NESTED) else []
+    while here and levels <= DEEPEST:
         levels += 1
-        here = [inner for one in here for inner in (one.values() if isinstance(one, dict) else one)]
+        inside = (one.values() if isinstance(one, dict) else one for one in here)
+        here = [inner for several in inside for inner in several if isinstance(inner, _NESTED)]
     return levels
 
 

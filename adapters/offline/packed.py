@@ -57,6 +57,7 @@ class Unpacker:
 
     def __init__(self) -> None:
         self._provenances: dict[str, Any] = {}
+        self._last: Any = None
 
     def unpack(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Raises FieldError where a field does not hold what `pack` writes."""
@@ -64,13 +65,18 @@ class Unpacker:
         if not isinstance(score, Mapping):
             return dict(row)
         provenance = score.get("provenance")
+        packed = isinstance(score.get("steps"), Mapping)
         if isinstance(provenance, Mapping):
-            self._provenances[_digest(provenance)] = provenance
+            if provenance != self._last:
+                self._last = provenance
+            provenance = self._last  # held once: rows of earlier versions each have it whole
+            if packed:
+                self._provenances[_digest(provenance)] = provenance
         elif isinstance(provenance, str):
             if provenance not in self._provenances:  # the row that has it is damaged: this one's numbers are not
                 score = {**score, "notes": [*_list(score, "notes"), _LOST]}
             provenance = self._provenances.get(provenance, {})
-        if not isinstance(score.get("steps"), Mapping):
+        if not packed:
             return {**row, "score": {**score, "provenance": provenance}}
         metrics, missing = _with_missing(score)
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ def more_tables(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> list[
     asked: Asked = [(by_name[one.base], by_name[one.tuned], _settings(one)) for one in comparisons] or [
         (run, None, Settings()) for run in runs
     ]
-    confident = [one for one in _made(calibrations_of, asked) if one.adds]
+    confident = _made(functools.partial(calibrations_of, beside_accuracy=True), asked)
     parts = (
         ("repeats", "Several responses to a question", _views(_made(repeats_in, asked), repeats)),
         ("calibration", "Calibration and abstention", _views(confident, calibration)),

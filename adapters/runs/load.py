@@ -40,7 +40,7 @@ def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
         raise OptionError(f"no run given; expected {SYNTAX}, where PATH is {ACCEPTED}")
     found: list[tuple[Spec, str, list[Part], list[str]]] = []
     for spec in [parse_spec(text) for text in specs]:
-        with _nothing_collected():
+        with nothing_collected():
             by_model, notes = _models(spec, where)
         models = list(by_model)
         if spec.model is not None:
@@ -55,7 +55,7 @@ def load_runs(specs: Sequence[str], *, where: Sequence[str] = ()) -> list[Run]:
 
 
 @contextmanager
-def _nothing_collected() -> Iterator[None]:
+def nothing_collected() -> Iterator[None]:
     """Without the garbage collector: it would visit all chains read so far again and again, and they all stay."""
     enabled = gc.isenabled()
     gc.disable()

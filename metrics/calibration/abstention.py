@@ -113,6 +113,16 @@ def abstention_rows(
     return rows
 
 
+def tells_when_to_abstain(questions: Sequence[tuple[str, Sequence[Sequence[Record]]]]) -> bool:
+    """Whether there are precision, recall and F1: of a response in each run it is known what it did and should do."""
+
+    def known(record: Record) -> bool:
+        return record.stance in ("answered", "abstained") and record.should_abstain is not None
+
+    sides = [[one for _, both in questions for one in both[side]] for side in range(len(questions[0][1]))]
+    return all(any(map(known, side)) for side in sides)
+
+
 def _counts(record: Record, accuracy: str | None) -> Array:
     out: dict[str, float] = dict.fromkeys(_COLUMNS, 0.0)
     if record.stance is None:

@@ -55,11 +55,6 @@ class Calibration:
                 return row
         raise KeyError((kind, measure))
 
-    @property
-    def adds(self) -> bool:
-        """Whether there is more than the rates of abstention, which stand beside accuracy in other tables."""
-        return any(row.kind != "abstention" or row.measure == "precision" for row in self.rows)
-
     def to_dict(self) -> dict[str, Any]:
         """Strict JSON: nan becomes null."""
         return without_nan(asdict(self))

@@ -13,7 +13,7 @@ from ..comparison.pairs import Pair, by_side
 from ..comparison.record import Record
 from ..errors import Missing
 from ..repeats.results import Cells, Estimate
-from .abstention import abstention_rows
+from .abstention import abstention_rows, tells_when_to_abstain
 from .confidences import CONFIDENCES, Confident
 from .estimators import BINS, Array, Grouped, aurc, auroc, brier, ece
 from .resampling import MOST, Responses, ece_by_chance, ece_interval, of_share, percentile, reflected, resampled
@@ -76,6 +76,13 @@ def calibration_of(
             missing[kind] = why
     rows += abstention_rows(questions, accuracy_name, resamples=resamples, seed=seed)
     return Calibration(task, names[0], names[1] if sides > 1 else None, accuracy_name, rows, missing)
+
+
+def more_than_rates(pairs: Sequence[Pair], sides: int, accuracy_name: str | None, task: str | None) -> bool:
+    """Whether a table would have more than the rates of abstention: a confidence, or how right it is to abstain."""
+    questions = by_side(pairs, sides, task)
+    confidences = (_responses(questions, confident, accuracy_name)[0] for _, confident in CONFIDENCES.values())
+    return any(confidences) or tells_when_to_abstain(questions)
 
 
 def responses_of(

@@ -59,7 +59,8 @@ class Clustered:
 
 def clustered(differences: Sequence[float], clusters: Sequence[str]) -> Clustered:
     """Sum the differences by cluster. Both sequences have length n >= 1."""
-    _, index = np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)
+    places = {name: place for place, name in enumerate(sorted(set(clusters)))}
+    index = np.fromiter(map(places.__getitem__, clusters), dtype=np.intp, count=len(clusters))
     return Clustered(np.bincount(index, weights=differences).astype(np.float64), np.bincount(index).astype(np.float64))
 
 
@@ -174,8 +175,8 @@ def _drawn(count: int, resamples: int, seed: int) -> Iterator[Array]:
         weights = np.empty((rows, count))
         for start in range(0, rows, few):
             part = weights[start : start + few]
-            picks = rng.integers(0, count, part.shape, dtype=np.int32)
-            picks += np.arange(0, part.size, count, dtype=np.int32)[:, None]
+            picks = rng.integers(0, count, part.shape)
+            picks += np.arange(0, part.size, count)[:, None]
             part[:] = np.bincount(picks.ravel(), minlength=part.size).reshape(part.shape)
         yield weights
 

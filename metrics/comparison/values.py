@@ -58,6 +58,9 @@ def values_of(pairs: Sequence[Pair], measure: Measure) -> Values:
 
 
 def _mean(records: Sequence[Record], measure: Measure, steps: float | None) -> float:
+    if len(records) == 1:  # most questions were asked once
+        value = float(measure.compute(records[0]))
+        return value if steps is None else value * records[0].score.n_steps / steps
     values: list[float] = []
     why = "no chain"
     for record in records:
