@@ -92,7 +92,7 @@ def _newest(folder: Path, half: str) -> Path:
 
 def _show_right_and_wrong(files: Sequence[Path]) -> None:
     """Show the first right chain of these files and the first wrong one, each below what the run says of it."""
-    chains = [(path, record) for path in files for record in scored_chains(path)[0]]
+    chains = [(path, record) for path in files for record in scored_chains(path)]
     for right, word in ((True, "right"), (False, "wrong")):
         found = next(((path, one) for path, one in chains if correctness(one).right is right), None)
         if found is None:

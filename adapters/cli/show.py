@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import bisect
 import logging
 import math
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -24,7 +26,7 @@ from ...metrics.printable import printable
 from ...metrics.render import chain_table
 from ..formats.detect import files_below
 from ..formats.entries import Unreadable
-from ..runs.chains import scored_chains
+from ..runs.chains import ScoredChains
 from ..scored import SCORES_FILES
 from .errors import UserError
 from .limit import add_limit, limit_of
@@ -75,13 +77,7 @@ class Chosen(NamedTuple):
     contradicted: bool = False
     gains_most: bool = False
 
-    def of(self, records: Sequence[Record]) -> list[tuple[int, Record]]:
-        """The chosen chains, each with its number in the file, from 1."""
-        found = [(number, one) for number, one in enumerate(records, 1) if self._fits(one)]
-        # Chains without the number come last: nobody can say that they gain less.
-        return sorted(found, key=lambda one: _loss(one[1])) if self.gains_most else found
-
-    def _fits(self, record: Record) -> bool:
+    def fits(self, record: Record) -> bool:
         verdicts = (verdict for step in record.score.steps for verdict in step.verdicts)
         return (
             (self.id is None or self.id in (record.score.id, record.doc_id))
@@ -106,6 +102,37 @@ class Chosen(NamedTuple):
 _ALL = Chosen()
 
 
+class _Selection:
+    """What is to be shown of the chains seen so far: of all others only their numbers are kept.
+
+    Attributes:
+        seen, found: how many there were, and how many of these fit.
+        shown: those that fit, at most `limit`, each with its number in the file, from 1.
+        untold: how many of which the run does not say that they are right or wrong.
+        without_gain: how many fit and lack the number that orders them.
+    """
+
+    def __init__(self, chosen: Chosen, limit: int | None) -> None:
+        self.chosen, self.limit = chosen, limit
+        self.seen = self.found = self.untold = self.without_gain = 0
+        self.shown: list[tuple[int, Record]] = []
+
+    def add(self, record: Record) -> None:
+        self.seen += 1
+        self.untold += correctness(record).right is None
+        if not self.chosen.fits(record):
+            return
+        self.found += 1
+        self.without_gain += math.isinf(_loss(record))
+        if self.chosen.gains_most:
+            # Chains without the number come last: nobody can say that they gain less.
+            bisect.insort(self.shown, (self.seen, record), key=lambda one: _loss(one[1]))
+        else:
+            self.shown.append((self.seen, record))
+        if self.limit is not None:
+            del self.shown[self.limit :]
+
+
 def _loss(record: Record) -> float:
     gain = record.score.metrics.get(GAIN, math.nan)
     return math.inf if math.isnan(gain) else -gain
@@ -115,7 +142,7 @@ def show_chains(path: Path, chosen: Chosen = _ALL, *, limit: int | None = 1, wid
     """Print the chosen chains of a file, in a folder of the newest that can be read.
 
     Args:
-        limit: how many are printed at most; None: all.
+        limit: how many are printed at most, and held; None: all.
 
     Raises:
         UserError: no such file, or no scored chain in it, or none with the id asked for.
@@ -126,39 +153,46 @@ def show_chains(path: Path, chosen: Chosen = _ALL, *, limit: int | None = 1, wid
     columns = text_width_of(width)
     for index, file in enumerate(files, 1):
         try:
-            records, notes = scored_chains(file)
+            selection, notes = _select(file, chosen, limit)
         except Unreadable as problem:
             if index == len(files):
                 raise UserError(f"{file}: {problem}") from problem
             log.warning("%s: left out: %s", file, problem)
         else:
-            if not records:
+            if not selection.seen:
                 raise UserError(f"{file}: {'; '.join(['no scored chain in this file', *notes])}")
-            return _print(file, records, notes, chosen, limit, columns)
+            return _print(file, selection, notes, columns)
     return None
 
 
-def _print(
-    path: Path, records: Sequence[Record], notes: Sequence[str], chosen: Chosen, limit: int | None, columns: int
-) -> None:
-    found = chosen.of(records)
+def _select(path: Path, chosen: Chosen, limit: int | None) -> tuple[_Selection, list[str]]:
+    chains = ScoredChains(path)
+    by_scorer: dict[str, _Selection] = defaultdict(lambda: _Selection(chosen, limit))
+    for records in chains.by_scorer():
+        for scorer, record in records.items():
+            by_scorer[scorer].add(record)
+    return by_scorer[chains.scorer], list(dict.fromkeys(chains.notes))
+
+
+def _print(path: Path, selection: _Selection, notes: Sequence[str], columns: int) -> None:
+    chosen, found = selection.chosen, selection.found
     if not found and chosen.id is not None:
-        raise UserError(f"{path}: no chain {chosen.said} among {plural(len(records), 'scored chain')}")
+        raise UserError(f"{path}: no chain {chosen.said} among {plural(selection.seen, 'scored chain')}")
     console = Console(width=columns, highlight=False, markup=False, emoji=False, color_system=None)
     if chosen.selects and chosen.said:
-        console.print(Text(f"{len(found):,} of {plural(len(records), 'scored chain')} {chosen.said}\n"))
+        console.print(Text(f"{found:,} of {plural(selection.seen, 'scored chain')} {chosen.said}\n"))
     conclusion = Conclusion()
-    for rank, (number, record) in enumerate(found[:limit], 1):
-        place = (rank, len(found)) if chosen.selects else (number, len(records))
+    for rank, (number, record) in enumerate(selection.shown, 1):
+        place = (rank, found) if chosen.selects else (number, selection.seen)
         for line in _heading(record, *place):
             console.print(Text(printable(line)))
         console.file.write(chain_table(record.score, width=columns))
         console.print(Text(f"{of_one_chain(record.score)}\n"))
         right = correctness(record).right
         conclusion.add(record.score, question=record.question_hash, accuracy=None if right is None else float(right))
-    if len(found[:limit]) > 1:
+    if len(selection.shown) > 1:
         console.print(Text(" ".join(conclusion.sentences())))
-    for line in [*_left_out(records, [one for _, one in found], chosen, limit), *notes]:
+    for line in [*_left_out(selection), *notes]:
         console.print(Text(f"• {printable(line)}"))
 
 
@@ -187,13 +221,14 @@ def _folded(text: str) -> str:
     return "".join(char for char in text.casefold() if char.isalnum())
 
 
-def _left_out(records: Sequence[Record], found: Sequence[Record], chosen: Chosen, limit: int | None) -> Iterator[str]:
-    if limit is not None and len(found) > limit:
-        yield f"{plural(len(found) - limit, 'more chain')}: --limit 0 shows all"
-    if chosen.wrong and (untold := sum(correctness(one).right is None for one in records)):
-        yield f"{plural(untold, 'chain')} left out of which the run does not say that they are right or wrong"
-    if chosen.gains_most and (without := sum(math.isinf(_loss(one)) for one in found)):
-        yield f"{plural(without, 'chain')} without {GAIN} last"
+def _left_out(selection: _Selection) -> Iterator[str]:
+    if more := selection.found - len(selection.shown):
+        yield f"{plural(more, 'more chain')}: --limit 0 shows all"
+    if selection.chosen.wrong and selection.untold:
+        told = plural(selection.untold, "chain")
+        yield f"{told} left out of which the run does not say that they are right or wrong"
+    if selection.chosen.gains_most and selection.without_gain:
+        yield f"{plural(selection.without_gain, 'chain')} without {GAIN} last"
 
 
 def _newest_in(folder: Path) -> list[Path]:

@@ -1,14 +1,13 @@
 """Reads Inspect logs (`.eval`, `.json`) sample by sample, with the code that our scorers use on a live sample.
 
-A `.eval` log is read one sample at a time, without its events where they are not needed; a `.json` log is one JSON
+A `.eval` log is read a few samples at a time, without their events where they are not needed; a `.json` log is one JSON
 document and read whole.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ...metrics.optional_packages import needs
 from ..grades import accuracy_of, read_answers
@@ -32,8 +31,12 @@ if TYPE_CHECKING:
 
     from ..inspect.transcript import Turns
 
+    Key = tuple[str | int, int]  # id, epoch
+
 # What makes logs large and holds no part of a chain.
 _NOT_READ = {"events", "store"}
+# Samples read at a time: each reading goes through the archive's list of all samples.
+_TOGETHER = 64
 # Stop reasons that name a length limit, and those that name another end.
 _CUT_OFF = {"max_tokens": True, "model_length": True, "stop": False, "tool_calls": False, "content_filter": False}
 
@@ -93,9 +96,7 @@ def samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
 
     Raises Unreadable where the whole log is.
     """
-    from inspect_ai.log import read_eval_log, read_eval_log_sample
-
-    from ..inspect.shuffled import may_be_rewritten
+    from inspect_ai.log import read_eval_log
 
     ids = header.eval.dataset.sample_ids
     if ids is None or not source.name.endswith(".eval"):
@@ -105,22 +106,44 @@ def samples(source: Source, header: EvalLog) -> Iterator[EvalSample | Item]:
             raise unreadable_log(error) from error
         yield from log.samples or []
         return
-    read = functools.partial(read_eval_log_sample, source.name, resolve_attachments="core")
-    epochs = range(1, (header.eval.config.epochs or 1) + 1)
-    for index, sample_id in enumerate(ids):
-        for epoch in epochs:
-            try:
-                sample = read(id=sample_id, epoch=epoch, exclude_fields=_NOT_READ)
-                if may_be_rewritten(sample.output.completion, bool(sample.choices)):
-                    sample = read(id=sample_id, epoch=epoch, exclude_fields=_NOT_READ - {"events"})
-                yield sample
-            except IndexError:
+    keys = [(one, epoch) for one in ids for epoch in range(1, (header.eval.config.epochs or 1) + 1)]
+    for start in range(0, len(keys), _TOGETHER):
+        for row, sample in enumerate(_read_some(source.name, keys[start : start + _TOGETHER]), start + 1):
+            if isinstance(sample, IndexError):
                 yield Passed("the run did not reach the sample")
             # One damaged member of the archive, or a sample of another version, costs that sample alone.
-            except Exception as error:
-                where = Where(source.name, index * len(epochs) + epoch)
-                yield Skipped(where, "Inspect cannot read the sample", f"{type(error).__name__}: {error}"[:300])
-        source.done = source.size * (index + 1) // len(ids)
+            elif isinstance(sample, Exception):
+                said = f"{type(sample).__name__}: {sample}"[:300]
+                yield Skipped(Where(source.name, row), "Inspect cannot read the sample", said)
+            else:
+                yield sample
+            source.done = source.size * row // len(keys)
+
+
+def _read_some(path: str, keys: Sequence[Key]) -> Iterator[EvalSample | Exception]:
+    """These samples of an `.eval` log, or why one cannot be read; with events where what the model wrote is there."""
+    from ..inspect.shuffled import may_be_rewritten
+
+    for key, sample in zip(keys, _together(path, keys, _NOT_READ), strict=True):
+        if isinstance(sample, Exception) or not may_be_rewritten(sample.output.completion, bool(sample.choices)):
+            yield sample
+        else:
+            yield from _together(path, [key], _NOT_READ - {"events"})
+
+
+def _together(path: str, keys: Sequence[Key], left_out: set[str]) -> list[EvalSample | Exception]:
+    from inspect_ai.log import read_eval_log_sample, read_eval_log_samples_by_id
+
+    how: Any = {"resolve_attachments": "core", "exclude_fields": left_out}
+    try:
+        if len(keys) > 1:
+            return [*read_eval_log_samples_by_id(path, keys, **how)]
+        return [read_eval_log_sample(path, *keys[0], **how)]
+    except Exception as error:
+        if len(keys) == 1:
+            return [error]
+    half = len(keys) // 2  # some of them can be read
+    return [*_together(path, keys[:half], left_out), *_together(path, keys[half:], left_out)]
 
 
 def entry(where: Where, header: EvalLog, sample: EvalSample, turns: Turns = "all") -> Entry:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,24 +59,98 @@ def read_logs(files: Iterable[Path], keep: Keep) -> Found:
     return found
 
 
-def read_log(path: Path, keep: Keep) -> Part:
-    """The wanted records of one log. Raises Unreadable if it cannot be read, OptionError as `read_logs` does."""
-    return _read(path, read_header(str(path)), keep)
+@dataclass
+class _Chains:
+    """How many chains one of our scorers scored of the wanted samples, and their numbers by metric."""
+
+    count: int = 0
+    numbers: Counter[str] = field(default_factory=Counter)
+
+    def add(self, chain: ChainScore) -> None:
+        self.count += 1
+        self.numbers.update(name for name, value in chain.metrics.items() if not math.isnan(value))
+
+
+class ScoredLog:
+    """The wanted samples of one log with a score of ours, one at a time.
+
+    Attributes:
+        part: its notes are complete after the last sample; its records are those of samples without a score, as long as
+            no sample has one.
+    """
+
+    def __init__(self, path: Path, keep: Keep, header: EvalLog | None = None) -> None:
+        """Raises Unreadable if the log cannot be read."""
+        self._path, self._keep = path, keep
+        self._header = header or read_header(str(path))
+        self._by_scorer: dict[str, _Chains] = {}
+        self._wanted = 0
+        self.part = Part(path, keep.model(self._header.eval.model), scored=False)
+
+    def records(self) -> Iterator[dict[str, Record]]:
+        """Of each sample a record by scorer.
+
+        Raises:
+            Unreadable: no sample can be read.
+            OptionError: a score has a later format; names the log and the sample.
+        """
+        path, keep, header, part = self._path, self._keep, self._header, self.part
+        left_out: Counter[str] = Counter()
+        lost, read_one = LostRows(path), False
+        for row, sample in enumerate(samples(Source(str(path), "inspect"), header), 1):
+            if isinstance(sample, Skipped):
+                lost.add(str(sample.where), sample.reason)
+                continue
+            if isinstance(sample, Passed | Entry):
+                left_out["that the run did not reach"] += 1
+                continue
+            where = f"{path}, sample {sample.id}, epoch {sample.epoch}"
+            try:
+                chains = dict(of_sample(header, sample))
+                read = _entry(Where(str(path), row), header, sample, next(iter(chains.values()))) if chains else None
+            except FormatError as error:
+                raise OptionError(str(error)) from error
+            # What our own fields do not hold, and whatever Inspect's types refuse of a sample, costs that sample alone.
+            except Exception as error:
+                lost.add(where, error)
+                continue
+            read_one = True
+            if read is None:
+                if sample.error is not None:
+                    left_out["that ended with an error"] += 1
+                    continue
+                left_out[_WITHOUT] += 1
+                if not part.scored:
+                    try:
+                        part.records += _unscored(Where(str(path), row), where, header, sample, keep)
+                    except Unreadable as problem:
+                        lost.add(where, problem)
+                continue
+            part.scored = True
+            part.records.clear()
+            if not keep.fits(task=read.task, subject=read.subject, doc_id=str(read.doc_id), model=read.model):
+                continue
+            self._wanted += 1
+            for name, chain in chains.items():
+                self._by_scorer.setdefault(name, _Chains()).add(chain)
+            yield {name: _record(where, read, chain) for name, chain in chains.items()}
+        part.notes += lost.notes(read=read_one)
+        if not part.scored:
+            del left_out[_WITHOUT]
+        part.notes += [f"{path.name}: {plural(count, 'sample')} {why}, left out" for why, count in left_out.items()]
+        if header.status != "success":
+            part.notes.append(f"{path.name}: the run ended with status {header.status}")
+        if (scorer := self.scorer) is not None:
+            part.notes += _about_choice(path, scorer, self._by_scorer, self._wanted)
+
+    @property
+    def scorer(self) -> str | None:
+        """The scorer that counts for the whole log: chains of different scoring LMs must not be mixed."""
+        most = self._by_scorer
+        return max(most, key=lambda name: (len(most[name].numbers), most[name].numbers.total()), default=None)
 
 
 _WITHOUT = "without a score of ours"
-
-
-@dataclass
-class _Scores:
-    """The chains that one of our scorers scored, by index among the wanted samples."""
-
-    chains: dict[int, ChainScore] = field(default_factory=dict)
-    numbers: Counter[str] = field(default_factory=Counter)
-
-    def add(self, index: int, chain: ChainScore) -> None:
-        self.chains[index] = chain
-        self.numbers.update(name for name, value in chain.metrics.items() if not math.isnan(value))
 
 
 def _read(path: Path, header: EvalLog, keep: Keep) -> Part:
@@ -85,71 +159,18 @@ def _read(path: Path, header: EvalLog, keep: Keep) -> Part:
     Raises:
         Unreadable: no sample can be read.
     """
-    part = Part(path, keep.model(header.eval.model), scored=False)
-    entries: list[tuple[str, Entry]] = []
-    unscored: list[Record] = []
-    by_scorer: dict[str, _Scores] = {}
-    left_out: Counter[str] = Counter()
-    lost, read_one = LostRows(path), False
-    for row, sample in enumerate(samples(Source(str(path), "inspect"), header), 1):
-        if isinstance(sample, Skipped):
-            lost.add(str(sample.where), sample.reason)
-            continue
-        if isinstance(sample, Passed | Entry):
-            left_out["that the run did not reach"] += 1
-            continue
-        where = f"{path}, sample {sample.id}, epoch {sample.epoch}"
-        try:
-            chains = dict(of_sample(header, sample))
-            read = _entry(Where(str(path), row), header, sample, next(iter(chains.values()))) if chains else None
-        except FormatError as error:
-            raise OptionError(str(error)) from error
-        # What our own fields do not hold, and whatever Inspect's types refuse of a sample, costs that sample.
-        except Exception as error:
-            lost.add(where, error)
-            continue
-        read_one = True
-        if read is None:
-            if sample.error is not None:
-                left_out["that ended with an error"] += 1
-                continue
-            left_out[_WITHOUT] += 1
-            if not part.scored:
-                try:
-                    unscored += _unscored(Where(str(path), row), where, header, sample, keep)
-                except Unreadable as problem:
-                    lost.add(where, problem)
-            continue
-        part.scored = True
-        if not keep.fits(task=read.task, subject=read.subject, doc_id=str(read.doc_id), model=read.model):
-            continue
-        for name, chain in chains.items():
-            by_scorer.setdefault(name, _Scores()).add(len(entries), chain)
-        entries.append((where, read))
-    part.notes += lost.notes(read=read_one)
-    if not part.scored:
-        part.records = unscored
-        del left_out[_WITHOUT]
-    part.notes += [f"{path.name}: {plural(count, 'sample')} {why}, left out" for why, count in left_out.items()]
-    if header.status != "success":
-        part.notes.append(f"{path.name}: the run ended with status {header.status}")
-    if by_scorer:
-        # Use one scorer for the whole log: chains scored with different scoring LMs must not be mixed.
-        richest = max(by_scorer, key=lambda name: (len(by_scorer[name].numbers), by_scorer[name].numbers.total()))
-        part.notes += _about_choice(path, richest, by_scorer, len(entries))
-        part.records += [
-            _record(where, read, by_scorer[richest].chains[index])
-            for index, (where, read) in enumerate(entries)
-            if index in by_scorer[richest].chains
-        ]
-    return part
+    log = ScoredLog(path, keep, header)
+    records = list(log.records())
+    if (scorer := log.scorer) is not None:
+        log.part.records += [one[scorer] for one in records if scorer in one]
+    return log.part
 
 
-def _about_choice(path: Path, richest: str, by_scorer: dict[str, _Scores], wanted: int) -> list[str]:
+def _about_choice(path: Path, richest: str, by_scorer: dict[str, _Chains], wanted: int) -> list[str]:
     others = [name for name in by_scorer if name != richest]
     if not others:
         return []
-    lacking = wanted - len(by_scorer[richest].chains)
+    lacking = wanted - by_scorer[richest].count
     without = f"; {plural(lacking, 'sample')} that {richest} did not score left out" if lacking else ""
     return [
         f"{path.name}: scored by {', '.join(by_scorer)}; {richest} was taken, which has the most metrics{without}",

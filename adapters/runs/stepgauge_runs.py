@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...metrics.comparison.numbers import plural
 from ...metrics.comparison.record import Record
@@ -25,6 +25,15 @@ _TEXT = (str, type(None))
 _TYPES = {str: "text", int: "a whole number", bool: "true or false"}
 
 
+class Scored(NamedTuple):
+    """One row: its record, the name of its model, and the file and repeat that its chain came from."""
+
+    record: Record
+    model: str
+    file: Any
+    repeat: Any
+
+
 def read_scored(path: Path, keep: Keep) -> Found:
     """The wanted rows, one part per model.
 
@@ -34,8 +43,37 @@ def read_scored(path: Path, keep: Keep) -> Found:
     """
     parts: dict[str, Part] = {}
     inputs: dict[str, Counter[tuple[str, str | None, str, Any]]] = {}
-    end, notes = _written(path)
     came_from: dict[tuple[Any, ...], Any] = {}
+    notes: list[str] = []
+    for record, name, file, repeat in scored_rows(path, keep, notes):
+        part = parts.setdefault(name, Part(path, name))
+        part.records.append(record)
+        chain = (record.task, record.doc_id, record.question_hash, repeat)
+        inputs.setdefault(name, Counter())[chain] += 1
+        first = came_from.setdefault((name, *chain), file)
+        if first != file:
+            raise OptionError(
+                f"{path}: {first} and {file} both hold chains of model {name!r} for the same questions "
+                f"(task {record.task!r}): they are two runs. Score each into a folder of its own, cut alike "
+                "(--set splitter=…)"
+            )
+    for name, part in parts.items():
+        part.notes += notes
+        if again := sum(count - 1 for count in inputs[name].values()):
+            part.notes.append(
+                f"{path}: {plural(again, 'chain')} of a task, document and repeat that another row has, too; "
+                "they count as further repeats"
+            )
+    return Found(list(parts.values()))
+
+
+def scored_rows(path: Path, keep: Keep, notes: list[str]) -> Iterator[Scored]:
+    """The wanted rows one at a time, in the order of the file; to `notes` is added, after the last, what was left out.
+
+    Raises:
+        OptionError, Unreadable: as `read_scored`, on the way.
+    """
+    end, of_run = _written(path)
     lost, read = LostRows(path), False
     unpacker = Unpacker()
     with open_stream(path) as stream:
@@ -58,30 +96,10 @@ def read_scored(path: Path, keep: Keep) -> Found:
             read = True
             if record is None:
                 continue
-            name = keep.model(model)
-            part = parts.setdefault(name, Part(path, name))
-            part.records.append(record)
             key = row.get("key")
-            repeat = identifier(key.get("repeat")) if isinstance(key, Mapping) else None
-            chain = (record.task, record.doc_id, record.question_hash, repeat)
-            inputs.setdefault(name, Counter())[chain] += 1
-            file = key.get("file") if isinstance(key, Mapping) else None
-            first = came_from.setdefault((name, *chain), file)
-            if first != file:
-                raise OptionError(
-                    f"{path}: {first} and {file} both hold chains of model {name!r} for the same questions "
-                    f"(task {record.task!r}): they are two runs. Score each into a folder of its own, cut alike "
-                    "(--set splitter=…)"
-                )
-    notes += lost.notes(read=read)
-    for name, part in parts.items():
-        part.notes += notes
-        if again := sum(count - 1 for count in inputs[name].values()):
-            part.notes.append(
-                f"{path}: {plural(again, 'chain')} of a task, document and repeat that another row has, too; "
-                "they count as further repeats"
-            )
-    return Found(list(parts.values()))
+            file, repeat = (key.get("file"), key.get("repeat")) if isinstance(key, Mapping) else (None, None)
+            yield Scored(record, keep.model(model), file, identifier(repeat))
+    notes += [*of_run, *lost.notes(read=read)]
 
 
 def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -> Record | None:

@@ -256,7 +256,7 @@ def test_changed_scores_cost_their_rows_at_most(tmp_path, gauge, packed):
     def check(other: dict[str, Any]) -> None:
         bad.write_text("".join(as_json(one) + "\n" for one in (*rows[:2], other)))
         with contextlib.suppress(OptionError):  # two models, a later format
-            for record in scored_chains(bad)[0]:
+            for record in scored_chains(bad):
                 chain_table(record.score, question=record.question, width=100)
             runs = load_runs([f"a={good}", f"b={bad}"])
             compare_runs(*runs)
