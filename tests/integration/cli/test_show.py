@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from memory import most_memory
 from scoring import rows, score, write_jsonl
 
 from stepgauge.adapters.cli import main
@@ -133,3 +135,25 @@ def test_a_sentence_below_a_chain_says_whether_its_steps_help_and_hold(scored, c
     assert "Before step 2 states it, the steps make the gold answer 0.50 nats likelier; 1 of 3 steps could be" in said
     assert "chains gain" not in said, "one chain has no mean"
     assert "chains gain" in " ".join(show(scored, "--limit", "2", capsys=capsys).split())
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--id", "q7"),
+        pytest.param(("--gains-most", "--wrong"), marks=pytest.mark.slow),
+        pytest.param(("--limit", 3), marks=pytest.mark.slow),
+    ],
+)
+def test_memory_does_not_grow_with_the_rows_of_a_file(tmp_path, flags):
+    response = "\n".join(f"Line {i}: {i} + 1 = {i + 1}, so we go on." for i in range(40))
+    given = {"id": "a", "question": "What is 40 plus 1?", "response": f"{response}\nThe answer is 40.", "answer": "41"}
+    meta = {"task": "sums", "accuracy": 0}
+    assert score(write_jsonl(tmp_path / "in.jsonl", [{**given, "meta": meta}]), "--out", tmp_path / "out") == 0
+    row = json.loads((tmp_path / "out" / "scores.jsonl").read_text(encoding="utf-8"))
+    taken = []
+    for count in (300, 1_500):
+        again = ({**row, "id": f"q{i}", "doc_id": f"q{i}"} for i in range(count))
+        taken.append(most_memory("show", write_jsonl(tmp_path / "many.jsonl", again), *flags))
+    # A row held is 40 kB: 1,200 of them would be 48 MiB.
+    assert taken[1] - taken[0] < 12, taken
