@@ -15,10 +15,11 @@ from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
 from inspect_ai.dataset import Sample
-from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.model import ChatMessageAssistant, ContentReasoning, ContentText, ModelOutput, ModelUsage, get_model
 from inspect_ai.scorer import includes
 from inspect_ai.solver import Generate, TaskState, generate, solver
+from memory import most_memory
 from scoring import assert_alike, rows, score
 
 from stepgauge.adapters.cli import main
@@ -118,6 +119,48 @@ def test_log_becomes_chains_and_a_copy_of_it_shows_their_scores(tmp_path, capsys
     capsys.readouterr()
     assert main(["show", str(path), "--id", "sum"]) == 0
     assert "We add: 3 + 4 = 7." in capsys.readouterr().out
+
+
+def longer(log: EvalLog, count: int, path: Path) -> Path:
+    """The log with so many samples, the chains of its own again and again; each takes 100 kB more."""
+    own = [sample for sample in log.samples or [] if sample.id != "silent"]
+    store = {"history": "x" * 100_000}
+    many = [own[i % len(own)].model_copy(update={"id": i, "uuid": f"u{i}", "store": store}) for i in range(count)]
+    out = log.model_copy(deep=True, update={"samples": many})
+    out.eval.dataset.sample_ids = list(range(count))
+    assert out.results is not None
+    out.results.total_samples = out.results.completed_samples = count
+    write_eval_log(out, path)
+    return path
+
+
+@pytest.mark.slow
+def test_copy_of_a_log_of_many_samples_has_each_score_at_its_sample(tmp_path):
+    log = longer(run(tmp_path / "logs"), 300, tmp_path / "many.eval")  # more than are read or written at a time
+    out = tmp_path / "out"
+    assert score(log, "--out", out, "--set", "scorer=null", "--write-logs") == 0
+    copy = read_eval_log(str(out / "logs" / "many.eval"))
+    found = {sample.id: (sample.scores or {})["stepgauge"].metadata for sample in copy.samples or []}
+    assert found == {row["doc_id"]: row["score"] for row in rows(out)}
+    assert len(found) == 300
+    assert copy.results is not None
+    (coverage,) = [one for one in copy.results.scores if one.name == "ki_coverage"]
+    assert coverage.scored_samples == 300
+    expected = [row["score"]["metrics"]["ki_coverage"] for row in rows(out)]
+    assert coverage.metrics["mean"].value == pytest.approx(sum(expected) / 300)
+
+
+@pytest.mark.slow
+def test_copies_of_logs_take_hardly_more_memory_for_more_samples(tmp_path):
+    log = run(tmp_path / "logs")
+    taken = []
+    for count in (300, 1_100):
+        given = longer(log, count, tmp_path / f"{count}.eval")
+        taken.append(
+            most_memory("score", given, "--out", tmp_path / f"out-{count}", "--set", "scorer=null", "--write-logs")
+        )
+    # 800 samples held, with their scores, would be 160 MiB; Inspect keeps a summary and the numbers of each.
+    assert taken[1] - taken[0] < 50, taken
 
 
 def test_scores_equal_those_of_inspect_score(tmp_path):
