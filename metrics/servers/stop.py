@@ -6,7 +6,11 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextvars import ContextVar
 from typing import Any
+from weakref import WeakSet
+
+_around: ContextVar[Stop | None] = ContextVar("stepgauge_stop", default=None)
 
 
 class Stop:
@@ -15,14 +19,23 @@ class Stop:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._under_way: set[Future[Any]] = set()
+        self._inside: WeakSet[Stop] = WeakSet()
         self._lock = threading.Lock()
+        around = _around.get()
+        if around is not None:
+            with around._lock:
+                around._inside.add(self)
+            if around.is_set():  # perhaps just before this one was known there
+                self.set()
 
     def set(self) -> None:
         self._event.set()
         with self._lock:
-            ended = list(self._under_way)
-        for call in ended:
+            calls, inside = list(self._under_way), list(self._inside)
+        for call in calls:
             call.cancel()
+        for one in inside:
+            one.set()
 
     def is_set(self) -> bool:
         return self._event.is_set()
@@ -44,3 +57,12 @@ class Stop:
             with self._lock:
                 self._under_way.discard(call)
             call.cancel()
+
+    @contextlib.contextmanager
+    def ends_all(self) -> Iterator[None]:
+        """Whatever this thread asks of servers in the block ends with this, too."""
+        token = _around.set(self)
+        try:
+            yield
+        finally:
+            _around.reset(token)
