@@ -169,6 +169,7 @@ class MicroBatcher(Generic[Item, Result]):
                 group.cancel_scope.cancel()
         except BaseException as error:  # the leader was cancelled
             if outcomes is None:  # its batch goes back, for the next one to lead
+                stop.set()
                 queue.waiting[:0] = [ticket for ticket in batch if not ticket.cancelled]
                 raise
             interrupt = error
