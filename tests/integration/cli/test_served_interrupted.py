@@ -105,7 +105,7 @@ def test_ctrl_c_while_a_server_hangs_ends_the_command_and_keeps_what_is_finished
     with SERVERS[engine](lm, tiny_scorer, fault=hanging) as server:
         with pressing_ctrl_c(held):
             code = score(*arguments(source, out, server), cheap=False)
-        assert time.monotonic() - pressed[0] < 3
+        assert time.monotonic() - pressed[0] < 5
         check_interrupted(code, capsys.readouterr().err, out)
 
 
@@ -118,7 +118,7 @@ def test_process_that_asks_a_hung_server_ends_within_seconds(engine, how, lm, ti
         assert hanging.holds.wait(120)
         time.sleep(0.5)
         process.send_signal(how)
-        _, error = process.communicate(timeout=5)
+        _, error = process.communicate(timeout=20)
         check_interrupted(process.returncode, error, out)
         hanging.well = True
         check_goes_on(source, out, server)

@@ -180,6 +180,17 @@ if any("loky" in word for word in sys.orig_argv):
     chain_work.segmented, chain_work.ChainWork._chain_score = cut, score
     if os.environ.get("DEADLY") == "always":
         os.kill(os.getpid(), signal.SIGKILL)
+if any("math_verify_worker" in word for word in sys.orig_argv):
+    import math_verify
+
+    def parse(text, *rest, parsed=math_verify.parse, **options):
+        if "77" in text:
+            with open(os.path.join(os.path.dirname(__file__), "killed"), "a") as killed:
+                killed.write(text + "\\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return parsed(text, *rest, **options)
+
+    math_verify.parse = parse
 """
 DIED = "a process beside the scoring LM died twice with this chain in hand"
 
@@ -248,6 +259,23 @@ def test_processes_that_cannot_live_cost_no_chain(device, monkeypatch, caplog):
     alone = scored(device, few, elsewhere=False)
     assert scored(device, few) == alone
     assert caplog.text.count("without them") == 1
+
+
+@pytest.mark.slow
+def test_a_formula_that_kills_what_compares_it_ends_the_search_in_its_chain_and_in_no_other(deadly):
+    pytest.importorskip("math_verify")
+    chain = {"question": "Differentiate it.", "answer": "2x+1"}
+    responses = ["It is $1+2x$.", "Is it $1+77x$?\nIt is $1+2x$.", "Again $1+77x$.", "It is $x+1+x$."]
+    chains = [{**chain, "response": response, "id": f"{i}"} for i, response in enumerate(responses)]
+    source, out, whole = write_jsonl(deadly / "in.jsonl", chains), deadly / "out", deadly / "whole"
+    assert command(source, out, seconds=0).wait() == 0
+    assert (deadly / "killed").read_text() == "$1+77x$\n", "what killed it once is not tried again"
+    found = rows(out)
+    states = [[step["states_answer"] for step in row["score"]["steps"]] for row in found]
+    assert states == [[True], [False, False], [False], [True]]
+    (deadly / "sitecustomize.py").unlink()
+    assert command(source, whole, seconds=0).wait() == 0
+    assert [found[i] for i in (0, 3)] == [rows(whole)[i] for i in (0, 3)]
 
 
 @pytest.mark.slow
