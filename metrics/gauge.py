@@ -27,12 +27,22 @@ from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
 from .knowledge.types import NO_JUDGE, Verdict
-from .likelihood import BACKEND, FACTORY, BackendFactory, ChecksScorer, CountsWork, KnowsItsFit
+from .likelihood import BACKEND, FACTORY, BackendFactory, ChecksScorer, CountsWork, KnowsItsFit, Unscored
 from .models.in_memory import SELF, ModelInMemory
 from .names import lookup, unknown_name
 from .pipeline.calls import Call, CallPart, Window
-from .pipeline.chain_work import ChainWork, Cut, Measured, cut_there, metrics_of, pure_claims, recipe_of, score_there
-from .pipeline.host_processes import HostProcesses
+from .pipeline.chain_work import (
+    ChainWork,
+    Cut,
+    Measured,
+    cut_there,
+    metrics_of,
+    pure_claims,
+    recipe_of,
+    score_there,
+    segment_there,
+)
+from .pipeline.host_processes import HostProcesses, Work
 from .pipeline.overlap import ahead, overlapped
 from .pipeline.scheduling import Asked, measured, written_out
 from .plugins import registry
@@ -388,7 +398,7 @@ class Gauge:
             with call.failing():
                 call.add(part.cuts())
                 if part.last and "foreign" in self._controls:
-                    call.foreign = self._foreign_steps(call)
+                    call.foreign = self._foreign_steps(call, beside=beside)
             if part.last or "foreign" not in self._controls:
                 yield from self._written(call, last=part.last)
 
@@ -419,12 +429,22 @@ class Gauge:
         if self._recipe is None or not beside:
             return functools.partial(self._work.cut, traces)
         there = functools.partial(cut_there, self._recipe)
-        return self._processes.start(there, self._work.cut, traces)
+        work = Work(there, self._work.cut, lambda _, reason: Cut(Unscored(reason)))
+        return self._processes.start(work, traces)
 
-    def _foreign_steps(self, call: Call) -> ForeignSteps:
+    def _segmented(self, traces: Sequence[Trace], *, beside: bool) -> list[Segmentation | Unscored]:
+        def here(part: Sequence[Trace]) -> list[Segmentation | Unscored]:
+            return [self._work.segment(trace) for trace in part]
+
+        if self._recipe is None or not beside:
+            return here(traces)
+        there = functools.partial(segment_there, self._recipe)
+        return self._processes.start(Work(there, here, lambda _, reason: Unscored(reason)), traces)()
+
+    def _foreign_steps(self, call: Call, *, beside: bool) -> ForeignSteps:
         # Without gold answer: whether they state their own does not matter, and finding out takes time.
         others = [replace(trace, answer=None, choices=None) for trace in call.foreign_from]
-        found = [cut.segmentation for cut in call.cuts] + [self._work.segment(trace) for trace in others]
+        found = [cut.segmentation for cut in call.cuts] + self._segmented(others, beside=beside)
         chains = zip([*call.traces, *call.foreign_from], found, strict=True)
         return ForeignSteps([(trace, cut.steps) for trace, cut in chains if isinstance(cut, Segmentation)])
 
@@ -473,8 +493,12 @@ class Gauge:
     def _scores(self, chains: Sequence[Measured], about: Mapping[str, Any], *, beside: bool) -> list[ChainScore]:
         if self._recipe is None or not beside:
             return self._work.scores(chains, about)
-        there = functools.partial(score_there, self._recipe, about)
-        return self._processes.start(there, lambda part: self._work.scores(part, about), chains)()
+        work = Work(
+            functools.partial(score_there, self._recipe, about),
+            functools.partial(self._work.scores, about=about),
+            functools.partial(self._work.lost, about=about),
+        )
+        return self._processes.start(work, chains)()
 
     def _describe_abstention(self) -> dict[str, str]:
         judge = self._abstention_judge

@@ -17,11 +17,14 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
+from ...metrics.servers.stop import Stop
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 _MOST_LINGER = 0.25  # seconds
+_LOOK = 0.1  # seconds between looks whether anybody waits for a call
 _TURNS = 5  # of the event loop, within which a task that was woken has started a thread
 
 
@@ -32,10 +35,12 @@ class _Ticket(Generic[Item, Result]):
     Attributes:
         outcome: set exactly once, by whichever task led its batch.
         woken: set with the outcome, and where its task is to lead.
+        cancelled: whether its task does not wait any more.
     """
 
     item: Item
     outcome: _Returned[Result] | _Raised | None = None
+    cancelled: bool = False
     woken: anyio.Event = field(default_factory=anyio.Event)
 
 
@@ -64,7 +69,8 @@ class MicroBatcher(Generic[Item, Result]):
 
     One call runs at a time, also across event loops and threads. Where a batch raises, its items are tried again one
     by one, so that only those that cause an error get it. A cancelled task neither takes others down nor keeps them
-    waiting; if it was leading, the call that is running in the thread is finished first, for the others' sake.
+    waiting; if it was leading, the call that is running in the thread is finished first, for the others' sake. A call
+    that nobody waits for any more is not finished as far as it waits for a server.
 
     Args:
         call: blocking; returns one result per item, in order.
@@ -111,6 +117,7 @@ class MicroBatcher(Generic[Item, Result]):
                 else:
                     await ticket.woken.wait()
         finally:
+            ticket.cancelled = ticket.outcome is None
             if ticket in queue.waiting:  # cancelled before its batch started
                 queue.waiting.remove(ticket)
             if queue.leader is ticket:
@@ -149,13 +156,23 @@ class MicroBatcher(Generic[Item, Result]):
     async def _run_batch(self, queue: _Queue[Item, Result]) -> None:
         batch = queue.waiting[: self._max_batch]
         del queue.waiting[: self._max_batch]
+        outcomes: list[_Returned[Result] | _Raised] | None = None
+        interrupt: BaseException | None = None
+        stop, over = Stop(), threading.Event()
         try:
-            outcomes = await anyio.to_thread.run_sync(
-                self._outcomes, [ticket.item for ticket in batch], limiter=queue.thread
-            )
-        except BaseException:  # the leader was cancelled: its batch goes back, for the next one to lead
-            queue.waiting[:0] = batch
-            raise
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._stop_unwanted, batch, queue.leader, stop, over)
+                try:
+                    outcomes = await anyio.to_thread.run_sync(self._outcomes, batch, stop, limiter=queue.thread)
+                finally:
+                    over.set()
+                group.cancel_scope.cancel()
+        except BaseException as error:  # the leader was cancelled
+            if outcomes is None:  # its batch goes back, for the next one to lead
+                stop.set()
+                queue.waiting[:0] = [ticket for ticket in batch if not ticket.cancelled]
+                raise
+            interrupt = error
         # The next call begins before those that have their results are woken: what each of them does with its own keeps
         # the event loop busy, and no call would run meanwhile.
         if queue.leader in batch:
@@ -166,10 +183,30 @@ class MicroBatcher(Generic[Item, Result]):
         for ticket, outcome in zip(batch, outcomes, strict=True):
             ticket.outcome = outcome
             ticket.woken.set()
+        if interrupt is not None:
+            raise interrupt
 
-    def _outcomes(self, items: list[Item]) -> list[_Returned[Result] | _Raised]:
+    async def _stop_unwanted(
+        self,
+        batch: list[_Ticket[Item, Result]],
+        leader: _Ticket[Item, Result] | None,
+        stop: Stop,
+        over: threading.Event,
+    ) -> None:
+        """Once the leader is cancelled, which waits for the thread all the same: stop the call as soon as all are."""
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                while not over.is_set() and not stop.is_set():
+                    if all(ticket.cancelled or ticket is leader for ticket in batch):
+                        stop.set()
+                    await anyio.sleep(_LOOK)
+
+    def _outcomes(self, batch: list[_Ticket[Item, Result]], stop: Stop) -> list[_Returned[Result] | _Raised]:
         """One outcome per item; runs in the worker thread."""
-        with self._one_call:
+        items = [ticket.item for ticket in batch]
+        with self._one_call, stop.ends_all():
             started = time.monotonic()
             together = self._attempt(items)
             self._last_call = time.monotonic() - started

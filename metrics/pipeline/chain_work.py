@@ -110,6 +110,11 @@ class ChainWork:
         """
         return [self._chain_score(chain, about) for chain in chains]
 
+    def lost(self, chain: Measured, reason: str, about: Mapping[str, Any]) -> ChainScore:
+        """The score of a chain that cannot be worked on."""
+        (score,) = self.scores([replace(chain, cut=Cut(Unscored(reason)), likelihoods=Unscored(reason))], about)
+        return score
+
     def _judged(self, trace: Trace, found: Segmentation | Unscored) -> Cut:
         if self._extractors is None or isinstance(found, Unscored):
             return Cut(found)
@@ -272,6 +277,11 @@ def _step_scores(chain: Chain) -> list[StepScore]:
 def cut_there(recipe: Recipe, traces: Sequence[Trace]) -> list[Cut]:
     """`ChainWork.cut` in another process."""
     return work_of(recipe).cut(traces)
+
+
+def segment_there(recipe: Recipe, traces: Sequence[Trace]) -> list[Segmentation | Unscored]:
+    """`ChainWork.segment` of each in another process."""
+    return [work_of(recipe).segment(trace) for trace in traces]
 
 
 def score_there(recipe: Recipe, about: Mapping[str, Any], chains: Sequence[Measured]) -> list[ChainScore]:

@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from loky import ProcessPoolExecutor
@@ -26,11 +27,29 @@ Result = TypeVar("Result")
 _TOGETHER = 8  # items in a message
 _MOST = 8  # processes; more than that no device was seen to need
 _IDLE_SECONDS = 60.0  # after which a process ends by itself
+_DEATHS = 2  # of an item's processes before it is not tried any more
+_LOST = "a process beside the scoring LM died twice with this chain in hand"
 _LOOK_SECONDS = 1.0  # between looks whether this process still runs
 
 
 class Stopped(Exception):
     """The work is not wanted any more."""
+
+
+@dataclass(frozen=True)
+class Work(Generic[Item, Result]):
+    """What is done with items.
+
+    Attributes:
+        there: a function that pickles, for the processes: one result per item in order.
+        here: the same in this process, for few items, and where processes cannot be had.
+        lost: the result for an item that ends every process it comes to (a crash, no memory), given the reason. It is
+            not tried here: this process would end, too.
+    """
+
+    there: Callable[[Sequence[Item]], list[Result]]
+    here: Callable[[Sequence[Item]], list[Result]]
+    lost: Callable[[Item, str], Result]
 
 
 class HostProcesses:
@@ -56,26 +75,17 @@ class HostProcesses:
         if self._stopped.is_set():
             raise Stopped
 
-    def start(
-        self,
-        there: Callable[[Sequence[Item]], list[Result]],
-        here: Callable[[Sequence[Item]], list[Result]],
-        items: Sequence[Item],
-    ) -> Callable[[], list[Result]]:
-        """Begin work on items; the function that is returned waits for the results, one per item in order.
-
-        Args:
-            there: a function that pickles, for the processes.
-            here: the same in this process, for few items, and where processes cannot be had or fail.
-        """
+    def start(self, work: Work[Item, Result], items: Sequence[Item]) -> Callable[[], list[Result]]:
+        """Begin work on items; the function that is returned waits for the results, one per item in order."""
         self._asked += len(items)
         parts = [items[i : i + _TOGETHER] for i in range(0, len(items), _TOGETHER)]
-        futures = [self._submit(there, part) for part in parts]
+        futures = [self._submit(work.there, part) for part in parts]
 
         def results() -> list[Result]:
             out: list[Result] = []
             for part, future in zip(parts, futures, strict=True):
-                out += self._result(future, here, part)
+                found = self._result(future, work, part)
+                out += self._again(work, part) if found is None else found
             return out
 
         return results
@@ -100,28 +110,59 @@ class HostProcesses:
                     self._executor = _started()
                 return self._executor.submit(there, part)
         except Exception as error:  # no memory, no right to start any: the same is done here
+            if _died(error):  # with other work, whose results are waited for; these processes take no more
+                self.close()
+                return self._submit(there, part)
             self._give_up(error)
             return None
 
     def _result(
-        self, future: Future[Any] | None, here: Callable[[Sequence[Item]], list[Result]], part: Sequence[Item]
-    ) -> list[Result]:
+        self, future: Future[Any] | None, work: Work[Item, Result], part: Sequence[Item]
+    ) -> list[Result] | None:
+        """None: one of the processes died before it was done, this part's or another one's."""
         self.check()
         if future is None:
-            return here(part)
+            return work.here(part)
         try:
             return future.result()
         except Exception as error:  # a process that was killed, an item that does not pickle, or the work itself
             self.check()
+            if _died(error):
+                return None
             self._give_up(error)
-            return here(part)
+            return work.here(part)
+
+    def _again(self, work: Work[Item, Result], part: Sequence[Item]) -> list[Result]:
+        """The part was in hand as a process died: together once more, then item by item.
+
+        Where an item's first process dies, whatever of, the next one begins with nothing else in hand.
+        """
+        if len(part) > 1:
+            found = self._result(self._submit(work.there, part), work, part)
+            return [one for item in part for one in self._again(work, [item])] if found is None else found
+        for _ in range(_DEATHS):
+            # Processes that die over nothing say nothing of the item.
+            if self._result(self._submit(work.there, ()), work, ()) is None:
+                self._give_up(RuntimeError("they die with nothing in hand"))
+            found = self._result(self._submit(work.there, part), work, part)
+            if found is not None:
+                return found
+        log.warning("%s", _LOST)
+        return [work.lost(part[0], _LOST)]
 
     def _give_up(self, error: Exception) -> None:
-        if not self._broken:
+        if not self._broken and not self._stopped.is_set():  # they take no work after `stop`, either
             self._broken = True
             log.warning(
                 "the processes beside the scoring LM failed (%s: %s); without them", type(error).__name__, error
             )
+
+
+def _died(error: Exception) -> bool:
+    """Whether a process ended in the middle of its work."""
+    from loky.process_executor import TerminatedWorkerError
+
+    return isinstance(error, TerminatedWorkerError)
 
 
 def _started() -> ProcessPoolExecutor:

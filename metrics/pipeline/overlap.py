@@ -28,7 +28,8 @@ def overlapped(
     Args:
         stop: called where the iteration ends early, to end what the other thread is busy with.
 
-    Raises what `items`, `compute` and `finish` raise; what `items` raises only behind the results of earlier items.
+    Raises what `items`, `compute` and `finish` raise; what `items` raises only behind the results of earlier items,
+    what `compute` raises behind those that are there. A device may have worked on the item before for minutes.
     """
     host = ThreadPoolExecutor(1, thread_name_prefix="stepgauge-host")
     finishing: deque[Future[Iterable[Result]]] = deque()
@@ -43,7 +44,12 @@ def overlapped(
             if item is None:
                 break
             ready = host.submit(next, items, None)
-            compute(item)
+            try:
+                compute(item)
+            except BaseException:
+                while finishing and finishing[0].done():
+                    yield from finishing.popleft().result()
+                raise
             finishing.append(host.submit(finish, item))
             while finishing and (len(finishing) > _FINISHING or finishing[0].done()):
                 yield from finishing.popleft().result()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ import numpy as np
 from ..errors import ScorerError
 from ..printable import printable
 from ..servers.client import CallFailed, Client
+from ..servers.stop import Stop
 from ..tokenization.spans import TokenSpan
 from .replies import BadReply, decode
 
@@ -90,7 +90,7 @@ class Server:
         self.who = who
         self.root = root
         self._client = client
-        self._stopped = threading.Event()
+        self._stopped = Stop()
 
     def get(self, path: str) -> dict[str, Any]:
         """The JSON object at a path. Raises ScorerError."""

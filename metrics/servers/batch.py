@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from .stop import Stop
+
 _GIVE_UP_AFTER = 25
 
 
@@ -11,7 +13,7 @@ class Batch:
     """What is asked together: whether it was interrupted, and how many calls failed in a row."""
 
     def __init__(self) -> None:
-        self.stopped = threading.Event()
+        self.stopped = Stop()
         self._in_a_row = 0
         self._last = ""
         self._lock = threading.Lock()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import logging
 import math
 import random
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
 
 from ..optional_packages import needs
+from . import loop
 from .secrets import masker
+from .stop import Stop
 
 log = logging.getLogger(__name__)
 
@@ -75,44 +76,43 @@ class Client:
         self._most_bytes = most_bytes
         # Our pool bounds the requests in flight. Theirs must not: waiting there would count as the server's time.
         unbounded = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=None)
-        self._client = openai.OpenAI(
+        self._client = openai.AsyncOpenAI(
             base_url=base_url,
             api_key=api_key or NO_KEY,
-            timeout=retrying.timeout,
+            # Time is limited here, for a response as a whole: the package's limits are for each read.
+            timeout=None,
             # Retries are counted and bounded here; the package would make them unseen.
             max_retries=0,
-            http_client=openai.DefaultHttpxClient(follow_redirects=False, timeout=retrying.timeout, limits=unbounded),
+            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, timeout=None, limits=unbounded),
         )
         # Taken from the environment by the package; meant for OpenAI, and not for whatever base_url names.
         self._client.organization = None
         self._client.project = None
 
-    def post(
-        self, path: str, body: Mapping[str, Any], stopped: threading.Event, sent: Callable[[], None] = lambda: None
-    ) -> str:
+    def post(self, path: str, body: Mapping[str, Any], stopped: Stop, sent: Callable[[], None] = lambda: None) -> str:
         """The body of a successful response to JSON, without the API key. `path` begins at `base_url`.
 
         `sent` is called before each attempt. Raises CallFailed when the last attempt failed, when the failure is one
-        that a retry cannot mend, or when `stopped` is set while waiting.
+        that a retry cannot mend, or when `stopped` is set.
         """
         options: Any = {"headers": _AS_IT_COMES}
         return self._retried(
             lambda: self._client.post(path, cast_to=object, body=dict(body), options=options), stopped, sent
         )
 
-    def get(self, path: str, stopped: threading.Event) -> str:
+    def get(self, path: str, stopped: Stop) -> str:
         """Like `post`, without a body to send."""
         options: Any = {"headers": _AS_IT_COMES}
         return self._retried(lambda: self._client.get(path, cast_to=object, options=options), stopped, lambda: None)
 
     def close(self) -> None:
-        self._client.close()
+        loop.start(self._client.close()).result()
 
-    def _retried(self, send: Callable[[], Any], stopped: threading.Event, sent: Callable[[], None]) -> str:
+    def _retried(self, send: Callable[[], Awaitable[Any]], stopped: Stop, sent: Callable[[], None]) -> str:
         for attempt in range(self._retrying.max_retries + 1):
             sent()
             try:
-                return self._attempt(send)
+                return self._attempt(send, stopped)
             except CallFailed as failure:
                 last = attempt == self._retrying.max_retries
                 if last or not failure.retry:
@@ -125,19 +125,29 @@ class Client:
                     raise CallFailed(f"stopped while waiting to retry: {failure}", failure.status) from failure
         raise AssertionError("unreachable")
 
-    def _attempt(self, send: Callable[[], Any]) -> str:
+    def _attempt(self, send: Callable[[], Awaitable[Any]], stopped: Stop) -> str:
+        call = loop.start(self._exchange(send))
+        with stopped.ends(call):
+            try:
+                return call.result()
+            except CancelledError as error:
+                raise CallFailed("stopped before there was a response") from error
+
+    async def _exchange(self, send: Callable[[], Awaitable[Any]]) -> str:
         openai = self._openai
-        deadline = time.monotonic() + self._retrying.timeout
         try:
-            with contextlib.closing(send()) as response:
-                return self._read(response, deadline)
+            async with asyncio.timeout(self._retrying.timeout):
+                response = await send()
+                try:
+                    return await self._read(response)
+                finally:
+                    await response.close()
         except CallFailed:
             raise
-        except openai.APITimeoutError as error:
-            raise self._timed_out() from error
+        except TimeoutError as error:
+            raise CallFailed(f"no complete response within {self._retrying.timeout:g} s", retry=True) from error
         except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            raise CallFailed(f"connection failed: {type(cause).__name__}: {self._safe(cause)}", retry=True) from error
+            raise self._lost(error.__cause__ or error) from error
         except openai.APIStatusError as error:
             status = error.status_code
             raise CallFailed(
@@ -151,29 +161,22 @@ class Client:
         except (TypeError, ValueError) as error:  # the request cannot be written as JSON
             raise CallFailed(f"the request could not be sent: {self._safe(error)}") from error
 
-    def _read(self, response: Any, deadline: float) -> str:
-        # The client's own limit is for each read: a server that sends a byte now and then would hold us for ever.
+    async def _read(self, response: Any) -> str:
         body = bytearray()
-        chunks = iter(response.iter_bytes())
-        while True:
-            try:
-                chunk = next(chunks, None)
-            except Exception as error:  # httpx's own errors: the package wraps them before the body only
-                if "Timeout" in type(error).__name__:
-                    raise self._timed_out() from error
-                reason = f"connection failed: {type(error).__name__}: {self._safe(error)}"
-                raise CallFailed(reason, retry=True) from error
-            if chunk is None:
-                # Bytes that are no text become what is no JSON.
-                return self._masked(body.decode("utf-8", "backslashreplace"))
-            body += chunk
-            if len(body) > self._most_bytes:
-                raise CallFailed(f"the response is longer than {self._most_bytes} bytes")
-            if time.monotonic() > deadline:
-                raise self._timed_out()
+        try:
+            async for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > self._most_bytes:
+                    raise CallFailed(f"the response is longer than {self._most_bytes} bytes")
+        except CallFailed:
+            raise
+        except Exception as error:  # httpx's own errors: the package wraps them before the body only
+            raise self._lost(error) from error
+        # Bytes that are no text become what is no JSON.
+        return self._masked(body.decode("utf-8", "backslashreplace"))
 
-    def _timed_out(self) -> CallFailed:
-        return CallFailed(f"no complete response within {self._retrying.timeout:g} s", retry=True)
+    def _lost(self, cause: BaseException) -> CallFailed:
+        return CallFailed(f"connection failed: {type(cause).__name__}: {self._safe(cause)}", retry=True)
 
     def _safe(self, what: object) -> str:
         """One short line without the API key."""

@@ -159,6 +159,147 @@ def test_a_process_that_is_killed_costs_no_chain(device):
     assert killed
 
 
+# Read by every Python process that starts: the helpers of this one kill themselves over certain responses.
+DEADLY = """
+import os, signal, sys
+if any("loky" in word for word in sys.orig_argv):
+    from stepgauge.metrics.pipeline import chain_work
+
+    def dying(text, mark):
+        if mark in text:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def cut(traces, splitter, segmented=chain_work.segmented):
+        dying(traces[0].response, "DEADLY TO CUT")
+        return segmented(traces, splitter)
+
+    def score(work, chain, about, scored=chain_work.ChainWork._chain_score):
+        dying(chain.trace.response, "DEADLY TO SCORE")
+        return scored(work, chain, about)
+
+    chain_work.segmented, chain_work.ChainWork._chain_score = cut, score
+    if os.environ.get("DEADLY") == "always":
+        os.kill(os.getpid(), signal.SIGKILL)
+if any("math_verify_worker" in word for word in sys.orig_argv):
+    import math_verify
+
+    def parse(text, *rest, parsed=math_verify.parse, **options):
+        if "77" in text:
+            with open(os.path.join(os.path.dirname(__file__), "killed"), "a") as killed:
+                killed.write(text + "\\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return parsed(text, *rest, **options)
+
+    math_verify.parse = parse
+"""
+DIED = "a process beside the scoring LM died twice with this chain in hand"
+
+
+@pytest.fixture
+def deadly(tmp_path, monkeypatch) -> Path:
+    """Where the processes' first module lies; it is on PYTHONPATH."""
+    (tmp_path / "sitecustomize.py").write_text(DEADLY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path
+
+
+def with_deadly(chains: Sequence[Any], places: dict[int, str]) -> list[Any]:
+    """The same chains; those at the places say what they are."""
+    return [
+        replace(one, response=f"{one.response}\nDEADLY TO {places[i]}.") if i in places else one
+        for i, one in enumerate(chains)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("deadly")
+def test_a_chain_that_kills_its_process_is_unscored_and_no_other(device):
+    places = {150: "CUT", 151: "SCORE"}
+    chains = with_deadly(MANY[:220], places)
+    device.while_asked = lambda: None
+    alone = [json.loads(one) for one in scored(device, chains, elsewhere=False)]
+    found = [json.loads(one) for one in scored(device, chains)]
+    assert workers(os.getpid()) == []
+    for i, (one, other) in enumerate(zip(found, alone, strict=True)):
+        if i not in places:
+            assert one == other
+            continue
+        assert one["id"] == other["id"]
+        assert set(one["metrics"].values()) == {None}
+        assert set(one["missing"].values()) == {DIED}
+        assert (one["steps"], one["log_likelihoods"]) == ([], [])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("deadly")
+@pytest.mark.parametrize("controls", [[], ["foreign"]])
+def test_chains_that_kill_their_processes_cost_themselves_in_any_order(device, controls):
+    places = {70: "CUT", 71: "CUT", 300: "SCORE", 301: "CUT", 599: "SCORE"}
+    device.while_asked = lambda: None
+    chains, options = with_deadly(MANY, places), {"controls": controls}
+    device.computes_elsewhere = True
+    with Gauge("any", backend="device", progress=False, **options) as gauge:
+        first, second = gauge.score(chains), gauge.score(chains[:65], foreign_from=chains[65:])
+    assert [i for i, one in enumerate(first) if DIED in one.missing.values()] == sorted(places)
+    if not controls:  # which steps are drawn depends on the chains that there are
+        alone = scored(device, chains, elsewhere=False)
+        assert [json.dumps(one.to_dict()) for i, one in enumerate(first) if i not in places] == [
+            one for i, one in enumerate(alone) if i not in places
+        ]
+    assert not any(DIED in one.missing.values() for one in second)
+    assert workers(os.getpid()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("deadly")
+def test_processes_that_cannot_live_cost_no_chain(device, monkeypatch, caplog):
+    monkeypatch.setenv("DEADLY", "always")
+    device.while_asked = lambda: None
+    few = MANY[:200]
+    alone = scored(device, few, elsewhere=False)
+    assert scored(device, few) == alone
+    assert caplog.text.count("without them") == 1
+
+
+@pytest.mark.slow
+def test_a_formula_that_kills_what_compares_it_ends_the_search_in_its_chain_and_in_no_other(deadly):
+    pytest.importorskip("math_verify")
+    chain = {"question": "Differentiate it.", "answer": "2x+1"}
+    responses = ["It is $1+2x$.", "Is it $1+77x$?\nIt is $1+2x$.", "Again $1+77x$.", "It is $x+1+x$."]
+    chains = [{**chain, "response": response, "id": f"{i}"} for i, response in enumerate(responses)]
+    source, out, whole = write_jsonl(deadly / "in.jsonl", chains), deadly / "out", deadly / "whole"
+    assert command(source, out, seconds=0).wait() == 0
+    assert (deadly / "killed").read_text() == "$1+77x$\n", "what killed it once is not tried again"
+    found = rows(out)
+    states = [[step["states_answer"] for step in row["score"]["steps"]] for row in found]
+    assert states == [[True], [False, False], [False], [True]]
+    (deadly / "sitecustomize.py").unlink()
+    assert command(source, whole, seconds=0).wait() == 0
+    assert [found[i] for i in (0, 3)] == [rows(whole)[i] for i in (0, 3)]
+
+
+@pytest.mark.slow
+def test_command_goes_on_behind_chains_that_kill_its_processes(deadly):
+    chains = traces(400)
+    for place in (200, 390):
+        chains[place]["response"] += "\nDEADLY TO CUT."
+    source, out = write_jsonl(deadly / "in.jsonl", chains), deadly / "out"
+    whole = deadly / "whole"
+    process = command(source, out, seconds=0)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    assert error.count(DIED) == 2
+    found = rows(out)
+    assert [row["id"] for row in found] == [one["id"] for one in chains]
+    lost = [i for i, row in enumerate(found) if DIED in row["score"]["missing"].values()]
+    assert lost == [200, 390]
+    (deadly / "sitecustomize.py").unlink()
+    assert command(source, whole, seconds=0).wait() == 0
+    assert [row for i, row in enumerate(found) if i not in lost] == [
+        row for i, row in enumerate(rows(whole)) if i not in lost
+    ]
+
+
 @pytest.mark.slow
 def test_what_the_device_raises_ends_the_call_and_its_processes(device):
     def fail() -> None:
@@ -208,8 +349,9 @@ def test_interrupted_command_leaves_no_process_and_goes_on_to_the_same_file(tmp_
     assert not any(worker.is_running() for worker in started)
     if how != signal.SIGKILL:
         assert process.returncode == 130
-        (line,) = [line for line in error.splitlines() if line and "INFO" not in line]
-        assert line.startswith("stepgauge: interrupted: ")
+        lines = [line for line in error.splitlines() if line and "INFO" not in line]
+        assert len(lines) == 1, error
+        assert lines[0].startswith("stepgauge: interrupted: ")
     assert len(rows(out)) < 400
     assert command(source, out, seconds=0).wait() == 0
     assert (out / "scores.jsonl").read_bytes() == (whole / "scores.jsonl").read_bytes()
@@ -217,7 +359,8 @@ def test_interrupted_command_leaves_no_process_and_goes_on_to_the_same_file(tmp_
 
 def command(source: Path, out: Path, seconds: float) -> subprocess.Popen[str]:
     """In a process group of its own, which Ctrl-C reaches as a whole."""
-    env = {**os.environ, "PYTHONPATH": str(PLUGIN), "STEPGAUGE_CHEAP_SECONDS": str(seconds)}
+    path = os.pathsep.join(filter(None, [str(PLUGIN), os.environ.get("PYTHONPATH")]))
+    env = {**os.environ, "PYTHONPATH": path, "STEPGAUGE_CHEAP_SECONDS": str(seconds)}
     program = [sys.executable, "-c", PROGRAM, "score", str(source), "--out", str(out), *CHEAP]
     return subprocess.Popen(
         program, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True

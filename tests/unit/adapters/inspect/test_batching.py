@@ -16,6 +16,7 @@ from sweeps import sweep
 pytest.importorskip("inspect_ai")
 
 from stepgauge.adapters.inspect.batching import MicroBatcher
+from stepgauge.metrics.servers.stop import Stop
 
 pytestmark = pytest.mark.parametrize("backend", sweep(["asyncio", "trio"], ["asyncio"]))
 
@@ -318,6 +319,41 @@ def test_cancelling_everything_leaves_the_batcher_usable(backend: str) -> None:
 
     run(backend, main)
     assert sorted(call.batches[-1]) == [4, 5]
+
+
+@pytest.mark.parametrize("leaving", [[0, 1, 2], [2, 1, 0], [0, 2]])
+def test_call_that_waits_for_a_server_ends_when_nobody_waits_for_it(backend: str, leaving: list[int]) -> None:
+    begun, stopped = threading.Event(), []
+
+    def call(items: list[int]) -> list[int]:
+        begun.set()
+        stopped.append(Stop().wait(20 if len(leaving) == 3 else 0.5))  # as whatever asks a server does
+        return items
+
+    got: list[int] = []
+
+    async def main() -> None:
+        batcher = MicroBatcher(call)
+        scopes = [anyio.CancelScope() for _ in range(3)]
+
+        async def one(item: int) -> None:
+            with scopes[item]:
+                got.append(await batcher.submit(item))
+
+        async with anyio.create_task_group() as group:
+            for item in range(3):
+                group.start_soon(one, item)
+            while not begun.is_set():
+                await anyio.sleep(0.01)
+            for item in leaving:
+                scopes[item].cancel()
+                await anyio.sleep(0.05)
+
+    before = time.monotonic()
+    run(backend, main)
+    assert time.monotonic() - before < 5
+    assert stopped == [len(leaving) == 3]
+    assert set(got) >= {0, 1, 2} - set(leaving)
 
 
 def test_one_batcher_serves_several_event_loops_one_after_the_other(backend: str) -> None:

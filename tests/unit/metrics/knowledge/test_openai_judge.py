@@ -20,6 +20,7 @@ import pytest
 pytest.importorskip("openai")
 
 from chat_server import Answer, ChatServer, claim_of, quoted, verdict
+from ctrl_c import pressing_ctrl_c
 from sweeps import sweep
 
 from stepgauge.metrics import Gauge
@@ -251,21 +252,15 @@ def test_a_killed_run_keeps_what_it_had(judge_for, tmp_path):
     assert judge.totals.cached == 20
 
 
-def test_an_interrupt_ends_the_batch_and_begins_no_further_call(judge_for, monkeypatch):
-    from concurrent.futures import Future
-
-    def interrupted(*_):
-        time.sleep(0.05)  # the first calls are under way by then
-        raise KeyboardInterrupt
-
-    with ChatServer({str(i): [verdict("supported", delay=0.2)] for i in range(50)}) as server:
-        judge = judge_for(server, concurrency=2)
-        monkeypatch.setattr(Future, "result", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+def test_ctrl_c_ends_the_calls_under_way_and_begins_no_further_one(judge_for):
+    with ChatServer({str(i): [verdict("supported", delay=60)] for i in range(50)}) as server:
+        judge = judge_for(server, concurrency=2, timeout=60)
+        with pressing_ctrl_c(lambda: len(server.requests) == 2), pytest.raises(KeyboardInterrupt):
             ask(judge, *map(str, range(50)))
-        monkeypatch.undo()
+        begun = time.monotonic()
         judge.close()
-        assert 1 <= len(server.requests) <= 2
+        assert time.monotonic() - begun < 5
+        assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
