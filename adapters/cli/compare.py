@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -14,6 +14,9 @@ from ...metrics.calibration.render import print_calibration
 from ...metrics.comparison import Comparison
 from ...metrics.comparison.render import markdown, print_comparison
 from ...metrics.comparison.results import VerdictName
+from ...metrics.comparison.series import Series
+from ...metrics.comparison.series_render import markdown as series_markdown
+from ...metrics.comparison.series_render import print_series
 from ...metrics.names import unknown_name
 from ...metrics.repeats import Repeats, repeats_in
 from ...metrics.repeats.render import markdown as repeats_markdown
@@ -27,6 +30,7 @@ EXAMPLES = (
     ("stepgauge compare base=scores/base tuned=scores/tuned", "what became of accuracy, and of reasoning"),
     ("stepgauge compare base=out tuned=out-2 --fail-on trap,regression", "in CI: an exit code"),
     ("stepgauge compare base=out tuned=out-2 --format csv", "for a spreadsheet"),
+    ("stepgauge compare training/stepgauge/step-* --series step", "checkpoints: when did reasoning turn?"),
 )
 EXIT_CODES = ("0 done", "2 wrong input: one line says which", "3 a verdict of --fail-on")
 PAGE = "docs/compare.md"
@@ -58,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     comparisons = comparison_options.compare_all(runs, chosen)
     repeats = [repeats_in(runs[0], tuned, chosen) for tuned in runs[1:]]
     calibrations = [calibrations_of(runs[0], tuned, chosen, beside_accuracy=True) for tuned in runs[1:]]
-    tables = _Tables(comparisons, repeats, calibrations)
+    series = comparison_options.series(args, comparisons)
+    tables = _Tables(comparisons, repeats, calibrations, series)
     if args.out is not None:
         _write(args.out, tables)
     if args.format == "json":
@@ -67,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         print(_csv(comparisons), end="")
     elif args.format == "markdown":
         print(_markdown(tables))
+    elif series is not None:  # the comparisons themselves are in --out and the other formats
+        print_series(series, comparison_output.console_for(args, runs))
     else:
         console = comparison_output.console_for(args, runs)
         for index, comparison in enumerate(comparisons):
@@ -99,23 +106,30 @@ def _verdicts(given: Sequence[str]) -> set[str]:
 
 
 class _Tables(NamedTuple):
-    """Comparisons with what belongs to each, in the same order."""
+    """Comparisons with what belongs to each, in the same order, and the series that they are."""
 
     comparisons: Sequence[Comparison]
     repeats: Sequence[Sequence[Repeats]]
     calibrations: Sequence[Sequence[Calibration]]
+    series: Series | None
+
+    @property
+    def each(self) -> Iterator[tuple[Comparison, Sequence[Repeats], Sequence[Calibration]]]:
+        return zip(self.comparisons, self.repeats, self.calibrations, strict=True)
 
 
 def _json(tables: _Tables) -> str:
-    """The comparisons, with the other tables of each under `repeats` and `calibration`."""
+    """The comparisons, with the other tables of each under `repeats` and `calibration`; a series before them."""
     whole = [
         {
             **comparison.to_dict(),
             "repeats": [one.to_dict() for one in repeats],
             "calibration": [one.to_dict() for one in calibrations],
         }
-        for comparison, repeats, calibrations in zip(*tables, strict=True)
+        for comparison, repeats, calibrations in tables.each
     ]
+    if tables.series is not None:
+        return comparison_output.as_json({"series": tables.series.to_dict(), "comparisons": whole})
     return comparison_output.as_json(whole)
 
 
@@ -130,9 +144,10 @@ def _csv(comparisons: Sequence[Comparison]) -> str:
 
 
 def _markdown(tables: _Tables) -> str:
-    return "\n".join(
+    before = "" if tables.series is None else series_markdown(tables.series) + "\n"
+    return before + "\n".join(
         "\n".join((markdown([comparison]), repeats_markdown(repeats), calibration_markdown(calibrations)))
-        for comparison, repeats, calibrations in zip(*tables, strict=True)
+        for comparison, repeats, calibrations in tables.each
     )
 
 

@@ -6,9 +6,11 @@ import argparse
 import gc
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ...metrics.comparison import Comparison, Run, Settings, compare_runs
 from ...metrics.comparison.compare import DECIDING
+from ...metrics.comparison.series import Series, in_order, series_of
 from ...metrics.names import unknown_name
 from .errors import UserError
 
@@ -49,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--smallest-gain", type=float, default=0.2, metavar="SD", help="in nats: likewise, in SDs of base (0.2)"
     )
+    parser.add_argument(
+        "--series",
+        metavar="UNIT",
+        help="the runs are checkpoints of one training, by the last numbers in their names or else in order: when did "
+        'reasoning turn? UNIT is what counts them, such as "step"',
+    )
 
 
 def reading(args: argparse.Namespace) -> Settings:
@@ -61,7 +69,7 @@ def reading(args: argparse.Namespace) -> Settings:
 
 
 def settings(args: argparse.Namespace) -> Settings:
-    """The comparison settings from the arguments. Raises UserError for a number out of range."""
+    """The comparison settings from the arguments. Raises UserError for what is out of range, and for a wrong unit."""
     for name, low, high in (
         ("alpha", 0, 1),
         ("power", 0, 1),
@@ -71,6 +79,8 @@ def settings(args: argparse.Namespace) -> Settings:
         value = getattr(args, name)
         if not low < value < high:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected a number between {low} and {high}")
+    if args.series is not None and Path(args.series).exists():
+        raise UserError(f"--series {args.series}: expected what counts the checkpoints, such as step; this is a path")
     return replace(
         reading(args),
         by=args.by,
@@ -83,18 +93,29 @@ def settings(args: argparse.Namespace) -> Settings:
 
 
 def read_runs(args: argparse.Namespace) -> list[Run]:
-    """The runs named on the command line, the base first. Raises OptionError and UserError."""
+    """The runs named on the command line, the base first; a series in its order. Raises OptionError and UserError."""
     from ..runs.load import load_runs, nothing_collected
 
     with nothing_collected():
         runs = load_runs(args.runs, where=args.where)
         gc.freeze()  # they stay until the command's end: no need to visit them later, either
-    if args.base is None:
-        return runs
     names = [run.name for run in runs]
-    if args.base not in names:
-        raise UserError(f"--base: {unknown_name('run', args.base, names)}")
-    return sorted(runs, key=lambda run: run.name != args.base)
+    if args.base is not None:
+        if args.base not in names:
+            raise UserError(f"--base: {unknown_name('run', args.base, names)}")
+        runs.sort(key=lambda run: run.name != args.base)
+    if getattr(args, "series", None) is not None and runs:
+        runs = [runs[i] for i in in_order([run.name for run in runs], base=args.base is not None)]
+    return runs
+
+
+def series(args: argparse.Namespace, comparisons: Sequence[Comparison]) -> Series | None:
+    """The comparisons as a series, where the command line asks for one. Raises UserError where they are none."""
+    if args.series is None:
+        return None
+    if not comparisons:
+        raise UserError("--series: two or more runs are needed, the base and a checkpoint")
+    return series_of(comparisons, args.series)
 
 
 def compare_all(runs: Sequence[Run], chosen: Settings) -> list[Comparison]:

@@ -38,12 +38,13 @@ def run(args: argparse.Namespace) -> int:
             command = f"stepgauge score {shlex.quote(one.source)} --out DIR"
             raise UserError(f"{one.source}: holds no scores, which a report shows; score it first: {command}")
     comparisons = comparison_options.compare_all(runs, chosen)
+    series = comparison_options.series(args, comparisons)
     try:
-        write_report(runs, comparisons, args.output, title=args.title)
+        write_report(runs, comparisons, args.output, title=args.title, series=series)
         names = printable(", ".join(run.name for run in runs))
         print(f"{args.output}: {sum(len(run.records) for run in runs):,} chains of {names}")
         if args.figures is not None:
-            for path in write_figures(runs, comparisons, args.figures):
+            for path in write_figures(runs, comparisons, args.figures, series=series):
                 print(path)
     except OSError as error:
         raise UserError(str(error)) from error

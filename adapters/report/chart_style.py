@@ -13,7 +13,7 @@ from .aggregates import names
 
 # Each colour has a contrast ratio of at least 3 against white and against the page's dark background.
 COLORS = ("#2f7fd1", "#d1651f", "#2f9460", "#a45fc0", "#9c7a1f", "#cc4f7c")
-_DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 4])
+DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 4])
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _WIDTH, _HEIGHT = 640, 280
 
@@ -64,7 +64,7 @@ def shape(runs: Sequence[Run]) -> alt.Shape:
 def dash(runs: Sequence[Run], *, named: bool = True) -> alt.StrokeDash:
     """Encode the run by dashes; `named`: in the legend, too."""
     key = legend(line=True) if named else None
-    return alt.StrokeDash("model:N", scale=scale(runs, _DASHES), legend=key)
+    return alt.StrokeDash("model:N", scale=scale(runs, DASHES), legend=key)
 
 
 def finish(layers: Sequence[alt.Chart], height: int = _HEIGHT) -> alt.LayerChart:

@@ -10,6 +10,7 @@ import altair as alt
 
 from ...metrics.comparison.record import Run
 from ...metrics.comparison.results import Comparison
+from ...metrics.comparison.series import Series
 from .errors import ReportError
 from .plots import plots
 
@@ -18,7 +19,9 @@ FORMATS: Sequence[str] = get_args(Format)
 _PNG_SCALE = 2  # pixels per unit of the page, for print and dense screens
 
 
-def figures(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> dict[str, alt.LayerChart]:
+def figures(
+    runs: Sequence[Run], comparisons: Sequence[Comparison] = (), series: Series | None = None
+) -> dict[str, alt.LayerChart]:
     """The page's plots as Altair charts, by name; one without data is left out.
 
     Args:
@@ -26,11 +29,12 @@ def figures(runs: Sequence[Run], comparisons: Sequence[Comparison] = ()) -> dict
         comparisons: determine which metric counts as accuracy; without them it is the one that most chains have.
 
     Returns:
-        Those of `likelihood`, `step_gains`, `accuracy_infogain`, `ki`, `reliability`, `risk_coverage` that have data.
+        Those of `trajectory` (of a series), `likelihood`, `step_gains`, `accuracy_infogain`, `ki`, `reliability`,
+        `risk_coverage` that have data.
     """
     if not runs:
         raise ReportError("figures need at least one run")
-    return {plot.key: plot.chart for plot in plots(runs, comparisons) if plot.chart is not None}
+    return {plot.key: plot.chart for plot in plots(runs, comparisons, series) if plot.chart is not None}
 
 
 def write_figures(
@@ -38,6 +42,7 @@ def write_figures(
     comparisons: Sequence[Comparison],
     folder: Path,
     formats: Sequence[Format] = ("png", "svg"),
+    series: Series | None = None,
 ) -> list[Path]:
     """Write each plot into `folder` once per format (png, svg, pdf, json); returns the files. No network is used.
 
@@ -47,7 +52,7 @@ def write_figures(
     for name in formats:
         if name not in FORMATS:
             raise ReportError(f"figure format {name!r}: expected one of {', '.join(FORMATS)}")
-    charts = figures(runs, comparisons)
+    charts = figures(runs, comparisons, series)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     out = []

@@ -16,12 +16,13 @@ from markupsafe import Markup
 from ...metrics.columns import REPORT_CHAIN_COLUMNS, REPORT_RUN_COLUMNS
 from ...metrics.comparison.record import Run
 from ...metrics.comparison.results import Comparison
+from ...metrics.comparison.series import Series
 from ...metrics.versions import package_version
 from ..offline.whole_file import write_whole
 from .aggregates import added, names
 from .chart_style import Plot
 from .errors import ReportError
-from .glossary import entries
+from .glossary import entries, in_plain_words
 from .more_tables import more_tables
 from .overview import SWITCH_ON, comparison_view, headings, run_view, without_knowledge
 from .page_data import details, pack, table
@@ -36,16 +37,27 @@ _SCRIPTS = ("data.js", "terms.js", "charts.js", "marks.js", "table.js", "chain.j
 
 
 def write_report(
-    runs: Sequence[Run], comparisons: Sequence[Comparison], out: Path, *, title: str | None = None
+    runs: Sequence[Run],
+    comparisons: Sequence[Comparison],
+    out: Path,
+    *,
+    title: str | None = None,
+    series: Series | None = None,
 ) -> None:
     """Write the page to `out`. Creates its folder, and replaces an existing file once the new one is complete."""
     out = Path(out)
-    page = render(runs, comparisons, title=title)
+    page = render(runs, comparisons, title=title, series=series)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, page)
 
 
-def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str | None = None) -> str:
+def render(
+    runs: Sequence[Run],
+    comparisons: Sequence[Comparison],
+    *,
+    title: str | None = None,
+    series: Series | None = None,
+) -> str:
     """The page as text; deterministic for the same input and versions."""
     _check(runs, comparisons)
     name = accuracy_name(runs, comparisons)
@@ -53,7 +65,7 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
     key_of = keys_of(runs, comparisons)
     rows = rows_of(runs, key_of)
     places = {id(chain): i for i, row in enumerate(rows, 1) for chain in row.chains if chain is not None}
-    drawn = plots(runs, comparisons)
+    drawn = plots(runs, comparisons, series)
     more = added(runs)
     columns = [*REPORT_RUN_COLUMNS, *more]
     style, script, library = _asset("page.css"), _script(), _library()
@@ -77,6 +89,7 @@ def render(runs: Sequence[Run], comparisons: Sequence[Comparison], *, title: str
         "known": {entry.key for entry in terms},
         "without_knowledge": without_knowledge(runs, shown),
         "switch_on": SWITCH_ON,
+        "series": [] if series is None else _sentences(series),
         "more": more_tables(runs, comparisons),
         "headings": headings(columns, runs),
         "runs": [run_view(run, label, name, columns, key_of, places) for run, label in zip(runs, shown, strict=True)],
@@ -122,6 +135,11 @@ def _title(shown: Sequence[str]) -> str:
     if len(shown) == 1:
         return f"Reasoning scores: {shown[0]}"
     return f"{', '.join(shown[1:])} against {shown[0]}"
+
+
+def _sentences(series: Series) -> list[str]:
+    labels = {row.label: key for one in series.checkpoints for key, row in one.rows.items()}
+    return [in_plain_words(one_line(sentence, 1000), labels) for sentence in series.sentences()]
 
 
 def _policy(scripts: Sequence[str], style: str) -> str:

@@ -12,12 +12,14 @@ import numpy as np
 
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison
+from ...metrics.comparison.series import Series
 from . import numbers
 from .aggregates import GRID, Mean, by_group, curves, gains, group_name, largest_groups, mean_of, names, shared
 from .calibration import calibration_plots
 from .chart_style import Plot, color, dash, finish, shape
 from .question_rows import KeyOf, accuracy, accuracy_name, keys_of, metric
 from .sanitize import one_line
+from .trajectory import trajectory
 
 _GROUPS = 60  # maximum number of subjects in a plot
 _LABELLED = 8  # subjects whose points have a label each; more would hide each other
@@ -26,10 +28,11 @@ _BINS = 41
 _ENOUGH = 10  # questions that a subject needs for an interval
 
 
-def plots(runs: Sequence[Run], comparisons: Sequence[Comparison]) -> list[Plot]:
+def plots(runs: Sequence[Run], comparisons: Sequence[Comparison], series: Series | None = None) -> list[Plot]:
     """All plots in the order of the page, including those without data."""
     name, key_of = accuracy_name(runs, comparisons), keys_of(runs, comparisons)
     return [
+        *([] if series is None else [trajectory(series)]),
         likelihood(runs, key_of),
         step_gains(runs),
         accuracy_infogain(runs, key_of, name),

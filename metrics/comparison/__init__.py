@@ -3,6 +3,7 @@
 from .compare import NotComparable, Settings, compare_runs
 from .record import Record, Run, question_hash
 from .results import Comparison, Row, TaskComparison, Verdict
+from .series import Series, series_of
 
 __all__ = [
     "Comparison",
@@ -10,9 +11,11 @@ __all__ = [
     "Record",
     "Row",
     "Run",
+    "Series",
     "Settings",
     "TaskComparison",
     "Verdict",
     "compare_runs",
     "question_hash",
+    "series_of",
 ]

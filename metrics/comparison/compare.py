@@ -24,10 +24,9 @@ from .same_answer import same_answer
 from .scorers import check_scorers, cut_differently, scorer_name
 from .statistics import Clustered, clustered, holm, intervals, permutation_ps, share_interval
 from .values import Values, lost, values_of
-from .verdict import decide
+from .verdict import FIRST, decide, sees_content
 
-_FIRST = "reasons_first"
-DECIDING = ("infogain_nats_before_own_answer", _FIRST, "supported_before_own_answer")
+DECIDING = ("infogain_nats_before_own_answer", FIRST, "supported_before_own_answer")
 _EQUAL = 1e-12
 
 
@@ -146,7 +145,7 @@ def _task(
         only_base=left_out(pairing.only_base),
         only_tuned=left_out(pairing.only_tuned),
         rows=[row for row in rows.values() if scored or row.n or row is acc],  # without scores no empty rows
-        verdict=decide(acc, deciding, alpha=settings.alpha, sees_content=_sees_content(deciding or ())),
+        verdict=decide(acc, deciding, alpha=settings.alpha, sees_content=sees_content(deciding or ())),
         notes=[
             *(same_answer(pairs, name) if name else ()),
             *(cautions(rows, values["infogain"].differences) if scored else ()),
@@ -222,11 +221,6 @@ def _row(measure: Measure, values: Values, data: Clustered | None, ends: tuple[f
 def _is_share(key: str, measures: Sequence[Measure], values: Values) -> bool:
     unit = next(measure.unit for measure in measures if measure.key == key)
     return unit == "share" and all(0 <= value <= 1 for value in (*values.base, *values.tuned))
-
-
-def _sees_content(deciding: Sequence[Row]) -> bool:
-    """Whether a measure decides that depends on what the steps say, and not only on whether there are any."""
-    return any(row.n > 0 and row.measure != _FIRST for row in deciding)
 
 
 def _gain(controls: Sequence[set[str]], pairs: Sequence[Pair]) -> tuple[list[str], list[str]]:

@@ -18,7 +18,7 @@ from .terminal_table import print_table
 HEADERS = ("measure", "unit", "{base}", "{tuned}", "difference", "95 % interval", "relative", "p", "p (Holm)", "n")
 _PARTS = ((1,), (2, 3), (4, 5), (6, 7), (8, 9))
 _SPARE = (6, 7, 1)  # relative, p before its correction, unit
-_STYLES = {
+STYLES = {
     "trap": "bold red",
     "regression": "red",
     "down": "red",
@@ -93,9 +93,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Text("verdicts", style="bold"))
         for task in comparison.all:
             name = "overall" if task.task is None else printable(task.task)
-            console.print(
-                Text.assemble(f"{name} ({task.n_pairs:,}): ", (task.verdict.name, _STYLES[task.verdict.name]))
-            )
+            console.print(Text.assemble(f"{name} ({task.n_pairs:,}): ", (task.verdict.name, STYLES[task.verdict.name])))
 
 
 def markdown(comparisons: Sequence[Comparison]) -> str:
@@ -131,7 +129,7 @@ def _about(comparison: Comparison) -> list[str]:
 
 
 def _verdict(task: TaskComparison) -> Text:
-    return Text.assemble((task.verdict.name, _STYLES[task.verdict.name]), f": {printable(task.verdict.why)}")
+    return Text.assemble((task.verdict.name, STYLES[task.verdict.name]), f": {printable(task.verdict.why)}")
 
 
 def _headers(comparison: Comparison) -> list[str]:

@@ -16,6 +16,8 @@ from .numbers import number, p_value
 from .power import fewest_clusters
 from .results import Direction, Row, Verdict
 
+FIRST = "reasons_first"  # the one deciding measure that does not see what steps say
+
 
 def decide(
     accuracy: Row | None,
@@ -24,6 +26,7 @@ def decide(
     alpha: float,
     min_share: float = 0.5,
     sees_content: bool = True,
+    tests: int | None = None,
 ) -> Verdict:
     """The rule of docs/compare.md.
 
@@ -37,6 +40,7 @@ def decide(
             ask for its interval, unless no measure reaches this share.
         sees_content: whether one of the measures depends on what the steps say. Without one, that reasoning did not
             fall is never said.
+        tests: over how many p Holm's correction went; None: over those of this task.
     """
     family = [row for row in (accuracy, *(reasoning or ())) if row]
     acc = _direction([accuracy] if accuracy else [], alpha)
@@ -51,7 +55,7 @@ def decide(
     if up and reasoning is None:
         return Verdict("up", said, acc, rea)
     asked = [*([accuracy] if accuracy else []), *_asked(reasoning or [], min_share)]
-    least = fewest_clusters(alpha, sum(not math.isnan(row.p) for row in family))
+    least = fewest_clusters(alpha, tests or sum(not math.isnan(row.p) for row in family))
     open_ = [row for row in asked if not _closed(row, least, below_only=up)]
     if open_ or (rea == "not measured" and (reasoning is not None or acc == rea)):
         return _underpowered(acc, rea, open_, least, said)
@@ -63,6 +67,11 @@ def decide(
     if up:
         return Verdict("gain", f"{said}; no deciding measure fell by as much as matters", acc, rea)
     return Verdict("no change", f"{said}, and the intervals exclude every difference that matters", acc, rea)
+
+
+def sees_content(deciding: Sequence[Row]) -> bool:
+    """Whether a measure decides that depends on what the steps say, and not only on whether there are any."""
+    return any(row.n > 0 and row.measure != FIRST for row in deciding)
 
 
 def _asked(reasoning: Sequence[Row], min_share: float) -> list[Row]:
