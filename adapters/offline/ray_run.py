@@ -1,7 +1,7 @@
 """`stepgauge score --ray`: windows go through Ray's processes and are written as they come back.
 
 One process reads, others cut, judge and put together, two for each scoring LM on a GPU, so that it has the next window
-while one is put together; the scoring LMs are in processes of their own. Windows are the same as without Ray, and so are the rows.
+while one is put together; the scoring LMs are in processes of their own. Windows and rows are the same as without Ray.
 """
 
 from __future__ import annotations
