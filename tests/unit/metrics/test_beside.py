@@ -111,7 +111,7 @@ def test_scores_their_order_and_the_windows_are_those_of_one_thread(device):
     asked = list(device.asked)
     assert (device.processes, device.written_while_busy) == (0, 0)
     assert scored(device) == alone
-    assert device.asked == asked == [256, 256, 88]
+    assert device.asked == asked == [64, 256, 256, 24]
     assert device.threads == {threading.main_thread()}
     assert device.processes >= 1
     assert device.written_while_busy > 0, "nothing was prepared while the device was busy"
