@@ -156,7 +156,7 @@ class MicroBatcher(Generic[Item, Result]):
     async def _run_batch(self, queue: _Queue[Item, Result]) -> None:
         batch = queue.waiting[: self._max_batch]
         del queue.waiting[: self._max_batch]
-        outcomes: list[_Returned[Result] | _Raised] | None = None
+        outcomes: list[_Returned[Result] | _Raised] = []
         interrupt: BaseException | None = None
         stop, over = Stop(), threading.Event()
         try:
@@ -168,7 +168,7 @@ class MicroBatcher(Generic[Item, Result]):
                     over.set()
                 group.cancel_scope.cancel()
         except BaseException as error:  # the leader was cancelled
-            if outcomes is None:  # its batch goes back, for the next one to lead
+            if not outcomes:  # its batch goes back, for the next one to lead
                 stop.set()
                 queue.waiting[:0] = [ticket for ticket in batch if not ticket.cancelled]
                 raise
