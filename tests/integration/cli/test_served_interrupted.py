@@ -110,7 +110,13 @@ def test_ctrl_c_while_a_server_hangs_ends_the_command_and_keeps_what_is_finished
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("engine", "how"), [("vllm", signal.SIGINT), ("sglang", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("engine", "how"),
+    [
+        ("vllm", signal.SIGINT),
+        pytest.param("sglang", signal.SIGTERM, marks=pytest.mark.long),
+    ],
+)
 def test_process_that_asks_a_hung_server_ends_within_seconds(engine, how, lm, tiny_scorer, tmp_path):
     source, out = write_jsonl(tmp_path / "in.jsonl", CHAINS), tmp_path / "out"
     hanging = Hanging(lm, HUNG)

@@ -237,7 +237,7 @@ def test_a_chain_that_kills_its_process_is_unscored_and_no_other(device):
         assert (one["steps"], one["log_likelihoods"]) == ([], [])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("deadly")
 @pytest.mark.parametrize("controls", [[], ["foreign"]])
 def test_chains_that_kill_their_processes_cost_themselves_in_any_order(device, controls):
@@ -257,7 +257,7 @@ def test_chains_that_kill_their_processes_cost_themselves_in_any_order(device, c
     assert workers(os.getpid()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("deadly")
 def test_processes_that_cannot_live_cost_no_chain(device, monkeypatch, caplog):
     monkeypatch.setenv("DEADLY", "always")
@@ -268,7 +268,7 @@ def test_processes_that_cannot_live_cost_no_chain(device, monkeypatch, caplog):
     assert caplog.text.count("without them") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_formula_that_kills_what_compares_it_ends_the_search_in_its_chain_and_in_no_other(deadly):
     pytest.importorskip("math_verify")
     chain = {"question": "Differentiate it.", "answer": "2x+1"}
