@@ -143,7 +143,10 @@ def _lines(stream: Stream) -> Iterator[tuple[int, Row]]:
 
 def _parse(line: bytes) -> Row:
     try:
-        return _checked(json.loads(line.strip().decode("utf-8-sig")))  # given bytes, json guesses at UTF-16 and others
+        row = json.loads(line.strip().decode("utf-8-sig"))  # given bytes, json guesses at UTF-16 and others
+        # A row is no deeper than it has brackets, and most have fewer than may be.
+        shallow = line.count(b"{") + line.count(b"[") <= DEEPEST
+        return row if shallow and isinstance(row, dict) else _checked(row)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         return Unreadable(_MALFORMED, f"{error}"[:200])
 
