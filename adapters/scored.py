@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..metrics import ChainScore, FormatError, StepgaugeError
+from ..metrics.score import RELIANCE_NUMBERS
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -109,9 +110,10 @@ _LARGEST = 1.8e308  # of numbers that fit into a float; nan passes
 _MAYBE_TEXT, _MAYBE_WHOLE = (str, type(None)), (int, type(None))
 _NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
 _SCORE = {"id": _MAYBE_TEXT, "trace_hash": str, "n_answer_tokens": _MAYBE_WHOLE, "missing": Mapping}
-_SCORE |= {"notes": Sequence, "provenance": Mapping}
+_SCORE |= {"notes": Sequence, "provenance": Mapping, "own_answer": _MAYBE_TEXT}
 _STEP = {"text": str, "start": int, "end": int, "kind": str, "n_tokens": _MAYBE_WHOLE}
-_STEP |= dict.fromkeys(_NUMBERS, (int, float))
+_STEP |= dict.fromkeys((*_NUMBERS, *RELIANCE_NUMBERS), (int, float))
+_STEP |= {"corrupted": _MAYBE_TEXT}
 _VERDICT = {"judge": str, "label": _MAYBE_TEXT, "probability": (int, float, type(None)), "reason": str}
 _VERDICT |= {"error": _MAYBE_TEXT}
 _PASSAGE = {"id": str, "title": str, "text": str}
@@ -132,7 +134,8 @@ def _misfit(score: ChainScore) -> str | None:
     texts = [*score.notes, *score.missing.values()]
     if wrong := [value for value in texts if not isinstance(value, str)]:
         return f"a note or a reason is no text, but {wrong[0]!r:.80}"
-    if wrong := [value for value in score.log_likelihoods if not isinstance(value, int | float)]:
+    levels = [*score.log_likelihoods, *score.own_log_likelihoods]
+    if wrong := [value for value in levels if not isinstance(value, int | float)]:
         return f"a log-likelihood is no number, but {wrong[0]!r:.80}"
     return None
 

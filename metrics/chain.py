@@ -11,6 +11,8 @@ from .knowledge.types import Verdict
 from .likelihood import Unscored
 from .trace import Step, Trace
 
+NO_RELIANCE = Unscored("measured only with reliance=True")
+
 
 @dataclass(frozen=True)
 class SourceChain:
@@ -87,6 +89,65 @@ class Likelihoods:
 
 
 @dataclass(frozen=True)
+class Confidence:
+    """How sure the scoring LM is of a chain's own answer after some text.
+
+    Attributes:
+        log_likelihood: log p(own answer | text) in nats, summed over its tokens.
+        probability: exp(log_likelihood / tokens), the probability of a token of the answer, 0 to 1; of multiple choice
+            divided by the sum of the same over all options.
+        likeliest: whether no other option has a higher probability; None without options.
+    """
+
+    log_likelihood: float
+    probability: float
+    likeliest: bool | None = None
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One step put wrong, and how sure the scoring LM is of the chain's own answer then.
+
+    Attributes:
+        text: the step as it was put in the place of the true one.
+        whole: log p(own answer | all steps, this one corrupted), nats.
+        before_answer: the same over the steps before the answer; None for a step that is none of these.
+        true: after the steps up to this one, which ends them, corrupted.
+        in_corrupted: after the same steps, all those before this one corrupted: with this one true, and corrupted.
+    """
+
+    text: str
+    whole: float
+    before_answer: float | None
+    true: Confidence
+    in_corrupted: tuple[Confidence, Confidence]
+
+
+@dataclass(frozen=True)
+class Reliance:
+    """How sure the scoring LM is of a chain's own answer as its t steps are taken away, or put wrong.
+
+    Attributes:
+        answer: the answer that the chain itself ends with.
+        before: m, the steps before the first that states it; 0 to t - 1.
+        after: t+1, after 0..t steps.
+        without: t floats, log p(own answer | all steps but this one), nats.
+        without_before_answer: m floats, the same over the first m steps.
+        corruptions: t; None for a step that holds nothing to corrupt; why one could not be corrupted.
+        controls: by name, log p(own answer | as many other texts as there are steps, and as there are before the
+            answer), nats; or why there is none.
+    """
+
+    answer: str
+    before: int
+    after: Sequence[Confidence]
+    without: Sequence[float]
+    without_before_answer: Sequence[float]
+    corruptions: Sequence[Corruption | Unscored | None]
+    controls: Mapping[str, tuple[float | Unscored, float | Unscored]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Chain:
     """One chain with everything that was measured on it.
 
@@ -96,6 +157,7 @@ class Chain:
         policy: how verdicts count towards the Knowledge Index.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
         stance: what a judge says of whether the response answers; None: the rule decides.
+        reliance: what was measured toward the chain's own answer, or why it was not.
     """
 
     trace: Trace
@@ -106,6 +168,7 @@ class Chain:
     epsilon: float = 0.05
     policy: Policy = DEFAULT
     stance: Stance | None = None
+    reliance: Reliance | Unscored = NO_RELIANCE
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,25 @@ class ChainRequests:
     without_final: list[list[int]] = field(default_factory=list)
     whole: list[list[int]] | None = None
     controls: list[tuple[Control, list[list[int] | Unscored]]] = field(default_factory=list)
+    _known: dict[Request, int] = field(default_factory=dict)
+
+    def add(self, request: Request) -> int:
+        """Index of `request`, the same for equal ones: shared prefixes and the gold option are scored once."""
+        if request not in self._known:
+            self._known[request] = len(self.requests)
+            self.requests.append(request)
+        return self._known[request]
+
+
+def writer_of(trace: Trace, template: PromptTemplate, render_chat: RenderChat, also: Sequence[str] = ()) -> Writer:
+    """Writes what is asked about one chain.
+
+    Args:
+        also: answers that will be asked for besides the gold ones and the options.
+    """
+    options = [option.strip() for option in trace.choices or ()]
+    answers = tuple(dict.fromkeys([*trace.distinct_answers, *options, *also]))
+    return Writer(template, trace.question, answers, render_chat)
 
 
 def chain_requests(
@@ -44,26 +63,22 @@ def chain_requests(
     reference: bool,
     controls: Sequence[Control] = (),
     too_long: Callable[[Request], str | None] = lambda _: None,
+    writer: Writer | None = None,
 ) -> ChainRequests:
-    """Everything the scoring LM is asked about one chain. The trace must have an answer.
+    """Everything the scoring LM is asked about one chain's gold answer. The trace must have one.
 
     A control that is `too_long` for the scorer's context is left out: it must not cost the chain its own numbers.
+
+    Args:
+        writer: where more is asked than this, the one that writes it all (`writer_of`).
     """
     golds = trace.distinct_answers
     options = [option.strip() for option in trace.choices or ()]
     texts = [step.text for step in steps]
     kept = [step.text for step in steps if step.kind != "final_answer"]
-    writer = Writer(template, trace.question, tuple(dict.fromkeys([*golds, *options])), render_chat)
+    writer = writer or writer_of(trace, template, render_chat)
     out = ChainRequests()
-    known: dict[Request, int] = {}
-
-    def add(request: Request) -> int:
-        """Index of `request`, the same for equal ones: shared prefixes and the gold option are scored once."""
-        if request not in known:
-            known[request] = len(out.requests)
-            out.requests.append(request)
-        return known[request]
-
+    add = out.add
     own = writer.chain(texts)
     prefixes = range(len(texts) + 1)
     out.answer = [[add(own.request(i, gold)) for gold in golds] for i in prefixes]

@@ -17,19 +17,30 @@ from .infogain import BEFORE, INFOGAIN_METRICS, REFERENCE_METRICS
 from .ki import FAILURE_METRICS, KI_METRICS
 from .names import unknown_name
 from .own_option import OWN_OPTION_METRICS
+from .reliance.metric import RELIANCE_METRICS, own_gain_metrics
 
 # Computed for every chain.
 ALWAYS = (*INFOGAIN_METRICS, *COPY_METRICS, *OWN_OPTION_METRICS, *KI_METRICS, *FAILURE_METRICS, *ABSTENTION_METRICS)
-# Computed where an option asks for them, and then shown in every table. All of them need a scoring LM.
+# Computed where an option asks for them. All of them need a scoring LM.
 WITH_OPTION: Mapping[str, Sequence[ChainMetric]] = {
     "variant=reference": REFERENCE_METRICS,
     **{f"controls={name}": control_metrics([name]) for name in CONTROLS},
+    "reliance": RELIANCE_METRICS,
+    **{f"reliance, controls={name}": own_gain_metrics([name]) for name in CONTROLS},
 }
 _OPTIONAL = {metric.name: metric for metrics in WITH_OPTION.values() for metric in metrics}
+_OF_RELIANCE = {one.name for option, metrics in WITH_OPTION.items() if "reliance" in option for one in metrics}
 # Every number of stepgauge's own by name; plugins bring others.
 METRICS: Mapping[str, ChainMetric] = {**{metric.name: metric for metric in ALWAYS}, **_OPTIONAL}
 
 # The five numbers that every table shows beside accuracy; these three need a scoring LM.
+# Of what options add every table shows all, but of reliance these alone.
+RELIANCE_COLUMNS = (
+    f"early_answer_area{BEFORE}",
+    "post_hoc_share",
+    f"necessary_share{BEFORE}",
+    f"true_thinking{BEFORE}",
+)
 GAIN_COLUMNS = (f"infogain_nats{BEFORE}", "infogain_nats", "infogain")  # Inspect's scorer `infogain`
 KNOWLEDGE_COLUMNS = ("ki", "ki_coverage")  # Inspect's scorer `knowledge`
 CHAIN_COLUMNS = (*GAIN_COLUMNS, *KNOWLEDGE_COLUMNS)  # lm-eval, `score`, Inspect's scorer `reasoning`
@@ -84,20 +95,25 @@ def table_columns(
     for name in chosen or ():
         if name not in known:
             raise ValueError(unknown_name("metric", name, [*known, ALL]))
-    options = [name for name in known if name in _OPTIONAL]
+    options = [name for name in known if _is_added(name)]
     default = [*usual, *options] if has_scorer else [name for name in usual if name not in GAIN_COLUMNS]
     return list(dict.fromkeys([*(chosen or default), *_of_plugins(known)]))
+
+
+def shows_reliance(columns: Iterable[str]) -> bool:
+    """Whether any of the columns is a number of reliance."""
+    return any(name in _OF_RELIANCE for name in columns)
 
 
 def added_columns(known: Iterable[str]) -> list[str]:
     """Of the numbers that a chain has, those that every table shows since an option or a plugin added them."""
     known = list(known)
-    return [*(name for name in known if name in _OPTIONAL), *_of_plugins(known)]
+    return [*(name for name in known if _is_added(name)), *_of_plugins(known)]
 
 
 def shown_in(name: str) -> list[str]:
     """The doors whose tables show a number by default; those added by an option or a plugin are shown in each."""
-    return [door for door, columns in _SHOWN.items() if name in columns or name in _OPTIONAL or name not in METRICS]
+    return [door for door, columns in _SHOWN.items() if name in columns or _is_added(name) or name not in METRICS]
 
 
 def default_order() -> list[str]:
@@ -118,8 +134,14 @@ def needs_of(name: str) -> str:
         return "claims, judges"
     if name in _OF_TEXT:
         return "gold answer"
+    if name in _OF_RELIANCE:
+        return "scoring LM, own answer"
     options = ", answer options" if name in _OF_OPTIONS else ""
     return f"scoring LM, gold answer{options}"
+
+
+def _is_added(name: str) -> bool:
+    return name in RELIANCE_COLUMNS or (name in _OPTIONAL and name not in _OF_RELIANCE)
 
 
 def _of_plugins(known: Iterable[str]) -> list[str]:

@@ -47,6 +47,8 @@ from .pipeline.overlap import ahead, overlapped
 from .pipeline.scheduling import Asked, measured, written_out
 from .plugins import registry
 from .provenance import marked
+from .reliance.claims import claim_of
+from .reliance.own import TARGETS
 from .score import ChainScore
 from .segment import CHOSEN, Segmentation, Splitter
 from .templates import TEMPLATES, PromptTemplate
@@ -95,6 +97,9 @@ class Gauge:
         variant: "paper"; "reference" adds `infogain_reference`, the published code's figure.
         controls: texts put in the place of each chain's steps, among "filler", "foreign" and "shuffled"; each adds
             `gain_over_…` and `gain_over_…_before_answer`. See docs/controls.md.
+        target: the answer toward which numbers are measured: "gold", or "own": the one that the chain itself ends with.
+        reliance: also measure whether the chain's own answer depends on its steps, as they are left out, put wrong or
+            cut short: `early_answer_area`, `necessary_share`, `true_thinking` and others. See docs/reliance.md.
         claims: registered claim extractors; each a name, or {"name": …, option: value}, or an object that is one.
         judges: registered judges in the order they are asked, each given like a claim extractor.
         retriever: a registered retriever, given likewise, or None.
@@ -132,6 +137,8 @@ class Gauge:
         template: str | PromptTemplate = "plain",
         variant: str = "paper",
         controls: Sequence[str] = (),
+        target: str = "gold",
+        reliance: bool = False,
         claims: Sequence[Part | ClaimExtractor] = ("arithmetic",),
         judges: Sequence[Part | Judge] = ("exact",),
         retriever: Part | Retriever | None = None,
@@ -150,8 +157,11 @@ class Gauge:
             raise ValueError(unknown_name("variant", variant, VARIANTS))
         if not isinstance(epsilon, int | float) or not 0 <= epsilon < math.inf:
             raise ValueError(f"epsilon {epsilon!r}: expected a number of nats, 0 or more")
-        if not isinstance(allow_overlap, bool):
-            raise ValueError(f"allow_overlap {allow_overlap!r}: expected true or false")
+        if target not in TARGETS:
+            raise ValueError(unknown_name("target", target, TARGETS))
+        for name, value in (("allow_overlap", allow_overlap), ("reliance", reliance)):
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} {value!r}: expected true or false")
         for name, value in (("claims", claims), ("judges", judges)):
             if isinstance(value, str):
                 raise ValueError(f"{name} {value!r}: expected a list of names")
@@ -193,12 +203,22 @@ class Gauge:
         self._parts.warn_of_policy(self._policy)
         self._epsilon = float(epsilon)
         self._progress = progress
-        self._metrics = metrics_of(variant, self._controls, known.metrics)
+        self._target, self._reliance = target, reliance
+        self._needs_foreign = reliance or "foreign" in self._controls
+        self._metrics = metrics_of(variant, self._controls, reliance, known.metrics)
         claims_alone = pure_claims(*self._parts.panel())
         self._pure = claims_alone is not None
-        self._work = ChainWork(cutting, self._metrics, self._policy, self._epsilon, claims_alone)
+        self._work = ChainWork(cutting, self._metrics, self._policy, self._epsilon, claims_alone, target, reliance)
         self._recipe = recipe_of(
-            cutting, variant, self._controls, self._metrics, self._policy.name, self._epsilon, claims_alone
+            cutting,
+            variant,
+            self._controls,
+            self._metrics,
+            self._policy.name,
+            self._epsilon,
+            claims_alone,
+            target,
+            reliance,
         )
         self._processes = HostProcesses(_MANY)
 
@@ -279,11 +299,16 @@ class Gauge:
             OutOfMemory: no chain at all fits in memory.
         """
         call = self._call(traces, foreign_from)
-        many = len(call.traces) >= _MANY and any(trace.answers for trace in call.traces)
+        many = len(call.traces) >= _MANY and self.needs_scorer(call.traces)
         (outcome,) = self._outcomes([call], lambda outcome: outcome, beside=many and self._computes_elsewhere())
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def needs_scorer(self, traces: Iterable[Trace]) -> bool:
+        """Whether the scoring LM has to be asked about any of the chains."""
+        asks_own = self._reliance or self._target == "own"
+        return self._scorer is not None and any(asks_own or trace.answers for trace in traces)
 
     def score_each(
         self,
@@ -371,7 +396,8 @@ class Gauge:
         for i, trace in enumerate(traces):
             if not isinstance(trace, Trace):
                 raise TypeError(f"traces[{i}]: expected a Trace, got {type(trace).__name__}")
-        return Call(traces, list(foreign_from), has_scorer=self._scorer is not None)
+        own = self._reliance or self._target == "own"
+        return Call(traces, list(foreign_from), has_scorer=self._scorer is not None, own_asked=own)
 
     def _computes_elsewhere(self) -> bool:
         return self._scorer is not None and getattr(self.backend, "computes_elsewhere", False) is True
@@ -397,9 +423,9 @@ class Gauge:
             call = part.call
             with call.failing():
                 call.add(part.cuts())
-                if part.last and "foreign" in self._controls:
+                if part.last and self._needs_foreign:
                     call.foreign = self._foreign_steps(call, beside=beside)
-            if part.last or "foreign" not in self._controls:
+            if part.last or not self._needs_foreign:
                 yield from self._written(call, last=part.last)
 
     def _written(self, call: Call, *, last: bool) -> Iterator[Window]:
@@ -409,8 +435,9 @@ class Gauge:
             with call.failing():
                 self._processes.check()
                 chain = call.waiting.popleft()
-                requests = written_out(call.traces[chain], call.steps(chain), self.backend, asked, call.foreign)
-                call.open.add(chain, requests)
+                cut = call.cuts[chain]
+                questions = written_out(cut.trace, call.steps(chain), cut.own, self.backend, asked, call.foreign)
+                call.open.add(chain, questions)
             if call.open.full and (call.waiting or not last):
                 yield call.next_window(last=False)
         if last:
@@ -429,7 +456,7 @@ class Gauge:
         if self._recipe is None or not beside:
             return functools.partial(self._work.cut, traces)
         there = functools.partial(cut_there, self._recipe)
-        work = Work(there, self._work.cut, lambda _, reason: Cut(Unscored(reason)))
+        work = Work(there, self._work.cut, lambda trace, reason: Cut(trace, Unscored(reason)))
         return self._processes.start(work, traces)
 
     def _segmented(self, traces: Sequence[Trace], *, beside: bool) -> list[Segmentation | Unscored]:
@@ -515,6 +542,8 @@ class Gauge:
             "knowledge": {**self._parts.describe(), **self._describe_abstention()},
             "policy": self._policy.name,
             "epsilon": self._epsilon,
+            "target": self._target,
+            "reliance": {"claim": claim_of(self._scorer_name)} if self._reliance else None,
         }
 
 

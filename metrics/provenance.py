@@ -28,6 +28,8 @@ def provenance(
     knowledge: Mapping[str, Any],
     policy: str,
     epsilon: float,
+    target: str = "gold",
+    reliance: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Everything that a chain's numbers depend on beside the chain.
 
@@ -35,6 +37,8 @@ def provenance(
         scorer: how the backend describes itself; None where none was loaded.
         splitter: the one that cut this chain; None where it failed.
         knowledge: claim extractors, judges and retriever, as they describe themselves.
+        target: toward which answer the numbers were measured; named where it is not the gold one.
+        reliance: what is said of it, where it was measured.
     """
     return {
         **({"scorer": None} if scorer is None else scorer),
@@ -46,6 +50,8 @@ def provenance(
         **knowledge,
         "policy": policy,
         "epsilon": epsilon,
+        **({} if target == "gold" else {"target": target}),
+        **({} if reliance is None else {"reliance": dict(reliance)}),
         "gold_answer": _measured(len(trace.distinct_answers)),
         "versions": versions(),
     }

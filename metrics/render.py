@@ -10,12 +10,14 @@ from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.types import Verdict
 from .printable import clean, printable
+from .reliance.claims import claim_in, claim_lines
 from .score import ARITHMETIC_ONLY, ChainScore, StepScore, arithmetic_only
 from .text_table import Column, folded, text_table
 
 _BAR_WIDTH = 12
 _CLAIMS_BESIDE = 110  # columns from which claims have a column of their own
 _BARS = 80  # columns from which there is room for bars
+_ANSWER = 200  # characters of the chain's own answer
 _SHOWN_PASSAGES = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _MARKS = {"supported": "✓", "contradicted": "✗", "insufficient": "?"}
@@ -25,14 +27,18 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
     """One chain as plain text, at most `width` columns wide.
 
     The bar shows p(answer | question, steps so far) per answer token, exp(l_i / N): empty is 0, full is 1. In a narrow
-    table claims stand below their step; in a very narrow one there is no bar, and a line says so.
+    table claims stand below their step; in a very narrow one there is no bar, and a line says so. With reliance there
+    are columns of what the own answer loses without a step, and of its true-thinking score.
     """
     claims_beside, bars = width >= _CLAIMS_BESIDE, width >= _BARS
+    reliance = bool(score.own_log_likelihoods)
+    bars = bars and (not reliance or claims_beside)
     columns = [
         Column("#", right=True),
         Column("step" if claims_beside else "step, claim → verdict", wraps=True),
         Column("gain\nnats", right=True),
         Column("log p", right=True),
+        *([Column("deletion\nnats", right=True), Column("true\nthinking", right=True)] if reliance else []),
         *([Column("p per token", min_width=_BAR_WIDTH)] if bars else []),
         *([Column("claim → verdict", wraps=True)] if claims_beside else []),
     ]
@@ -40,16 +46,22 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
     per_token = score.log_likelihoods_per_token
     if per_token:
         first = [_bar(per_token[0])] if bars else []
-        rows.append(["0", "(question alone)", "", f"{score.log_likelihoods[0]:.2f}", *first])
+        blank = ["", ""] if reliance else []
+        rows.append(["0", "(question alone)", "", f"{score.log_likelihoods[0]:.2f}", *blank, *first])
     for i, step in enumerate(score.steps, 1):
         text, claims = _step_text(step), _claims(step.verdicts)
         if claims and not claims_beside:
             text = "\n".join([text, *(f"  {line}" for line in claims.split("\n"))])
         bar = [_bar(per_token[i] if i < len(per_token) else math.nan)] if bars else []
         gain, log_p = _number(step.gain, "+.2f"), _number(step.log_likelihood, ".2f")
-        rows.append([str(i), text, gain, log_p, *bar, *([claims] if claims_beside else [])])
-    below = [] if bars else [f"(the bars of p per token need {_BARS} columns)"]
+        relied = [_number(step.deletion_nats, "+.2f"), _number(step.true_thinking, ".2f")] if reliance else []
+        rows.append([str(i), text, gain, log_p, *relied, *bar, *([claims] if claims_beside else [])])
+    needed = _CLAIMS_BESIDE if reliance else _BARS
+    below = [] if bars else [f"(the bars of p per token need {needed} columns)"]
     below += [_summary(score), *_added(score)]
+    if reliance:
+        below.append(f"own answer: {printable(score.own_answer or '')[:_ANSWER]}")
+        below += claim_lines([claim_in(score.provenance)])
     lines = folded(printable(question), width) if question else []
     lines += text_table(columns, rows, width)
     lines += [line for text in below for line in folded(clean(text), width)]

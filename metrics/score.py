@@ -30,6 +30,14 @@ class StepScore:
         gold_probability: probability of the gold options among all choices after this step; nan without choices.
         entropy_bits: Shannon entropy over the choices after this step; nan without choices.
         verdicts: one per claim in the step.
+        own_log_likelihood: log p(the chain's own answer | question, steps up to and including this one), nats; this
+            and all that follows only with `reliance`, and nan when missing.
+        deletion_nats: what the own answer loses without this step, nats.
+        deletion_nats_before_answer: the same over the steps before the first that states the own answer; nan for those
+            that are none of these.
+        corrupted: the step as it was put wrong; None where it was not.
+        corruption_nats: what the own answer loses with this step put wrong, nats.
+        true_thinking: the step's true-thinking score, 0 to 1 (arXiv 2510.24941).
     """
 
     text: str
@@ -44,6 +52,12 @@ class StepScore:
     gold_probability: float = math.nan
     entropy_bits: float = math.nan
     verdicts: Sequence[Verdict] = ()
+    own_log_likelihood: float = math.nan
+    deletion_nats: float = math.nan
+    deletion_nats_before_answer: float = math.nan
+    corrupted: str | None = None
+    corruption_nats: float = math.nan
+    true_thinking: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,9 @@ class ChainScore:
         notes: things a reader should know that are not errors (surrogates replaced, splitter chosen, …).
         provenance: scorer, revision, dtype, template, splitter, variant, versions.
         controls: by name, for those that are switched on and could be scored.
+        own_answer: the answer that the chain itself ends with, where likelihoods were measured toward it; None where
+            they were not, or it has none.
+        own_log_likelihoods: t+1 floats, as `log_likelihoods`, of the own answer; only with `reliance`.
     """
 
     id: str | None
@@ -98,6 +115,8 @@ class ChainScore:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     controls: Mapping[str, ControlScore] = field(default_factory=dict)
     answer_tokens: Sequence[int] = ()
+    own_answer: str | None = None
+    own_log_likelihoods: Sequence[float] = ()
 
     @property
     def log_likelihoods_per_token(self) -> list[float]:
@@ -145,8 +164,16 @@ class ChainScore:
         return isinstance(other, ChainScore) and self.to_dict() == other.to_dict()
 
     def to_dict(self) -> dict[str, Any]:
-        """Strict JSON (nan becomes null); `ChainScore.from_dict` restores an equal score."""
-        return {"format": FORMAT, **without_nan(self)}
+        """Strict JSON (nan becomes null); `ChainScore.from_dict` restores an equal score.
+
+        What belongs to reliance is there only where there is any of it.
+        """
+        out = {"format": FORMAT, **without_nan(self)}
+        if self.own_answer is None and not self.own_log_likelihoods:
+            for part in (out, *out["steps"]):
+                for name in (*_OWN, *RELIANCE_OF_STEPS):
+                    part.pop(name, None)
+        return out
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ChainScore:
@@ -165,6 +192,7 @@ class ChainScore:
         # Files written before there were controls hold none.
         controls = {name: _control(control) for name, control in data.get("controls", {}).items()}
         restored = {"steps": steps, "metrics": metrics, "log_likelihoods": log_likelihoods, "controls": controls}
+        restored["own_log_likelihoods"] = [_number(value) for value in data.get("own_log_likelihoods", ())]
         return cls(**{**data, **restored, "missing": missing})
 
 
@@ -182,6 +210,11 @@ def judged_kinds(score: ChainScore) -> set[str]:
     return {verdict.claim.kind for verdict in verdicts if verdict.label is not None}
 
 
+# Of a step with `reliance`: its numbers, and a text.
+RELIANCE_NUMBERS = ("own_log_likelihood", "deletion_nats", "deletion_nats_before_answer", "corruption_nats")
+RELIANCE_NUMBERS += ("true_thinking",)
+RELIANCE_OF_STEPS = (*RELIANCE_NUMBERS, "corrupted")
+_OWN = ("own_answer", "own_log_likelihoods")
 _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
 _CONTROL_NUMBERS = ("log_likelihood", "log_likelihood_before_answer", "log_likelihood_before_own_answer")
 
@@ -199,7 +232,7 @@ def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _step(data: Mapping[str, Any]) -> StepScore:
     data = _known(StepScore, data)
-    numbers = _numbers(data, _STEP_NUMBERS)
+    numbers = _numbers(data, [*_STEP_NUMBERS, *(name for name in RELIANCE_NUMBERS if name in data)])
     return StepScore(**{**data, **numbers, "verdicts": [_verdict(verdict) for verdict in data["verdicts"]]})
 
 

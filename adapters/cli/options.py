@@ -15,6 +15,7 @@ from ...metrics.gauge import VARIANTS
 from ...metrics.knowledge.policy import POLICIES
 from ...metrics.plugins import Registry, registry
 from ...metrics.printable import printable
+from ...metrics.reliance.own import TARGETS
 from ...metrics.segment import CHOSEN
 from ...metrics.templates import TEMPLATES
 from ..formats.options import OF_FORMATS, TURNS
@@ -43,6 +44,7 @@ _NAMES: dict[str, Callable[[Registry], Sequence[str]]] = {
     "template": lambda _: [*TEMPLATES],
     "variant": lambda _: VARIANTS,
     "controls": lambda _: [*CONTROLS],
+    "target": lambda _: [*TARGETS],
     "claims": lambda known: [*known.extractors],
     "judges": lambda known: [*known.judges],
     "retriever": lambda known: [*known.retrievers],
@@ -73,6 +75,7 @@ _NEEDS = {
     "template": "chat: a scorer with a chat template",
     "variant": "reference: the likelihood of question and steps, too",
     "controls": "two or three more sequences a chain for each",
+    "reliance": "some five sequences a step, each with the rest of the chain",
     "claims": "llm: an LM's answer a step (extra generation, or openai for a server)",
     "judges": "nli: a classifier; lm: the scorer's passes; openai: a server's answer a claim (extra openai)",
     "retriever": "a corpus (extra retrieval), unless given",

@@ -61,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also score other texts in the place of the steps: filler, foreign, shuffled",
     )
     parser.add_argument(
+        "--reliance", action="store_true", help="also measure whether the chain's own answer depends on its steps"
+    )
+    parser.add_argument(
         "--allow-overlap", action="store_true", help="score questions that the scorer was fitted on, too"
     )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any option; JSON or text")
@@ -107,6 +110,7 @@ def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
         scorer=args.scorer,
         device=args.device,
         controls=args.controls,
+        reliance=args.reliance or None,
         allow_overlap=args.allow_overlap or None,
     )
     sources = find_sources(

@@ -14,7 +14,7 @@ from ...metrics.names import unknown_name
 
 
 class Options(TypedDict, total=False):
-    """What `infogain`, `knowledge` and `reasoning` accept; see `stepgauge.metrics.Gauge` for the values.
+    """What `infogain`, `knowledge`, `reliance` and `reasoning` accept; see `stepgauge.metrics.Gauge` for the values.
 
     Attributes:
         metrics: names of the metrics to report, in order, or `all`; plugins' metrics are added to them.
@@ -27,6 +27,8 @@ class Options(TypedDict, total=False):
         template: how question, steps and answer are put to the scoring LM.
         variant: which definition of InfoGain is computed.
         controls: texts put in the place of each chain's steps: `filler`, `foreign`, `shuffled` (docs/controls.md).
+        target: the answer toward which numbers are measured: `gold`, or `own`, the one that the chain itself gives.
+        reliance: also measure whether the chain's own answer depends on its steps (docs/reliance.md).
         judges, claims, retriever, corpus: how steps' claims are found and checked. `model` is a judge here, too: an
             Inspect model, by default the one in the role `grader` (see `model_judge.make`).
         policy: how verdicts count towards the Knowledge Index.
@@ -47,6 +49,8 @@ class Options(TypedDict, total=False):
     template: str
     variant: str
     controls: Sequence[str] | str
+    target: str
+    reliance: bool
     judges: Sequence[Part] | str
     claims: Sequence[str] | str
     retriever: Part | None

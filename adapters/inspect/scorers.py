@@ -1,4 +1,4 @@
-"""The scorers `stepgauge/infogain`, `stepgauge/knowledge` and `stepgauge/reasoning` (both in one)."""
+"""The scorers `infogain`, `knowledge`, `reasoning` (both in one) and `reliance` of `stepgauge/`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from ...metrics import ChainScore
-from ...metrics.columns import CHAIN_COLUMNS, GAIN_COLUMNS, KNOWLEDGE_COLUMNS
+from ...metrics.columns import CHAIN_COLUMNS, GAIN_COLUMNS, KNOWLEDGE_COLUMNS, RELIANCE_COLUMNS
 from .chain_scoring import NotScored, prepare, score_sample
 from .conclusions import print_conclusions
 from .explanation import explain
@@ -58,6 +58,19 @@ def knowledge(**options: Unpack[Options]) -> Scorer:
         **options: see `Options`. Metrics by default: ki, ki_coverage.
     """
     return _chain_scorer("knowledge", KNOWLEDGE_COLUMNS, {"scorer": None, **options})
+
+
+@scorer(metrics=_per_key(RELIANCE_COLUMNS))
+def reliance(**options: Unpack[Options]) -> Scorer:
+    """Whether the answer that the model gave depends on its chain of thought: as steps are left out, or put wrong.
+
+    It is causal for the model under test where that is the scoring LM (`scorer="self"`), else about content.
+
+    Args:
+        **options: see `Options`. Metrics by default: early_answer_area, necessary_share and true_thinking before the
+            answer is stated, post_hoc_share.
+    """
+    return _chain_scorer("reliance", RELIANCE_COLUMNS, {"reliance": True, **options})
 
 
 def _chain_scorer(name: str, usual: Sequence[str], options: Any) -> Scorer:

@@ -33,12 +33,12 @@ class GaugeFailure(Exception):
 class SharedGauge:
     """A gauge with the batcher that feeds it; the model is freed with the last scorer that holds this object."""
 
-    def __init__(self, gauge: Gauge, *, has_scorer: bool, model_judges: Sequence[ModelJudge] = ()) -> None:
+    def __init__(self, gauge: Gauge, *, model_judges: Sequence[ModelJudge] = ()) -> None:
         self.gauge = gauge
         self._model_judges = model_judges
         # A function of the gauge, not a method of this object: the batcher must not keep this object alive.
         self._batcher: MicroBatcher[Trace, ChainScore] = MicroBatcher(
-            functools.partial(_score, gauge, has_scorer, deque(maxlen=_RECENT)),
+            functools.partial(_score, gauge, deque(maxlen=_RECENT)),
             not_retried=(GaugeFailure,),
         )
         weakref.finalize(self, gauge.close).atexit = False
@@ -68,13 +68,13 @@ class SharedGauge:
         return dataclasses.replace(chain, provenance={**chain.provenance, "judges": judges})
 
 
-def _score(gauge: Gauge, has_scorer: bool, recent: deque[Trace], traces: list[Trace]) -> list[ChainScore]:
+def _score(gauge: Gauge, recent: deque[Trace], traces: list[Trace]) -> list[ChainScore]:
     """Runs in the batcher's worker thread.
 
     Args:
         recent: the chains scored last, which the control `foreign` draws on beside the batch's.
     """
-    if has_scorer and any(trace.answers for trace in traces):
+    if gauge.needs_scorer(traces):
         try:
             _ = gauge.backend
         except Exception as error:  # whatever a backend raises while it loads is no single chain's fault
@@ -109,7 +109,6 @@ def shared_gauge(options: Mapping[str, Any]) -> SharedGauge:
             judges = make_judges(bound.arguments["judges"])
             shared = SharedGauge(
                 Gauge(**{**bound.arguments, "judges": judges}),
-                has_scorer=bound.arguments["scorer"] is not None,
                 model_judges=[judge for judge in judges if isinstance(judge, ModelJudge)],
             )
             _shared[key] = shared

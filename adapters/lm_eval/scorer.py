@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...metrics import ChainScore, ScorerError, Trace
-from ...metrics.columns import table_columns
+from ...metrics.columns import shows_reliance, table_columns
 from ...metrics.conclusion import Conclusion
 from ...metrics.errors import Missing
 from ...metrics.models.in_memory import SELF
+from ...metrics.reliance.claims import claim_in, claim_lines
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from .aggregate import nan_mean, nan_stderr, total
 from .documents import given_passages, gold_and_choices, question_text, render
@@ -201,6 +202,8 @@ class ChainScorer:
         parts += [f"{', '.join(names)} missing {words}" for words, names in alike.items()]
         if arithmetic_only(chains):
             parts.append(f"ki: {ARITHMETIC_ONLY}")
+        if shows_reliance(self.columns):
+            parts += claim_lines(claim_in(score.provenance) for score in chains)
         level = logging.INFO if found == len(chains) else logging.WARNING
         log.log(level, "[%s] %s", self.options.task, " | ".join(parts))
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ...metrics.score import RELIANCE_OF_STEPS
 from ..scored import FieldError
 
 _TEXT = "text"
@@ -109,6 +110,9 @@ def _columns(steps: list[dict[str, Any]], response: str) -> dict[str, Any]:
         column = [step[name] for step in steps]
         if any(value != usual for value in column):
             out[name] = column
+    for name in RELIANCE_OF_STEPS:
+        if any(name in step for step in steps):
+            out[name] = [step.get(name) for step in steps]
     if verdicts := {str(i): [*map(_short, step["verdicts"])] for i, step in enumerate(steps) if step["verdicts"]}:
         out["verdicts"] = verdicts
     return out
@@ -134,7 +138,7 @@ def _steps(columns: Mapping[str, Any], response: Any) -> list[dict[str, Any]]:
     starts, ends = (columns.get(name) for name in ("start", "end"))
     if not isinstance(starts, list) or not isinstance(ends, list) or not len(starts) == len(ends) <= _MOST:
         raise FieldError("field 'score.steps': 'start' and 'end' are no lists of one length")
-    names = [_TEXT, *_USUAL]
+    names = [_TEXT, *_USUAL, *(name for name in RELIANCE_OF_STEPS if name in columns)]
     given = {name: columns[name] for name in names if name in columns}
     if wrong := next((name for name, one in given.items() if not isinstance(one, list) or len(one) != len(starts)), ""):
         raise FieldError(f"field 'score.steps': {wrong!r} is no list of {len(starts)}, as 'start' is")

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from ...metrics.abstention.metric import UNDETERMINED
+from ...metrics.columns import shows_reliance
 from ...metrics.comparison.terminal_table import print_table
 from ...metrics.conclusion import Conclusion
 from ...metrics.engine.statistics import EngineStatistics
@@ -18,6 +19,7 @@ from ...metrics.infogain import BEFORE
 from ...metrics.knowledge.arithmetic.judge import EQUATION
 from ...metrics.model_names import short_names
 from ...metrics.printable import printable
+from ...metrics.reliance.claims import claim_in, claim_lines
 from ...metrics.score import ARITHMETIC_ONLY, judged_kinds
 from ..scored import of_row
 from .control_summary import ControlSummary
@@ -40,6 +42,7 @@ class Group:
     accuracy: dict[str, Mean] = field(default_factory=dict)
     metrics: dict[str, Mean] = field(default_factory=dict)
     claim_kinds: set[str] = field(default_factory=set)
+    reliance_claims: dict[str | None, None] = field(default_factory=dict)
     conclusion: Conclusion = field(default_factory=Conclusion)
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -53,6 +56,7 @@ class Group:
             self.metrics.setdefault(name, Mean()).add(value, question, score["missing"].get(name, "no reason given"))
         restored = of_row(row)
         self.claim_kinds |= judged_kinds(restored)
+        self.reliance_claims[claim_in(restored.provenance)] = None
         self.conclusion.add(restored, question=question, accuracy=next(iter(row["accuracy"].values()), None))
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,6 +126,9 @@ def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[s
     print_table(console, "", headers, parts, [("", rows)], fold=False)
     if "ki" in metrics and set().union(*(group.claim_kinds for group in groups)) == {EQUATION}:
         console.print(f"ki: {ARITHMETIC_ONLY}", markup=False)
+    if shows_reliance(metrics):
+        for line in claim_lines(claim for group in groups for claim in group.reliance_claims):
+            console.print(line, markup=False)
 
 
 def _cells(group: Group, metrics: Sequence[str]) -> list[str]:

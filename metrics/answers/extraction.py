@@ -15,6 +15,7 @@ from .vocabulary import ANNOUNCE
 __all__ = [
     "AnswerMatcher",
     "announced",
+    "bare_answer",
     "extract_answer",
     "gold_from_suffix",
     "is_final_answer",
@@ -39,10 +40,13 @@ def extract_answer(response: str) -> str | None:
     brackets loses them ("(C)" gives "C").
     """
     found = announcements(response[-_TAIL:])
-    if not found:
-        return None
-    value = re.sub(r"^(?:\$|\\\()\s?(.*?)\s?(?:\$|\\\))$", r"\1", found[-1][:200].strip(" *_`\"'“”")).strip(" *_`")
-    return re.sub(r"^[(\[]([A-Za-z])[)\]]$", r"\1", value) or None
+    return (bare_answer(found[-1]) or None) if found else None
+
+
+def bare_answer(announcement: str) -> str:
+    """An announced answer without quotes, emphasis, dollars and brackets around it; at most 200 characters long."""
+    value = re.sub(r"^(?:\$|\\\()\s?(.*?)\s?(?:\$|\\\))$", r"\1", announcement[:200].strip(" *_`\"'“”")).strip(" *_`")
+    return re.sub(r"^[(\[]([A-Za-z])[)\]]$", r"\1", value)
 
 
 _CHOICE = re.compile(

@@ -115,8 +115,7 @@ def commit_index(
 
     Returns: an index into `steps`; None where the chain has no answer of its own or no step states it.
     """
-    steps = [without_heading(step) if is_final else step for step, is_final in zip(steps, final, strict=True)]
-    said = [announcements(step, value_alone=is_final) for step, is_final in zip(steps, final, strict=True)]
+    steps, said = _announced_by(steps, final)
     options = list(choices or ())
     last = next((answers[-1] for answers in reversed(said) if answers), own)
     if not last or not last.strip():
@@ -134,6 +133,35 @@ def commit_index(
     return next(
         (index for index in range(begin, len(steps)) if matcher.states(steps[index], value_alone=final[index])), None
     )
+
+
+def said_last(steps: Sequence[str], final: Sequence[bool]) -> str | None:
+    """The answer that a chain announces last, as it is written there; where it announces none, the last result that its
+    closing sentence says again.
+
+    Args:
+        final: for each step whether it only gives an answer (`final_answers`).
+    """
+    steps, said = _announced_by(steps, final)
+    if last := next((answers[-1] for answers in reversed(said) if answers and answers[-1].strip()), None):
+        return last
+    result = _restated(steps) if final and final[-1] else None
+    return None if result is None else _written(result)
+
+
+def _announced_by(steps: Sequence[str], final: Sequence[bool]) -> tuple[list[str], list[list[str]]]:
+    """The steps without the headings over final answers, and what each announces."""
+    bare = [without_heading(step) if is_final else step for step, is_final in zip(steps, final, strict=True)]
+    return bare, [announcements(step, value_alone=is_final) for step, is_final in zip(bare, final, strict=True)]
+
+
+def _written(value: Fraction) -> str:
+    """12, 12.5 or 1/3."""
+    exact = value.denominator
+    for prime in (2, 5):
+        while exact % prime == 0:
+            exact //= prime
+    return f"{float(value):.15g}" if exact == 1 else str(value)
 
 
 def _number_of(answer: str) -> str:

@@ -12,7 +12,9 @@ from .pairs import Pair
 from .record import Record, Run
 
 # Settings that change what the numbers mean: runs that differ in one of them are refused.
-_DECISIVE = ("fit", "scorer", "revision", "architecture", "quantization", "template", "variant")
+_DECISIVE = ("fit", "scorer", "revision", "architecture", "quantization", "template", "variant", "target")
+# What a score has that does not name the setting.
+_UNNAMED = {"target": "gold"}
 # Settings that may shift the numbers: a difference becomes a note.
 _TOLD = ("dtype", "engine", "epsilon", "claims", "judges", "retriever", "policy")
 
@@ -23,13 +25,13 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
     """Notes on how the scoring of two runs differs.
 
     Raises:
-        error: scorer, its fit, revision, quantization, template or variant differ within or between the runs and
-            `force` is not set.
+        error: scorer, its fit, revision, quantization, template, variant or target differ within or between the runs
+            and `force` is not set.
     """
     notes: list[str] = []
     both = [_provenances(run) for run in (base, tuned)]
     for name in _DECISIVE:
-        values = [_values(one, name, none="none") for one in both]
+        values = [_values(one, name, none=_UNNAMED.get(name, "none")) for one in both]
         if len({*values[0], *values[1]}) <= 1:
             continue
         said = f"{base.name}: {_list(values[0])}; {tuned.name}: {_list(values[1])}"

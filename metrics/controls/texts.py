@@ -78,17 +78,29 @@ def make_controls(
     if not names:
         return []  # before the search for the answer, which takes longer than all the rest
     before = steps_before_answer(steps)
-    texts = [step.text for step in steps]
     own = steps_before_own_answer(steps, commit_of(steps, trace)) if steps else 0
+    return controls_of(names, trace, [step.text for step in steps], (before, own), foreign)
+
+
+def controls_of(
+    names: Sequence[str], trace: Trace, texts: Sequence[str], counts: tuple[int, int], foreign: ForeignSteps | None
+) -> list[Control]:
+    """The controls in the place of these texts.
+
+    Args:
+        trace: its answers are the ones that no control states.
+        counts: steps before the answer, and before the chain's own.
+    """
+    before, own = counts
     matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
     out = []
     for name in names:
         if name == "foreign":
             assert foreign is not None
-            out.append(_foreign(trace, matcher, (len(steps), before, own), foreign))
+            out.append(_foreign(trace, matcher, (len(texts), before, own), foreign))
         elif name == "filler":
             # Keyed by the question, so that two models' chains for it get the same lines and compare with less noise.
-            whole = filler_lines(trace.question, matcher, len(steps))
+            whole = filler_lines(trace.question, matcher, len(texts))
             first, first_own = (whole if isinstance(whole, Unscored) else whole[:count] for count in (before, own))
             out.append(Control(name, whole, first, (), first_own))
         else:

@@ -11,15 +11,14 @@ from typing import Any
 from tqdm import tqdm
 
 from ..answers.abstaining import Stance
-from ..chain import Likelihoods
-from ..chain_requests import ChainRequests
+from ..chain import NO_RELIANCE
 from ..controls.other_chains import ForeignSteps
 from ..likelihood import Unscored
 from ..score import ChainScore
 from ..segment import Segmentation
 from ..trace import Step, Trace
 from .chain_work import Cut, Measured, Verdicts
-from .scheduling import FIRST_WINDOW, WINDOW, WINDOW_REQUESTS
+from .scheduling import FIRST_WINDOW, NO_GOLD, WINDOW, WINDOW_REQUESTS, Found, Questions
 
 Assess = Callable[[Sequence[Trace], Sequence[Sequence[Step]]], list[Verdicts]]
 
@@ -31,6 +30,7 @@ class Call:
     Attributes:
         foreign_from: see `Gauge.score`.
         has_scorer: whether there is a scoring LM to ask.
+        own_asked: whether it is asked about the chains' own answers, so that chains without a gold one count, too.
         seen: chains whose questions had a part in fitting the scorer.
         cuts: of the first chains.
         measured: of the chains that the scoring LM was asked about.
@@ -44,10 +44,11 @@ class Call:
     traces: Sequence[Trace]
     foreign_from: Sequence[Trace]
     has_scorer: bool
+    own_asked: bool = False
     seen: set[int] = field(default_factory=set)
     cuts: list[Cut] = field(default_factory=list)
     foreign: ForeignSteps | None = None
-    measured: dict[int, Likelihoods | Unscored] = field(default_factory=dict)
+    measured: dict[int, Found] = field(default_factory=dict)
     stances: Sequence[Stance | None] = ()
     scores: list[ChainScore] = field(default_factory=list)
     error: Exception | None = None
@@ -67,7 +68,7 @@ class Call:
 
     def add(self, cuts: Sequence[Cut]) -> None:
         for i, cut in enumerate(cuts, len(self.cuts)):
-            if self.has_scorer and isinstance(cut.segmentation, Segmentation) and self.traces[i].answers:
+            if self.has_scorer and isinstance(cut.segmentation, Segmentation) and cut.has_answer:
                 self.waiting.append(i)
         self.cuts += cuts
 
@@ -95,22 +96,25 @@ class Call:
             Measured(
                 self.traces[i],
                 self.cuts[i],
-                self._likelihoods(i),
+                *self._found(i),
                 self.stances[i] if self.stances else None,
             )
             for i in range(len(self.scores), window.end)
         ]
 
-    def _likelihoods(self, i: int) -> Likelihoods | Unscored:
+    def _found(self, i: int) -> Found:
         if not self.has_scorer:
-            return Unscored("no scoring LM (scorer=None)")
-        found = self.cuts[i].segmentation
-        return found if isinstance(found, Unscored) else self.measured.pop(i, Unscored("no gold answer"))
+            reason = Unscored("no scoring LM (scorer=None)")
+            return reason, reason
+        cut = self.cuts[i]
+        if isinstance(cut.segmentation, Unscored):
+            return cut.segmentation, cut.segmentation
+        return self.measured.pop(i, (NO_GOLD, cut.own if isinstance(cut.own, Unscored) else NO_RELIANCE))
 
     def progress(self, shown: bool | None) -> tqdm:
         """The bar of the chains that are measured; `shown`: None: where standard error is a terminal."""
         if self._bar is None:
-            total = sum(bool(trace.answers) for trace in self.traces)
+            total = len(self.traces) if self.own_asked else sum(bool(trace.answers) for trace in self.traces)
             self._bar = tqdm(total=total, desc="scoring", unit="chain", disable=None if shown is None else not shown)
         return self._bar
 
@@ -150,7 +154,7 @@ class Window:
     most: int = WINDOW
     last: bool = False
     end: int = 0
-    written: dict[int, ChainRequests | Unscored] = field(default_factory=dict)
+    written: dict[int, Questions] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
     requests: int = 0
 
@@ -158,7 +162,6 @@ class Window:
     def full(self) -> bool:
         return len(self.written) >= self.most or self.requests >= WINDOW_REQUESTS
 
-    def add(self, chain: int, requests: ChainRequests | Unscored) -> None:
-        self.written[chain] = requests
-        if isinstance(requests, ChainRequests):
-            self.requests += len(requests.requests)
+    def add(self, chain: int, questions: Questions) -> None:
+        self.written[chain] = questions
+        self.requests += len(questions.requests)

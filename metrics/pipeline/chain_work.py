@@ -11,7 +11,7 @@ from typing import Any
 
 from ..abilities import copies, is_ours
 from ..answers.abstaining import Stance
-from ..chain import Chain, ChainMetric, Likelihoods
+from ..chain import NO_RELIANCE, Chain, ChainMetric, Likelihoods, Reliance
 from ..columns import ALWAYS
 from ..controls.gain_over import control_metrics, control_scores
 from ..errors import THIRD_PARTY, Missing, said
@@ -27,10 +27,13 @@ from ..likelihood import Unscored
 from ..plugins import registry
 from ..probability import softmax
 from ..provenance import notes, provenance
+from ..reliance.metric import RELIANCE_METRICS, of_steps, own_gain_metrics
+from ..reliance.own import NO_OWN_ANSWER, Own, answer_of, own_of, toward
 from ..score import ChainScore, StepScore
-from ..segment import BUILTIN_SPLITTERS, CHOSEN, Segmentation, Splitter
+from ..segment import BUILTIN_SPLITTERS, CHOSEN, Segmentation, Splitter, flagged
 from ..segment import segment as segmented
 from ..trace import Trace
+from .scheduling import NO_GOLD
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +47,20 @@ class Cut:
     """A chain before the scoring LM.
 
     Attributes:
+        trace: the chain with the answer that its numbers are measured toward.
         verdicts: per step; None where it was not cut, or the panel is asked later.
+        own: the chain's own answer, where reliance is measured; why there is none.
     """
 
+    trace: Trace
     segmentation: Segmentation | Unscored
     verdicts: Verdicts | None = None
+    own: Own | Unscored = NO_RELIANCE
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether there is anything to ask the scoring LM for."""
+        return bool(self.trace.answers) or isinstance(self.own, Own)
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,7 @@ class Measured:
     trace: Trace
     cut: Cut
     likelihoods: Likelihoods | Unscored
+    reliance: Reliance | Unscored
     stance: Stance | None
 
 
@@ -75,6 +88,8 @@ class Recipe:
     policy: str
     epsilon: float
     claims: tuple[str, ...] | None
+    target: str
+    reliance: bool
 
 
 class ChainWork:
@@ -83,6 +98,8 @@ class ChainWork:
     Args:
         metrics: what is computed of each chain, by name.
         claims: see `Recipe`.
+        target: the answer toward which numbers are measured, `gold` or the chain's `own`.
+        reliance: whether reliance is measured.
     """
 
     def __init__(
@@ -92,8 +109,12 @@ class ChainWork:
         policy: Policy,
         epsilon: float,
         claims: Sequence[str] | None,
+        target: str = "gold",
+        reliance: bool = False,
     ) -> None:
         self._splitter = splitter
+        self._target = target
+        self._reliance = reliance
         self._metrics = metrics
         self._policy = policy
         self._epsilon = epsilon
@@ -102,7 +123,7 @@ class ChainWork:
 
     def cut(self, traces: Sequence[Trace]) -> list[Cut]:
         """The chains' steps, and verdicts on their claims where that takes no one else."""
-        return [self._judged(trace, self.segment(trace)) for trace in traces]
+        return [self._judged(self._cut(trace)) for trace in traces]
 
     def scores(self, chains: Sequence[Measured], about: Mapping[str, Any]) -> list[ChainScore]:
         """Args:
@@ -112,14 +133,29 @@ class ChainWork:
 
     def lost(self, chain: Measured, reason: str, about: Mapping[str, Any]) -> ChainScore:
         """The score of a chain that cannot be worked on."""
-        (score,) = self.scores([replace(chain, cut=Cut(Unscored(reason)), likelihoods=Unscored(reason))], about)
+        why = Unscored(reason)
+        nothing = replace(chain, cut=Cut(chain.trace, why), likelihoods=why, reliance=why)
+        (score,) = self.scores([nothing], about)
         return score
 
-    def _judged(self, trace: Trace, found: Segmentation | Unscored) -> Cut:
-        if self._extractors is None or isinstance(found, Unscored):
-            return Cut(found)
-        (verdicts,) = assess([trace], [found.steps], extractors=self._extractors, judges=[ExactJudge()])
-        return Cut(found, verdicts)
+    def _cut(self, trace: Trace) -> Cut:
+        if self._target == "gold":
+            found = self.segment(trace)
+        else:
+            found = self.segment(toward(trace, None))
+            steps = () if isinstance(found, Unscored) else found.steps
+            trace = toward(trace, answer_of(trace, steps))
+            if isinstance(found, Segmentation) and trace.answers:
+                found = replace(found, steps=flagged(found.steps, trace))
+        asked = self._reliance and isinstance(found, Segmentation)
+        return Cut(trace, found, own=own_of(trace, found.steps) if asked else NO_RELIANCE)
+
+    def _judged(self, cut: Cut) -> Cut:
+        if self._extractors is None or isinstance(cut.segmentation, Unscored):
+            return cut
+        steps = cut.segmentation.steps
+        (verdicts,) = assess([cut.trace], [steps], extractors=self._extractors, judges=[ExactJudge()])
+        return replace(cut, verdicts=verdicts)
 
     def segment(self, trace: Trace) -> Segmentation | Unscored:
         """The chain's steps, or why there are none."""
@@ -134,8 +170,10 @@ class ChainWork:
     def _chain_score(self, measured: Measured, about: Mapping[str, Any]) -> ChainScore:
         trace, segmentation = measured.trace, measured.cut.segmentation
         found = measured.likelihoods
+        if self._target == "own" and found == NO_GOLD:
+            found = NO_OWN_ANSWER
         chain = Chain(
-            trace=trace,
+            trace=measured.cut.trace,
             steps=() if isinstance(segmentation, Unscored) else segmentation.steps,
             likelihoods=None if isinstance(found, Unscored) else found,
             no_likelihoods=found.reason if isinstance(found, Unscored) else "",
@@ -143,12 +181,15 @@ class ChainWork:
             epsilon=self._epsilon,
             policy=self._policy,
             stance=measured.stance,
+            reliance=measured.reliance,
         )
         if isinstance(segmentation, Unscored):  # 0 steps would be a number
             metrics = dict.fromkeys(self._metrics, math.nan)
             missing = dict.fromkeys(self._metrics, segmentation.reason)
         else:
             metrics, missing = self._compute_metrics(chain)
+        if self._target == "own":
+            missing = {name: NO_OWN_ANSWER.reason if why == NO_GOLD.reason else why for name, why in missing.items()}
         likelihoods = chain.likelihoods
         cut_by = None if isinstance(segmentation, Unscored) else segmentation.splitter
         return ChainScore(
@@ -160,10 +201,17 @@ class ChainWork:
             metrics=metrics,
             missing=missing,
             notes=[*notes(trace), *(() if isinstance(segmentation, Unscored) else segmentation.notes)],
-            provenance=provenance(trace=trace, splitter=cut_by, **about),
+            provenance=provenance(trace=measured.cut.trace, splitter=cut_by, **about),
             controls=control_scores(likelihoods) if likelihoods else {},
             answer_tokens=list(likelihoods.n_answer_tokens) if likelihoods else [],
+            **self._own(chain),
         )
+
+    def _own(self, chain: Chain) -> dict[str, Any]:
+        if isinstance(chain.reliance, Reliance):
+            levels = [one.log_likelihood for one in chain.reliance.after]
+            return {"own_answer": chain.reliance.answer, "own_log_likelihoods": levels}
+        return {"own_answer": next(iter(chain.trace.answers), None)} if self._target == "own" else {}
 
     def _compute_metrics(self, chain: Chain) -> tuple[dict[str, float], dict[str, str]]:
         metrics: dict[str, float] = {}
@@ -187,9 +235,12 @@ class ChainWork:
         return metrics, missing
 
 
-def metrics_of(variant: str, controls: Sequence[str], always: Mapping[str, ChainMetric]) -> dict[str, ChainMetric]:
+def metrics_of(
+    variant: str, controls: Sequence[str], reliance: bool, always: Mapping[str, ChainMetric]
+) -> dict[str, ChainMetric]:
     """Every number that is computed of a chain, by name."""
     more = [*(REFERENCE_METRICS if variant == "reference" else ()), *control_metrics(controls)]
+    more += [*RELIANCE_METRICS, *own_gain_metrics(controls)] if reliance else []
     return {**always, **{metric.name: metric for metric in more}}
 
 
@@ -210,20 +261,23 @@ def recipe_of(
     policy: str,
     epsilon: float,
     claims: Sequence[str] | None,
+    target: str,
+    reliance: bool,
 ) -> Recipe | None:
     """None where a part is not ours: another process might not have it, or not the same."""
     same = _splitters().get(splitter.name) is splitter and all(is_ours(one.compute) for one in metrics.values())
-    known = list(metrics) == list(metrics_of(variant, controls, _ours()))
+    known = list(metrics) == list(metrics_of(variant, controls, reliance, _ours()))
     if not same or not known:
         return None
-    return Recipe(splitter.name, variant, tuple(controls), policy, epsilon, None if claims is None else tuple(claims))
+    pure = None if claims is None else tuple(claims)
+    return Recipe(splitter.name, variant, tuple(controls), policy, epsilon, pure, target, reliance)
 
 
 @functools.lru_cache(maxsize=8)
 def work_of(recipe: Recipe) -> ChainWork:
-    metrics = metrics_of(recipe.variant, recipe.controls, _ours())
-    policy = POLICIES[recipe.policy]
-    return ChainWork(_splitters()[recipe.splitter], metrics, policy, recipe.epsilon, recipe.claims)
+    metrics = metrics_of(recipe.variant, recipe.controls, recipe.reliance, _ours())
+    policy, splitter = POLICIES[recipe.policy], _splitters()[recipe.splitter]
+    return ChainWork(splitter, metrics, policy, recipe.epsilon, recipe.claims, recipe.target, recipe.reliance)
 
 
 def _ours() -> dict[str, ChainMetric]:
@@ -253,6 +307,8 @@ def _step_scores(chain: Chain) -> list[StepScore]:
         StepScore(step.text, step.start, step.end, step.kind, step.states_answer, verdicts=tuple(judged))
         for step, judged in zip(chain.steps, verdicts, strict=True)
     ]
+    if isinstance(chain.reliance, Reliance):
+        scores = [replace(score, **own) for score, own in zip(scores, of_steps(chain.reliance), strict=True)]
     if likelihoods is None:
         return scores
     ppl = [perplexity(value, n) for value, n in zip(likelihoods.answer, likelihoods.n_answer_tokens, strict=True)]

@@ -6,19 +6,25 @@ which texts share a forward pass.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from ..chain import Likelihoods
-from ..chain_requests import ChainRequests, chain_requests, collect
+from ..answers.matching import AnswerMatcher
+from ..chain import Likelihoods, Reliance
+from ..chain_requests import ChainRequests, chain_requests, collect, writer_of
 from ..controls.other_chains import ForeignSteps
-from ..controls.texts import make_controls
+from ..controls.texts import controls_of, make_controls
 from ..errors import Missing
-from ..likelihood import LikelihoodBackend, Unscored
+from ..likelihood import LikelihoodBackend, Request, Result, Unscored
+from ..reliance.corruption import content_words, corrupted
+from ..reliance.own import Own, toward
+from ..reliance.requests import RelianceRequests, collect_reliance, reliance_requests
 from ..templates import PromptTemplate
 from ..trace import Step, Trace
+from ..writing import Writer
 
 # Chains sorted by length together: enough to fill even batches.
 WINDOW = 256
@@ -30,6 +36,8 @@ WINDOW_REQUESTS = 100_000
 # Requests of one chain, and characters that are scored with them, each of which takes as much as a tenth of a request.
 _MOST_REQUESTS = 1_000_000
 _CHARACTERS_A_REQUEST = 10
+# Steps of other chains, at least, whose words are at hand to corrupt a step with.
+_WORDS_FROM = 16
 
 
 @dataclass(frozen=True)
@@ -46,41 +54,146 @@ class Asked:
     controls: Sequence[str]
 
 
+NO_GOLD = Unscored("no gold answer")
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What the scoring LM is asked about one chain.
+
+    Attributes:
+        requests: all of it, that of the gold answer first.
+        gold: which of them tell of the gold answer; why none does.
+        n_gold: how many of them do.
+        own: which of them tell of the chain's own answer; why none does.
+    """
+
+    requests: Sequence[Request]
+    gold: ChainRequests | Unscored
+    n_gold: int
+    own: RelianceRequests | Unscored
+
+
+# What is known of the gold answer and of the chain's own, or why it is not.
+Found = tuple[Likelihoods | Unscored, Reliance | Unscored]
+
+
 def written_out(
-    trace: Trace, steps: Sequence[Step], backend: LikelihoodBackend, asked: Asked, foreign: ForeignSteps | None
-) -> ChainRequests | Unscored:
+    trace: Trace,
+    steps: Sequence[Step],
+    own: Own | Unscored,
+    backend: LikelihoodBackend,
+    asked: Asked,
+    foreign: ForeignSteps | None,
+) -> Questions:
     """What the scoring LM is asked about a chain, or why it is not.
 
     Args:
-        foreign: steps of other chains, for the control that needs them.
+        own: the chain's own answer, where reliance is measured.
+        foreign: steps of other chains, for the control that needs them, and for reliance.
     """
+    requests = ChainRequests()
+    gold: ChainRequests | Unscored = NO_GOLD
+    writer = writer_of(trace, asked.template, backend.render_chat, () if isinstance(own, Unscored) else [own.answer])
     try:
-        return _requests(trace, steps, backend, asked, foreign)
+        if trace.answers:
+            gold = _requests(trace, steps, writer, backend, asked, foreign)
+            requests = requests if isinstance(gold, Unscored) else gold
     except Missing as error:  # a third party's backend failed to write this one out
-        return Unscored(error.reason)
+        gold = Unscored(error.reason)
+    n_gold = len(requests.requests)
+    try:
+        about = own if isinstance(own, Unscored) else _own(requests, writer, trace, steps, own, backend, asked, foreign)
+    except Missing as error:
+        about = Unscored(error.reason)
+    kept = n_gold if isinstance(about, Unscored) else len(requests.requests)
+    return Questions(requests.requests[:kept], gold, n_gold, about)
 
 
-def measured(
-    written: Sequence[ChainRequests | Unscored], backend: LikelihoodBackend, bar: tqdm
-) -> list[Likelihoods | Unscored]:
-    """The likelihoods of each chain of a window, or why it has none. The bar counts chains."""
-    out: list[Likelihoods | Unscored] = []
-    asked = [one for one in written if isinstance(one, ChainRequests)]
-    _advance(bar, len(written) - len(asked))
-    results = iter(backend.score([one.requests for one in asked], lambda n: _advance(bar, n)))
-    for one in written:
-        result = one if isinstance(one, Unscored) else next(results)
-        out.append(result if isinstance(result, Unscored) else collect(one, result))  # type: ignore[arg-type]
-    return out
+def measured(written: Sequence[Questions], backend: LikelihoodBackend, bar: tqdm) -> list[Found]:
+    """What is known of each chain of a window. The bar counts chains.
+
+    A chain that cannot be scored with all that reliance asks is tried again without it.
+    """
+    results = _results([one.requests for one in written], backend, bar)
+    more = [i for i, one in enumerate(written) if 0 < one.n_gold < len(one.requests)]
+    again = [i for i in more if isinstance(results[i], Unscored)]
+    alone = _results([written[i].requests[: written[i].n_gold] for i in again], backend, None)
+    of_gold = {**dict(enumerate(results)), **dict(zip(again, alone, strict=True))}
+    return [(_of_gold(one, of_gold[i]), _of_own(one, results[i])) for i, one in enumerate(written)]
+
+
+def _results(groups: Sequence[Sequence[Request]], backend: LikelihoodBackend, bar: tqdm | None) -> list[Result | None]:
+    """The backend's, None for a group of nothing."""
+    asked = [group for group in groups if group]
+    if bar is not None:
+        _advance(bar, len(groups) - len(asked))
+    results = iter(backend.score(asked, lambda n: None if bar is None else _advance(bar, n)) if asked else ())
+    return [next(results) if group else None for group in groups]
+
+
+def _of_gold(asked: Questions, result: Result | None) -> Likelihoods | Unscored:
+    if isinstance(asked.gold, Unscored):
+        return asked.gold
+    assert result is not None
+    return result if isinstance(result, Unscored) else collect(asked.gold, result)
+
+
+def _of_own(asked: Questions, result: Result | None) -> Reliance | Unscored:
+    if isinstance(asked.own, Unscored):
+        return asked.own
+    assert result is not None
+    return result if isinstance(result, Unscored) else collect_reliance(asked.own, result)
+
+
+def _own(
+    requests: ChainRequests,
+    writer: Writer,
+    trace: Trace,
+    steps: Sequence[Step],
+    own: Own,
+    backend: LikelihoodBackend,
+    asked: Asked,
+    foreign: ForeignSteps | None,
+) -> RelianceRequests | Unscored:
+    texts = [step.text for step in steps]
+    if reason := backend.too_long(writer.render(texts, own.answer)):
+        return Unscored(reason)
+    itself = toward(trace, own.answer)
+
+    @functools.cache
+    def other_words() -> list[str]:
+        """Of steps that do not state the own answer."""
+        if foreign is None:
+            return []
+        matcher = AnswerMatcher(itself.answers, itself.question, itself.choices)
+        drawn, _ = foreign.draw(itself, matcher, max(len(texts), _WORDS_FROM))
+        return [word for text in drawn for word in content_words(text)]
+
+    return reliance_requests(
+        requests,
+        writer,
+        own,
+        texts,
+        [corrupted(text, f"{itself.hash} {k}", other_words) for k, text in enumerate(texts)],
+        options=trace.choices,
+        controls=controls_of(asked.controls, itself, texts, (own.before, own.before), foreign),
+        too_long=backend.too_long,
+    )
 
 
 def _requests(
-    trace: Trace, steps: Sequence[Step], backend: LikelihoodBackend, asked: Asked, foreign: ForeignSteps | None
+    trace: Trace,
+    steps: Sequence[Step],
+    writer: Writer,
+    backend: LikelihoodBackend,
+    asked: Asked,
+    foreign: ForeignSteps | None,
 ) -> ChainRequests | Unscored:
     # The whole chain goes first: one far beyond the context would otherwise be written out with every answer.
     texts = [step.text for step in steps]
     golds = trace.distinct_answers
-    whole = asked.template.render(trace.question, texts, max(golds, key=len), backend.render_chat)
+    whole = writer.render(texts, max(golds, key=len))
     if reason := backend.too_long(whole):
         return Unscored(reason)
     answers = {*golds, *(option.strip() for option in trace.choices or ())}
@@ -98,6 +211,7 @@ def _requests(
         reference=asked.reference,
         controls=make_controls(asked.controls, trace, steps, foreign),
         too_long=backend.too_long,
+        writer=writer,
     )
 
 

@@ -2,6 +2,6 @@
 
 from .auto import CHOSEN
 from .base import Span, Splitter
-from .segmentation import BUILTIN_SPLITTERS, Segmentation, auto_choices, segment
+from .segmentation import BUILTIN_SPLITTERS, Segmentation, auto_choices, flagged, segment
 
-__all__ = ["BUILTIN_SPLITTERS", "CHOSEN", "Segmentation", "Span", "Splitter", "auto_choices", "segment"]
+__all__ = ["BUILTIN_SPLITTERS", "CHOSEN", "Segmentation", "Span", "Splitter", "auto_choices", "flagged", "segment"]

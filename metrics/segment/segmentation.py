@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from ..answers.extraction import is_final_answer
@@ -95,14 +95,27 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
             if _VISIBLE.search(clean, start, end) and not _is_tags(clean[start:end], paired):
                 found.append((start, end, delivered))
     final = final_answers([clean[start:end] for start, end, _ in found])
+    steps = [
+        Step(trace.response[start:end], start, end, "final_answer" if is_final or delivered else "reasoning")
+        for (start, end, delivered), is_final in zip(found, final, strict=True)
+    ]
+    return Segmentation(_flagged(steps, clean, trace), _name(splitter, choices, reading), reading.notes)
+
+
+def flagged(steps: Sequence[Step], trace: Trace) -> list[Step]:
+    """The steps of a response with `states_answer` as the trace's answers have it."""
+    return _flagged(steps, read_sections(trace.response).clean, trace)
+
+
+def _flagged(steps: Sequence[Step], clean: str, trace: Trace) -> list[Step]:
     matcher = AnswerMatcher(trace.answers, trace.question, trace.choices)
-    steps: list[Step] = []
-    for (start, end, delivered), is_final in zip(found, final, strict=True):
-        is_final = is_final or delivered
-        text = without_heading(clean[start:end]) if is_final else clean[start:end]
-        states = matcher.states(text, value_alone=is_final)
-        steps.append(Step(trace.response[start:end], start, end, "final_answer" if is_final else "reasoning", states))
-    return Segmentation(steps, _name(splitter, choices, reading), reading.notes)
+    out: list[Step] = []
+    for step in steps:
+        is_final = step.kind == "final_answer"
+        text = clean[step.start : step.end]
+        states = matcher.states(without_heading(text) if is_final else text, value_alone=is_final)
+        out.append(replace(step, states_answer=states))
+    return out
 
 
 def _paired_tags(text: str) -> set[str]:

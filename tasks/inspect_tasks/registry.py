@@ -1,7 +1,7 @@
 """Loaded by the entry point group `inspect_ai`: importing a scorer or task registers it with Inspect."""
 
 from ...adapters.inspect.announced_scanners import announce_scanners
-from ...adapters.inspect.scorers import infogain, knowledge, reasoning
+from ...adapters.inspect.scorers import infogain, knowledge, reasoning, reliance
 from .embedded import demo, gsm8k
 from .medical import medmcqa, medqa, mmlu_pro_health, pubmedqa
 from .with_reasoning import with_reasoning
@@ -16,6 +16,7 @@ __all__ = [
     "mmlu_pro_health",
     "pubmedqa",
     "reasoning",
+    "reliance",
     "with_reasoning",
 ]
 

@@ -59,6 +59,9 @@ class FakeGauge:
     def preflight(self) -> None:
         pass
 
+    def needs_scorer(self, traces: Iterable[Trace]) -> bool:
+        return any(trace.answers for trace in traces)
+
     def statistics(self) -> None:
         return None
 
@@ -105,7 +108,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeGauge]:
 
     def install(**options: Any) -> FakeGauge:
         gauge = FakeGauge(**options)
-        shared = gauges.SharedGauge(gauge, has_scorer=True)  # type: ignore[arg-type]
+        shared = gauges.SharedGauge(gauge)  # type: ignore[arg-type]
         monkeypatch.setattr("stepgauge.adapters.inspect.chain_scoring.shared_gauge", lambda _: shared)
         return gauge
 
@@ -367,7 +370,7 @@ def test_scorers_with_equal_options_share_one_gauge_and_others_do_not() -> None:
 @pytest.mark.slow
 def test_a_gauge_is_closed_when_the_last_scorer_that_uses_it_is_gone() -> None:
     gauge = FakeGauge()
-    shared = gauges.SharedGauge(gauge, has_scorer=True)  # type: ignore[arg-type]
+    shared = gauges.SharedGauge(gauge)  # type: ignore[arg-type]
     reference = weakref.ref(shared)
     del shared
     gc.collect()
