@@ -37,10 +37,11 @@ def test_what_a_plugin_or_an_option_adds_is_shown_everywhere():
 def test_a_number_needs_what_it_says_it_needs(tiny_scorer):
     """Each number is there for a chain that has everything, and is missing where something that it needs is not."""
     asked = {"question": "What is 2 + 3 + 1?", "response": "2 + 3 = 5.\n5 + 1 = 6.\nThe answer is 6."}
+    open_ended = {**asked, "response": "2 + 3 = 5.\n5 + 1 = 6 at last."}
     gold, options = {"answer": "6"}, {"choices": ("5", "6", "7")}
 
-    def there(scorer, **given):
-        gauge = Gauge(scorer=scorer, variant="reference" if scorer else "paper", progress=False)
+    def there(scorer, asked=asked, **given):
+        gauge = Gauge(scorer=scorer, variant="reference" if scorer else "paper", reliance=True, progress=False)
         (score,) = gauge.score([Trace(**asked, **given)])
         return {name for name, value in score.metrics.items() if not math.isnan(value)}
 
@@ -50,9 +51,18 @@ def test_a_number_needs_what_it_says_it_needs(tiny_scorer):
         "answer options": there(tiny_scorer, **gold),
     }
     controlled = {metric.name for option, of in WITH_OPTION.items() if "controls" in option for metric in of}
-    for name in METRICS.keys() - controlled:
+    without_own = there(tiny_scorer, open_ended, **gold)
+    reliant = {metric.name for metric in WITH_OPTION["reliance"]}
+    for name in reliant:
+        assert needs_of(name) == "scoring LM, own answer"
+        assert name not in without["scoring LM"] | without_own
+        assert f"{name.removesuffix('_before_answer')}_before_answer" in reliant
+    assert {"early_answer_area", "necessary_share_before_answer", "corruption_nats"} <= without["gold answer"]
+    assert "infogain" in without_own
+    for name in METRICS.keys() - controlled - reliant:
         needed = [what for what, found in without.items() if name not in found]
         if needs_of(name) != "claims, judges":
             assert needs_of(name) == ", ".join(needed), name
     gaining = {"leak_share", "half_gain_position"}  # missing where a chain gains nothing, as for a model of noise
+    gaining |= {name for name in reliant if name.startswith(("critical_step", "corruption_horizon", "decided_step"))}
     assert METRICS.keys() - controlled - gaining <= there(tiny_scorer, **gold, **options)
