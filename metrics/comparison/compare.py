@@ -10,11 +10,12 @@ from typing import Literal
 from ..errors import StepgaugeError
 from ..names import unknown_name
 from ..printable import printable
+from ..reliance.claims import claim_in, claim_lines
 from ..score import ARITHMETIC_ONLY, arithmetic_only
 from .accuracy_names import AccuracyNames
 from .cautions import cautions
 from .flips import flips_of
-from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, Measure
+from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, RELIANCE, Measure
 from .numbers import number
 from .pairs import WORDS, By, Pair, Pairing, by_subject, pair_runs
 from .power import questions_needed
@@ -96,6 +97,9 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     if not names.chosen and not all(scored):
         raise NotComparable("the runs have neither reasoning scores nor an accuracy metric that both share")
     unasked = {one.key for name, one in OVER_CONTROLS.items() if not any(name in had for had in controls)}
+    relied = {claim_in(record.score.provenance) for run in (base, tuned) for record in run.records}
+    if relied == {None}:
+        unasked |= {one.key for one in RELIANCE}
     unasked -= set(settings.deciding)
     measures = [
         one for one in (*OUTCOMES, *CONFOUNDERS) if (all(scored) or not one.of_score) and one.key not in unasked
@@ -112,6 +116,7 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         overall=_task(None, pairing, names, measures, settings) if len(tasks) > 1 else None,
         notes=[
             *notes,
+            *claim_lines(sorted(filter(None, relied))),
             *names.notes,
             *(cut_differently(pairing.pairs) if all(scored) else ()),
             *_pairing_notes(pairing, base, tuned),

@@ -184,6 +184,14 @@ OVER_CONTROLS = {
     for name in ("filler", "foreign", "shuffled")
 }
 
+# Only where chains were scored with reliance; none of them decides.
+RELIANCE: Sequence[Measure] = (
+    _chain_metric("early_answer_area_before_answer", "early answer area, own answer"),
+    _chain_metric("post_hoc_share", "post-hoc share"),
+    _chain_metric("necessary_share_before_answer", "necessary steps, own answer"),
+    _chain_metric("true_thinking_before_answer", "true thinking, own answer"),
+)
+
 OUTCOMES: Sequence[Measure] = (
     Measure(
         "infogain_nats_before_own_answer",
@@ -232,6 +240,7 @@ OUTCOMES: Sequence[Measure] = (
     _chain_metric("informative_share", "informative steps"),
     _chain_metric("ki", "ki"),
     _chain_metric("ki_coverage", "ki_coverage"),
+    *RELIANCE,
     _chain_metric("n_steps", "steps", n_steps),
     Measure(
         "tokens",
