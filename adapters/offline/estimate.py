@@ -12,7 +12,7 @@ from typing import Any
 
 from ...metrics import Gauge
 from ...metrics.engine.trie import build_trie
-from ...metrics.likelihood import Group, Result, Unscored
+from ...metrics.likelihood import Group, Result, SpanScore, Unscored
 from ...metrics.models.loading import max_tokens, read_files
 from ...metrics.models.scorer_tokenizer import ScorerTexts
 from ...metrics.tokenization.spans import encode
@@ -96,17 +96,20 @@ class _Counting:
         return self
 
     def score(self, groups: Sequence[Group], done: Callable[[int], None]) -> list[Result]:
+        out: list[Result] = []
         for group in groups:
             spans = encode(self._texts.tokenizer, group, self._texts.max_tokens)
-            if isinstance(spans, Unscored):
+            if isinstance(spans, Unscored):  # a chain that is tried again without what makes it so
+                out.append(spans)
                 continue
             trie = build_trie(spans)
             self._work.chains += 1
             self._work.tokens += len(trie.token)
             self._work.pairs += int((trie.depth + 1).sum())
             self._work.alone += sum(span.n - 1 for span in spans)
+            out.append([SpanScore(-1.0, span.n - span.start, span.start) for span in spans])  # only counted
         done(len(groups))
-        return [Unscored("only counted")] * len(groups)
+        return out
 
     def describe(self) -> dict[str, Any]:
         return {"scorer": self._texts.name}
