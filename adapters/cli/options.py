@@ -75,7 +75,7 @@ _NEEDS = {
     "template": "chat: a scorer with a chat template",
     "variant": "reference: the likelihood of question and steps, too",
     "controls": "two or three more sequences a chain for each",
-    "reliance": "some five sequences a step, each with the rest of the chain",
+    "reliance": "about three times the tokens for a few steps, more for many",
     "claims": "llm: an LM's answer a step (extra generation, or openai for a server)",
     "judges": "nli: a classifier; lm: the scorer's passes; openai: a server's answer a claim (extra openai)",
     "retriever": "a corpus (extra retrieval), unless given",

@@ -40,6 +40,8 @@ from stepgauge.metrics.knowledge.chat.server_options import ServerOptions
 from stepgauge.metrics.knowledge.claims.llm import MAX_STEP_CHARACTERS
 from stepgauge.metrics.knowledge.claims.llm_reply import MAX_CLAIM, MAX_QUERY
 from stepgauge.metrics.plugins import registry
+from stepgauge.metrics.reliance.corruption import MOST_MOVED
+from stepgauge.metrics.reliance.requests import MOST_CHARACTERS
 from stepgauge.metrics.retrieval import build, retrievers, words
 from stepgauge.metrics.score import ChainScore
 from stepgauge.metrics.servers.batch import _GIVE_UP_AFTER
@@ -81,6 +83,10 @@ SENTENCES = {
     "docs/robustness.md": (
         f"the first {MAX_SIGNS:,} equals signs are judged",
         f"nested over {file_rows.DEEPEST} levels, or longer than {file_rows.LONGEST >> 20} MiB",
+    ),
+    "docs/reliance.md": (
+        f"come to more than {MOST_CHARACTERS:,} characters",
+        f"moved by 1 to {MOST_MOVED}, up or down",
     ),
     "docs/controls.md": (
         f"Filler is English: {len(FILLER_LINES)} lines",

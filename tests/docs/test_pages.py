@@ -141,7 +141,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """What the user of a page has before the first command."""
     page: str = request.param
     asked = request.getfixturevalue
-    if page in ("docs/finished-runs.md", "docs/controls.md", "docs/scale.md"):
+    if page in ("docs/finished-runs.md", "docs/controls.md", "docs/reliance.md", "docs/scale.md"):
         _finished(tmp_path, asked("runs"))
     elif page == "docs/calibration.md":
         _two("out/base", "out/tuned")(tmp_path, asked("runs") / "lm-eval")
