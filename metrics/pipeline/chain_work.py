@@ -147,8 +147,9 @@ class ChainWork:
             trace = toward(trace, answer_of(trace, steps))
             if isinstance(found, Segmentation) and trace.answers:
                 found = replace(found, steps=flagged(found.steps, trace))
-        asked = self._reliance and isinstance(found, Segmentation)
-        return Cut(trace, found, own=own_of(trace, found.steps) if asked else NO_RELIANCE)
+        if not self._reliance or isinstance(found, Unscored):
+            return Cut(trace, found)
+        return Cut(trace, found, own=own_of(trace, found.steps))
 
     def _judged(self, cut: Cut) -> Cut:
         if self._extractors is None or isinstance(cut.segmentation, Unscored):
