@@ -17,6 +17,7 @@ from fsspec.core import url_to_fs
 from inspect_ai.log import EvalLog, EvalLogInfo, EvalSample, list_eval_logs, read_eval_log, read_eval_log_samples
 
 from ...metrics import StepScore
+from ...metrics.score import RELIANCE_NUMBERS
 from ..scored import of_sample
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ Log: TypeAlias = "EvalLog | EvalLogInfo | str | os.PathLike[str]"
 _BIG = {"messages", "events", "store", "attachments"}
 _WHICH = ("log", "eval_id", "sample_id", "task", "model", "id", "epoch", "scorer")
 _NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
-COLUMNS = (*_WHICH, "step", "text", "kind", "states_answer", *_NUMBERS, "n_tokens", "labels", "judges")
+_OF_STEP = (*_NUMBERS, "n_tokens", "labels", "judges", *RELIANCE_NUMBERS)
+COLUMNS = (*_WHICH, "step", "text", "kind", "states_answer", *_OF_STEP)
+_SHOWN = ("text", "kind", "states_answer", *_NUMBERS, "n_tokens", *RELIANCE_NUMBERS)
 
 
 def steps_df(logs: Log | Sequence[Log]) -> pandas.DataFrame:
@@ -40,7 +43,8 @@ def steps_df(logs: Log | Sequence[Log]) -> pandas.DataFrame:
     Returns:
         A frame with the columns `COLUMNS`. `step` counts from 0; `log_likelihood`, `gain` (nats), `ppl_gain`,
         `gold_probability` and `entropy_bits` are nan where missing; `labels` and `judges` hold one entry per claim of
-        the step, None for a label that the judge did not give. Samples without a score of ours have no rows.
+        the step, None for a label that the judge did not give. What belongs to `reliance` is nan without it. Samples
+        without a score of ours have no rows.
 
     Raises:
         ModuleNotFoundError: pandas is not installed.
@@ -53,7 +57,7 @@ def steps_df(logs: Log | Sequence[Log]) -> pandas.DataFrame:
         raise ModuleNotFoundError("steps_df needs the package pandas: pip install pandas", name="pandas") from error
     given = [logs] if isinstance(logs, EvalLog | EvalLogInfo | str | os.PathLike) else list(logs)
     frame = pandas.DataFrame([row for one in given for row in _rows(one)], columns=list(COLUMNS))
-    numbers = dict.fromkeys(_NUMBERS, "float64")
+    numbers = dict.fromkeys((*_NUMBERS, *RELIANCE_NUMBERS), "float64")
     return frame.astype({**numbers, "n_tokens": "Int64", "step": "int64", "epoch": "int64", "states_answer": "bool"})
 
 
@@ -100,6 +104,6 @@ def _native(location: str) -> str:
 
 
 def _numbers(step: StepScore) -> dict[str, Any]:
-    shown = {name: getattr(step, name) for name in ("text", "kind", "states_answer", *_NUMBERS, "n_tokens")}
+    shown = {name: getattr(step, name) for name in _SHOWN}
     verdicts = step.verdicts
     return {**shown, "labels": [one.label for one in verdicts], "judges": [one.judge for one in verdicts]}

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ...metrics.score import RELIANCE_NUMBERS
 from ..formats.options import OptionError
 from .summary import Group, read_rows
 from .whole_file import replacing
@@ -36,13 +37,16 @@ def write_parquet(folder: Path, groups: Sequence[Group]) -> Path:
     import pyarrow.parquet as pq
 
     metrics = list(dict.fromkeys(name for group in groups for name in group.metrics))
+    relied = any(claim for group in groups for claim in group.reliance_claims)
+    reliance = RELIANCE_NUMBERS if relied else ()
     accuracies = list(dict.fromkeys(name for group in groups for name in group.accuracy))
     step = pa.struct(
         [
             *((name, pa.string()) for name in _STEP_TEXTS),
             *((name, pa.int64()) for name in _STEP_WHOLE),
             ("states_answer", pa.bool_()),
-            *((name, pa.float64()) for name in _STEP_NUMBERS),
+            *((name, pa.float64()) for name in (*_STEP_NUMBERS, *reliance)),
+            *([("corrupted", pa.string())] if relied else []),
             ("verdicts", pa.string()),
         ]
     )
@@ -59,6 +63,7 @@ def write_parquet(folder: Path, groups: Sequence[Group]) -> Path:
             ("should_abstain", pa.bool_()),
             *((name, pa.float64()) for name in metrics),
             ("log_likelihoods", pa.list_(pa.float64())),
+            *([("own_answer", pa.string()), ("own_log_likelihoods", pa.list_(pa.float64()))] if relied else []),
             ("steps", pa.list_(step)),
             *((name, pa.string()) for name in ("missing", "notes", "provenance")),
         ]
@@ -83,6 +88,8 @@ def _flat(row: Mapping[str, Any], accuracies: Sequence[str], metrics: Sequence[s
         "should_abstain": row.get("should_abstain"),
         **{name: score["metrics"].get(name) for name in metrics},
         "log_likelihoods": score["log_likelihoods"],
+        "own_answer": _text(score.get("own_answer")),
+        "own_log_likelihoods": score.get("own_log_likelihoods"),
         "steps": list(_steps(score["steps"])),
         **{name: json.dumps(score[name]) for name in ("missing", "notes", "provenance")},
     }
@@ -91,7 +98,8 @@ def _flat(row: Mapping[str, Any], accuracies: Sequence[str], metrics: Sequence[s
 def _steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     for step in steps:
         kept = {name: step[name] for name in (*_STEP_TEXTS, *_STEP_WHOLE, "states_answer", *_STEP_NUMBERS)}
-        yield {**kept, "text": _text(step["text"]), "verdicts": json.dumps(step["verdicts"])}
+        reliance = {**{name: step.get(name) for name in RELIANCE_NUMBERS}, "corrupted": _text(step.get("corrupted"))}
+        yield {**kept, **reliance, "text": _text(step["text"]), "verdicts": json.dumps(step["verdicts"])}
 
 
 def _text(value: str | None) -> str | None:

@@ -19,7 +19,7 @@ NO_WORDS = Unscored(
 # "Step 3:", "2.", "- 4)": what counts the steps says nothing.
 _LABEL = re.compile(r"\s{0,8}(?:[-*•#>]{1,6}\s{0,4})?(?:\*\*)?(?:step\s?)?[0-9]{1,3}\s?[.:)](?=[\s*]|$)", re.IGNORECASE)
 # The whole part of a number; what follows it (decimals, %) stays. Digits within a name ("B12", "x_1") are none.
-_WHOLE = re.compile(r"(?<!\w)(?<![0-9][.,])(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,40})(?![0-9])")
+_WHOLE = re.compile(r"(?<!\w)(?<![0-9][.,])(?:[0-9]{1,3}(?:,[0-9]{3}){1,12}|[0-9]{1,40})(?![0-9])")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 # Words of three letters and more that say nothing of a question.
 _EMPTY_WORDS = """

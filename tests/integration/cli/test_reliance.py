@@ -136,3 +136,14 @@ def test_compare_shows_them_says_what_may_be_claimed_and_refuses_two_targets(sco
 def test_the_report_takes_such_a_run(scored, tmp_path, capsys):
     printed("report", scored / "out", "--out", tmp_path / "report.html", capsys=capsys)
     assert "early_answer_area_before_answer" in (tmp_path / "report.html").read_text()
+
+
+def test_parquet_holds_the_numbers_of_the_steps(scored):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert score(scored / "in.jsonl", "--out", scored / "out", "--reliance", "--window", 32, "--parquet") == 0
+    table = parquet.read_table(scored / "out" / "scores.parquet").to_pylist()
+    for found, row in zip(table, rows(scored / "out"), strict=True):
+        assert found["own_answer"] == row["score"]["own_answer"]
+        assert found["own_log_likelihoods"] == row["score"]["own_log_likelihoods"]
+        for name in ("deletion_nats", "true_thinking", "corrupted"):
+            assert [step[name] for step in found["steps"]] == [step[name] for step in row["score"]["steps"]]

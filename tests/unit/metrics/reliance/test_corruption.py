@@ -61,6 +61,15 @@ def test_no_number_ever_stays_the_same():
     assert moves == {-3, -2, -1, 1, 2, 3}
 
 
+def test_numbers_of_thousands_of_digits_and_odd_characters_do_no_harm():
+    endless = "1" + ",000" * 3_000
+    first, second, third = corrupted(f"It is {endless} here.", f"It is {'9' * 9_000} here.", "Lone \ud800 words stay.")
+    assert first is not None
+    assert first != f"It is {endless} here."
+    assert second is None or "9" * 9_000 in second, "no number that anybody reads; its words are replaced"
+    assert third != "Lone \ud800 words stay."
+
+
 def test_a_step_without_a_number_gets_words_of_another_questions_chain():
     step = "Every crate holds several apples."
     (found,) = corrupted(step)
