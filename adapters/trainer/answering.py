@@ -82,8 +82,8 @@ def answer(
             written = model.generate(
                 input_ids=tokens,
                 attention_mask=mask,
-                generation_config=_greedy(max_new_tokens, ends, pad),
-                **({"stop_strings": list(until), "tokenizer": tokenizer} if until else {}),
+                generation_config=_greedy(max_new_tokens, ends, pad, until),
+                tokenizer=tokenizer if until else None,
             )
         for i, row in zip(batch, written[:, width:].tolist(), strict=True):
             found[i] = _read(row, tokenizer, ends, until)
@@ -104,7 +104,7 @@ def _ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return [token for token in dict.fromkeys([*own, tokenizer.eos_token_id]) if token is not None]
 
 
-def _greedy(max_new_tokens: int, ends: Sequence[int], pad: int) -> Any:
+def _greedy(max_new_tokens: int, ends: Sequence[int], pad: int, until: Sequence[str]) -> Any:
     from transformers import GenerationConfig
 
     # Named since the model's own generation settings fill what is left open; `temperature` and so on would only warn.
@@ -118,6 +118,7 @@ def _greedy(max_new_tokens: int, ends: Sequence[int], pad: int) -> Any:
         use_cache=True,
         eos_token_id=list(ends) or None,
         pad_token_id=pad,
+        stop_strings=list(until) or None,
     )
 
 
