@@ -6,12 +6,9 @@ import contextlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 # A text, or messages for the tokenizer's chat template.
 Prompt = str | list[dict[str, Any]]
@@ -47,14 +44,14 @@ def undisturbed(model: Any) -> Iterator[None]:
         np.random.set_state(arrays)
 
 
-def as_prompt(question: str, tokenizer: PreTrainedTokenizerBase) -> Prompt:
+def as_prompt(question: str, tokenizer: Any) -> Prompt:
     """A question as the user's message where the tokenizer has a chat template, else as it is."""
     return [{"role": "user", "content": question}] if tokenizer.chat_template else question
 
 
 def answer(
     model: Any,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: Any,
     prompts: Sequence[Prompt],
     *,
     max_new_tokens: int,
@@ -90,14 +87,14 @@ def answer(
     return [found[i] for i in range(len(ids))]
 
 
-def _encoded(prompt: Prompt, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def _encoded(prompt: Prompt, tokenizer: Any) -> list[int]:
     if isinstance(prompt, str):
-        return tokenizer(prompt)["input_ids"]  # type: ignore[return-value]
+        return tokenizer(prompt)["input_ids"]
     text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    return tokenizer(text, add_special_tokens=False)["input_ids"]  # type: ignore[arg-type,return-value]
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-def _ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def _ends(model: Any, tokenizer: Any) -> list[int]:
     """The tokens that end an answer: the model's own, of which a chat model may have several, and the tokenizer's."""
     own = getattr(model.generation_config, "eos_token_id", None)
     own = own if isinstance(own, list) else [own]
@@ -122,8 +119,8 @@ def _greedy(max_new_tokens: int, ends: Sequence[int], pad: int, until: Sequence[
     )
 
 
-def _read(row: Sequence[int], tokenizer: PreTrainedTokenizerBase, ends: Sequence[int], until: Sequence[str]) -> Answer:
+def _read(row: Sequence[int], tokenizer: Any, ends: Sequence[int], until: Sequence[str]) -> Answer:
     end = next((i for i, token in enumerate(row) if token in ends), None)
-    text = str(tokenizer.decode(row[:end], skip_special_tokens=False))
+    text = tokenizer.decode(row[:end], skip_special_tokens=False)
     at = min((place for stop in until if (place := text.find(stop)) >= 0), default=None)
     return Answer(text[:at], truncated=end is None and at is None)

@@ -118,7 +118,7 @@ class StepgaugeCallback(TrainerCallback):
                 "no trap is looked for; Settings(force=True) compares them all the same"
             )
         try:
-            self._take_up(Evaluations(args.output_dir), state.global_step)
+            self._take_up(Evaluations(args.output_dir or "."), state.global_step)
         except Exception as error:  # no file of an earlier training is worth this one
             log.warning("stepgauge: earlier evaluations cannot be taken up: %s", printable(said(error)))
 
@@ -132,7 +132,7 @@ class StepgaugeCallback(TrainerCallback):
         found: tuple[dict[str, float], bool] = ({}, False)
         if state.is_world_process_zero:
             try:
-                found = self._evaluate(trainer, Evaluations(args.output_dir), step)
+                found = self._evaluate(trainer, Evaluations(args.output_dir or "."), step)
             except Exception as error:  # it costs this evaluation, not the training
                 log.warning("stepgauge: step %d is not evaluated: %s", step, printable(said(error)))
                 found = ({f"{PREFIX}failed": 1.0}, False)
@@ -215,7 +215,7 @@ class StepgaugeCallback(TrainerCallback):
 
 def _check_whole(trainer: Trainer) -> None:
     """Raises ScorerError where no process holds all of the weights."""
-    from transformers.integrations import is_deepspeed_zero3_enabled
+    from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
     if trainer.is_fsdp_enabled or (trainer.is_deepspeed_enabled and is_deepspeed_zero3_enabled()):
         raise ScorerError(
