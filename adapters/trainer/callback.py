@@ -161,7 +161,7 @@ class StepgaugeCallback(TrainerCallback):
     def _evaluate(self, trainer: Trainer, evaluations: Evaluations, step: int) -> tuple[dict[str, float], bool]:
         """The numbers to log, and whether to stop."""
         _check_whole(trainer)
-        model: Any = trainer.accelerator.unwrap_model(trainer.model)
+        model: Any = trainer.accelerator.unwrap_model(trainer.model, keep_torch_compile=False)
         tokenizer = self._tokenizer or _tokenizer_of(trainer)
         prompts = [one.prompt or as_prompt(one.question, tokenizer) for one in self._questions]
         asked = {"max_new_tokens": self._max_new_tokens, "until": list(self._until)}
