@@ -165,6 +165,8 @@ def test_each_evaluation_is_a_scored_folder_that_compare_reads_with_the_same_ver
     assert code == 0
     assert task["verdict"]["name"] == "trap"
     assert task["n_pairs"] == N
+    assert in_process("stepgauge", "compare", *map(str, folders), "--series", "step") == 0
+    assert "trap" in capsys.readouterr().out
     assert in_process("stepgauge", "show", str(folders[0])) == 0
     assert QUESTIONS[0]["question"] in capsys.readouterr().out
     (run,) = load_runs([str(folders[1])])
