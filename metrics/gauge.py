@@ -227,6 +227,11 @@ class Gauge:
         return dict(self._metrics)
 
     @property
+    def scorer(self) -> str | ModelInMemory | None:
+        """The scoring LM as it was given; None: Knowledge Index only."""
+        return self._scorer
+
+    @property
     def backend(self) -> CheckedBackend:
         """The likelihood backend, loaded on first use. Raises ScorerError when the scorer cannot be loaded."""
         if self._scorer is None:

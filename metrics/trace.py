@@ -54,7 +54,7 @@ def steps_before_own_answer(steps: Sequence[Flagged], commit: int | None) -> int
     return next(given, last)
 
 
-def steps_before_answer(steps: Sequence[Step]) -> int:
+def steps_before_answer(steps: Sequence[Flagged]) -> int:
     """Number of steps before the first that states the gold answer; all of them if none does.
 
     A step that only announces an answer does not end them by itself: where it announces another one it leaks nothing.

@@ -72,7 +72,7 @@ def fit(base: str, rows: Sequence[tuple[str, str]], out: Path, tuning: Tuning, n
         base, dtype=torch.bfloat16 if cuda and tuning.lora else torch.float32
     )
     if tuning.layers:
-        _freeze_below(model, tuning.layers)
+        freeze_below(model, tuning.layers)
     elif tuning.lora:
         from peft import LoraConfig, get_peft_model
 
@@ -138,7 +138,7 @@ def fit(base: str, rows: Sequence[tuple[str, str]], out: Path, tuning: Tuning, n
     return about
 
 
-def _freeze_below(model: Any, layers: int) -> None:
+def freeze_below(model: Any, layers: int) -> None:
     """Freeze everything below the upper `layers` layers, so that it needs no backward pass.
 
     Raises ValueError for an architecture that stores its layers elsewhere.

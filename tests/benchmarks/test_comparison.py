@@ -110,3 +110,13 @@ def test_pictures_of_a_report_are_taken_whole_in_the_light_on_a_phone_and_in_the
     grounds = {name: picture.getpixel((2, 2)) for name, picture in pictures.items()}
     assert grounds["dark"] < 60
     assert {grounds[name] for name in ("overview", "chain", "phone")} == {255}
+
+
+@pytest.mark.slow
+def test_the_monitored_training_leaves_a_series_and_a_picture(tmp_path, capsys):
+    assert benchmark("comparison.sft_monitor").main(["--tiny", "--out", str(tmp_path)]) == 0
+    assert "--series step" in capsys.readouterr().out
+    history = json.loads((tmp_path / "history.json").read_text(encoding="utf-8"))
+    assert [entry["step"] for entry in history if "stepgauge/accuracy" in entry] == [0, 1, 2]
+    assert len(list((tmp_path / "stepgauge").glob("step-*/scores.jsonl"))) == 3
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -226,6 +226,7 @@ def test_extras_are_those_the_readme_names():
         "completion",
         "ray",
         "report",
+        "train",
         "all",
         "dev",
     }
