@@ -23,7 +23,16 @@ from .sanitize import clip, one_line
 _NAME, _TEXT = 120, 1000
 _OPEN = 4  # number of tasks shown unfolded
 _DECIMALS = 2  # for means in the table of runs
-_SYMBOLS = {"trap": "⚠", "gain": "▲", "up": "▲", "regression": "▼", "down": "▼", "no change": "=", "underpowered": "?"}
+_SYMBOLS = {
+    "trap": "⚠",
+    "decorative": "⚠",
+    "gain": "▲",
+    "up": "▲",
+    "regression": "▼",
+    "down": "▼",
+    "no change": "=",
+    "underpowered": "?",
+}
 _ARROWS = {
     "up": "↑ up",
     "down": "↓ down",
@@ -32,6 +41,7 @@ _ARROWS = {
 }
 _MEANINGS = {
     "trap": "More answers are right, but the reasoning before them got worse.",
+    "decorative": "As many answers are right, but they hang less on the steps before them.",
     "gain": "Accuracy or reasoning got better, and neither got worse.",
     "regression": "Accuracy or reasoning got worse.",
     "down": "Fewer answers are right. Of the reasoning nothing is known.",

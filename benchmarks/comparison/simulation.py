@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 SEED = 0
 SHARES = ("accuracy", "reasons_first", "supported_before_own_answer")
 GAIN = "infogain_nats_before_own_answer"
-VERDICTS = [name for name in get_args(VerdictName) if name not in ("up", "down")]
+VERDICTS = [name for name in get_args(VerdictName) if name not in ("up", "down", "decorative")]
 
 
 @dataclasses.dataclass(frozen=True)

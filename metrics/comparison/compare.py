@@ -22,10 +22,10 @@ from .power import questions_needed
 from .record import Run
 from .results import Comparison, Row, TaskComparison
 from .same_answer import same_answer
-from .scorers import check_scorers, cut_differently, scorer_name
+from .scorers import check_scorers, cut_differently, each_by_itself, scorer_name
 from .statistics import Clustered, clustered, holm, intervals, permutation_ps, share_interval
 from .values import Values, lost, values_of
-from .verdict import FIRST, decide, sees_content
+from .verdict import FIRST, RELIANCE_KEY, decide, sees_content
 
 DECIDING = ("infogain_nats_before_own_answer", FIRST, "supported_before_own_answer")
 _EQUAL = 1e-12
@@ -90,7 +90,7 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         raise NotComparable(_nothing_in_common(base, tuned))
     controls = [{name for record in run.records for name in record.score.controls} for run in (base, tuned)]
     if settings.deciding == DECIDING:
-        gain, why_not = _gain(controls, pairing.pairs)
+        gain, why_not = ([], []) if each_by_itself(base, tuned) else _gain(controls, pairing.pairs)
         settings = replace(settings, deciding=(*gain, *DECIDING[1:]))
         notes = [*notes, *why_not]
     names = AccuracyNames.of_pairs(pairing.pairs, settings.accuracy, error=NotComparable)
@@ -100,6 +100,8 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     relied = {claim_in(record.score.provenance) for run in (base, tuned) for record in run.records}
     if relied == {None}:
         unasked |= {one.key for one in RELIANCE}
+    if all(_relied(run) for run in (base, tuned)) and RELIANCE_KEY not in settings.deciding:
+        settings = replace(settings, deciding=(*settings.deciding, RELIANCE_KEY))
     unasked -= set(settings.deciding)
     measures = [
         one for one in (*OUTCOMES, *CONFOUNDERS) if (all(scored) or not one.of_score) and one.key not in unasked
@@ -139,7 +141,8 @@ def _task(
     rows = _rows(measures, values, settings)
     acc = rows.get("accuracy")
     scored = "infogain" in rows
-    deciding = [rows[key] for key in settings.deciding] if scored else None
+    deciding = [rows[key] for key in settings.deciding if key != RELIANCE_KEY] if scored else None
+    reliance = rows[RELIANCE_KEY] if RELIANCE_KEY in settings.deciding else None
 
     def left_out(counts: Mapping[str, int]) -> int:
         return sum(counts.values()) if task is None else counts.get(task, 0)
@@ -150,7 +153,9 @@ def _task(
         only_base=left_out(pairing.only_base),
         only_tuned=left_out(pairing.only_tuned),
         rows=[row for row in rows.values() if scored or row.n or row is acc],  # without scores no empty rows
-        verdict=decide(acc, deciding, alpha=settings.alpha, sees_content=sees_content(deciding or ())),
+        verdict=decide(
+            acc, deciding, alpha=settings.alpha, sees_content=sees_content(deciding or ()), reliance=reliance
+        ),
         notes=[
             *(same_answer(pairs, name) if name else ()),
             *(cautions(rows, values["infogain"].differences) if scored else ()),
@@ -251,6 +256,11 @@ def _gain(controls: Sequence[set[str]], pairs: Sequence[Pair]) -> tuple[list[str
         f"({number(mean)} nats); the scoring LM cannot use them, and more reasoning would count "
         "as less. Controls (controls=filler) or a stronger scorer would tell"
     ]
+
+
+def _relied(run: Run) -> bool:
+    """Whether reliance was measured on any chain of the run."""
+    return any(claim_in(record.score.provenance) for record in run.records)
 
 
 def _scored(run: Run) -> bool:

@@ -184,7 +184,7 @@ OVER_CONTROLS = {
     for name in ("filler", "foreign", "shuffled")
 }
 
-# Only where chains were scored with reliance; none of them decides.
+# Only where chains were scored with reliance; of these the first decides.
 RELIANCE: Sequence[Measure] = (
     _chain_metric("early_answer_area_before_answer", "early answer area, own answer"),
     _chain_metric("post_hoc_share", "post-hoc share"),

@@ -20,6 +20,7 @@ _PARTS = ((1,), (2, 3), (4, 5), (6, 7), (8, 9))
 _SPARE = (6, 7, 1)  # relative, p before its correction, unit
 STYLES = {
     "trap": "bold red",
+    "decorative": "bold red",
     "regression": "red",
     "down": "red",
     "gain": "green",

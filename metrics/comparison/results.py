@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..strict_json import without_nan
 from .flips import Flips
 
-VerdictName = Literal["trap", "gain", "regression", "up", "down", "no change", "underpowered"]
+VerdictName = Literal["trap", "decorative", "gain", "regression", "up", "down", "no change", "underpowered"]
 Role = Literal["deciding", "exploratory", "confounder"]
 Direction = Literal["up", "down", "not significant", "not measured"]
 
@@ -67,8 +67,8 @@ class Verdict:
     """The conclusion from a task's rows, by the rule in docs/compare.md.
 
     Attributes:
-        name: trap, gain, regression, no change or underpowered; of runs without reasoning scores up, down, no change
-            or underpowered.
+        name: trap, regression, decorative, gain, no change or underpowered; of runs without reasoning scores up, down,
+            no change or underpowered.
         why: one sentence with the numbers behind it.
         accuracy, reasoning: the direction in which each moved.
         needed: questions that would be needed, if underpowered.

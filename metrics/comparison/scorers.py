@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from ..models.in_memory import SELF
 from .pairs import Pair
 from .record import Record, Run
 
@@ -17,6 +18,9 @@ _DECISIVE = ("fit", "scorer", "revision", "architecture", "quantization", "templ
 _UNNAMED = {"target": "gold"}
 # Settings that may shift the numbers: a difference becomes a note.
 _TOLD = ("dtype", "engine", "epsilon", "claims", "judges", "retriever", "policy")
+
+# Of these, what names the scorer: it differs where each run's model scored its own chains.
+_OF_SCORER = ("fit", "scorer", "revision", "architecture", "quantization")
 
 _CONVERTED = re.compile(r"-[0-9a-f]{12}$")
 
@@ -30,7 +34,15 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
     """
     notes: list[str] = []
     both = [_provenances(run) for run in (base, tuned)]
+    own = each_by_itself(base, tuned)
+    if own:
+        notes.append(
+            "each run was scored by the model that wrote it: gains in nats have no common scale and decide nothing; "
+            "what is a share or a probability of the model's own can be compared"
+        )
     for name in _DECISIVE:
+        if own and name in _OF_SCORER:
+            continue
         values = [_values(one, name, none=_UNNAMED.get(name, "none")) for one in both]
         if len({*values[0], *values[1]}) <= 1:
             continue
@@ -47,6 +59,13 @@ def check_scorers(base: Run, tuned: Run, *, force: bool, error: type[Exception])
             notes.append(f"{name} differs: {base.name}: {_list(values[0])}; {tuned.name}: {_list(values[1])}")
     notes += _evidence_notes(base, tuned)
     return notes
+
+
+def each_by_itself(base: Run, tuned: Run) -> bool:
+    """Whether each run was scored by its own model (`scorer: self`), and these are not one model."""
+    both = [_provenances(run) for run in (base, tuned)]
+    own = all(one and {provenance.get("scorer") for provenance in one} == {SELF} for one in both)
+    return own and len({(str(one.get("source")), str(one.get("revision"))) for found in both for one in found}) > 1
 
 
 def cut_differently(pairs: Sequence[Pair]) -> list[str]:

@@ -16,7 +16,7 @@ from ..strict_json import without_nan
 from .numbers import number
 from .results import Comparison, Row, TaskComparison, Verdict
 from .statistics import holm
-from .verdict import decide, sees_content
+from .verdict import RELIANCE_KEY, decide, sees_content
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -161,10 +161,16 @@ def series_of(comparisons: Sequence[Comparison], unit: str = "checkpoint") -> Se
 
 def _verdict(task: TaskComparison, rows: Sequence[Row], alpha: float, tests: int) -> Verdict:
     accuracy = next((row for row in rows if row.measure == "accuracy"), None)
-    reasoning = [row for row in rows if row.measure != "accuracy"]
+    reliance = next((row for row in rows if row.measure == RELIANCE_KEY), None)
+    reasoning = [row for row in rows if row.measure not in ("accuracy", RELIANCE_KEY)]
     scored = any(row.measure == "infogain" for row in task.rows)
     return decide(
-        accuracy, reasoning if scored else None, alpha=alpha, sees_content=sees_content(reasoning), tests=tests
+        accuracy,
+        reasoning if scored else None,
+        alpha=alpha,
+        sees_content=sees_content(reasoning),
+        reliance=reliance,
+        tests=tests,
     )
 
 
@@ -189,6 +195,7 @@ def _plain(position: float) -> str:
 
 def _fell(checkpoint: Checkpoint) -> str:
     """The deciding measure that fell most clearly, in words."""
-    lower = [row for key, row in checkpoint.rows.items() if key != "accuracy" and row.difference < 0]
+    of_reasoning = [row for key, row in checkpoint.rows.items() if key not in ("accuracy", RELIANCE_KEY)]
+    lower = [row for row in of_reasoning if row.difference < 0]
     row = min((row for row in lower if not math.isnan(row.p_holm)), key=lambda row: row.p_holm)
     return f"{row.label} {number(row.base)} → {number(row.tuned)}"

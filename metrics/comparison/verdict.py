@@ -17,6 +17,7 @@ from .power import fewest_clusters
 from .results import Direction, Row, Verdict
 
 FIRST = "reasons_first"  # the one deciding measure that does not see what steps say
+RELIANCE_KEY = "early_answer_area_before_answer"  # whether the own answer hangs on the steps
 
 
 def decide(
@@ -26,6 +27,7 @@ def decide(
     alpha: float,
     min_share: float = 0.5,
     sees_content: bool = True,
+    reliance: Row | None = None,
     tests: int | None = None,
 ) -> Verdict:
     """The rule of docs/compare.md.
@@ -40,9 +42,10 @@ def decide(
             ask for its interval, unless no measure reaches this share.
         sees_content: whether one of the measures depends on what the steps say. Without one, that reasoning did not
             fall is never said.
+        reliance: whether the own answer hangs on the steps; None for runs of which one was not asked.
         tests: over how many p Holm's correction went; None: over those of this task.
     """
-    family = [row for row in (accuracy, *(reasoning or ())) if row]
+    family = [row for row in (accuracy, *(reasoning or ()), reliance) if row]
     acc = _direction([accuracy] if accuracy else [], alpha)
     rea = _direction(reasoning or [], alpha)
     moved = [row for row in family if _moved(row, alpha)]
@@ -51,11 +54,16 @@ def decide(
         return Verdict("trap", said, acc, rea)
     if "down" in (acc, rea):
         return Verdict("down" if reasoning is None else "regression", said, acc, rea)
+    asked = [*([accuracy] if accuracy else []), *_asked(reasoning or [], min_share)]
+    least = fewest_clusters(alpha, tests or sum(not math.isnan(row.p) for row in family))
+    if reliance is not None and _direction([reliance], alpha) == "down":
+        if accuracy is None or acc == "up" or _closed(accuracy, least, below_only=True):
+            return Verdict("decorative", said, acc, rea)
+        return _underpowered(acc, rea, [accuracy], least, said)
+    asked += [reliance] if reliance is not None and reliance.n else []
     up = "up" in (acc, rea)
     if up and reasoning is None:
         return Verdict("up", said, acc, rea)
-    asked = [*([accuracy] if accuracy else []), *_asked(reasoning or [], min_share)]
-    least = fewest_clusters(alpha, tests or sum(not math.isnan(row.p) for row in family))
     open_ = [row for row in asked if not _closed(row, least, below_only=up)]
     if open_ or (rea == "not measured" and (reasoning is not None or acc == rea)):
         return _underpowered(acc, rea, open_, least, said)
