@@ -47,7 +47,8 @@ def write_report(
 def figures(
     runs: Sequence[Run], comparisons: Sequence[Comparison] = (), series: Series | None = None
 ) -> dict[str, altair.LayerChart]:
-    """The page's plots as Altair charts by name: `trajectory` (of a series), `likelihood`, `step_gains`,
+    """The page's plots as Altair charts by name: `trajectory` (of a series), `likelihood`,
+    `own_confidence` (of runs with reliance), `step_gains`,
     `accuracy_infogain`, `ki`, `reliability`, `risk_coverage`.
 
     A plot without data is left out. Raises ReportError like `write_report`.

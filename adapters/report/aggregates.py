@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...metrics.columns import added_columns
 from ...metrics.comparison.record import Record, Run
+from ...metrics.score import ChainScore
 from .question_rows import Key, KeyOf
 from .sanitize import one_line
 
@@ -136,11 +137,21 @@ def largest_groups(means: Sequence[dict[str, Mean]], limit: int) -> tuple[list[s
     return sorted(kept, key=str.casefold), len(sizes) - len(kept)
 
 
-def curves(run: Run, key_of: KeyOf) -> dict[Key, Array]:
-    """For each question the gold answer's log-probability per answer token along `GRID`, averaged over repeats."""
+def of_gold(score: ChainScore) -> Sequence[float]:
+    """After 0..t steps, log p of the gold answer per answer token."""
+    return score.log_likelihoods_per_token
+
+
+def of_own(score: ChainScore) -> Sequence[float]:
+    """After 0..t steps, log p of the chain's own answer, where reliance was measured."""
+    return score.own_log_likelihoods
+
+
+def curves(run: Run, key_of: KeyOf, levels: Callable[[ChainScore], Sequence[float]]) -> dict[Key, Array]:
+    """For each question these log-probabilities along `GRID`, averaged over repeats."""
     found: dict[Key, list[Array]] = defaultdict(list)
     for record in run.records:
-        values = np.asarray(record.score.log_likelihoods_per_token, dtype=float)
+        values = np.asarray(levels(record.score), dtype=float)
         if len(values) > 1 and np.isfinite(values).all():
             at = np.linspace(0, 1, len(values))
             found[key_of(record)].append(np.interp(GRID, at, values))

@@ -29,7 +29,8 @@ def figures(
         comparisons: determine which metric counts as accuracy; without them it is the one that most chains have.
 
     Returns:
-        Those of `trajectory` (of a series), `likelihood`, `step_gains`, `accuracy_infogain`, `ki`, `reliability`,
+        Those of `trajectory` (of a series), `likelihood`,
+        `own_confidence` (of runs with reliance), `step_gains`, `accuracy_infogain`, `ki`, `reliability`,
         `risk_coverage` that have data.
     """
     if not runs:

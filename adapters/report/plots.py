@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -14,10 +14,24 @@ from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison
 from ...metrics.comparison.series import Series
 from . import numbers
-from .aggregates import GRID, Mean, by_group, curves, gains, group_name, largest_groups, mean_of, names, shared
+from .aggregates import (
+    GRID,
+    Array,
+    Mean,
+    by_group,
+    curves,
+    gains,
+    group_name,
+    largest_groups,
+    mean_of,
+    names,
+    of_gold,
+    of_own,
+    shared,
+)
 from .calibration import calibration_plots
 from .chart_style import Plot, color, dash, finish, shape
-from .question_rows import KeyOf, accuracy, accuracy_name, keys_of, metric
+from .question_rows import Key, KeyOf, accuracy, accuracy_name, keys_of, metric
 from .sanitize import one_line
 from .trajectory import trajectory
 
@@ -34,6 +48,7 @@ def plots(runs: Sequence[Run], comparisons: Sequence[Comparison], series: Series
     return [
         *([] if series is None else [trajectory(series)]),
         likelihood(runs, key_of),
+        *own_confidence(runs, key_of),
         step_gains(runs),
         accuracy_infogain(runs, key_of, name),
         knowledge(runs, key_of),
@@ -44,10 +59,28 @@ def plots(runs: Sequence[Run], comparisons: Sequence[Comparison], series: Series
 def likelihood(runs: Sequence[Run], key_of: KeyOf) -> Plot:
     """Log-probability of the gold answer per answer token along the chain, by run."""
     title = "How sure the scoring LM becomes of the gold answer"
-    found = [curves(run, key_of) for run in runs]
-    keys, common = shared([set(one) for one in found])
-    if not keys:
+    found = [curves(run, key_of, of_gold) for run in runs]
+    if not any(found):
         return Plot("likelihood", title, why="No chain has log-likelihoods of its gold answer.")
+    return _along_the_chain("likelihood", title, "log-probability of the gold answer per answer token", runs, found)
+
+
+def own_confidence(runs: Sequence[Run], key_of: KeyOf) -> list[Plot]:
+    """Log-probability of the chain's own answer along the chain, by run; nothing where reliance was not measured."""
+    found = [curves(run, key_of, of_own) for run in runs]
+    title = "How sure the scoring LM becomes of the chain's own answer"
+    what = "log-probability of the answer that the chain itself gives"
+    return [_along_the_chain("own_confidence", title, what, runs, found)] if any(found) else []
+
+
+def _along_the_chain(
+    key: str, title: str, what: str, runs: Sequence[Run], found: Sequence[Mapping[Key, Array]]
+) -> Plot:
+    """Args:
+    what: is drawn, in nats.
+    found: of each run, a curve per question.
+    """
+    keys, common = shared([set(one) for one in found])
     data, cells, ends = [], [], []
     for name, one in zip(names(runs), found, strict=True):
         stack = np.array([values for key, values in one.items() if key in keys])
@@ -64,7 +97,7 @@ def likelihood(runs: Sequence[Run], key_of: KeyOf) -> Plot:
         x=alt.X("position:Q", title="position in the chain", axis=alt.Axis(tickCount=5)),
         color=color(runs, line=True),
     )
-    label = "log p per answer token, nats"
+    label = "log p per answer token, nats" if key == "likelihood" else "log p, nats"
     y = alt.Y("mean:Q", title=label, scale=alt.Scale(zero=False))
     tooltip = [
         alt.Tooltip("model:N"),
@@ -77,13 +110,13 @@ def likelihood(runs: Sequence[Run], key_of: KeyOf) -> Plot:
     line = base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash(runs))
     points = base.mark_point(size=28, filled=True).encode(y=y, tooltip=tooltip)
     return Plot(
-        "likelihood",
+        key,
         title,
-        "Mean log-probability of the gold answer per answer token, from the question alone (0) to the whole chain (1), "
+        f"Mean {what}, from the question alone (0) to the whole chain (1), "
         "over questions, with its 95\u00a0% band (normal approximation); chains of any length are stretched to the "
         f"same width, and values between two steps lie on a straight line. {_which(common, len(keys))}",
         finish([band, line, points] if any("low" in point for point in data) else [line, points]),
-        summary=f"Mean log-probability per answer token over the chain: {'; '.join(ends)}.",
+        summary=f"Mean {what} over the chain: {'; '.join(ends)}.",
         columns=("model", "position", "mean, nats", "95\u00a0% band", "questions"),
         cells=cells,
     )

@@ -97,3 +97,17 @@ def test_the_rule(accuracy, reasoning, reliance, name):
     """A fall of 0.3 is significant, one of 0.06 is not, but its interval does not exclude what matters."""
     moved = row(KEY, reliance, reliance - 0.02, reliance + 0.02, 0.001 if reliance < -0.1 else 0.5)
     assert decide(accuracy, [reasoning], alpha=0.05, reliance=moved).name == name
+
+
+def test_report_draws_the_confidence_in_the_own_answer_along_the_chain(scored, tmp_path, capsys):
+    base, tuned = variant(scored, "steps", area=0.7, right=0.5), variant(scored, "key", area=0.2, right=0.5)
+    page, figures = tmp_path / "page.html", tmp_path / "figures"
+    command = ["report", str(base), str(tuned), "-o", str(page), "--figures", str(figures), "--resamples", "999"]
+    assert main(command) == 0
+    assert "own_confidence.png" in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    assert "As many answers are right, but they hang less on the steps before them." in text
+    assert 'id="plot-own_confidence"' in text
+    values = [row["score"]["own_log_likelihoods"] for row in rows(base)]
+    first = sum(one[0] for one in values) / len(values)
+    assert f"{first:.2f}".replace("-", "−") in text.partition('id="plot-own_confidence"')[2].partition("</figure>")[0]
