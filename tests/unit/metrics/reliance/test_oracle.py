@@ -96,7 +96,7 @@ def test_four_real_chains_agree_with_plain_passes_of_a_small_model(tiny_scorer, 
     assert min(done[name] for name in ("deletions", "corruptions", "deletions before the answer")) >= 6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3000)
 def test_forty_real_chains_agree_with_plain_passes(smollm2, smollm2_with, shared_data):
     traces = chains(shared_data, 40)
