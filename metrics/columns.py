@@ -33,14 +33,14 @@ _OF_RELIANCE = {one.name for option, metrics in WITH_OPTION.items() if "reliance
 # Every number of stepgauge's own by name; plugins bring others.
 METRICS: Mapping[str, ChainMetric] = {**{metric.name: metric for metric in ALWAYS}, **_OPTIONAL}
 
-# The five numbers that every table shows beside accuracy; these three need a scoring LM.
 # Of what options add every table shows all, but of reliance these alone.
 RELIANCE_COLUMNS = (
     f"early_answer_area{BEFORE}",
-    "post_hoc_share",
+    f"post_hoc_share{BEFORE}",
     f"necessary_share{BEFORE}",
     f"true_thinking{BEFORE}",
 )
+# The five numbers that every table shows beside accuracy; these three need a scoring LM.
 GAIN_COLUMNS = (f"infogain_nats{BEFORE}", "infogain_nats", "infogain")  # Inspect's scorer `infogain`
 KNOWLEDGE_COLUMNS = ("ki", "ki_coverage")  # Inspect's scorer `knowledge`
 CHAIN_COLUMNS = (*GAIN_COLUMNS, *KNOWLEDGE_COLUMNS)  # lm-eval, `score`, Inspect's scorer `reasoning`

@@ -14,10 +14,12 @@ from .infogain import BEFORE
 from .knowledge.arithmetic.judge import EQUATION
 from .models.in_memory import SELF
 from .printable import printable
+from .reliance.claims import claim_in
 from .score import ARITHMETIC_ONLY, ChainScore, judged_kinds
 
 _GAIN = f"infogain_nats{BEFORE}"
 _OVER = tuple(f"{GAIN_OVER}{name}{BEFORE}" for name in ("filler", "foreign", "shuffled"))
+_NECESSARY = f"necessary_share{BEFORE}"
 _NUMBERS = (_GAIN, "ki", "ki_coverage", *_OVER)
 _LEVEL = 0.95
 _LARGEST = 1e100  # a number beyond it cannot be computed with
@@ -57,6 +59,9 @@ class Conclusion:
         self._reasons: Counter[str] = Counter()
         self._kinds: set[str] = set()
         self._scorers: Counter[str] = Counter()
+        self._own: dict[str, list[float]] = {}
+        self._necessary: dict[str, list[float]] = {}
+        self._claims: Counter[str | None] = Counter()
         self.misled: Misled | None = None
 
     def add(self, score: ChainScore, *, question: str, accuracy: float | None = None) -> None:
@@ -82,6 +87,10 @@ class Conclusion:
             self._gaining += gain > 0
             self._scorers[_named(score.provenance)] += 1
         self._kinds |= judged_kinds(score)
+        if (own := _own_gain(score)) is not None:
+            self._claims[claim_in(score.provenance)] += 1
+            self._own.setdefault(question, []).append(own)
+            self._necessary.setdefault(question, []).append(score.metrics.get(_NECESSARY, math.nan))
         self._look_at(score)
 
     def sentences(self) -> list[str]:
@@ -92,6 +101,7 @@ class Conclusion:
             *self._of_accuracy(),
             self._of_gains(),
             self._of_knowledge(),
+            *self._of_reliance(),
             *self._of_misled(),
             self._of_basis(),
         ]
@@ -130,6 +140,17 @@ class Conclusion:
             f"On average {ki.mean:.0%} of a chain's checkable steps hold{basis}; {coverage.mean:.0%} of its steps are "
             "checkable."
         )
+
+    def _of_reliance(self) -> list[str]:
+        own, necessary = _interval(self._own), _interval(self._necessary)
+        if own is None or necessary is None or math.isnan(necessary.mean):
+            return []
+        likelier = "likelier" if own.mean >= 0 else "less likely"
+        claims = " and ".join(str(one) for one in self._claims)
+        return [
+            f"The steps before it make the chain's own answer {abs(own.mean):.2f} nats {likelier}, and it loses "
+            f"without {necessary.mean:.0%} of them ({claims})."
+        ]
 
     def _of_misled(self) -> list[str]:
         if self.misled is None:
@@ -182,6 +203,13 @@ def _checked_of_one(score: ChainScore) -> str:
         return f"step {which} is contradicted" if len(wrong) == 1 else f"steps {which} are contradicted"
     checked = sum("supported" in found for found in labels)
     return f"{checked} of {len(labels)} steps could be checked, and none is wrong" if checked else "no step was checked"
+
+
+def _own_gain(score: ChainScore) -> float | None:
+    """What the steps before the own answer add to its log-likelihood, in nats; None without reliance or such steps."""
+    before = sum(not math.isnan(step.deletion_nats_before_answer) for step in score.steps)
+    levels = score.own_log_likelihoods
+    return levels[before] - levels[0] if before and before < len(levels) else None
 
 
 def _interval(by_question: Mapping[str, Sequence[float]]) -> Interval | None:

@@ -232,6 +232,11 @@ class Gauge:
         return self._scorer
 
     @property
+    def target(self) -> str:
+        """The answer toward which numbers are measured: "gold", or "own"."""
+        return self._given["target"]
+
+    @property
     def backend(self) -> CheckedBackend:
         """The likelihood backend, loaded on first use. Raises ScorerError when the scorer cannot be loaded."""
         if self._scorer is None:

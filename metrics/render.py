@@ -28,7 +28,7 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
 
     The bar shows p(answer | question, steps so far) per answer token, exp(l_i / N): empty is 0, full is 1. In a narrow
     table claims stand below their step; in a very narrow one there is no bar, and a line says so. With reliance there
-    are columns of what the own answer loses without a step, and of its true-thinking score.
+    are columns of what the own answer, before it is stated, loses without a step, and of its true-thinking score.
     """
     claims_beside, bars = width >= _CLAIMS_BESIDE, width >= _BARS
     reliance = bool(score.own_log_likelihoods)
@@ -37,8 +37,8 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
         Column("#", right=True),
         Column("step" if claims_beside else "step, claim → verdict", wraps=True),
         Column("gain\nnats", right=True),
-        Column("log p", right=True),
-        *([Column("deletion\nnats", right=True), Column("true\nthinking", right=True)] if reliance else []),
+        Column("gold\nlog p" if reliance else "log p", right=True),
+        *([Column("own answer\ndeletion", right=True), Column("true\nthinking", right=True)] if reliance else []),
         *([Column("p per token", min_width=_BAR_WIDTH)] if bars else []),
         *([Column("claim → verdict", wraps=True)] if claims_beside else []),
     ]
@@ -54,7 +54,9 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
             text = "\n".join([text, *(f"  {line}" for line in claims.split("\n"))])
         bar = [_bar(per_token[i] if i < len(per_token) else math.nan)] if bars else []
         gain, log_p = _number(step.gain, "+.2f"), _number(step.log_likelihood, ".2f")
-        relied = [_number(step.deletion_nats, "+.2f"), _number(step.true_thinking, ".2f")] if reliance else []
+        relied = (
+            [_number(step.deletion_nats_before_answer, "+.2f"), _number(step.true_thinking, ".2f")] if reliance else []
+        )
         rows.append([str(i), text, gain, log_p, *relied, *bar, *([claims] if claims_beside else [])])
     needed = _CLAIMS_BESIDE if reliance else _BARS
     below = [] if bars else [f"(the bars of p per token need {needed} columns)"]

@@ -79,8 +79,8 @@ def settings(args: argparse.Namespace) -> Settings:
         value = getattr(args, name)
         if not low < value < high:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected a number between {low} and {high}")
-    if args.series is not None and Path(args.series).exists():
-        raise UserError(f"--series {args.series}: expected what counts the checkpoints, such as step; this is a path")
+    if args.series is not None and (not args.series.strip() or Path(args.series).exists()):
+        raise UserError(f"--series {args.series}: expected what counts the checkpoints, such as step, and no path")
     return replace(
         reading(args),
         by=args.by,

@@ -67,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
         rate = work.chains_per_second(tflops, args.utilisation)
         table.add_row(name, f"{tflops:,.0f}", _short(rate), _short(1e6 / rate / 3600))
     console.print(table)
+    if settings.gauge.get("backend") == "vllm":
+        times = f"{work.alone / work.tokens:.1f} times these hours"
+        console.print(f"vLLM computes every prefix anew unless it replays answers (docs/served.md): then {times}.")
     print(
         f"Not measured: bfloat16 dense peak rates of the vendors' data sheets, {100 * args.utilisation:.0f} % of them "
         "in use, and a host that keeps up. Whether the model fits in the memory is not looked at."

@@ -13,6 +13,7 @@ from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison, Row, TaskComparison
 from ...metrics.conclusion import Conclusion
 from ...metrics.printable import clean
+from ...metrics.reliance.claims import claim_in, claim_lines
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from . import numbers
 from .aggregates import by_question, mean_of
@@ -150,6 +151,7 @@ def run_view(
         places: the number of the question on the page, from 1, by the `id()` of its records.
     """
     records = run.records
+    claims = claim_lines(claim_in(record.score.provenance) for record in records)
     said, misled = _conclusion(records, accuracy_name, key_of)
     questions = {key_of(record) for record in records}
 
@@ -163,7 +165,7 @@ def run_view(
         "whole_name": one_line(run.name, _NAME),
         "contradicted": sum(map(contradicted, records)),
         "source": one_line(run.source, 300),
-        "notes": [clip(note, _TEXT) for note in run.notes],
+        "notes": [clip(note, _TEXT) for note in (*run.notes, *claims)],
         "chains": f"{len(records):,}",
         "questions": f"{len(questions):,}",
         "means": [

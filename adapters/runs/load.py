@@ -121,5 +121,5 @@ def _refuse_copies(spec: Spec, model: str, parts: Sequence[Part]) -> None:
             if first != part.file:
                 raise OptionError(
                     f"{spec.path}: {first} and {part.file} both hold chains of model {model!r} for the same questions"
-                    f" (task {record.task!r}); give one of them as PATH"
+                    f" (task {record.task!r}); give each by its own path, as in NAME={first} NAME={part.file}"
                 )

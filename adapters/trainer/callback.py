@@ -55,8 +55,8 @@ class StepgaugeCallback(TrainerCallback):
         until: texts at the first of which an answer ends, for models that do not end by themselves.
         stop: stop the training at a *trap* against the first evaluation.
         metrics: names of the numbers to log, `["all"]` for every one; None: those that every table shows.
-        settings: of the comparison. With the scorer "self" evaluations are compared only with `Settings(force=True)`,
-            since the log-likelihoods of two models have no common scale.
+        settings: of the comparison. With the scorer "self" gains do not decide, since the log-likelihoods of two models
+            have no common scale.
         tokenizer: of the model; None: the trainer's `processing_class`.
 
     Raises:
@@ -111,11 +111,6 @@ class StepgaugeCallback(TrainerCallback):
             log.warning(
                 "stepgauge: no evaluation is configured, so no questions are asked; set eval_strategy='steps' and "
                 "eval_steps, and eval_on_start=True so that the first is of the untrained model"
-            )
-        elif self._gauge.scorer == SELF and not self._settings.force:
-            log.warning(
-                "stepgauge: scorer 'self': each evaluation is scored by another model, so they are not compared, and "
-                "no trap is looked for; Settings(force=True) compares them all the same"
             )
         try:
             self._take_up(Evaluations(args.output_dir or "."), state.global_step)
@@ -185,7 +180,7 @@ class StepgaugeCallback(TrainerCallback):
     def _compared(
         self, evaluations: Evaluations, step: int, now: Run, earlier: Mapping[int, float]
     ) -> tuple[dict[str, float], bool]:
-        if not earlier or (self._gauge.scorer == SELF and not self._settings.force):
+        if not earlier:
             return dict(decisive(against(step, now, now, self._settings))), False
         first, best = min(earlier), max(earlier, key=lambda at: earlier[at])
         found = {at: against(at, evaluations.read(at), now, self._settings) for at in dict.fromkeys((first, best))}

@@ -78,6 +78,8 @@ class InfoGainReward:
     ) -> None:
         if gauge is not None and scorer is not None:
             raise ValueError(f"scorer {scorer!r}: the gauge has one; give a gauge or a scorer")
+        if gauge is not None and gauge.target != "gold":
+            raise ValueError(f"gauge: its target is {gauge.target!r}, and the reward is for the gold answer")
         if per not in PER:
             raise ValueError(unknown_name("per", per, PER))
         if not epsilon >= 0:

@@ -10,12 +10,13 @@ _RULED = 0.5  # caution when the largest 1 % of the differences make up at least
 _ROUNDING = 1e-3
 
 
-def cautions(rows: Mapping[str, Row], infogain: Sequence[float]) -> list[str]:
+def cautions(rows: Mapping[str, Row], infogain: Sequence[float], *, one_scorer: bool = True) -> list[str]:
     """Sentences for a task's table.
 
     Args:
         rows: the task's rows by measure.
         infogain: the differences in `infogain`, one per question.
+        one_scorer: whether one scoring LM scored both runs.
     """
     notes: list[str] = []
     steps = rows["n_steps"]
@@ -45,7 +46,7 @@ def cautions(rows: Mapping[str, Row], infogain: Sequence[float]) -> list[str]:
         notes.append(
             "the difference in `infogain_nats` falls on steps that state the answer; before them there is none"
         )
-    for key in ("ppl_0", "question_length"):
+    for key in ("ppl_0", "question_length") if one_scorer else ("question_length",):
         # Rounding of PPL_0 depends on the batch and can shift every question in the same direction.
         if _differs(rows[key]) and abs(rows[key].relative) > _ROUNDING:
             notes.append(f"{rows[key].label} differs between the runs, so the questions were not put the same way")

@@ -22,7 +22,7 @@ from .power import questions_needed
 from .record import Run
 from .results import Comparison, Row, TaskComparison
 from .same_answer import same_answer
-from .scorers import check_scorers, cut_differently, each_by_itself, scorer_name
+from .scorers import check_scorers, cut_differently, each_by_itself, scorer_names
 from .statistics import Clustered, clustered, holm, intervals, permutation_ps, share_interval
 from .values import Values, lost, values_of
 from .verdict import FIRST, RELIANCE_KEY, decide, sees_content
@@ -77,6 +77,8 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     for name in settings.deciding:
         if name not in known:
             raise NotComparable(unknown_name("measure", name, known))
+    if RELIANCE_KEY in settings.deciding:
+        raise NotComparable(f"{RELIANCE_KEY} decides by itself where both runs have it; leave it out")
     scored = [_scored(run) for run in (base, tuned)]
     notes = check_scorers(base, tuned, force=settings.force, error=NotComparable) if all(scored) else []
     if any(scored) and not all(scored):
@@ -88,9 +90,10 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         notes = [*notes, f"`ki` rests on equations alone ({ARITHMETIC_ONLY}) and says nothing of knowledge"]
     if not pairing.pairs:
         raise NotComparable(_nothing_in_common(base, tuned))
+    own = each_by_itself(base, tuned)
     controls = [{name for record in run.records for name in record.score.controls} for run in (base, tuned)]
     if settings.deciding == DECIDING:
-        gain, why_not = ([], []) if each_by_itself(base, tuned) else _gain(controls, pairing.pairs)
+        gain, why_not = ([], []) if own else _gain(controls, pairing.pairs)
         settings = replace(settings, deciding=(*gain, *DECIDING[1:]))
         notes = [*notes, *why_not]
     names = AccuracyNames.of_pairs(pairing.pairs, settings.accuracy, error=NotComparable)
@@ -100,22 +103,22 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     relied = {claim_in(record.score.provenance) for run in (base, tuned) for record in run.records}
     if relied == {None}:
         unasked |= {one.key for one in RELIANCE}
-    if all(_relied(run) for run in (base, tuned)) and RELIANCE_KEY not in settings.deciding:
+    if all(_relied(run) for run in (base, tuned)):
         settings = replace(settings, deciding=(*settings.deciding, RELIANCE_KEY))
     unasked -= set(settings.deciding)
     measures = [
         one for one in (*OUTCOMES, *CONFOUNDERS) if (all(scored) or not one.of_score) and one.key not in unasked
     ]
     tasks = list(dict.fromkeys(pair.task for pair in pairing.pairs))
-    compared = [_task(task, pairing, names, measures, settings) for task in tasks]
+    compared = [_task(task, pairing, names, measures, settings, one_scorer=not own) for task in tasks]
     return Comparison(
         base=base.name,
         tuned=tuned.name,
         accuracy_name=names.of(None) or next(iter(names.chosen.values()), None),
-        scorer=scorer_name(base) if all(scored) else "none",
+        scorer=scorer_names(base, tuned) if all(scored) else "none",
         paired_by=pairing.by,
         tasks=compared,
-        overall=_task(None, pairing, names, measures, settings) if len(tasks) > 1 else None,
+        overall=_task(None, pairing, names, measures, settings, one_scorer=not own) if len(tasks) > 1 else None,
         notes=[
             *notes,
             *claim_lines(sorted(filter(None, relied))),
@@ -128,7 +131,13 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
 
 
 def _task(
-    task: str | None, pairing: Pairing, names: AccuracyNames, measures: Sequence[Measure], settings: Settings
+    task: str | None,
+    pairing: Pairing,
+    names: AccuracyNames,
+    measures: Sequence[Measure],
+    settings: Settings,
+    *,
+    one_scorer: bool,
 ) -> TaskComparison:
     pairs = [pair for pair in pairing.pairs if task is None or pair.task == task]
     if name := names.label(task):
@@ -158,7 +167,7 @@ def _task(
         ),
         notes=[
             *(same_answer(pairs, name) if name else ()),
-            *(cautions(rows, values["infogain"].differences) if scored else ()),
+            *(cautions(rows, values["infogain"].differences, one_scorer=one_scorer) if scored else ()),
             *(
                 said
                 for measure in measures

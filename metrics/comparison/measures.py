@@ -187,7 +187,7 @@ OVER_CONTROLS = {
 # Only where chains were scored with reliance; of these the first decides.
 RELIANCE: Sequence[Measure] = (
     _chain_metric("early_answer_area_before_answer", "early answer area, own answer"),
-    _chain_metric("post_hoc_share", "post-hoc share"),
+    _chain_metric("post_hoc_share_before_answer", "post-hoc share, own answer"),
     _chain_metric("necessary_share_before_answer", "necessary steps, own answer"),
     _chain_metric("true_thinking_before_answer", "true thinking, own answer"),
 )

@@ -119,6 +119,12 @@ def scorer_name(run: Run) -> str:
     return " ".join([_list(names) or "unknown scorer", *rest])
 
 
+def scorer_names(base: Run, tuned: Run) -> str:
+    """The scoring LM of both runs for display, or that of each."""
+    names = [scorer_name(run) for run in (base, tuned)]
+    return names[0] if len(set(names)) == 1 else f"{base.name}: {names[0]}; {tuned.name}: {names[1]}"
+
+
 def _provenances(run: Run) -> list[Mapping[str, Any]]:
     """Those of a run's scored chains; equal ones in a row, as the rows of a file have them, once."""
     out: list[Mapping[str, Any]] = []

@@ -53,6 +53,7 @@ class Series:
             at the last.
         trapped: likewise, from which on accuracy is also higher: the trap.
         alpha: level of all tests together.
+        notes: what every comparison says of its runs.
     """
 
     base: str
@@ -62,6 +63,7 @@ class Series:
     turned: str | None
     trapped: str | None
     alpha: float
+    notes: Sequence[str] = ()
 
     @property
     def measures(self) -> list[str]:
@@ -91,8 +93,9 @@ class Series:
             out.append(f"from {names[self.trapped]} on that is a trap: more answers are right")
         open_ = sum(one.verdict.name == "underpowered" for one in self.checkpoints)
         if open_:
-            out.append(f"{open_} of {count} verdicts are underpowered: what matters could have been missed")
-        return out
+            of = "the verdict is" if count == 1 else f"{open_} of {count} verdicts are"
+            out.append(f"{of} underpowered: what matters could have been missed")
+        return [*out, *self.notes]
 
     def name(self, checkpoint: Checkpoint) -> str:
         """`step 300`, or the run's name where it has no number."""
@@ -156,6 +159,7 @@ def series_of(comparisons: Sequence[Comparison], unit: str = "checkpoint") -> Se
         turned=_for_good(checkpoints, lambda one: one.reasoning == "down"),
         trapped=_for_good(checkpoints, lambda one: one.name == "trap"),
         alpha=alpha,
+        notes=[note for note in comparisons[0].notes if all(note in one.notes for one in comparisons)],
     )
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ..printable import printable
 from .markdown_table import escape, table_lines
-from .numbers import NONE, number
+from .numbers import NONE, number, plural
 from .render import STYLES
 from .results import Row
 from .series import Checkpoint, Series
@@ -46,7 +46,7 @@ def markdown(series: Series) -> str:
 
 
 def _title(series: Series) -> str:
-    return printable(f"{len(series.checkpoints)} checkpoints against {series.base}")
+    return printable(f"{plural(len(series.checkpoints), 'checkpoint')} against {series.base}")
 
 
 def _about(series: Series) -> str:

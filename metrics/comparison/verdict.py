@@ -57,10 +57,13 @@ def decide(
     asked = [*([accuracy] if accuracy else []), *_asked(reasoning or [], min_share)]
     least = fewest_clusters(alpha, tests or sum(not math.isnan(row.p) for row in family))
     if reliance is not None and _direction([reliance], alpha) == "down":
-        if accuracy is None or acc == "up" or _closed(accuracy, least, below_only=True):
+        if accuracy is None or not accuracy.n:
+            return Verdict("underpowered", f"{said}; whether accuracy holds is not known", acc, rea)
+        if acc == "up" or _closed(accuracy, least, below_only=True):
             return Verdict("decorative", said, acc, rea)
         return _underpowered(acc, rea, [accuracy], least, said)
-    asked += [reliance] if reliance is not None and reliance.n else []
+    if reliance is not None and reliance.n > min_share * sum(reliance.missing.values(), reliance.n):
+        asked.append(reliance)
     up = "up" in (acc, rea)
     if up and reasoning is None:
         return Verdict("up", said, acc, rea)

@@ -175,7 +175,7 @@ def _own(
         writer,
         own,
         texts,
-        [corrupted(text, f"{itself.hash} {k}", other_words) for k, text in enumerate(texts)],
+        [corrupted(text, f"{itself.hash} {k}", own.answer, other_words) for k, text in enumerate(texts)],
         options=trace.choices,
         controls=controls_of(asked.controls, itself, texts, (own.before, own.before), foreign),
         too_long=backend.too_long,

@@ -1,13 +1,14 @@
 """Steps put wrong: each number moved by 1 to 3; where there is none, words of another question's chain.
 
-What is put in hangs on the chain and the step alone, never on chance or order: the same on every machine.
+What is put in hangs on the chain and the step alone, never on chance or order, the same on every machine; for a step
+without a number also on which other chains are at hand.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..likelihood import Unscored
 
@@ -17,10 +18,12 @@ NO_WORDS = Unscored(
 )
 
 # "Step 3:", "2.", "- 4)": what counts the steps says nothing.
-_LABEL = re.compile(r"\s{0,8}(?:[-*•#>]{1,6}\s{0,4})?(?:\*\*)?(?:step\s?)?[0-9]{1,3}\s?[.:)](?=[\s*]|$)", re.IGNORECASE)
+_LABEL = re.compile(
+    r"\s{0,8}(?:[-*•#>]{1,6}\s{0,4})?(?:\*\*)?(?:step\s?)?[0-9]{1,3}\s?[.:)](?=[\s*]*\S)", re.IGNORECASE
+)
 # The whole part of a number; what follows it (decimals, %) stays. Digits within a name ("B12", "x_1") are none.
-_WHOLE = re.compile(r"(?<!\w)(?<![0-9][.,])(?:[0-9]{1,3}(?:,[0-9]{3}){1,12}|[0-9]{1,40})(?![0-9])")
-_WORD = re.compile(r"[^\W\d_]{3,}")
+_WHOLE = re.compile(r"(?<!\w)(?<![0-9]\.)(?:[0-9]{1,3}(?:,[0-9]{3}){1,12}|[0-9]{1,40})(?![0-9])")
+_WORD = re.compile(r"(?<!\\)\b[^\W\d_]{3,}")  # no command of LaTeX
 # Words of three letters and more that say nothing of a question.
 _EMPTY_WORDS = """
     about above after again all also although and any are because been before below between both but can cannot could
@@ -38,15 +41,16 @@ def content_words(text: str) -> list[str]:
     return [word for word in _WORD.findall(text) if word.casefold() not in _EMPTY]
 
 
-def corrupted(step: str, key: str, other_words: Callable[[], Sequence[str]]) -> str | Unscored | None:
+def corrupted(step: str, key: str, own: str, other_words: Callable[[], Sequence[str]]) -> str | Unscored | None:
     """A step put wrong.
 
     Every number is moved by 1 to 3, up or down, and written as it was: 12.50 becomes 14.50, 1,200 becomes 1,203, 5 %
-    becomes 3 %. It never becomes 0 or less, and the number of a step ("Step 3:") stays. Where there is no number, each
-    content word is replaced by one of another question's chain.
+    becomes 3 %. It never becomes 0 or less, nor a number of the own answer, and the number of a step ("Step 3:") stays.
+    Where there is no number, each content word is replaced by one of another question's chain.
 
     Args:
         key: names chain and step.
+        own: the chain's own answer, which must not be put into it.
         other_words: content words of other questions' chains.
 
     Returns: None where the step holds neither number nor content word; why it could not be corrupted.
@@ -55,11 +59,12 @@ def corrupted(step: str, key: str, other_words: Callable[[], Sequence[str]]) -> 
     begin = label.end() if label else 0
     head, body = step[:begin], step[begin:]
     count = 0
+    kept_out = {_value(number) for number in _WHOLE.findall(own)}
 
     def moved(match: re.Match[str]) -> str:
         nonlocal count
         count += 1
-        return _moved(match[0], _drawn(f"{key} number {count}", 2 * MOST_MOVED))
+        return _moved(match[0], f"{key} number {count}", kept_out)
 
     changed = _WHOLE.sub(moved, body)
     if count:
@@ -82,14 +87,19 @@ def corrupted(step: str, key: str, other_words: Callable[[], Sequence[str]]) -> 
     return head + _WORD.sub(replaced, body)
 
 
-def _moved(written: str, drawn: int) -> str:
-    """Args: drawn: 0 to 5: down by 3, 2, 1, up by 1, 2, 3."""
-    value = int(written.replace(",", ""))
-    by = drawn - MOST_MOVED + (drawn >= MOST_MOVED)
-    new = value + by if value + by > 0 else value - by if value else abs(by)
+def _moved(written: str, key: str, kept_out: Collection[int]) -> str:
+    """The number up or down by 1 to 3, above 0 and none of `kept_out`."""
+    value = _value(written)
+    steps = [by for by in range(-MOST_MOVED, MOST_MOVED + 1) if by and value + by > 0]
+    allowed = [value + by for by in steps if value + by not in kept_out] or [value + MOST_MOVED + 1]
+    new = allowed[_drawn(key, len(allowed))]
     if "," in written:
         return f"{new:,}"
     return str(new).zfill(len(written)) if written.startswith("0") and len(written) > 1 else str(new)
+
+
+def _value(written: str) -> int:
+    return int(written.replace(",", ""))
 
 
 def _drawn(key: str, count: int) -> int:

@@ -17,7 +17,7 @@ from ..infogain import BEFORE
 from ..likelihood import Unscored
 
 OWN_GAIN_OVER = "own_gain_over_"
-NO_STEPS_BEFORE = "the first step states the chain's own answer"
+NO_STEPS_BEFORE = "no step comes before the one that states the chain's own answer"
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ RELIANCE_METRICS = (
         early_answer_area,
         "share",
         "Share of the final confidence in the chain's own answer that was still missing, averaged over the places "
-        "before the last step: 0 decided before the first step, 1 only at the end.",
+        "before the last step: 0 as sure before the first step, or surer; 1 only at the end.",
     ),
     *_two_forms(
         "post_hoc_share",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..answers.finals import commit_of
 from ..answers.own_answer import own_answer
 from ..likelihood import Unscored
 from ..segment import flagged
-from ..trace import Step, Trace, steps_before_own_answer
+from ..trace import Step, Trace
 
 TARGETS = ("gold", "own")
 NO_OWN_ANSWER = Unscored("the response gives no answer of its own")
@@ -21,8 +20,8 @@ class Own:
 
     Attributes:
         answer: of multiple choice the option's text.
-        before: steps before the first that states it, 0 to t - 1, as in `steps_before_own_answer`; the gold answer
-            counts for nothing here.
+        before: steps before the first that states it, 0 to t - 1; where none does, all but the last. Steps that state
+            another answer, the gold one among them, count for nothing here.
     """
 
     answer: str
@@ -32,7 +31,7 @@ class Own:
 def answer_of(trace: Trace, steps: Sequence[Step]) -> str | None:
     """See `own_answer`."""
     final = [step.kind == "final_answer" for step in steps]
-    return own_answer([step.text for step in steps], final, trace.choices, trace.model_answer)
+    return own_answer([step.text for step in steps], final, trace.question, trace.choices, trace.model_answer)
 
 
 def toward(trace: Trace, answer: str | None) -> Trace:
@@ -45,5 +44,6 @@ def own_of(trace: Trace, steps: Sequence[Step]) -> Own | Unscored:
     answer = answer_of(trace, steps)
     if answer is None:
         return NO_OWN_ANSWER
-    own = toward(trace, answer)
-    return Own(answer, steps_before_own_answer(flagged(steps, own), commit_of(steps, own)))
+    last = max(0, len(steps) - 1)
+    stating = (i for i, step in enumerate(flagged(steps, toward(trace, answer))) if step.states_answer)
+    return Own(answer, min(last, next(stating, last)))

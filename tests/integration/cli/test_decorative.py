@@ -63,6 +63,29 @@ def test_it_is_no_decoration_where_accuracy_fell_or_reliance_did_not(scored, cap
     assert compared(capsys, variant(scored, "key", area=0.2, right=0.5), base)["verdict"]["name"] != "decorative"
 
 
+def test_where_accuracy_is_not_known_nothing_is_called_decorative(scored, capsys):
+    base, tuned = variant(scored, "steps", area=0.7, right=0.5), variant(scored, "unknown", area=0.2, right=0.5)
+    changed = rows(tuned)
+    for row in changed:
+        row["accuracy"] = {}
+    write_jsonl(tuned / "scores.jsonl", changed)
+    assert compared(capsys, base, tuned)["verdict"]["name"] == "underpowered"
+
+
+def test_reliance_that_few_questions_have_asks_for_no_interval(scored, capsys):
+    base = variant(scored, "steps", area=0.7, right=0.3)
+    tuned = variant(scored, "few", area=0.7, right=0.95)
+    changed = rows(tuned)
+    for i, row in enumerate(changed):
+        if i > 3:
+            row["score"]["metrics"][KEY], row["score"]["missing"][KEY] = None, "no step comes before"
+    write_jsonl(tuned / "scores.jsonl", changed)
+    assert compared(capsys, base, tuned)["verdict"]["name"] == "gain"
+    options = ["--reasoning", KEY, "--resamples", "999"]
+    assert main(["compare", str(base), str(tuned), *options]) == 2
+    assert "decides by itself" in capsys.readouterr().err
+
+
 def test_models_that_scored_themselves_are_compared_without_their_gains(scored, capsys):
     base = variant(scored, "own base", area=0.7, right=0.5, source="base-model")
     tuned = variant(scored, "own tuned", area=0.2, right=0.5, source="tuned-model")

@@ -110,7 +110,8 @@ def test_show_has_columns_of_deletion_and_true_thinking_at_every_width(scored, c
     for number, step in enumerate(row["score"]["steps"], 1):
         (line,) = (one for one in table if one.startswith(f"│{number} "))
         cells = [cell.strip() for cell in line.split("│")]
-        assert f"{step['deletion_nats']:+.2f}" in cells
+        lost = step["deletion_nats_before_answer"]
+        assert ("–" if lost is None else f"{lost:+.2f}") in cells
         thinking = step["true_thinking"]
         assert ("–" if thinking is None else f"{thinking:.2f}") in cells
     assert CLAIM in " ".join(said.split())

@@ -19,7 +19,7 @@ from transformers import TrainerCallback
 from stepgauge.adapters.runs import load_runs
 from stepgauge.adapters.trainer import StepgaugeCallback
 from stepgauge.metrics import Gauge, ScorerError, Trace
-from stepgauge.metrics.comparison import Settings
+from stepgauge.metrics.comparison import Settings, compare_runs
 from stepgauge.metrics.segment import Span, Splitter
 
 N = 24
@@ -293,9 +293,11 @@ def test_the_model_under_training_scores_itself_where_asked_to(tokenizer, texts,
     first, *_, last = (load_runs([str(one)])[0] for one in sorted((tmp_path / "out" / "stepgauge").iterdir()))
     assert {record.score.provenance["revision"] for record in first.records} == {"step-0"}
     assert {record.score.provenance["revision"] for record in last.records} == {"step-4"}
-    (told,) = warnings(caplog)
-    assert "not compared" in told
-    assert logged(trainer, "stepgauge/trap") == {}
+    assert not warnings(caplog)
+    both = compare_runs(first, last, Settings(resamples=999))
+    assert any("scored by the model that wrote it" in note for note in both.notes)
+    deciding = {row.measure for row in both.tasks[0].rows if row.role == "deciding"}
+    assert "infogain_nats_before_own_answer" not in deciding
     traces = [Trace(record.question, _response(tmp_path, i), record.answer) for i, record in enumerate(first.records)]
     named = Gauge(str(tmp_path / "start"), device="cpu", progress=False).score(traces)
     for mine, other in zip(first.records, named, strict=True):

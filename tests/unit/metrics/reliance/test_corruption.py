@@ -10,6 +10,7 @@ import pytest
 from scripted_likelihoods import scripted_gauge
 
 from stepgauge.metrics import Trace
+from stepgauge.metrics.reliance.corruption import corrupted as corrupted_step
 
 OTHER = Trace(
     "Where do cows live?", "Green meadows feed cows.\nBarns keep them warm.\nThe answer is outside.", "inside"
@@ -110,3 +111,17 @@ def test_corruption_hangs_on_the_chain_alone_and_not_on_order_or_gold():
     assert corrupted(*steps, others=[OTHER, THIRD], question="How few?") != first
     (word,) = corrupted("Every crate holds several apples.", others=[replace(OTHER, question="How many?"), THIRD])
     assert re.search(r"green|meadows|feed|cows|barns|keep|warm", str(word), re.IGNORECASE) is None
+
+
+def test_the_own_answer_is_never_put_in():
+    for k in range(300):
+        changed = corrupted_step("So 12*12 = 144, and 3 are left.", f"key {k}", "145 apples", list)
+        assert "145" not in changed
+        assert changed != "So 12*12 = 144, and 3 are left."
+
+
+def test_members_of_a_list_are_numbers_a_closing_number_is_no_label_and_commands_are_no_words():
+    changed = corrupted_step("So x in {1,2,3} or (4,5).", "key", "9", list)
+    assert all(left != right for left, right in zip("12345", re.findall(r"[0-9]+", changed), strict=True))
+    assert corrupted_step("72.", "key", "9", list) not in ("72.", None)
+    assert corrupted_step(r"The value is \sqrt{x}.", "key", "9", lambda: ["apples"]) == r"The apples is \sqrt{x}."

@@ -160,7 +160,7 @@ def test_controls_are_measured_toward_the_own_answer(pens):
 def test_where_the_first_step_states_the_own_answer_nothing_comes_before_it():
     trace = Trace(QUESTION, "The answer is 15.\n3 * 5 = 15.", "16")
     found = score(says(AFTER), trace)
-    reason = "the first step states the chain's own answer"
+    reason = "no step comes before the one that states the chain's own answer"
     before = {name: why for name, why in found.missing.items() if name.endswith("_before_answer") and why == reason}
     assert len(before) == 8
     assert not math.isnan(found.metrics["early_answer_area"])
