@@ -21,7 +21,7 @@ from stepgauge.metrics.models.loading import resolve
 
 SHOWN = (
     "early_answer_area_before_answer",
-    "post_hoc_share",
+    "post_hoc_share_before_answer",
     "necessary_share_before_answer",
     "true_thinking_before_answer",
 )
@@ -45,7 +45,7 @@ def test_lm_eval_shows_the_columns_and_writes_the_steps(model, tmp_path: Path):
     )
     (table,) = lm_eval_table(done.stdout).values()
     assert_numbers(table["reasoning"], SHOWN, or_missing=SHOWN)
-    assert not math.isnan(table["reasoning"]["post_hoc_share"])
+    assert not all(math.isnan(table["reasoning"][name]) for name in SHOWN)
     assert CLAIM in done.stdout + done.stderr
     (path,) = (tmp_path / "out").rglob("samples_*.jsonl")
     found = [row for row in rows(path.parent, path.name) if row["filter"] == "reasoning"]
