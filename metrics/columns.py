@@ -36,7 +36,6 @@ METRICS: Mapping[str, ChainMetric] = {**{metric.name: metric for metric in ALWAY
 # Of what options add every table shows all, but of reliance these alone.
 RELIANCE_COLUMNS = (
     f"early_answer_area{BEFORE}",
-    f"post_hoc_share{BEFORE}",
     f"necessary_share{BEFORE}",
     f"true_thinking{BEFORE}",
 )

@@ -67,8 +67,8 @@ def reliance(**options: Unpack[Options]) -> Scorer:
     It is causal for the model under test where that is the scoring LM (`scorer="self"`), else about content.
 
     Args:
-        **options: see `Options`. Metrics by default: early_answer_area, post_hoc_share, necessary_share and
-            true_thinking, before the answer is stated.
+        **options: see `Options`. Metrics by default: early_answer_area, necessary_share and true_thinking, before
+            the answer is stated.
     """
     return _chain_scorer("reliance", RELIANCE_COLUMNS, {"reliance": True, **options})
 

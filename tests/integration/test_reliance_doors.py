@@ -21,7 +21,6 @@ from stepgauge.metrics.models.loading import resolve
 
 SHOWN = (
     "early_answer_area_before_answer",
-    "post_hoc_share_before_answer",
     "necessary_share_before_answer",
     "true_thinking_before_answer",
 )

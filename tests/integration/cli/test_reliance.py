@@ -16,7 +16,6 @@ from stepgauge.metrics import ChainScore, Gauge, Trace
 
 SHOWN = (
     "early_answer_area_before_answer",
-    "post_hoc_share_before_answer",
     "necessary_share_before_answer",
     "true_thinking_before_answer",
 )
