@@ -204,6 +204,7 @@ class Gauge:
         self._epsilon = float(epsilon)
         self._progress = progress
         self._target, self._reliance = target, reliance
+        self._asks_own = reliance or target == "own"
         self._needs_foreign = reliance or "foreign" in self._controls
         self._metrics = metrics_of(variant, self._controls, reliance, known.metrics)
         claims_alone = pure_claims(*self._parts.panel())
@@ -234,7 +235,7 @@ class Gauge:
     @property
     def target(self) -> str:
         """The answer toward which numbers are measured: "gold", or "own"."""
-        return self._given["target"]
+        return self._target
 
     @property
     def backend(self) -> CheckedBackend:
@@ -317,8 +318,7 @@ class Gauge:
 
     def needs_scorer(self, traces: Iterable[Trace]) -> bool:
         """Whether the scoring LM has to be asked about any of the chains."""
-        asks_own = self._reliance or self._target == "own"
-        return self._scorer is not None and any(asks_own or trace.answers for trace in traces)
+        return self._scorer is not None and any(self._asks_own or trace.answers for trace in traces)
 
     def score_each(
         self,
@@ -406,8 +406,7 @@ class Gauge:
         for i, trace in enumerate(traces):
             if not isinstance(trace, Trace):
                 raise TypeError(f"traces[{i}]: expected a Trace, got {type(trace).__name__}")
-        own = self._reliance or self._target == "own"
-        return Call(traces, list(foreign_from), has_scorer=self._scorer is not None, own_asked=own)
+        return Call(traces, list(foreign_from), has_scorer=self._scorer is not None, own_asked=self._asks_own)
 
     def _computes_elsewhere(self) -> bool:
         return self._scorer is not None and getattr(self.backend, "computes_elsewhere", False) is True

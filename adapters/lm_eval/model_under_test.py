@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from lm_eval.api.model import LM
 
 from ...metrics import ModelInMemory, ScorerError
 from ...metrics.models.in_memory import SELF
+from ..callers import local_of_a_caller
 
 
 def model_under_test() -> ModelInMemory:
@@ -33,13 +33,10 @@ def model_under_test() -> ModelInMemory:
 
 def _asking() -> Any:
     """lm-eval tells a task nothing of the model: it is a variable of the function that runs the tasks."""
-    frame = sys._getframe()
-    while frame is not None:
-        found = frame.f_locals.get("lm")
-        # `--use_cache` wraps it in a class that is no LM.
-        if isinstance(found, LM) or isinstance(getattr(found, "lm", None), LM):
-            return found
-        frame = frame.f_back
+    # `--use_cache` wraps it in a class that is no LM.
+    found = local_of_a_caller("lm", lambda one: isinstance(one, LM) or isinstance(getattr(one, "lm", None), LM))
+    if found is not None:
+        return found
     raise ScorerError(f"scorer {SELF!r}: no running evaluation of lm-eval is found, and so no model under test")
 
 

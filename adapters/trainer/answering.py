@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ...metrics.engine.greedy import greedy
+
 # A text, or messages for the tokenizer's chat template.
 Prompt = str | list[dict[str, Any]]
 
@@ -79,7 +81,7 @@ def answer(
             written = model.generate(
                 input_ids=tokens,
                 attention_mask=mask,
-                generation_config=_greedy(max_new_tokens, ends, pad, until),
+                generation_config=greedy(max_new_tokens, pad=pad, ends=ends, stop=list(until) or None),
                 tokenizer=tokenizer if until else None,
             )
         for i, row in zip(batch, written[:, width:].tolist(), strict=True):
@@ -99,24 +101,6 @@ def _ends(model: Any, tokenizer: Any) -> list[int]:
     own = getattr(model.generation_config, "eos_token_id", None)
     own = own if isinstance(own, list) else [own]
     return [token for token in dict.fromkeys([*own, tokenizer.eos_token_id]) if token is not None]
-
-
-def _greedy(max_new_tokens: int, ends: Sequence[int], pad: int, until: Sequence[str]) -> Any:
-    from transformers import GenerationConfig
-
-    # Named since the model's own generation settings fill what is left open; `temperature` and so on would only warn.
-    return GenerationConfig(
-        do_sample=False,
-        num_beams=1,
-        temperature=1.0,
-        top_p=1.0,
-        top_k=50,
-        max_new_tokens=max_new_tokens,
-        use_cache=True,
-        eos_token_id=list(ends) or None,
-        pad_token_id=pad,
-        stop_strings=list(until) or None,
-    )
 
 
 def _read(row: Sequence[int], tokenizer: Any, ends: Sequence[int], until: Sequence[str]) -> Answer:

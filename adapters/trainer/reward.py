@@ -61,7 +61,8 @@ class InfoGainReward:
             its text, or its last user message. Choices are optional.
 
     Raises:
-        ValueError: an option that is not valid; when called, a data set without the answer's column.
+        ValueError: an option that is not valid; when called, a data set without the answer's column, or a column of
+            another length than the completions.
     """
 
     def __init__(
@@ -161,6 +162,12 @@ class InfoGainReward:
                 f"{', '.join(columns) or 'none'}"
             )
         questions, choices = (columns.get(self._columns[name]) for name in ("question", "choices"))
+        for name, column in (("question", questions), ("answer", answers), ("choices", choices)):
+            if column is not None and len(column) != len(completions):
+                raise ValueError(
+                    f"{self.__name__}: the column {self._columns[name]!r} has {len(column)} values for "
+                    f"{len(completions)} completions"
+                )
         traces: list[Trace | Missing] = []
         for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
             try:

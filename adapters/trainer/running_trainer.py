@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
+
+from ..callers import local_of_a_caller
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -17,12 +18,8 @@ def running_trainer() -> Trainer:
     """
     from transformers import Trainer
 
-    frame = sys._getframe()
-    while frame is not None:
-        found = frame.f_locals.get("self")
-        if isinstance(found, Trainer):
-            return found
-        frame = frame.f_back
+    if (found := local_of_a_caller("self", lambda one: isinstance(one, Trainer))) is not None:
+        return found
     raise RuntimeError(
         "StepgaugeCallback: no running Trainer of transformers is found; give it as one of its callbacks"
     )

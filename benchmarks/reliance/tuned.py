@@ -25,7 +25,7 @@ from stepgauge.adapters.offline.out_folder import OutFolder
 from stepgauge.adapters.offline.run import score_all
 from stepgauge.adapters.runs import load_runs
 from stepgauge.metrics import Gauge, ModelInMemory
-from stepgauge.metrics.comparison import Run, compare_runs
+from stepgauge.metrics.comparison import Row, Run, compare_runs
 from stepgauge.metrics.comparison.numbers import number
 from stepgauge.metrics.models import resolve
 
@@ -86,10 +86,8 @@ def _scored(trap: Path, name: str, out: Path, limit: int | None) -> Run | None:
     return run
 
 
-def _cell(row: object) -> str:
-    from stepgauge.metrics.comparison import Row
-
-    if not isinstance(row, Row) or not row.n:
+def _cell(row: Row | None) -> str:
+    if row is None or not row.n:
         return "–"
     moved = "*" if row.p_holm < 0.05 and row.difference else ""
     short = f" ({row.n})" if row.missing else ""

@@ -100,10 +100,10 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     if not names.chosen and not all(scored):
         raise NotComparable("the runs have neither reasoning scores nor an accuracy metric that both share")
     unasked = {one.key for name, one in OVER_CONTROLS.items() if not any(name in had for had in controls)}
-    relied = {claim_in(record.score.provenance) for run in (base, tuned) for record in run.records}
-    if relied == {None}:
+    claims = [{claim_in(record.score.provenance) for record in run.records} - {None} for run in (base, tuned)]
+    if not any(claims):
         unasked |= {one.key for one in RELIANCE}
-    if all(_relied(run) for run in (base, tuned)):
+    if all(claims):
         settings = replace(settings, deciding=(*settings.deciding, RELIANCE_KEY))
     unasked -= set(settings.deciding)
     measures = [
@@ -121,7 +121,7 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         overall=_task(None, pairing, names, measures, settings, one_scorer=not own) if len(tasks) > 1 else None,
         notes=[
             *notes,
-            *claim_lines(sorted(filter(None, relied))),
+            *claim_lines(sorted(filter(None, set().union(*claims)))),
             *names.notes,
             *(cut_differently(pairing.pairs) if all(scored) else ()),
             *_pairing_notes(pairing, base, tuned),
@@ -265,11 +265,6 @@ def _gain(controls: Sequence[set[str]], pairs: Sequence[Pair]) -> tuple[list[str
         f"({number(mean)} nats); the scoring LM cannot use them, and more reasoning would count "
         "as less. Controls (controls=filler) or a stronger scorer would tell"
     ]
-
-
-def _relied(run: Run) -> bool:
-    """Whether reliance was measured on any chain of the run."""
-    return any(claim_in(record.score.provenance) for record in run.records)
 
 
 def _scored(run: Run) -> bool:

@@ -62,8 +62,7 @@ def decide(
         if acc == "up" or _closed(accuracy, least, below_only=True):
             return Verdict("decorative", said, acc, rea)
         return _underpowered(acc, rea, [accuracy], least, said)
-    if reliance is not None and reliance.n > min_share * sum(reliance.missing.values(), reliance.n):
-        asked.append(reliance)
+    asked += _common([reliance] if reliance else [], min_share)
     up = "up" in (acc, rea)
     if up and reasoning is None:
         return Verdict("up", said, acc, rea)
@@ -86,9 +85,13 @@ def sees_content(deciding: Sequence[Row]) -> bool:
 
 
 def _asked(reasoning: Sequence[Row], min_share: float) -> list[Row]:
-    pairs = max((row.n + sum(row.missing.values()) for row in reasoning), default=0)
-    there = [row for row in reasoning if row.n > 0]
-    return [row for row in there if row.n >= min_share * pairs] or there
+    return _common(reasoning, min_share) or [row for row in reasoning if row.n > 0]
+
+
+def _common(rows: Sequence[Row], min_share: float) -> list[Row]:
+    """Those that at least this share of the pairs has."""
+    pairs = max((row.n + sum(row.missing.values()) for row in rows), default=0)
+    return [row for row in rows if row.n > 0 and row.n >= min_share * pairs]
 
 
 def _closed(row: Row, least: int, *, below_only: bool) -> bool:

@@ -15,7 +15,7 @@ from ..likelihood import Unscored
 from ..score import ControlScore
 
 GAIN_OVER = "gain_over_"
-_OVER = {
+OVER = {
     "filler": "as many lines that say nothing",
     "foreign": "as many steps of other questions",
     "shuffled": "the chain's own steps in another order",
@@ -64,5 +64,5 @@ def _over(name: str, *, before: bool) -> ChainMetric:
     if before:
         description = f"{GAIN_OVER}{name}, up to the first step that states the gold answer."
     else:
-        description = f"infogain_nats minus the gain of {_OVER[name]}."
+        description = f"infogain_nats minus the gain of {OVER[name]}."
     return ChainMetric(f"{GAIN_OVER}{name}{BEFORE if before else ''}", compute, True, "nats", description)

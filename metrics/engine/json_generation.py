@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+from transformers import LogitsProcessorList, StoppingCriteriaList
 
 from ..errors import ScorerError
 from ..likelihood import Unscored
 from ..optional_packages import is_installed, needs
 from ..tokenization.spans import scalar_text
+from .greedy import greedy
 from .memory import unless_out_of_memory
 from .scheduler import Engine
 
@@ -147,20 +148,7 @@ class JsonGenerator:
             ids[row, length - len(prompt) :] = torch.tensor(prompt)
             seen[row, length - len(prompt) :] = 1
         guide = _Guide(self._vocabulary, self._grammar, len(prompts))
-        # Ignore the checkpoint's own generation settings (sampling, penalties).
-        plain = GenerationConfig(
-            max_new_tokens=max_tokens,
-            do_sample=False,
-            num_beams=1,
-            temperature=1.0,
-            top_p=1.0,
-            top_k=50,
-            repetition_penalty=1.0,
-            no_repeat_ngram_size=0,
-            renormalize_logits=False,
-            pad_token_id=pad,
-            eos_token_id=[],
-        )
+        plain = greedy(max_tokens, pad=pad, ends=[])
         with torch.inference_mode():
             model.generate(  # type: ignore[operator]
                 ids.to(model.device),

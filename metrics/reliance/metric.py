@@ -8,10 +8,11 @@ K is t, all steps, or m, those before the first that states the own answer (`…
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..chain import Chain, ChainMetric, Confidence, Corruption, Reliance
+from ..controls.gain_over import OVER
 from ..errors import Missing
 from ..infogain import BEFORE
 from ..likelihood import Unscored
@@ -256,12 +257,6 @@ RELIANCE_METRICS = (
     ),
 )
 
-_OVER: Mapping[str, str] = {
-    "filler": "as many lines that say nothing",
-    "foreign": "as many steps of other questions",
-    "shuffled": "the chain's own steps in another order",
-}
-
 
 def own_gain_metrics(controls: Sequence[str]) -> list[ChainMetric]:
     """What the steps are worth beside each control, toward the chain's own answer."""
@@ -270,7 +265,7 @@ def own_gain_metrics(controls: Sequence[str]) -> list[ChainMetric]:
 
 def _own_gain(name: str) -> tuple[ChainMetric, ChainMetric]:
     whole_name = f"{OWN_GAIN_OVER}{name}"
-    told = f"Log-likelihood of the chain's own answer after its steps, minus that after {_OVER[name]}."
+    told = f"Log-likelihood of the chain's own answer after its steps, minus that after {OVER[name]}."
     short = f"{whole_name}, up to the first step that states the chain's own answer."
     return (
         ChainMetric(whole_name, lambda chain: _over(chain, name, before=False), None, "nats", told),

@@ -37,6 +37,23 @@ def rows(folder: Path, name: str = "scores.jsonl") -> list[dict[str, Any]]:
     return [unpacker.unpack(row) for row in packed]
 
 
+def killed_copy(run: Path, out: Path, name: str = "scores.jsonl", more: int = 100) -> Path:
+    """A folder as this run would have left it, killed when it had written `more` bytes of its second window."""
+    out.mkdir()
+    windows = (run / "windows.jsonl").read_text().splitlines(keepends=True)
+    (out / "run.json").write_bytes((run / "run.json").read_bytes())
+    (out / "skipped.jsonl").write_bytes(b"")
+    (out / name).write_bytes((run / name).read_bytes()[: json.loads(windows[0])["sizes"][name] + more])
+    (out / "windows.jsonl").write_text(windows[0])
+    return out
+
+
+def gain_after_each_step(row: dict[str, Any], nats: float) -> None:
+    """Make the gold answer of a row likelier after every step than before the first, by as much."""
+    first, *rest = row["score"]["log_likelihoods"]
+    row["score"]["log_likelihoods"] = [first, *(first + nats for _ in rest)]
+
+
 def write_jsonl(path: Path, lines: Iterable[object]) -> Path:
     """Rows as JSON Lines; a line that is text already is written as it is."""
     texts = (line if isinstance(line, str) else json.dumps(line) for line in lines)

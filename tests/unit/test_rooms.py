@@ -26,9 +26,9 @@ ROOMS = [
     "metrics.reliance", "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins",
     "metrics.provenance", "metrics.pipeline", "metrics.gauge", "metrics", "metrics.fitting", "metrics.text_table",
     "metrics.render", "metrics.conclusion", "metrics.comparison", "metrics.repeats", "metrics.calibration",
-    "tasks", "adapters", "adapters.scored", "adapters.grades", "adapters.gold", "adapters.lm_eval", "adapters.inspect",
-    "adapters.formats", "adapters.offline", "adapters.runs", "adapters.trainer", "adapters.report", "adapters.cli",
-    "adapters.root",
+    "tasks", "adapters", "adapters.scored", "adapters.grades", "adapters.gold", "adapters.callers",
+    "adapters.lm_eval", "adapters.inspect", "adapters.formats", "adapters.offline", "adapters.runs", "adapters.trainer",
+    "adapters.report", "adapters.cli", "adapters.root",
     "tasks.jsonl",
     "tasks.medical_questions", "tasks.stated_answers", "tasks.lm_eval_medical", "tasks.inspect_tasks",
 ]

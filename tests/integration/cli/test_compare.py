@@ -10,17 +10,12 @@ from pathlib import Path
 
 import pytest
 from columns import NUMBER
-from scoring import rows, score, traces, write_jsonl
+from scoring import gain_after_each_step, rows, score, traces, write_jsonl
 
 from stepgauge.adapters.cli import main
 
 N = 60
 FAST = ("--resamples", "999")
-
-
-def gain_after_each_step(row, nats: float) -> None:
-    first, *rest = row["score"]["log_likelihoods"]
-    row["score"]["log_likelihoods"] = [first, *(first + nats for _ in rest)]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from columns import score_table
-from scoring import assert_alike, rows, score, traces, write_jsonl
+from scoring import assert_alike, killed_copy, rows, score, traces, write_jsonl
 
 from stepgauge.adapters.cli import main
 from stepgauge.metrics import ChainScore, Gauge, Trace
@@ -73,13 +73,7 @@ def test_without_reliance_rows_hold_nothing_of_it(scored):
 def test_a_run_that_goes_on_writes_the_same_rows(scored, tmp_path):
     """The second window's words come from the first, which the resumed run does not score again."""
     whole = (scored / "out" / "scores.jsonl").read_bytes()
-    windows = (scored / "out" / "windows.jsonl").read_text().splitlines(keepends=True)
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "run.json").write_bytes((scored / "out" / "run.json").read_bytes())
-    (out / "skipped.jsonl").write_bytes(b"")
-    (out / "scores.jsonl").write_bytes(whole[: json.loads(windows[0])["sizes"]["scores.jsonl"] + 100])
-    (out / "windows.jsonl").write_text(windows[0])
+    out = killed_copy(scored / "out", tmp_path / "out")
     assert score(scored / "in.jsonl", "--out", out, "--reliance", "--window", 32) == 0
     assert (out / "scores.jsonl").read_bytes() == whole
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from scoring import rows, score, traces, write_jsonl
+from scoring import gain_after_each_step, rows, score, traces, write_jsonl
 
 from stepgauge.adapters.cli import main
 
@@ -27,9 +27,8 @@ def training(tmp_path_factory) -> Path:
     for step, (nats, right) in CHECKPOINTS.items():
         changed = copy.deepcopy(first)
         for i, row in enumerate(changed):
-            start, *rest = row["score"]["log_likelihoods"]
             spread = row["score"]["metrics"]["infogain_nats"] / 20 + (0.3 if (i * 7 + step) % 5 == 0 else 0.0)
-            row["score"]["log_likelihoods"] = [start, *(start + 4 + spread + nats for _ in rest)]
+            gain_after_each_step(row, 4 + spread + nats)
             row["accuracy"]["accuracy"] = float((i * 13) % N < right * N)
         (out / f"step-{step}").mkdir()
         write_jsonl(out / f"step-{step}" / "scores.jsonl", changed)

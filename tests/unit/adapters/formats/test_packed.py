@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scoring import assert_alike, rows, score, traces, write_jsonl
+from scoring import assert_alike, killed_copy, rows, score, traces, write_jsonl
 
 from stepgauge.adapters.cli import main
 from stepgauge.adapters.offline.packed import Packer, Unpacker
@@ -86,14 +86,7 @@ def test_gzipped_rows_are_the_same_rows_and_every_reader_takes_them(scored, caps
 
 def test_a_compressed_run_goes_on_where_it_was_killed(scored, tmp_path):
     whole = (scored / "packed" / "scores.jsonl.gz").read_bytes()
-    windows = (scored / "packed" / "windows.jsonl").read_text().splitlines(keepends=True)
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "run.json").write_bytes((scored / "packed" / "run.json").read_bytes())
-    (out / "skipped.jsonl").write_bytes(b"")
-    first = json.loads(windows[0])["sizes"]["scores.jsonl.gz"]
-    (out / "scores.jsonl.gz").write_bytes(whole[: first + 100])  # half of what the second window wrote
-    (out / "windows.jsonl").write_text(windows[0])
+    out = killed_copy(scored / "packed", tmp_path / "out", "scores.jsonl.gz")
     assert score(scored / "in.jsonl", "--out", out, "--window", 32, "--gzip") == 0
     assert (out / "scores.jsonl.gz").read_bytes() == whole
 

@@ -377,7 +377,7 @@ def test_a_gain_is_never_said_to_be_leaked_beyond_all_of_it(tmp_path):
     [
         (["base", "Qwen/Qwen2.5-7B"], ["base", "Qwen2.5-7B"]),
         (["/tmp/tmpx3/out/my-model/", "b"], ["my-model", "b"]),
-        (["/root/hub/models--Qwen--Qwen2.5-7B/snapshots/0a1b2c"], ["Qwen2.5-7B"]),
+        (["/data/hub/models--Qwen--Qwen2.5-7B/snapshots/0a1b2c"], ["Qwen2.5-7B"]),
         (["us/model", "them/model"], ["us/model", "them/model"]),
         (["before and/or after"], ["before and/or after"]),
     ],

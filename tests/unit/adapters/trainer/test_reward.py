@@ -149,3 +149,8 @@ def test_an_option_that_cannot_be_is_named(options, said):
 def test_a_data_set_without_gold_answers_is_refused():
     with pytest.raises(ValueError, match="no column 'answer'"):
         reward()(prompts=[PROMPT], completions=[CHAIN], solution=["72"])
+
+
+def test_a_column_of_another_length_is_named():
+    with pytest.raises(ValueError, match=re.escape("the column 'answer' has 1 values for 2 completions")):
+        reward()(prompts=[PROMPT, PROMPT], completions=[CHAIN, CHAIN], answer=["72"])
