@@ -12,6 +12,7 @@ from .likelihood import Unscored
 from .trace import Step, Trace
 
 NO_RELIANCE = Unscored("measured only with reliance=True")
+NOT_REGROWN = Unscored("measured only with the option regrow")
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,49 @@ class Reliance:
 
 
 @dataclass(frozen=True)
+class Tail:
+    """The end of a response that the model under test wrote anew.
+
+    Attributes:
+        answer: the final answer that it gives; of multiple choice the option's text.
+        kept: whether that is the answer of the old response.
+    """
+
+    answer: str
+    kept: bool
+
+
+@dataclass(frozen=True)
+class RegrownStep:
+    """A step behind which the response was written anew, twice.
+
+    Attributes:
+        step: its index, from 0.
+        corrupted: the text that was put in its place; None where there is none.
+        mistake: the end that was written behind that text; why there is none, or none with a final answer.
+        unchanged: likewise behind the step as it was: the control.
+    """
+
+    step: int
+    corrupted: str | None
+    mistake: Tail | Unscored
+    unchanged: Tail | Unscored
+
+
+@dataclass(frozen=True)
+class Regrown:
+    """A chain's ends as the model under test wrote them anew.
+
+    Attributes:
+        answer: the answer that the old response ends with.
+        steps: in order; one or more, all of them before the first step that states that answer.
+    """
+
+    answer: str
+    steps: Sequence[RegrownStep]
+
+
+@dataclass(frozen=True)
 class Chain:
     """One chain with everything that was measured on it.
 
@@ -158,6 +202,7 @@ class Chain:
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
         stance: what a judge says of whether the response answers; None: the rule decides.
         reliance: what was measured toward the chain's own answer, or why it was not.
+        regrown: what the model under test wrote behind mistakes, or why it did not.
     """
 
     trace: Trace
@@ -169,6 +214,7 @@ class Chain:
     policy: Policy = DEFAULT
     stance: Stance | None = None
     reliance: Reliance | Unscored = NO_RELIANCE
+    regrown: Regrown | Unscored = NOT_REGROWN
 
 
 @dataclass(frozen=True)

@@ -18,27 +18,31 @@ from .ki import FAILURE_METRICS, KI_METRICS
 from .names import unknown_name
 from .own_option import OWN_OPTION_METRICS
 from .reliance.metric import RELIANCE_METRICS, own_gain_metrics
+from .reliance.regrown_metric import REGROWN_METRICS
 
 # Computed for every chain.
 ALWAYS = (*INFOGAIN_METRICS, *COPY_METRICS, *OWN_OPTION_METRICS, *KI_METRICS, *FAILURE_METRICS, *ABSTENTION_METRICS)
-# Computed where an option asks for them. All of them need a scoring LM.
+# Computed where an option asks for them. All but those of `regrow` need a scoring LM.
 WITH_OPTION: Mapping[str, Sequence[ChainMetric]] = {
     "variant=reference": REFERENCE_METRICS,
     **{f"controls={name}": control_metrics([name]) for name in CONTROLS},
     "reliance": RELIANCE_METRICS,
     **{f"reliance, controls={name}": own_gain_metrics([name]) for name in CONTROLS},
+    "regrow": REGROWN_METRICS,
 }
 _OPTIONAL = {metric.name: metric for metrics in WITH_OPTION.values() for metric in metrics}
 _OF_RELIANCE = {one.name for option, metrics in WITH_OPTION.items() if "reliance" in option for one in metrics}
+_REGROWN = {one.name for one in REGROWN_METRICS}
 # Every number of stepgauge's own by name; plugins bring others.
 METRICS: Mapping[str, ChainMetric] = {**{metric.name: metric for metric in ALWAYS}, **_OPTIONAL}
 
-# Of what options add every table shows all, but of reliance these alone.
+# Of what options add every table shows all, but of reliance and of what is written anew these alone.
 RELIANCE_COLUMNS = (
     f"early_answer_area{BEFORE}",
     f"necessary_share{BEFORE}",
     f"true_thinking{BEFORE}",
 )
+REGROWN_COLUMNS = ("answer_kept_share", "answer_kept_share_unchanged", "mistake_effect")
 # The five numbers that every table shows beside accuracy; these three need a scoring LM.
 GAIN_COLUMNS = (f"infogain_nats{BEFORE}", "infogain_nats", "infogain")  # Inspect's scorer `infogain`
 KNOWLEDGE_COLUMNS = ("ki", "ki_coverage")  # Inspect's scorer `knowledge`
@@ -95,13 +99,21 @@ def table_columns(
         if name not in known:
             raise ValueError(unknown_name("metric", name, [*known, ALL]))
     options = [name for name in known if _is_added(name)]
-    default = [*usual, *options] if has_scorer else [name for name in usual if name not in GAIN_COLUMNS]
+    if not has_scorer:
+        usual = [name for name in usual if name not in GAIN_COLUMNS]
+        options = [name for name in options if name in _REGROWN]
+    default = [*usual, *options]
     return list(dict.fromkeys([*(chosen or default), *_of_plugins(known)]))
 
 
 def shows_reliance(columns: Iterable[str]) -> bool:
     """Whether any of the columns is a number of reliance."""
     return any(name in _OF_RELIANCE for name in columns)
+
+
+def shows_regrown(columns: Iterable[str]) -> bool:
+    """Whether any of the columns is a number of ends that were written anew."""
+    return any(name in _REGROWN for name in columns)
 
 
 def added_columns(known: Iterable[str]) -> list[str]:
@@ -135,12 +147,16 @@ def needs_of(name: str) -> str:
         return "gold answer"
     if name in _OF_RELIANCE:
         return "scoring LM, own answer"
+    if name in _REGROWN:
+        return "model under test, own answer"
     options = ", answer options" if name in _OF_OPTIONS else ""
     return f"scoring LM, gold answer{options}"
 
 
 def _is_added(name: str) -> bool:
-    return name in RELIANCE_COLUMNS or (name in _OPTIONAL and name not in _OF_RELIANCE)
+    if name in _OF_RELIANCE or name in _REGROWN:
+        return name in RELIANCE_COLUMNS or name in REGROWN_COLUMNS
+    return name in _OPTIONAL
 
 
 def _of_plugins(known: Iterable[str]) -> list[str]:

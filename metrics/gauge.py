@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from .abilities import call_factory, can, check_part
 from .abstention.judge import make_judge
 from .answers.abstaining import Stance
-from .chain import ChainMetric
+from .chain import ChainMetric, Regrown
 from .checked_backend import CheckedBackend
 from .contamination.overlap import seen_chains
 from .controls.other_chains import ForeignSteps
@@ -47,8 +47,10 @@ from .pipeline.overlap import ahead, overlapped
 from .pipeline.scheduling import Asked, measured, written_out
 from .plugins import registry
 from .provenance import marked
-from .reliance.claims import claim_of
-from .reliance.own import TARGETS
+from .reliance.claims import CAUSAL, claim_of
+from .reliance.corruption import corruptions_of
+from .reliance.own import TARGETS, Own
+from .reliance.regrowing import NEEDS_A_MODEL, Continuations, Plan, describe, planned, regrown, steps_of_option
 from .score import ChainScore
 from .segment import CHOSEN, Segmentation, Splitter
 from .templates import TEMPLATES, PromptTemplate
@@ -100,6 +102,9 @@ class Gauge:
         target: the answer toward which numbers are measured: "gold", or "own": the one that the chain itself ends with.
         reliance: also measure whether the chain's own answer depends on its steps, as they are left out, put wrong or
             cut short: `early_answer_area`, `necessary_share`, `true_thinking` and others. See docs/reliance.md.
+        regrow: of how many steps of each chain, put wrong one at a time, the model under test writes the rest of its
+            response anew: 0, a number, or "all". `answer_kept_share` and others say whether its answer stays. Twice as
+            many generations a chain. In lm-eval and Inspect, or with `score(…, continuations=…)`. See docs/reliance.md.
         claims: registered claim extractors; each a name, or {"name": …, option: value}, or an object that is one.
         judges: registered judges in the order they are asked, each given like a claim extractor.
         retriever: a registered retriever, given likewise, or None.
@@ -139,6 +144,7 @@ class Gauge:
         controls: Sequence[str] = (),
         target: str = "gold",
         reliance: bool = False,
+        regrow: int | str = 0,
         claims: Sequence[Part | ClaimExtractor] = ("arithmetic",),
         judges: Sequence[Part | Judge] = ("exact",),
         retriever: Part | Retriever | None = None,
@@ -165,6 +171,7 @@ class Gauge:
         for name, value in (("claims", claims), ("judges", judges)):
             if isinstance(value, str):
                 raise ValueError(f"{name} {value!r}: expected a list of names")
+        self._regrow = steps_of_option(regrow)
         self._scorer = scorer
         self._scorer_name = scorer.name if isinstance(scorer, ModelInMemory) else scorer
         if isinstance(scorer, ModelInMemory) or scorer == SELF:
@@ -205,11 +212,14 @@ class Gauge:
         self._progress = progress
         self._target, self._reliance = target, reliance
         self._asks_own = reliance or target == "own"
-        self._needs_foreign = reliance or "foreign" in self._controls
-        self._metrics = metrics_of(variant, self._controls, reliance, known.metrics)
+        regrows = self.regrows
+        self._needs_foreign = reliance or regrows or "foreign" in self._controls
+        self._metrics = metrics_of(variant, self._controls, reliance, regrows, known.metrics)
         claims_alone = pure_claims(*self._parts.panel())
         self._pure = claims_alone is not None
-        self._work = ChainWork(cutting, self._metrics, self._policy, self._epsilon, claims_alone, target, reliance)
+        self._work = ChainWork(
+            cutting, self._metrics, self._policy, self._epsilon, claims_alone, target, reliance, regrows
+        )
         self._recipe = recipe_of(
             cutting,
             variant,
@@ -220,6 +230,7 @@ class Gauge:
             claims_alone,
             target,
             reliance,
+            regrows,
         )
         self._processes = HostProcesses(_MANY)
 
@@ -236,6 +247,11 @@ class Gauge:
     def target(self) -> str:
         """The answer toward which numbers are measured: "gold", or "own"."""
         return self._target
+
+    @property
+    def regrows(self) -> bool:
+        """Whether the model under test writes ends of its chains anew, so that `score` needs it as `continuations`."""
+        return self._regrow != 0
 
     @property
     def backend(self) -> CheckedBackend:
@@ -292,7 +308,13 @@ class Gauge:
         with _of_the_whole_run():
             return call_factory(self._backend_who, question, self._scorer, **self._backend_options)
 
-    def score(self, traces: Iterable[Trace], *, foreign_from: Iterable[Trace] = ()) -> list[ChainScore]:
+    def score(
+        self,
+        traces: Iterable[Trace],
+        *,
+        foreign_from: Iterable[Trace] = (),
+        continuations: Continuations | None = None,
+    ) -> list[ChainScore]:
         """Score chains, one `ChainScore` per trace in order.
 
         What cannot be computed for one chain is nan in `metrics`, with its reason in `missing`; the others are scored.
@@ -302,14 +324,16 @@ class Gauge:
         Args:
             foreign_from: further chains whose steps the control `foreign` may draw on; they are not scored. For
                 callers that score a few chains at a time.
+            continuations: the model under test, which the option `regrow` needs.
 
         Raises:
             TypeError: an element that is not a Trace.
             OverlapError: questions that had a part in fitting the scorer, and not `allow_overlap`.
-            ScorerError: the scorer cannot be loaded, or has no chat template that can be used.
+            ScorerError: the scorer cannot be loaded, or has no chat template that can be used; or `regrow` without
+                `continuations`.
             OutOfMemory: no chain at all fits in memory.
         """
-        call = self._call(traces, foreign_from)
+        call = self._call(traces, foreign_from, continuations)
         many = len(call.traces) >= _MANY and self.needs_scorer(call.traces)
         (outcome,) = self._outcomes([call], lambda outcome: outcome, beside=many and self._computes_elsewhere())
         if isinstance(outcome, Exception):
@@ -333,7 +357,11 @@ class Gauge:
         Args:
             calls: chains to score, and those for `foreign_from`. What the iterable raises is raised behind what was
                 made of the calls before.
+
+        Raises ScorerError where `regrow` is set.
         """
+        if self.regrows:
+            raise ScorerError(NEEDS_A_MODEL)
         made = (self._call(traces, foreign_from) for traces, foreign_from in calls)
         return self._outcomes(made, then, beside=self._computes_elsewhere())
 
@@ -401,12 +429,22 @@ class Gauge:
                     "options; leave it out"
                 )
 
-    def _call(self, traces: Iterable[Trace], foreign_from: Iterable[Trace]) -> Call:
+    def _call(
+        self, traces: Iterable[Trace], foreign_from: Iterable[Trace], continuations: Continuations | None = None
+    ) -> Call:
         traces = list(traces)
+        if self.regrows and continuations is None:
+            raise ScorerError(NEEDS_A_MODEL)
         for i, trace in enumerate(traces):
             if not isinstance(trace, Trace):
                 raise TypeError(f"traces[{i}]: expected a Trace, got {type(trace).__name__}")
-        return Call(traces, list(foreign_from), has_scorer=self._scorer is not None, own_asked=self._asks_own)
+        return Call(
+            traces,
+            list(foreign_from),
+            has_scorer=self._scorer is not None,
+            own_asked=self._asks_own,
+            continuations=continuations if self.regrows else None,
+        )
 
     def _computes_elsewhere(self) -> bool:
         return self._scorer is not None and getattr(self.backend, "computes_elsewhere", False) is True
@@ -499,12 +537,29 @@ class Gauge:
                 call.judge(self._parts.assess)
             if window.last:
                 call.stances = self._stances(call.traces)
-            window.about = self._about()
+                call.regrown = self._regrown(call)
+            window.about = self._about(call.continuations)
         except Exception as error:
             call.error = error
         finally:
             if window.last or call.error is not None:
                 call.close()
+
+    def _regrown(self, call: Call) -> Sequence[Regrown | Unscored]:
+        """What the model under test writes anew; empty where it is not asked."""
+        if call.continuations is None:
+            return ()
+        plans = [self._plan(call, i) for i in range(len(call.traces))]
+        return regrown(plans, call.continuations, self._work.segment)
+
+    def _plan(self, call: Call, i: int) -> Plan | Unscored:
+        trace, steps, own = call.traces[i], call.steps(i), call.cuts[i].regrown_toward
+
+        def put_wrong() -> Sequence[str | Unscored | None]:
+            assert isinstance(own, Own)
+            return corruptions_of(trace, [step.text for step in steps], own.answer, call.foreign)
+
+        return planned(trace, steps, own, put_wrong, self._regrow)
 
     def _stances(self, traces: Sequence[Trace]) -> Sequence[Stance | None]:
         """What the judge of abstention says of each response; None where the rule decides."""
@@ -519,7 +574,7 @@ class Gauge:
         """Score the chains of which all is known."""
         call = window.call
         with call.failing():
-            if window.last or (self._pure and self._abstention == "rule"):
+            if window.last or (self._pure and self._abstention == "rule" and not self.regrows):
                 chains = call.unfinished(window)
                 call.scores += self._scores(chains, window.about, beside=beside)
             if window.last:
@@ -540,7 +595,7 @@ class Gauge:
         judge = self._abstention_judge
         return {} if judge is None else {"abstention": judge.name}
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self, continuations: Continuations | None) -> dict[str, Any]:
         """What the provenance of all chains says, once their verdicts are known: a server has said what it runs."""
         return {
             "scorer": None if self._backend is None else self._backend.describe(),
@@ -553,6 +608,7 @@ class Gauge:
             "epsilon": self._epsilon,
             "target": self._target,
             "reliance": {"claim": claim_of(self._scorer_name)} if self._reliance else None,
+            "regrown": None if continuations is None else describe(self._regrow, continuations, CAUSAL),
         }
 
 

@@ -30,6 +30,7 @@ def provenance(
     epsilon: float,
     target: str = "gold",
     reliance: Mapping[str, str] | None = None,
+    regrown: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that a chain's numbers depend on beside the chain.
 
@@ -38,7 +39,7 @@ def provenance(
         splitter: the one that cut this chain; None where it failed.
         knowledge: claim extractors, judges and retriever, as they describe themselves.
         target: toward which answer the numbers were measured; named where it is not the gold one.
-        reliance: what is said of it, where it was measured.
+        reliance, regrown: what is said of them, where they were measured.
     """
     return {
         **({"scorer": None} if scorer is None else scorer),
@@ -52,6 +53,7 @@ def provenance(
         "epsilon": epsilon,
         **({} if target == "gold" else {"target": target}),
         **({} if reliance is None else {"reliance": dict(reliance)}),
+        **({} if regrown is None else {"regrown": dict(regrown)}),
         "gold_answer": _measured(len(trace.distinct_answers)),
         "versions": versions(),
     }

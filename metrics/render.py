@@ -10,7 +10,7 @@ from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.types import Verdict
 from .printable import clean, printable
-from .reliance.claims import claim_in, claim_lines
+from .reliance.claims import claim_in, claim_lines, regrown_lines
 from .score import ARITHMETIC_ONLY, ChainScore, StepScore, arithmetic_only
 from .text_table import Column, folded, text_table
 
@@ -64,6 +64,7 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
     if reliance:
         below.append(f"own answer: {printable(score.own_answer or '')[:_ANSWER]}")
         below += claim_lines([claim_in(score.provenance)])
+    below += [*_regrown(score), *regrown_lines([score.provenance])]
     lines = folded(printable(question), width) if question else []
     lines += text_table(columns, rows, width)
     lines += [line for text in below for line in folded(clean(text), width)]
@@ -120,6 +121,23 @@ def _added(score: ChainScore) -> Iterator[str]:
         labels = {key: said for key, said in ((name, name), (name + BEFORE, "before the answer")) if key in names}
         yield printable("  ".join(f"{said} {_number(score.metrics[key], form)}" for key, said in labels.items()))
         yield from (printable(f"  no {key}: {score.missing[key]}") for key in labels if key in score.missing)
+
+
+def _regrown(score: ChainScore) -> Iterator[str]:
+    """A line for each step behind which the model under test wrote the end anew."""
+    for number, step in enumerate(score.steps, 1):
+        ends = [
+            _end("with a mistake", step.answer_after_mistake, step.answer_kept, step.no_answer_after_mistake),
+            _end("unchanged", step.answer_after_unchanged, step.answer_kept_unchanged, step.no_answer_after_unchanged),
+        ]
+        if said := [end for end in ends if end is not None]:
+            yield f"written anew behind step {number}: {'; '.join(said)}"
+
+
+def _end(which: str, answer: str | None, kept: bool | None, why: str | None) -> str | None:
+    if answer is None:
+        return None if why is None else f"{which} no answer ({printable(why)})"
+    return f"{which} {printable(answer)[:_ANSWER]!r} ({'kept' if kept else 'changed'})"
 
 
 def _summary(score: ChainScore) -> str:

@@ -38,6 +38,11 @@ class StepScore:
         corrupted: the step as it was put wrong; None where it was not.
         corruption_nats: what the own answer loses with this step put wrong, nats.
         true_thinking: the step's true-thinking score, 0 to 1 (arXiv 2510.24941).
+        answer_after_mistake: the final answer of the end that the model under test wrote anew behind `corrupted`; this
+            and all that follows only for steps that the option `regrow` chose, and None when missing.
+        answer_kept: whether that is the chain's own answer.
+        no_answer_after_mistake: why there is none.
+        answer_after_unchanged, answer_kept_unchanged, no_answer_after_unchanged: likewise behind the step as it was.
     """
 
     text: str
@@ -58,6 +63,12 @@ class StepScore:
     corrupted: str | None = None
     corruption_nats: float = math.nan
     true_thinking: float = math.nan
+    answer_after_mistake: str | None = None
+    answer_kept: bool | None = None
+    no_answer_after_mistake: str | None = None
+    answer_after_unchanged: str | None = None
+    answer_kept_unchanged: bool | None = None
+    no_answer_after_unchanged: str | None = None
 
 
 @dataclass(frozen=True)
@@ -166,13 +177,17 @@ class ChainScore:
     def to_dict(self) -> dict[str, Any]:
         """Strict JSON (nan becomes null); `ChainScore.from_dict` restores an equal score.
 
-        What belongs to reliance is there only where there is any of it.
+        What belongs to reliance is there only where there is any of it, and what `regrow` adds only at its steps.
         """
         out = {"format": FORMAT, **without_nan(self)}
         if self.own_answer is None and not self.own_log_likelihoods:
             for part in (out, *out["steps"]):
                 for name in (*_OWN, *RELIANCE_OF_STEPS):
                     part.pop(name, None)
+        for step in out["steps"]:
+            for name in _REGROWN:
+                if step[name] is None:
+                    del step[name]
         return out
 
     @classmethod
@@ -215,6 +230,11 @@ RELIANCE_NUMBERS = ("own_log_likelihood", "deletion_nats", "deletion_nats_before
 RELIANCE_NUMBERS += ("true_thinking",)
 RELIANCE_OF_STEPS = (*RELIANCE_NUMBERS, "corrupted")
 _OWN = ("own_answer", "own_log_likelihoods")
+_REGROWN = tuple(
+    name.format(which=which, kept=kept)
+    for which, kept in (("mistake", "answer_kept"), ("unchanged", "answer_kept_unchanged"))
+    for name in ("answer_after_{which}", "{kept}", "no_answer_after_{which}")
+)
 _STEP_NUMBERS = ("log_likelihood", "gain", "ppl_gain", "gold_probability", "entropy_bits")
 _CONTROL_NUMBERS = ("log_likelihood", "log_likelihood_before_answer", "log_likelihood_before_own_answer")
 

@@ -43,7 +43,7 @@ class ReasoningFilter(Filter):
         options: as under `stepgauge:` (see `options.py`); `question` and `gold` are required.
 
     Raises:
-        ValueError, TypeError: an unknown option, a value of the wrong type, or no `question` or `gold`.
+        ValueError, TypeError: an unknown option, a value of the wrong type, no `question` or `gold`, or `regrow`.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -54,6 +54,10 @@ class ReasoningFilter(Filter):
                 raise ValueError(
                     f"filter {NAME!r}: option {name!r} is required: the name of a document field, or a Jinja template"
                 )
+        if given.gauge.get("regrow"):
+            raise ValueError(
+                f"filter {NAME!r}, option 'regrow': a filter sees no prompt; a task of class StepTask does"
+            )
         self._scorer = ChainScorer(given)
 
     def apply(self, resps: list[Any] | Iterable[Any], docs: Sequence[Mapping[str, Any]]) -> list[ReasoningRecord]:

@@ -1,4 +1,4 @@
-"""For `scorer: self`: the model that the running evaluation asks, where lm-eval holds it in memory."""
+"""For `scorer: self` and for `regrow`: the model that the running evaluation asks, where lm-eval holds it in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def model_under_test() -> ModelInMemory:
     Raises:
         ScorerError: it is not of lm-eval's kind `hf`, so that its weights are not in this process.
     """
-    lm = _asking()
+    lm = running_model(f"scorer {SELF!r}")
     try:
         model, tokenizer = lm.model, lm.tokenizer  # of `hf` and its subclasses; `--use_cache` passes them through
     except AttributeError as error:
@@ -31,13 +31,22 @@ def model_under_test() -> ModelInMemory:
     return found
 
 
-def _asking() -> Any:
-    """lm-eval tells a task nothing of the model: it is a variable of the function that runs the tasks."""
+def running_model(who: str) -> Any:
+    """The `LM` of the running evaluation, in its cache where it has one.
+
+    lm-eval tells a task nothing of it: it is a variable of the function that runs the tasks.
+
+    Args:
+        who: what needs it, for the message.
+
+    Raises:
+        ScorerError: there is none.
+    """
     # `--use_cache` wraps it in a class that is no LM.
     found = local_of_a_caller("lm", lambda one: isinstance(one, LM) or isinstance(getattr(one, "lm", None), LM))
     if found is not None:
         return found
-    raise ScorerError(f"scorer {SELF!r}: no running evaluation of lm-eval is found, and so no model under test")
+    raise ScorerError(f"{who}: no running evaluation of lm-eval is found, and so no model under test")
 
 
 def _source(lm: Any, model: Any) -> str | None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...metrics import ChainScore, ScorerError, Trace
-from ...metrics.columns import shows_reliance, table_columns
+from ...metrics.columns import shows_regrown, shows_reliance, table_columns
 from ...metrics.conclusion import Conclusion
 from ...metrics.errors import Missing
 from ...metrics.models.in_memory import SELF
-from ...metrics.reliance.claims import claim_in, claim_lines
+from ...metrics.reliance.claims import claim_in, claim_lines, regrown_lines
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from .aggregate import nan_mean, nan_stderr, total
 from .documents import given_passages, gold_and_choices, question_text, render
@@ -23,6 +23,7 @@ from .gauge_cache import close_gauges, gauge_for, gauge_of_model
 from .model_under_test import model_under_test
 from .options import Options
 from .records import ReasoningRecord, record, unscored
+from .regrowing import Prompt, RunningModel, model_that_continues
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task
@@ -37,11 +38,16 @@ _NO_GOLD = "no_gold"
 
 @dataclass(frozen=True)
 class Request:
-    """The responses to one prompt, one per repeat, with its document and a name for messages."""
+    """The responses to one prompt, one per repeat, with its document and a name for messages.
+
+    Attributes:
+        prompt: as lm-eval gave it to the model; None where that is no text, or not known.
+    """
 
     id: str
     doc: Mapping[str, Any]
     responses: Sequence[Any]
+    prompt: Prompt | None = None
 
 
 class ChainScorer:
@@ -74,13 +80,17 @@ class ChainScorer:
         return type(error)(f"task {self.options.task!r}, stepgauge options: {error}")
 
     def preflight(self) -> None:
-        """Raises ScorerError if the scoring LM cannot be found; called before hours of generation, not after.
+        """Raises ScorerError if the scoring LM cannot be found, or the model under test cannot do what `regrow` asks of
+        it; called before hours of generation, not after.
 
-        To be called by what an evaluation of lm-eval calls: `scorer: self` looks there for the model under test.
+        To be called by what an evaluation of lm-eval calls: `scorer: self` and `regrow` look there for the model under
+        test.
         """
         try:
             if self.options.gauge.get("scorer") == SELF:
                 self._gauge = gauge_of_model(self.options.gauge, model_under_test())
+            if self._gauge.regrows:
+                model_that_continues()
             self._gauge.preflight()
         except ScorerError as error:
             raise self._named(error) from error
@@ -113,7 +123,14 @@ class ChainScorer:
         """
         before = self._gauge.statistics()
         prepared = [self._prepare(request, task) for request in requests]
-        results = iter(self._score([item for of_one in prepared for item in of_one if isinstance(item, Trace)]))
+        prompts = {
+            id(item): request.prompt
+            for request, of_one in zip(requests, prepared, strict=True)
+            for item in of_one
+            if request.prompt is not None
+        }
+        traces = [item for of_one in prepared for item in of_one if isinstance(item, Trace)]
+        results = iter(self._score(traces, prompts))
         scores = [[next(results) if isinstance(item, Trace) else item for item in of_one] for of_one in prepared]
         self._summarise([score for of_one in scores for score in of_one])
         self._conclude(requests, scores)
@@ -176,12 +193,13 @@ class ChainScorer:
         except (ValueError, TypeError) as error:
             raise Missing(str(error)) from error
 
-    def _score(self, traces: Sequence[Trace]) -> list[ChainScore]:
+    def _score(self, traces: Sequence[Trace], prompts: Mapping[int, Prompt]) -> list[ChainScore]:
         if not traces:
             return []
         close_gauges(keep=self._gauge)
         try:
-            scores = self._gauge.score(traces)
+            itself = RunningModel(model_that_continues(), prompts) if self._gauge.regrows else None
+            scores = self._gauge.score(traces, continuations=itself)
         # Generation may have taken hours: a failure here must not lose the accuracy. It becomes the reason of every
         # chain, and shows in the `n_unscored` row and in the log.
         except Exception as error:
@@ -204,6 +222,8 @@ class ChainScorer:
             parts.append(f"ki: {ARITHMETIC_ONLY}")
         if shows_reliance(self.columns):
             parts += claim_lines(claim_in(score.provenance) for score in chains)
+        if shows_regrown(self.columns):
+            parts += regrown_lines(score.provenance for score in chains)
         level = logging.INFO if found == len(chains) else logging.WARNING
         log.log(level, "[%s] %s", self.options.task, " | ".join(parts))
 

@@ -146,7 +146,8 @@ def _request(instance: Instance, task: str) -> Request:
     # Under data parallelism a rank is padded by repeating its last request: only `repeats` responses count. A request
     # of another type (squadv2 also asks for a log-likelihood) has no chain.
     responses = instance.resps[: instance.repeats or 1] if instance.request_type == "generate_until" else []
-    return Request(f"{task}/{instance.doc_id}", instance.doc, responses)
+    prompt = instance.args[:2] if len(instance.args) == 2 and isinstance(instance.args[1], Mapping) else None
+    return Request(f"{task}/{instance.doc_id}", instance.doc, responses, prompt)
 
 
 def _refuse_collisions(name: str, filter_list: Any, own: Mapping[str, Any], added: Mapping[str, Any]) -> None:

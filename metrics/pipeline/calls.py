@@ -11,9 +11,10 @@ from typing import Any
 from tqdm import tqdm
 
 from ..answers.abstaining import Stance
-from ..chain import NO_RELIANCE
+from ..chain import NO_RELIANCE, NOT_REGROWN, Regrown
 from ..controls.other_chains import ForeignSteps
 from ..likelihood import Unscored
+from ..reliance.regrowing import Continuations
 from ..score import ChainScore
 from ..segment import Segmentation
 from ..trace import Step, Trace
@@ -35,6 +36,8 @@ class Call:
         cuts: of the first chains.
         measured: of the chains that the scoring LM was asked about.
         stances: what the judge of abstention says; empty until it was asked.
+        continuations: the model under test, which writes ends of its chains anew.
+        regrown: what came of that; empty until it was asked.
         scores: of the first chains.
         error: why the call fails.
         waiting: chains that are to be measured and in no window yet.
@@ -45,11 +48,13 @@ class Call:
     foreign_from: Sequence[Trace]
     has_scorer: bool
     own_asked: bool = False
+    continuations: Continuations | None = None
     seen: set[int] = field(default_factory=set)
     cuts: list[Cut] = field(default_factory=list)
     foreign: ForeignSteps | None = None
     measured: dict[int, Found] = field(default_factory=dict)
     stances: Sequence[Stance | None] = ()
+    regrown: Sequence[Regrown | Unscored] = ()
     scores: list[ChainScore] = field(default_factory=list)
     error: Exception | None = None
     waiting: deque[int] = field(default_factory=deque)
@@ -98,6 +103,7 @@ class Call:
                 self.cuts[i],
                 *self._found(i),
                 self.stances[i] if self.stances else None,
+                self.regrown[i] if self.regrown else NOT_REGROWN,
             )
             for i in range(len(self.scores), window.end)
         ]

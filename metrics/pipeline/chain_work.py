@@ -11,7 +11,7 @@ from typing import Any
 
 from ..abilities import copies, is_ours
 from ..answers.abstaining import Stance
-from ..chain import NO_RELIANCE, Chain, ChainMetric, Likelihoods, Reliance
+from ..chain import NO_RELIANCE, NOT_REGROWN, Chain, ChainMetric, Likelihoods, Regrown, Reliance
 from ..columns import ALWAYS
 from ..controls.gain_over import control_metrics, control_scores
 from ..errors import THIRD_PARTY, Missing, said
@@ -29,6 +29,7 @@ from ..probability import softmax
 from ..provenance import notes, provenance
 from ..reliance.metric import RELIANCE_METRICS, of_steps, own_gain_metrics
 from ..reliance.own import NO_OWN_ANSWER, Own, answer_of, own_of, toward
+from ..reliance.regrown_metric import REGROWN_METRICS, of_regrown_steps
 from ..score import ChainScore, StepScore
 from ..segment import BUILTIN_SPLITTERS, CHOSEN, Segmentation, Splitter, flagged
 from ..segment import segment as segmented
@@ -50,12 +51,14 @@ class Cut:
         trace: the chain with the answer that its numbers are measured toward.
         verdicts: per step; None where it was not cut, or the panel is asked later.
         own: the chain's own answer, where reliance is measured; why there is none.
+        regrown_toward: likewise where ends are written anew.
     """
 
     trace: Trace
     segmentation: Segmentation | Unscored
     verdicts: Verdicts | None = None
     own: Own | Unscored = NO_RELIANCE
+    regrown_toward: Own | Unscored = NOT_REGROWN
 
     @property
     def has_answer(self) -> bool:
@@ -72,6 +75,7 @@ class Measured:
     likelihoods: Likelihoods | Unscored
     reliance: Reliance | Unscored
     stance: Stance | None
+    regrown: Regrown | Unscored = NOT_REGROWN
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class Recipe:
     claims: tuple[str, ...] | None
     target: str
     reliance: bool
+    regrow: bool
 
 
 class ChainWork:
@@ -100,6 +105,7 @@ class ChainWork:
         claims: see `Recipe`.
         target: the answer toward which numbers are measured, `gold` or the chain's `own`.
         reliance: whether reliance is measured.
+        regrow: whether the model under test writes ends anew.
     """
 
     def __init__(
@@ -111,8 +117,10 @@ class ChainWork:
         claims: Sequence[str] | None,
         target: str = "gold",
         reliance: bool = False,
+        regrow: bool = False,
     ) -> None:
         self._splitter = splitter
+        self._regrow = regrow
         self._target = target
         self._reliance = reliance
         self._metrics = metrics
@@ -134,7 +142,7 @@ class ChainWork:
     def lost(self, chain: Measured, reason: str, about: Mapping[str, Any]) -> ChainScore:
         """The score of a chain that cannot be worked on."""
         why = Unscored(reason)
-        nothing = replace(chain, cut=Cut(chain.trace, why), likelihoods=why, reliance=why)
+        nothing = replace(chain, cut=Cut(chain.trace, why), likelihoods=why, reliance=why, regrown=why)
         (score,) = self.scores([nothing], about)
         return score
 
@@ -147,9 +155,15 @@ class ChainWork:
             trace = toward(trace, answer_of(trace, steps))
             if isinstance(found, Segmentation) and trace.answers:
                 found = replace(found, steps=flagged(found.steps, trace))
-        if not self._reliance or isinstance(found, Unscored):
+        if not (self._reliance or self._regrow):
             return Cut(trace, found)
-        return Cut(trace, found, own=own_of(trace, found.steps))
+        own = found if isinstance(found, Unscored) else own_of(trace, found.steps)
+        return Cut(
+            trace,
+            found,
+            own=own if self._reliance else NO_RELIANCE,
+            regrown_toward=own if self._regrow else NOT_REGROWN,
+        )
 
     def _judged(self, cut: Cut) -> Cut:
         if self._extractors is None or isinstance(cut.segmentation, Unscored):
@@ -183,6 +197,7 @@ class ChainWork:
             policy=self._policy,
             stance=measured.stance,
             reliance=measured.reliance,
+            regrown=measured.regrown,
         )
         if isinstance(segmentation, Unscored):  # 0 steps would be a number
             metrics = dict.fromkeys(self._metrics, math.nan)
@@ -212,6 +227,8 @@ class ChainWork:
         if isinstance(chain.reliance, Reliance):
             levels = [one.log_likelihood for one in chain.reliance.after]
             return {"own_answer": chain.reliance.answer, "own_log_likelihoods": levels}
+        if isinstance(chain.regrown, Regrown):
+            return {"own_answer": chain.regrown.answer}
         return {"own_answer": next(iter(chain.trace.answers), None)} if self._target == "own" else {}
 
     def _compute_metrics(self, chain: Chain) -> tuple[dict[str, float], dict[str, str]]:
@@ -237,11 +254,12 @@ class ChainWork:
 
 
 def metrics_of(
-    variant: str, controls: Sequence[str], reliance: bool, always: Mapping[str, ChainMetric]
+    variant: str, controls: Sequence[str], reliance: bool, regrow: bool, always: Mapping[str, ChainMetric]
 ) -> dict[str, ChainMetric]:
     """Every number that is computed of a chain, by name."""
     more = [*(REFERENCE_METRICS if variant == "reference" else ()), *control_metrics(controls)]
     more += [*RELIANCE_METRICS, *own_gain_metrics(controls)] if reliance else []
+    more += REGROWN_METRICS if regrow else ()
     return {**always, **{metric.name: metric for metric in more}}
 
 
@@ -264,21 +282,24 @@ def recipe_of(
     claims: Sequence[str] | None,
     target: str,
     reliance: bool,
+    regrow: bool,
 ) -> Recipe | None:
     """None where a part is not ours: another process might not have it, or not the same."""
     same = _splitters().get(splitter.name) is splitter and all(is_ours(one.compute) for one in metrics.values())
-    known = list(metrics) == list(metrics_of(variant, controls, reliance, _ours()))
+    known = list(metrics) == list(metrics_of(variant, controls, reliance, regrow, _ours()))
     if not same or not known:
         return None
     pure = None if claims is None else tuple(claims)
-    return Recipe(splitter.name, variant, tuple(controls), policy, epsilon, pure, target, reliance)
+    return Recipe(splitter.name, variant, tuple(controls), policy, epsilon, pure, target, reliance, regrow)
 
 
 @functools.lru_cache(maxsize=8)
 def work_of(recipe: Recipe) -> ChainWork:
-    metrics = metrics_of(recipe.variant, recipe.controls, recipe.reliance, _ours())
+    metrics = metrics_of(recipe.variant, recipe.controls, recipe.reliance, recipe.regrow, _ours())
     policy, splitter = POLICIES[recipe.policy], _splitters()[recipe.splitter]
-    return ChainWork(splitter, metrics, policy, recipe.epsilon, recipe.claims, recipe.target, recipe.reliance)
+    return ChainWork(
+        splitter, metrics, policy, recipe.epsilon, recipe.claims, recipe.target, recipe.reliance, recipe.regrow
+    )
 
 
 def _ours() -> dict[str, ChainMetric]:
@@ -310,6 +331,9 @@ def _step_scores(chain: Chain) -> list[StepScore]:
     ]
     if isinstance(chain.reliance, Reliance):
         scores = [replace(score, **own) for score, own in zip(scores, of_steps(chain.reliance), strict=True)]
+    if isinstance(chain.regrown, Regrown):
+        for k, found in of_regrown_steps(chain.regrown).items():
+            scores[k] = replace(scores[k], **found)
     if likelihoods is None:
         return scores
     ppl = [perplexity(value, n) for value, n in zip(likelihoods.answer, likelihoods.n_answer_tokens, strict=True)]

@@ -6,20 +6,18 @@ which texts share a forward pass.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from ..answers.matching import AnswerMatcher
 from ..chain import Likelihoods, Reliance
 from ..chain_requests import ChainRequests, chain_requests, collect, writer_of
 from ..controls.other_chains import ForeignSteps
 from ..controls.texts import controls_of, make_controls
 from ..errors import Missing
 from ..likelihood import LikelihoodBackend, Request, Result, Unscored
-from ..reliance.corruption import content_words, corrupted
+from ..reliance.corruption import corruptions_of
 from ..reliance.own import Own, toward
 from ..reliance.requests import RelianceRequests, collect_reliance, reliance_requests
 from ..templates import PromptTemplate
@@ -36,8 +34,6 @@ WINDOW_REQUESTS = 100_000
 # Requests of one chain, and characters that are scored with them, each of which takes as much as a tenth of a request.
 _MOST_REQUESTS = 1_000_000
 _CHARACTERS_A_REQUEST = 10
-# Steps of other chains, at least, whose words are at hand to corrupt a step with.
-_WORDS_FROM = 16
 
 
 @dataclass(frozen=True)
@@ -160,22 +156,12 @@ def _own(
     if reason := backend.too_long(writer.render(texts, own.answer)):
         return Unscored(reason)
     itself = toward(trace, own.answer)
-
-    @functools.cache
-    def other_words() -> list[str]:
-        """Of steps that do not state the own answer."""
-        if foreign is None:
-            return []
-        matcher = AnswerMatcher(itself.answers, itself.question, itself.choices)
-        drawn, _ = foreign.draw(itself, matcher, max(len(texts), _WORDS_FROM))
-        return [word for text in drawn for word in content_words(text)]
-
     return reliance_requests(
         requests,
         writer,
         own,
         texts,
-        [corrupted(text, f"{itself.hash} {k}", own.answer, other_words) for k, text in enumerate(texts)],
+        corruptions_of(trace, texts, own.answer, foreign),
         options=trace.choices,
         controls=controls_of(asked.controls, itself, texts, (own.before, own.before), foreign),
         too_long=backend.too_long,

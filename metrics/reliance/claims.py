@@ -28,6 +28,12 @@ def claim_lines(claims: Iterable[str | None]) -> list[str]:
     return [f"reliance: {claim} ({_WHY[claim]})" for claim in dict.fromkeys(claims) if claim is not None]
 
 
+def regrown_lines(provenances: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What stands below a table with numbers of ends that were written anew: a line, where there are any."""
+    return [_REGROWN] if any(isinstance(one.get("regrown"), Mapping) for one in provenances) else []
+
+
+_REGROWN = f"ends written anew: {CAUSAL} (the model under test wrote them itself)"
 _WHY = {
     CAUSAL: "the model under test scored its own chains",
     CONTENT: "the scorer is not known to be the model that wrote the chains",

@@ -6,13 +6,20 @@ without a number also on which other chains are at hand.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Collection, Sequence
 
+from ..answers.matching import AnswerMatcher
+from ..controls.other_chains import ForeignSteps
 from ..likelihood import Unscored
+from ..trace import Trace
+from .own import toward
 
 MOST_MOVED = 3
+# Steps of other chains, at least, whose words are at hand to corrupt a step with.
+_WORDS_FROM = 16
 NO_WORDS = Unscored(
     "no words of another question's chain are at hand to corrupt a step with: score more chains together"
 )
@@ -34,6 +41,28 @@ _EMPTY_WORDS = """
     which while who whose will with within without would yes yet you your
 """
 _EMPTY = frozenset(_EMPTY_WORDS.split())
+
+
+def corruptions_of(
+    trace: Trace, texts: Sequence[str], own: str, foreign: ForeignSteps | None
+) -> list[str | Unscored | None]:
+    """Each step of a chain put wrong, as `corrupted` gives it.
+
+    Args:
+        own: the chain's own answer.
+        foreign: steps of other chains, whose words are put in where they do not state the own answer.
+    """
+    itself = toward(trace, own)
+
+    @functools.cache
+    def other_words() -> list[str]:
+        if foreign is None:
+            return []
+        matcher = AnswerMatcher(itself.answers, itself.question, itself.choices)
+        drawn, _ = foreign.draw(itself, matcher, max(len(texts), _WORDS_FROM))
+        return [word for text in drawn for word in content_words(text)]
+
+    return [corrupted(text, f"{itself.hash} {k}", own, other_words) for k, text in enumerate(texts)]
 
 
 def content_words(text: str) -> list[str]:

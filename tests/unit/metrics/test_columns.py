@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from regrowing import Rule
 
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.columns import METRICS, WITH_OPTION, needs_of, shown_in
@@ -41,8 +42,11 @@ def test_a_number_needs_what_it_says_it_needs(tiny_scorer):
     gold, options = {"answer": "6"}, {"choices": ("5", "6", "7")}
 
     def there(scorer, asked=asked, **given):
-        gauge = Gauge(scorer=scorer, variant="reference" if scorer else "paper", reliance=True, progress=False)
-        (score,) = gauge.score([Trace(**asked, **given)])
+        gauge = Gauge(
+            scorer=scorer, variant="reference" if scorer else "paper", reliance=True, regrow="all", progress=False
+        )
+        itself = Rule(lambda *_: "The answer is 6.")
+        (score,) = gauge.score([Trace(**asked, **given)], continuations=itself)
         return {name for name, value in score.metrics.items() if not math.isnan(value)}
 
     without = {
@@ -59,7 +63,12 @@ def test_a_number_needs_what_it_says_it_needs(tiny_scorer):
         assert f"{name.removesuffix('_before_answer')}_before_answer" in reliant
     assert {"early_answer_area", "necessary_share_before_answer", "corruption_nats"} <= without["gold answer"]
     assert "infogain" in without_own
-    for name in METRICS.keys() - controlled - reliant:
+    regrown = {metric.name for metric in WITH_OPTION["regrow"]}
+    for name in regrown:
+        assert needs_of(name) == "model under test, own answer"
+        assert name in without["scoring LM"]
+        assert name not in without_own
+    for name in METRICS.keys() - controlled - reliant - regrown:
         needed = [what for what, found in without.items() if name not in found]
         if needs_of(name) != "claims, judges":
             assert needs_of(name) == ", ".join(needed), name
