@@ -12,9 +12,10 @@ from typing import Any, Literal
 # Inspect has no public function that registers an object of a given type.
 from inspect_ai._util.registry import RegistryInfo, registry_add
 
+_NAMES = ("reasoning", "infogain", "knowledge", "reliance")
 _FUNCTIONS: dict[tuple[Literal["scanner", "scanjob"], str], str] = {
-    **{("scanner", name): name for name in ("reasoning", "infogain", "knowledge")},
-    **{("scanjob", name): f"{name}_job" for name in ("reasoning", "infogain", "knowledge")},
+    **{("scanner", name): name for name in _NAMES},
+    **{("scanjob", name): f"{name}_job" for name in _NAMES},
 }
 
 

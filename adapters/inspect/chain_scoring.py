@@ -18,6 +18,7 @@ from ...metrics.names import unknown_name
 from .explanation import fenced
 from .model_under_test import is_known, model_under_test
 from .options import LISTS, OptionError, as_list, check_names
+from .regrowing import check_continues, conversation_of
 from .sample_calls import FOR_INSPECT
 from .shared_gauge import GaugeFailure, SharedGauge, shared_gauge
 from .shuffled import Events
@@ -103,6 +104,8 @@ def prepare(name: str, usual: Sequence[str], options: Mapping[str, Any]) -> Sett
             shared.gauge.preflight()
         elif is_known():
             model_under_test()
+        if shared.gauge.regrows and is_known():
+            check_continues()
     except (TypeError, ValueError) as error:
         raise OptionError(f"stepgauge/{name}: {error}") from error
     try:
@@ -127,7 +130,9 @@ async def score_sample(settings: Settings, state: TaskState, target: Target, eve
     except Unscorable as problem:
         return NotScored(problem.code, fenced(f"not scored: {problem}"))
     try:
-        chain = await settings.gauge().score(reading.trace, str(state.model))
+        shared = settings.gauge()
+        conversation = conversation_of(state, reading, events) if shared.gauge.regrows else None
+        chain = await shared.score(reading.trace, str(state.model), conversation)
     except (GaugeFailure, ScorerError) as error:  # concerns every sample, so it ends the run
         raise OptionError(f"stepgauge/{settings.name}: {error}") from error
     except FOR_INSPECT:  # a limit of the sample, or a grader that cannot be had

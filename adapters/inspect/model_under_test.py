@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspect_ai.model import get_model
+from inspect_ai.model import Model, get_model
 from inspect_ai.model._model import active_model
 
 from ...metrics import ModelInMemory, ScorerError
@@ -16,15 +16,15 @@ def is_known() -> bool:
     return active_model() is not None
 
 
-def model_under_test() -> ModelInMemory:
-    """The model of the task that calls this.
+def model_under_test(tested: Model | None = None) -> ModelInMemory:
+    """The model of the task that calls this, or the one that is given.
 
     Raises:
         ScorerError: there is none, or it is not of Inspect's provider `hf`: its weights are not in this process.
     """
-    if not is_known():
+    if tested is None and not is_known():
         raise ScorerError(f"scorer {SELF!r}: no model is being evaluated; name the scorer")
-    tested = get_model()
+    tested = tested or get_model()
     api: Any = tested.api
     try:
         found = ModelInMemory(api.model, api.tokenizer, api.model.config._name_or_path or api.model_name)

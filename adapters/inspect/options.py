@@ -29,6 +29,8 @@ class Options(TypedDict, total=False):
         controls: texts put in the place of each chain's steps: `filler`, `foreign`, `shuffled` (docs/controls.md).
         target: the answer toward which numbers are measured: `gold`, or `own`, the one that the chain itself gives.
         reliance: also measure whether the chain's own answer depends on its steps (docs/reliance.md).
+        regrow: behind how many steps of each chain, put wrong, the model under test writes the rest anew; or `all`.
+            Whether its answer stays is shown in columns of their own. Costs twice as many generations.
         judges, claims, retriever, corpus: how steps' claims are found and checked. `model` is a judge here, too: an
             Inspect model, by default the one in the role `grader` (see `model_judge.make`).
         policy: how verdicts count towards the Knowledge Index.
@@ -51,6 +53,7 @@ class Options(TypedDict, total=False):
     controls: Sequence[str] | str
     target: str
     reliance: bool
+    regrow: int | str
     judges: Sequence[Part] | str
     claims: Sequence[str] | str
     retriever: Part | None

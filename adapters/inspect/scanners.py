@@ -1,5 +1,5 @@
-"""The scanners `stepgauge/reasoning`, `stepgauge/infogain` and `stepgauge/knowledge` of inspect_scout, and scan jobs of
-the same names.
+"""The scanners `stepgauge/reasoning`, `stepgauge/infogain`, `stepgauge/knowledge` and `stepgauge/reliance` of
+inspect_scout, and scan jobs of the same names.
 
 A scanner gives a transcript the numbers that the scorer of the same name gives its sample. `scout scan` takes the job
 before the scanner: it would otherwise load a scoring LM in each of four processes.
@@ -13,10 +13,10 @@ from typing import Any, Unpack
 
 from inspect_scout import Result, ScanJob, Scanner, Transcript, scanjob, scanner
 
-from ...metrics.columns import CHAIN_COLUMNS, GAIN_COLUMNS, KNOWLEDGE_COLUMNS
+from ...metrics.columns import CHAIN_COLUMNS, GAIN_COLUMNS, KNOWLEDGE_COLUMNS, RELIANCE_COLUMNS
 from .chain_scoring import NotScored, Scored, prepare, score_sample
 from .explanation import explain
-from .options import Options
+from .options import OptionError, Options
 from .scan_transcript import EVENTS, state_of
 from .step_references import step_references
 
@@ -42,6 +42,15 @@ def knowledge(**options: Unpack[Options]) -> Scanner[Transcript]:
     return _chain_scanner("knowledge", KNOWLEDGE_COLUMNS, {"scorer": None, **options})
 
 
+@_scanner
+def reliance(**options: Unpack[Options]) -> Scanner[Transcript]:
+    """Whether a transcript's own answer depends on its steps; options as for the scorer `reliance`, without `regrow`.
+
+    The scoring LM is never known to be the model that wrote the transcript: the numbers are about content.
+    """
+    return _chain_scanner("reliance", RELIANCE_COLUMNS, {"reliance": True, **options})
+
+
 @scanjob(name="reasoning")
 def reasoning_job(**options: Unpack[Options]) -> ScanJob:
     return _one_process(reasoning(**options))
@@ -57,11 +66,18 @@ def knowledge_job(**options: Unpack[Options]) -> ScanJob:
     return _one_process(knowledge(**options))
 
 
+@scanjob(name="reliance")
+def reliance_job(**options: Unpack[Options]) -> ScanJob:
+    return _one_process(reliance(**options))
+
+
 def _one_process(one: Scanner[Transcript]) -> ScanJob:
     return ScanJob(scanners=[one], max_processes=1)
 
 
 def _chain_scanner(name: str, usual: Sequence[str], options: Mapping[str, Any]) -> Scanner[Transcript]:
+    if options.get("regrow"):
+        raise OptionError(f"stepgauge/{name}, option 'regrow': a transcript has no model at hand to go on with it")
     settings = prepare(name, usual, options)
 
     async def scan(transcript: Transcript) -> Result:

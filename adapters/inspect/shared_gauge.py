@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...metrics import ChainScore, Gauge, ModelInMemory, OutOfMemory, OverlapError, Trace
+from ...metrics.likelihood import Unscored
 from .batching import MicroBatcher
 from .model_judge import ModelJudge, make_judges
+from .regrowing import Conversation, RunningModel
 
 log = logging.getLogger(__name__)
 # Under Inspect the root logger passes warnings only. Its handler decides for itself: INFO goes into the eval's log, and
@@ -36,20 +38,25 @@ class SharedGauge:
     def __init__(self, gauge: Gauge, *, model_judges: Sequence[ModelJudge] = ()) -> None:
         self.gauge = gauge
         self._model_judges = model_judges
+        self._itself = RunningModel() if gauge.regrows else None
         # A function of the gauge, not a method of this object: the batcher must not keep this object alive.
         self._batcher: MicroBatcher[Trace, ChainScore] = MicroBatcher(
-            functools.partial(_score, gauge, deque(maxlen=_RECENT)),
+            functools.partial(_score, gauge, deque(maxlen=_RECENT), self._itself),
             not_retried=(GaugeFailure,),
         )
         weakref.finalize(self, gauge.close).atexit = False
 
-    async def score(self, trace: Trace, tested: str | None = None) -> ChainScore:
+    async def score(
+        self, trace: Trace, tested: str | None = None, conversation: Conversation | Unscored | None = None
+    ) -> ChainScore:
         """Score one trace, together with whatever else arrives at the same time.
 
-        What judges ask of Inspect models is asked in the calling task, and counts for its sample.
+        What judges ask of Inspect models, and the model under test for `regrow`, is asked in the calling task, and
+        counts for its sample.
 
         Args:
             tested: name of the model under test.
+            conversation: for `regrow`, what that was asked before it wrote the response; or why it cannot go on.
 
         Raises:
             GaugeFailure: no chain at all can be scored.
@@ -57,6 +64,8 @@ class SharedGauge:
         """
         names: dict[str, str] = {}
         work = functools.partial(self._batcher.submit, trace)
+        if self._itself is not None and conversation is not None:
+            work = functools.partial(self._itself.attend, trace, conversation, work)
         for judge in self._model_judges:
             grader = judge.grader(tested)
             names[judge.name] = grader.name
@@ -68,11 +77,12 @@ class SharedGauge:
         return dataclasses.replace(chain, provenance={**chain.provenance, "judges": judges})
 
 
-def _score(gauge: Gauge, recent: deque[Trace], traces: list[Trace]) -> list[ChainScore]:
+def _score(gauge: Gauge, recent: deque[Trace], itself: RunningModel | None, traces: list[Trace]) -> list[ChainScore]:
     """Runs in the batcher's worker thread.
 
     Args:
         recent: the chains scored last, which the control `foreign` draws on beside the batch's.
+        itself: the model under test, for `regrow`.
     """
     if gauge.needs_scorer(traces):
         try:
@@ -80,7 +90,7 @@ def _score(gauge: Gauge, recent: deque[Trace], traces: list[Trace]) -> list[Chai
         except Exception as error:  # whatever a backend raises while it loads is no single chain's fault
             raise GaugeFailure(str(error) or type(error).__name__) from error
     try:
-        scores = gauge.score(traces, foreign_from=recent)
+        scores = gauge.score(traces, foreign_from=recent, continuations=itself)
     except (OutOfMemory, OverlapError) as error:
         raise GaugeFailure(str(error)) from error
     recent.extend(traces)

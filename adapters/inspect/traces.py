@@ -13,7 +13,7 @@ from ...metrics.answers.extraction import extract_answer
 from ...metrics.segment.sections import without_run_on
 from ..gold import gold_answers
 from .shuffled import Events, Unreadable, as_written
-from .transcript import Chain, Turn, Turns, Unscorable, read_chain
+from .transcript import Turn, Turns, Unscorable, read_chain
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def read_trace(state: TaskState, target: Target, turns: Turns = "all", events: E
             response=chain.response,
             answer=answers or None,
             choices=options or None,
-            model_answer=_model_answer(chain, options),
+            model_answer=model_answer(chain.response, chain.submitted, options),
             id=str(state.sample_id) if state.epoch == 1 else f"{state.sample_id}, epoch {state.epoch}",
             meta=dict(state.metadata),
         )
@@ -117,10 +117,10 @@ def _gold_answers(target: Target, options: Sequence[str]) -> tuple[list[str], li
     return answers, notes
 
 
-def _model_answer(chain: Chain, options: Sequence[str]) -> str | None:
+def model_answer(response: str, submitted: str | None, options: Sequence[str]) -> str | None:
     """What the model hands in or announces last; the option's text where it names one."""
-    written = chain.submitted or without_run_on(chain.response)
-    given = extract_answer(written) or chain.submitted
+    written = submitted or without_run_on(response)
+    given = extract_answer(written) or submitted
     if given is None or not options:
         return given
     try:
@@ -134,4 +134,4 @@ def _stop_reason(state: TaskState) -> str | None:
     return None if state.output.empty else state.output.stop_reason
 
 
-__all__ = ["Reading", "Unscorable", "asked", "full_name", "read_trace"]
+__all__ = ["Reading", "Unscorable", "asked", "full_name", "model_answer", "read_trace"]

@@ -55,9 +55,7 @@ class ReasoningFilter(Filter):
                     f"filter {NAME!r}: option {name!r} is required: the name of a document field, or a Jinja template"
                 )
         if given.gauge.get("regrow"):
-            raise ValueError(
-                f"filter {NAME!r}, option 'regrow': a filter sees no prompt; a task of class StepTask does"
-            )
+            raise ValueError(f"filter {NAME!r}, option 'regrow': a filter sees no prompt, a StepTask does")
         self._scorer = ChainScorer(given)
 
     def apply(self, resps: list[Any] | Iterable[Any], docs: Sequence[Mapping[str, Any]]) -> list[ReasoningRecord]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from ...metrics import Trace
 from ...metrics.answers.extraction import AnswerMatcher, extract_answer
+from ...metrics.engine.greedy import Written
 from ...metrics.segment import segment
 from ...metrics.segment.sections import without_run_on
 from ..formats.entries import Entry, Where, identifier, subject_of
 from ..gold import gold_answers
-from .answering import Answer, Prompt
+from .answering import Prompt
 
 ACCURACY = "accuracy"
 TASK = "held-out questions"
@@ -48,7 +49,7 @@ class Question:
             id=str(self.doc_id),
         )
 
-    def entry(self, answer: Answer) -> Entry:
+    def entry(self, answer: Written) -> Entry:
         """What the model wrote, as a row of a finished run."""
         trace = self.trace(answer.text)
         read = {} if trace.model_answer is None else {ACCURACY: trace.model_answer}

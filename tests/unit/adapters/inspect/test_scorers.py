@@ -40,6 +40,8 @@ RIGHT = "First 2 * 3 = 6.\nThen 6 + 1 = 7.\nThe answer is 7."
 class FakeGauge:
     """Stands in for the core: gains follow from the response's text, and each call is noted."""
 
+    regrows = False
+
     def __init__(self, seconds: float = 0.0, refuse: str = "", broken: Exception | None = None, **_: Any) -> None:
         self.calls: list[list[Trace]] = []
         self.seconds = seconds
@@ -68,8 +70,10 @@ class FakeGauge:
     def close(self) -> None:
         self.closed.set()
 
-    def score(self, traces: Sequence[Trace], *, foreign_from: Iterable[Trace] = ()) -> list[ChainScore]:
-        del foreign_from
+    def score(
+        self, traces: Sequence[Trace], *, foreign_from: Iterable[Trace] = (), continuations: None = None
+    ) -> list[ChainScore]:
+        del foreign_from, continuations
         self.calls.append(list(traces))
         time.sleep(self.seconds)
         for trace in traces:
