@@ -13,6 +13,7 @@ from commands import in_process
 
 pytest.importorskip("inspect_ai")
 
+import anyio
 import torch
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
@@ -82,9 +83,7 @@ class Worker:
         return f"The answer is {2 * results[-1] if self.uses_steps else 28}."
 
 
-def run(
-    tmp_path: Path, model: Any, samples: list[Sample] | None = None, solvers: Any = None, **options: Any
-) -> EvalLog:
+def run(tmp_path: Path, model: Any, samples: Any = None, solvers: Any = None, **options: Any) -> EvalLog:
     task = Task(
         dataset=samples or [Sample(id="pens", input=QUESTION, target="28")],
         solver=solvers or [system_message("Think."), generate()],
@@ -97,10 +96,8 @@ def run(
 
 
 def chains(log: EvalLog) -> list[ChainScore]:
-    found = [
-        score for sample in log.samples or [] for name, score in (sample.scores or {}).items() if name == "reliance"
-    ]
-    return [ChainScore.from_dict(score.metadata or {}) for score in found]
+    scores = [(sample.scores or {})["reliance"] for sample in log.samples or []]
+    return [ChainScore.from_dict(score.metadata or {}) for score in scores]
 
 
 def test_of_a_model_that_uses_its_steps_every_mistake_changes_the_answer(tmp_path: Path) -> None:
@@ -212,9 +209,7 @@ def thinks(messages: list[Any], *rest: Any) -> ModelOutput:
         (thinks, [generate()], "its steps stand in reasoning content"),
     ],
 )
-def test_a_response_that_the_model_cannot_go_on_with_says_why(
-    tmp_path: Path, model: Any, solvers: Any, why: str
-) -> None:
+def test_what_the_model_cannot_go_on_with_says_why(tmp_path: Path, model: Any, solvers: Any, why: str) -> None:
     (chain,) = chains(run(tmp_path, model, solvers=solvers))
     assert chain.missing["answer_kept_share"].startswith(why)
 
@@ -227,7 +222,7 @@ def test_of_multiple_choice_the_option_is_compared(tmp_path: Path) -> None:
         return as_output("ANSWER: B" if "3 guests" in begun else "ANSWER: A")
 
     sample = Sample(id="drinks", input="Which drink?", choices=["beer", "wine"], target="B")
-    scorer = reliance(scorer=None, splitter="lines", regrow=1)
+    scorer = reliance(scorer=None, splitter="lines", regrow="all")
     (chain,) = chains(run(tmp_path, model, [sample], [multiple_choice(cot=True)], scorer=[choice(), scorer]))
     assert chain.own_answer == "wine"
     assert (chain.steps[0].answer_after_mistake, chain.steps[0].answer_after_unchanged) == ("beer", "wine")
@@ -258,14 +253,14 @@ def test_a_model_in_memory_writes_what_transformers_writes_behind_the_same_promp
     trace = Trace("How many pens are in 4 bags?", "There are some.\nThere are 7 more of them.\nThe answer is 9.")
     prompt = model.api.hf_chat(messages, [])  # type: ignore[attr-defined]
     conversation = Conversation(model, messages, GenerateConfig(max_tokens=40), (), None, prompt)
-    beginnings = [
-        Beginning(trace, text) for text in ("There are some.\n", "There are some.\nThere are 8 more of them.\n")
-    ]
+    texts = ("There are some.\n", "There are some.\nThere are 8 more of them.\n")
+    beginnings = [Beginning(trace, text) for text in texts]
     itself = RunningModel()
-    from stepgauge.adapters.inspect.regrowing import _Seat  # type: ignore[attr-defined]
 
-    itself._seats[id(trace)] = _Seat(conversation, None)  # type: ignore[arg-type]
-    found = itself.continued(beginnings)
+    async def in_a_thread() -> Any:
+        return await anyio.to_thread.run_sync(itself.continued, beginnings)
+
+    found = anyio.run(itself.attend, trace, conversation, in_a_thread)
     tokenizer = AutoTokenizer.from_pretrained(tiny_scorer)
     lm = AutoModelForCausalLM.from_pretrained(tiny_scorer).eval()
     for beginning, end in zip(beginnings, found, strict=True):
