@@ -103,8 +103,8 @@ class Gauge:
         reliance: also measure whether the chain's own answer depends on its steps, as they are left out, put wrong or
             cut short: `early_answer_area`, `necessary_share`, `true_thinking` and others. See docs/reliance.md.
         regrow: of how many steps of each chain, put wrong one at a time, the model under test writes the rest of its
-            response anew: 0, a number, or "all". `answer_kept_share` and others say whether its answer stays. Twice as
-            many generations a chain. In lm-eval and Inspect, or with `score(…, continuations=…)`. See docs/reliance.md.
+            response anew: 0, a number, or "all". `answer_kept_share` and others say whether its answer stays. Two
+            generations a step. In lm-eval and Inspect, or with `score(…, continuations=…)`. See docs/reliance.md.
         claims: registered claim extractors; each a name, or {"name": …, option: value}, or an object that is one.
         judges: registered judges in the order they are asked, each given like a claim extractor.
         retriever: a registered retriever, given likewise, or None.

@@ -61,6 +61,7 @@ _VALUES = {
     "server": "mapping, null",
     "abstention": "rule, an openai judge's options",
     "corpus": "folder, null",
+    "regrow": "number of steps, all",
     "epsilon": "number of nats",
     "revision": "text, null",
 }
@@ -75,6 +76,7 @@ _NEEDS = {
     "template": "chat: a scorer with a chat template",
     "variant": "reference: the likelihood of question and steps, too",
     "controls": "two or three more sequences a chain for each",
+    "regrow": "two generations a step; a model under test at hand (lm-eval, Inspect)",
     "reliance": "about three times the tokens for a few steps, more for many",
     "claims": "llm: an LM's answer a step (extra generation, or openai for a server)",
     "judges": "nli: a classifier; lm: the scorer's passes; openai: a server's answer a claim (extra openai)",
@@ -173,7 +175,8 @@ def _default(value: object) -> str:
 def _doors(name: str) -> tuple[str, ...]:
     if name == "progress":
         return (PYTHON,)
-    return (YAML, *(() if name in NOT_IN_INSPECT else (INSPECT,)), SET, PYTHON)
+    doors = (YAML, *(() if name in NOT_IN_INSPECT else (INSPECT,)), SET, PYTHON)
+    return tuple(door for door in doors if (name, door) != ("regrow", SET))  # finished runs have no model to go on
 
 
 def _told(one: _Option) -> tuple[str, ...]:

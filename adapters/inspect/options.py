@@ -30,7 +30,7 @@ class Options(TypedDict, total=False):
         target: the answer toward which numbers are measured: `gold`, or `own`, the one that the chain itself gives.
         reliance: also measure whether the chain's own answer depends on its steps (docs/reliance.md).
         regrow: behind how many steps of each chain, put wrong, the model under test writes the rest anew; or `all`.
-            Whether its answer stays is shown in columns of their own. Costs twice as many generations.
+            Whether its answer stays is shown in columns of their own. Two generations a step.
         judges, claims, retriever, corpus: how steps' claims are found and checked. `model` is a judge here, too: an
             Inspect model, by default the one in the role `grader` (see `model_judge.make`).
         policy: how verdicts count towards the Knowledge Index.

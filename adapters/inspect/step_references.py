@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from inspect_ai.scorer import Reference
 
 from ...metrics import ChainScore, StepScore
+from ...metrics.infogain import BEFORE
 from .transcript import Turn
+
+_CRITICAL = f"critical_step{BEFORE}"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class StepReference:
 
 
 def step_references(chain: ChainScore, turns: Sequence[Turn], places: Mapping[str, int]) -> list[StepReference]:
-    """The steps that matter, in order: the first with the gold answer, contradicted ones, the one that gains most.
+    """The steps that matter, in order: the first with the gold answer, contradicted ones, the one that gains most;
+    of chains with reliance also the one without which the own answer loses most.
 
     Args:
         turns: the messages that the response was put together from.
@@ -59,4 +63,10 @@ def _reasons(chain: ChainScore) -> dict[int, list[str]]:
     most = max(gains, key=lambda index: gains[index], default=None)
     if most is not None and gains[most] > 0:
         reasons.setdefault(most, []).append(f"gains most ({gains[most]:+.2f} nats)")
+    critical = chain.metrics.get(_CRITICAL, math.nan)
+    if math.isfinite(critical):
+        lost = chain.steps[int(critical) - 1].deletion_nats_before_answer
+        reasons.setdefault(int(critical) - 1, []).append(
+            f"is the one that its own answer hangs on most ({lost:.2f} nats)"
+        )
     return reasons

@@ -8,6 +8,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from inspect_ai.scorer import choice, includes
 from inspect_ai.solver import basic_agent, generate, multiple_choice
 from inspect_scout import Transcript, scan_results_df
 
-from stepgauge.adapters.inspect import reasoning
+from stepgauge.adapters.inspect import reasoning, reliance
+from stepgauge.adapters.inspect.options import OptionError
 from stepgauge.metrics import ChainScore
 
 SUM = "3 + 4 = 7.\nThen 7 * 2 = 15.\nSo it is 14.\nThe answer is 14."
@@ -191,6 +193,34 @@ def test_a_wrong_option_ends_the_scan_before_it_begins(
     assert not (tmp_path / "scans").exists()
 
 
+def test_the_scanner_of_reliance_gives_what_its_scorer_gives(
+    logs: dict[str, EvalLog], tmp_path: Path, tiny_scorer: str
+) -> None:
+    options = {"scorer": tiny_scorer, "splitter": "lines"}
+    given = [part for name, value in options.items() for part in ("-S", f"{name}={value}")]
+    where = ["-T", logs["plain"].location, "--scans", str(tmp_path)]
+    assert in_process("scout", "scan", "stepgauge/reliance", *where, *given) == 0
+    (row,) = rows(tmp_path, "reliance")
+    scored = inspect_score(logs["plain"], reliance(**options), action="append", display="none")  # type: ignore[arg-type]
+    [sample] = scored.samples or []
+    expected = (sample.scores or {})["reliance"].as_dict()
+    value = json.loads(row["value"])
+    assert list(value) == ["early_answer_area_before_answer", "necessary_share_before_answer", *list(value)[2:]]
+    assert {name: near(name, float(number)) for name, number in expected.items()} == value  # type: ignore[arg-type]
+    chain = ChainScore.from_dict(json.loads(row["metadata"]))
+    assert chain.provenance["reliance"]["claim"] == "content, not causation"
+    lost = [step.deletion_nats_before_answer for step in chain.steps]
+    most = max(nats for nats in lost if not math.isnan(nats))
+    hangs = f"[M2, step {lost.index(most) + 1}]"
+    cited = re.search(r"- (\[.*?\]) .*own answer hangs on most", row["explanation"])
+    assert (cited[1] if cited else None) == (hangs if most > 0.05 else None)
+
+
+def test_a_scan_has_no_model_to_go_on_with() -> None:
+    with pytest.raises(OptionError, match="stepgauge/reliance, option 'regrow': a transcript has no model at hand"):
+        import_module("stepgauge.adapters.inspect.scanners").reliance(regrow=2)
+
+
 @pytest.mark.slow
 def test_scouts_own_processes_make_the_gauge_anew(logs: dict[str, EvalLog], tmp_path: Path) -> None:
     transcripts = " ".join(f"-T {logs[name].location}" for name in ("plain", "react"))
@@ -232,6 +262,6 @@ def test_names_are_known_without_importing_inspect_scout(tmp_path: Path) -> None
     code = (
         "import sys; from inspect_ai._util.registry import registry_lookup as known; "
         "print([known(kind, f'stepgauge/{name}') is not None for kind in ('scanner', 'scanjob') "
-        "for name in ('reasoning', 'infogain', 'knowledge')], 'inspect_scout' in sys.modules)"
+        "for name in ('reasoning', 'infogain', 'knowledge', 'reliance')], 'inspect_scout' in sys.modules)"
     )
-    assert shell(tmp_path, [sys.executable, "-c", code]).stdout == f"{[True] * 6} False\n"
+    assert shell(tmp_path, [sys.executable, "-c", code]).stdout == f"{[True] * 8} False\n"

@@ -225,6 +225,7 @@ def test_of_multiple_choice_the_option_is_compared(tmp_path: Path) -> None:
     scorer = reliance(scorer=None, splitter="lines", regrow="all")
     (chain,) = chains(run(tmp_path, model, [sample], [multiple_choice(cot=True)], scorer=[choice(), scorer]))
     assert chain.own_answer == "wine"
+    assert chain.steps[0].no_answer_after_mistake is None
     assert (chain.steps[0].answer_after_mistake, chain.steps[0].answer_after_unchanged) == ("beer", "wine")
 
 
