@@ -66,7 +66,6 @@ def _reasons(chain: ChainScore) -> dict[int, list[str]]:
     critical = chain.metrics.get(_CRITICAL, math.nan)
     if math.isfinite(critical):
         lost = chain.steps[int(critical) - 1].deletion_nats_before_answer
-        reasons.setdefault(int(critical) - 1, []).append(
-            f"is the one that its own answer hangs on most ({lost:.2f} nats)"
-        )
+        why = f"is the one that its own answer hangs on most ({lost:.2f} nats)"
+        reasons.setdefault(int(critical) - 1, []).append(why)
     return reasons

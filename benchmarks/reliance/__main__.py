@@ -4,7 +4,8 @@
 
 Two small models are trained from scratch (`models.py`); each answers held-out questions and scores its own chains. The
 first table asks of each number how well it tells the chains of `steps` from those of `key`; the second, within the
-chains of `steps`, how well it finds the step that carries the result. Both with 95 % intervals, questions drawn whole.
+chains of `steps`, how well it finds the step that carries the result; the third what becomes of the answer where the
+model itself writes the end anew behind a mistake. Both with 95 % intervals, questions drawn whole.
 A stopped run goes on in DIR.
 """
 
@@ -23,10 +24,11 @@ from rich.table import Table
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stepgauge.metrics import ChainScore, Gauge, ModelInMemory, StepScore, Trace
+from stepgauge.metrics.reliance.regrowing import Beginning, Continuation
 
 from ..support.discrimination import auroc, interval
 from ..support.run_header import about_run, header
-from .models import ASKED, KINDS, Kind, Question, Training, answered, questions, trained
+from .models import ASKED, KINDS, Kind, Question, Training, answered, questions, trained, written
 
 _SEED = 1
 
@@ -44,6 +46,10 @@ class Scored(NamedTuple):
 Number = Callable[[Scored], float]
 
 
+def _changed(kept: bool | None) -> float:
+    return math.nan if kept is None else float(not kept)
+
+
 def _metric(name: str, *, falls: bool = False) -> Number:
     return lambda one: one.score.metrics[name] * (-1 if falls else 1)
 
@@ -57,6 +63,8 @@ OF_CHAINS: dict[str, Number] = {
     "true_thinking_before_answer": _metric("true_thinking_before_answer"),
     "early_answer_area (answer included)": _metric("early_answer_area"),
     "necessary_share (answer included)": _metric("necessary_share"),
+    "1 - answer_kept_share (end written anew)": lambda one: 1 - one.score.metrics["answer_kept_share"],
+    "mistake_effect (end written anew)": _metric("mistake_effect"),
     "infogain_nats_before_answer, itself as scorer": _metric("infogain_nats_before_answer"),
     "infogain_nats_before_answer, SmolLM2 as scorer": lambda one: one.gain_elsewhere,
     "accuracy": lambda one: float(one.right),
@@ -65,6 +73,7 @@ OF_STEPS: dict[str, Callable[[StepScore, float], float]] = {
     "deletion_nats_before_answer": lambda step, _: step.deletion_nats_before_answer,
     "deletion_nats (answer included)": lambda step, _: step.deletion_nats,
     "true_thinking": lambda step, _: step.true_thinking,
+    "answer changed by a mistake (end written anew)": lambda step, _: _changed(step.answer_kept),
     "gain (InfoGain of the step)": lambda step, _: step.gain,
     "position in the chain": lambda _, position: position,
 }
@@ -97,7 +106,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=110)
     console.print(_chains(scored))
     console.print(_steps([one for one in scored if one.kind == "steps" and one.right]))
+    console.print(_kept([one for one in scored if one.right]))
     return 0
+
+
+class Itself:
+    """The model as it goes on with its own response."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def continued(self, beginnings: Sequence[Beginning]) -> list[Continuation]:
+        prompts = [f"{one.trace.question}\n{one.text}" for one in beginnings]
+        return [Continuation(text) for text in written(self._folder, prompts)]
 
 
 def _scored(kind: Kind, folder: Path, asked: Sequence[Question], *, elsewhere: bool) -> list[Scored]:
@@ -108,8 +129,8 @@ def _scored(kind: Kind, folder: Path, asked: Sequence[Question], *, elsewhere: b
     ]
     model = AutoModelForCausalLM.from_pretrained(folder)
     itself = ModelInMemory(model.eval(), AutoTokenizer.from_pretrained(folder))
-    with Gauge(itself, reliance=True, splitter="lines", progress=False) as gauge:
-        scores = gauge.score(traces)
+    with Gauge(itself, reliance=True, regrow="all", splitter="lines", progress=False) as gauge:
+        scores = gauge.score(traces, continuations=Itself(folder))
     gains = [math.nan] * len(traces)
     if elsewhere:
         with Gauge("smollm2", splitter="lines", progress=False) as gauge:
@@ -153,6 +174,27 @@ def _steps(scored: Sequence[Scored]) -> Table:
         labels = [one.score.steps[i].text.startswith(f"{ASKED}=") for one, i, _ in there]
         values, groups = [value for *_, value in there], [str(one.score.id) for one, *_ in there]
         table.add_row(name, *_area(labels, values, groups), *_means(labels, values), _n(len(there), len(found)))
+    return table
+
+
+def _regrown(step: StepScore) -> bool:
+    return step.answer_kept is not None or step.no_answer_after_mistake is not None
+
+
+def _kept(scored: Sequence[Scored]) -> Table:
+    """Share of ends with the old answer, behind the steps before it."""
+    table = Table("model", "behind", "answer kept", "ends", "without an answer", box=box.MARKDOWN)
+    for kind in KINDS:
+        steps = [step for one in scored if one.kind == kind for step in one.score.steps if _regrown(step)]
+        for behind, carrier in (("the step on x", True), ("another step", False)):
+            of = [step for step in steps if step.text.startswith(f"{ASKED}=") == carrier]
+            for how, kept in (
+                ("put wrong", [step.answer_kept for step in of]),
+                ("as it was", [step.answer_kept_unchanged for step in of]),
+            ):
+                there = [one for one in kept if one is not None]
+                share = f"{sum(there) / len(there):.3f}" if there else "–"
+                table.add_row(kind, f"{behind}, {how}", share, f"{len(there):,}", f"{len(kept) - len(there):,}")
     return table
 
 

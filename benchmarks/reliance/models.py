@@ -163,14 +163,18 @@ def _batches(kind: Kind, how: Training, held_out: frozenset[str]) -> Iterator[li
         yield rows
 
 
-def answered(folder: Path, asked: Sequence[Question], batch: int = 64) -> list[str]:
+def answered(folder: Path, asked: Sequence[Question]) -> list[str]:
     """The chain that the model writes for each question, greedily."""
+    return written(folder, [f"{one.text}\n" for one in asked])
+
+
+def written(folder: Path, prompts: Sequence[str], batch: int = 64) -> list[str]:
+    """What the model writes behind each text, greedily."""
     tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(folder)
     model: Any = LlamaForCausalLM.from_pretrained(folder).eval()
     out: list[str] = []
-    for first in range(0, len(asked), batch):
-        prompts = [f"{one.text}\n" for one in asked[first : first + batch]]
-        inputs = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
+    for first in range(0, len(prompts), batch):
+        inputs = tokenizer(prompts[first : first + batch], return_tensors="pt", padding=True, padding_side="left")
         with torch.inference_mode():
             found = model.generate(**inputs, max_new_tokens=96, do_sample=False)
         out += tokenizer.batch_decode(found[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)

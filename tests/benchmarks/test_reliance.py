@@ -39,6 +39,7 @@ def test_a_short_run_prints_both_tables_and_trains_once(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "| early_answer_area_before_answer " in printed
     assert "| deletion_nats_before_answer " in printed
+    assert "| 1 - answer_kept_share (end written anew) " in printed
     assert "steps: 20 steps of 32 chains" in printed
     times = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("model.safetensors"))]
     assert len(times) == 2
