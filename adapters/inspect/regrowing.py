@@ -27,7 +27,6 @@ from inspect_ai.model import (
 from inspect_ai.solver import TaskState
 
 from ...metrics import ScorerError, Trace
-from ...metrics.engine.greedy import written_behind
 from ...metrics.errors import said
 from ...metrics.likelihood import Unscored
 from ...metrics.reliance.regrowing import Beginning, Continuation
@@ -209,6 +208,8 @@ def _in_memory(asked: Sequence[tuple[Conversation, Beginning]]) -> list[Continua
 
 
 def _of_model(model: Model, asked: Sequence[tuple[Conversation, Beginning]]) -> list[Continuation | Unscored]:
+    from ...metrics.engine.greedy import written_behind  # loads transformers, which other models do without
+
     lm, tokenizer = model_under_test(model).parts()
     how = getattr(model.api, "tokenizer_call_args", None) or {}  # as the provider encodes its prompts
     longest = getattr(lm.config, "max_position_embeddings", None) or math.inf
