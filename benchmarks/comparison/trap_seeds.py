@@ -10,9 +10,9 @@ the right answer, `worked` on solutions. Then `shortcut` goes through three shor
 right answers, for `InfoGainReward`, for the sum of both. `StepgaugeCallback` watches every training on held-out
 questions. With `--full` the base is a model of yours, and the questions are `sft_trap`'s.
 
-Two models trained likewise, but longer, read what the others write: one scores evaluations, the other gives
-`InfoGainReward`. So no model is scored, or rewarded, by itself or its base, and none by what rewards it. (Only
-reliance is also measured with each model as the scorer of its own last answers.)
+Two more small models, trained on parts of right solutions followed by the answer, read what the others write: one
+scores evaluations, the other gives `InfoGainReward`. So no model is scored, or rewarded, by itself or its base, and
+none by what rewards it. (Only reliance is also measured with each model as the scorer of its own last answers.)
 
 DIR/seed-0/shortcut holds a trained model with its evaluations (`stepgauge/`) and what the trainer logged. It appears
 when it is complete; the same command goes on where a stopped run was, also with more `--seeds`. DIR/trajectories.png
@@ -26,7 +26,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ from stepgauge.metrics.models.loading import SMOLLM2, resolve
 from stepgauge.metrics.templates import PromptTemplate, RenderChat
 
 REWARDS = ("exact match", "InfoGain", "both")
+READER_SEED = 1_000_003  # of no base
 CLIP = 3.0  # nats; beyond it a reward is cut off
 TUNING_EVERY, REWARDS_EVERY = 1 / 4, 1 / 3  # parts of a training after which it is evaluated, besides its start
 
@@ -104,8 +105,8 @@ class Scratch:
 
     hidden: int = 64
     layers: int = 2
-    base: int = 14_400
-    reader: int = 28_800
+    base: int = 9_600
+    reader: int = 24_000
     lr: float = 4e-3
 
 
@@ -147,7 +148,13 @@ def small(args: argparse.Namespace) -> Plan:
     """With two readers, which are trained first unless they are there."""
     size = scratch(args)
     readers = [
-        from_scratch(args.out / "readers" / name, size, size.reader, f"reader {name}", 1_000_003 + i)
+        from_scratch(
+            args.out / "readers" / name,
+            size,
+            trap_seeds_data.readings(size.reader, READER_SEED + i),
+            f"reader {name}",
+            READER_SEED + i,
+        )
         for i, name in enumerate(("scorer", "rewarder"))
     ]
     tiny = args.tiny
@@ -156,7 +163,7 @@ def small(args: argparse.Namespace) -> Plan:
         shown=[],
         train=16 if tiny else 1024,
         test=6 if tiny else 120,
-        tuning=Tuning(1.0, 4 if tiny else 16, 1, 1e-3, 0, "cpu", False, 0, False),
+        tuning=Tuning(1.0 if tiny else 2.0, 4 if tiny else 16, 1, 1e-3, 0, "cpu", False, 0, False),
         rewarding=Rewarding(4, 4, 2, 3e-4, 32) if tiny else Rewarding(48, 32, 8, 3e-4, 64),
         reader=readers[0],
         rewarder=readers[1],
@@ -190,11 +197,12 @@ def base_of(args: argparse.Namespace, seed: int) -> str:
     if args.full:
         return resolve(args.base)
     size = scratch(args)
-    return from_scratch(args.out / f"seed-{seed}" / "base", size, size.base, f"seed {seed}, base", seed)
+    chains = trap_seeds_data.corpus(size.base, seed)
+    return from_scratch(args.out / f"seed-{seed}" / "base", size, chains, f"seed {seed}, base", seed)
 
 
-def from_scratch(folder: Path, size: Scratch, chains: int, name: str, seed: int) -> str:
-    """A model trained from random weights; all have one tokenizer."""
+def from_scratch(folder: Path, size: Scratch, chains: Iterable[tuple[str, str]], name: str, seed: int) -> str:
+    """A model trained from random weights on questions and solutions; all have one tokenizer."""
     if not folder.is_dir():
         words = trap_seeds_data.problems("corpus", 2000, "tokenizer")
         start = make_tiny(
@@ -205,7 +213,7 @@ def from_scratch(folder: Path, size: Scratch, chains: int, name: str, seed: int)
             context=256,
             seed=seed,
         )
-        rows = [(prompt(question, []), solution) for question, solution in trap_seeds_data.corpus(chains, seed)]
+        rows = [(prompt(question, []), solution) for question, solution in chains]
         fit(str(start), rows, folder, Tuning(1.0, 16, 1, size.lr, seed, "cpu", False, 0, False), name)
     return str(folder)
 

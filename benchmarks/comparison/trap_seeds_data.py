@@ -7,8 +7,11 @@
     The answer is 10.
 
 Two to four operations with numbers from 1 to 9, results from 1 to 19, the answer from 1 to 9 and, as in
-`sft_trap_data`, no number of the question and no earlier result: no step gives it away by holding it, and who only
-looks at the question can rule out what stands there.
+`sft_trap_data`, no number of the question and no earlier result: no step gives it away by holding it.
+
+Half of the questions of `train` and `test` have an artifact, as data sets that people make do (Gururangan et al. 2018,
+1803.02324): what is counted goes with the answer, apples with 1, pencils with 2 and so on. So more than half of the
+answers can be guessed without any sum. A corpus has none of it, and a reader of solutions knows nothing of it.
 
 Every sum belongs to one of three pools by its numbers, so none is on two sides, in any seed.
 """
@@ -18,7 +21,7 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -31,6 +34,7 @@ _GAINS = ("finds", "buys", "gets", "wins")
 _LOSSES = ("loses", "sells", "eats", "drops")
 # Shares of a corpus: solutions in full, with remarks in between, cut short before the answer, the answer alone.
 _FORMS = {"full": 0.5, "remarks": 0.2, "short": 0.15, "direct": 0.15}
+_CUED = 0.5  # share of the questions to train on and of the held-out ones whose thing goes with the answer
 _SLIPS = 0.1  # share of the solutions in which one result is wrong, and what follows computed from it
 
 
@@ -79,6 +83,22 @@ def corpus(count: int, seed: int | str) -> Iterator[tuple[str, str]]:
         yield _question(one, draw), _solution(one, draw)
 
 
+def readings(count: int, seed: int | str) -> Iterator[tuple[str, str]]:
+    """Questions, each with the beginning of a right solution, none or all of it, and the answer.
+
+    Who learns from these can say how likely an answer is behind any part of a chain.
+    """
+    draw = random.Random(f"readings {seed}")
+    for _ in range(count):
+        one = _drawn("corpus", draw)
+        results = one.results()
+        lines = one.steps(results)
+        lines = lines[: draw.randint(0, len(lines))]
+        if draw.random() < 0.5:
+            lines = _with_remarks(lines, draw)
+        yield _question(one, draw), "\n".join([*lines, f"The answer is {results[-1]}."])
+
+
 def _drawn(pool: Pool, draw: random.Random) -> _Sum:
     while True:
         changes = [draw.choice((-1, 1)) * draw.randint(1, 9) for _ in range(draw.randint(2, 4))]
@@ -88,7 +108,7 @@ def _drawn(pool: Pool, draw: random.Random) -> _Sum:
         if not all(1 <= n <= _LARGEST for n in before) or not 1 <= answer <= LARGEST_ANSWER or answer in seen:
             continue
         if zlib.crc32(one.key.encode()) % 100 in _HUNDREDTHS[pool]:
-            return one
+            return replace(one, thing=THINGS[answer - 1]) if pool != "corpus" and draw.random() < _CUED else one
 
 
 def _question(one: _Sum, draw: random.Random) -> str:
@@ -106,9 +126,13 @@ def _solution(one: _Sum, draw: random.Random) -> str:
         results = slipped if min(slipped) >= 0 else results
     lines = one.steps(results)
     if form == "remarks":
-        lines = [line for step in lines for line in ([draw.choice(FILLERS), step] if draw.random() < 0.5 else [step])]
+        lines = _with_remarks(lines, draw)
     elif form == "short":
         lines = lines[: draw.randrange(1, len(lines))]
     elif form == "direct":
         lines = []
     return "\n".join([*lines, f"The answer is {results[-1]}."])
+
+
+def _with_remarks(lines: Sequence[str], draw: random.Random) -> list[str]:
+    return [line for step in lines for line in ([draw.choice(FILLERS), step] if draw.random() < 0.5 else [step])]
