@@ -28,7 +28,8 @@ def make_tiny(
     trainer = trainers.BpeTrainer(
         vocab_size=600, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator([f"{prompt(one.question, [])} {one.worked()}{END}" for one in problems], trainer)
+    responses = [(one.question, response) for one in problems for response in (one.worked(), one.shortcut())]
+    tokenizer.train_from_iterator([f"{prompt(asked, [])} {response}{END}" for asked, response in responses], trainer)
     fast: Any = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>")
     torch.manual_seed(seed)
     config = LlamaConfig(

@@ -106,7 +106,7 @@ class Scratch:
     hidden: int = 64
     layers: int = 2
     base: int = 9_600
-    reader: int = 24_000
+    reader: int = 19_200
     lr: float = 4e-3
 
 

@@ -84,18 +84,20 @@ def corpus(count: int, seed: int | str) -> Iterator[tuple[str, str]]:
 
 
 def readings(count: int, seed: int | str) -> Iterator[tuple[str, str]]:
-    """Questions, each with the beginning of a right solution, none or all of it, and the answer.
+    """Questions, each with the beginning of a right solution, none or all of it, maybe with remarks, and the answer.
 
-    Who learns from these can say how likely an answer is behind any part of a chain.
+    Who learns from these can say how likely an answer is behind any part of a chain, and behind remarks alone.
     """
     draw = random.Random(f"readings {seed}")
     for _ in range(count):
         one = _drawn("corpus", draw)
         results = one.results()
         lines = one.steps(results)
-        lines = lines[: draw.randint(0, len(lines))]
+        kept = draw.randint(0, len(lines))
+        lines = [line if i < kept else "" for i, line in enumerate(lines)]
         if draw.random() < 0.5:
             lines = _with_remarks(lines, draw)
+        lines = [line for line in lines if line]
         yield _question(one, draw), "\n".join([*lines, f"The answer is {results[-1]}."])
 
 

@@ -170,6 +170,32 @@ def test_a_corpus_has_every_form_of_solution_and_a_slip_is_carried_on():
     assert 0.03 < wrong / 2000 < 0.07
 
 
+def test_what_is_counted_goes_with_the_answer_in_half_of_the_questions_but_not_in_a_corpus():
+    data = benchmark("comparison.trap_seeds_data")
+    goes = {}
+    for pool in ("train", "test", "corpus"):
+        found = [(re.search(r"has \d (\w+)", one.question)[1], one.answer) for one in data.problems(pool, 1000, 0)]
+        goes[pool] = sum(data.THINGS.index(thing) + 1 == int(answer) for thing, answer in found) / 1000
+    assert goes["train"] == pytest.approx(0.5 + 0.5 / 10, abs=0.06)
+    assert goes["test"] == pytest.approx(0.5 + 0.5 / 10, abs=0.06)
+    assert goes["corpus"] == pytest.approx(1 / 10, abs=0.04)
+
+
+def test_readers_learn_from_right_beginnings_of_every_length():
+    data = benchmark("comparison.trap_seeds_data")
+    lengths = set()
+    for question, text in data.readings(500, 0):
+        start, *changes = [int(n) for n in re.findall(r"\d+", question)]
+        verbs = re.findall(r"(\w+) \d", question)[1:]
+        signs = [1 if verb in ("finds", "buys", "gets", "wins") else -1 for verb in verbs]
+        expected = list(itertools.accumulate(map(int.__mul__, signs, changes), initial=start))
+        results = [int(n) for n in re.findall(r"= (\d+)", text)]
+        assert results == expected[1 : len(results) + 1]
+        assert text.splitlines()[-1] == f"The answer is {expected[-1]}."
+        lengths.add((len(changes), len(results)))
+    assert lengths == {(n, k) for n in (2, 3, 4) for k in range(n + 1)}
+
+
 def test_a_mean_over_seeds_has_students_interval():
     stats = pytest.importorskip("scipy.stats")
     values = [0.1, -0.25, 0.3, 0.15]
