@@ -208,4 +208,9 @@ def _progress(name: str, started: float) -> Any:
                 where = f"step {state.global_step} of {state.max_steps}"
                 print(f"{name}: {where}, loss {float(logs['loss']):.3f}, {minutes:.1f} min", flush=True)
 
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+            # The trainer evaluates at multiples of `eval_steps` alone; a watched training is also judged by its end.
+            if args.eval_strategy != "no" and state.global_step >= state.max_steps:
+                control.should_evaluate = True
+
     return Progress()

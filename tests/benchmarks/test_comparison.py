@@ -174,7 +174,7 @@ def test_what_is_counted_goes_with_the_answer_in_half_of_the_questions_but_not_i
     data = benchmark("comparison.trap_seeds_data")
     goes = {}
     for pool in ("train", "test", "corpus"):
-        found = [(re.search(r"has \d (\w+)", one.question)[1], one.answer) for one in data.problems(pool, 1000, 0)]
+        found = [(re.findall(r"has \d (\w+)", one.question)[0], one.answer) for one in data.problems(pool, 1000, 0)]
         goes[pool] = sum(data.THINGS.index(thing) + 1 == int(answer) for thing, answer in found) / 1000
     assert goes["train"] == pytest.approx(0.5 + 0.5 / 10, abs=0.06)
     assert goes["test"] == pytest.approx(0.5 + 0.5 / 10, abs=0.06)
@@ -257,8 +257,9 @@ def test_the_seeds_run_to_tables_and_a_picture_and_what_is_done_is_kept(tmp_path
         assert f"| 0    | {phase} " in printed
     assert before.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.safetensors")}.items()
     assert (tmp_path / "trajectories.png").read_bytes().startswith(b"\x89PNG")
-    for phase in ("shortcut", "grpo-exact-match", "grpo-infogain", "grpo-both"):
-        assert len(list((tmp_path / "seed-0" / phase / "stepgauge").glob("step-*/scores.jsonl"))) == 5
+    looks = {"shortcut": 5, "worked": 5, "grpo-exact-match": 3, "grpo-infogain": 3, "grpo-both": 3}
+    for phase, count in looks.items():
+        assert len(list((tmp_path / "seed-0" / phase / "stepgauge").glob("step-*/scores.jsonl"))) == count
     settings = tmp_path / "settings.json"
     settings.write_text(settings.read_text(encoding="utf-8").replace('"tiny": true', '"tiny": false'), encoding="utf-8")
     assert seeds.main(command) == 2
