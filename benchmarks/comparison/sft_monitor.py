@@ -5,8 +5,9 @@
     python -m benchmarks.comparison.sft_monitor --out DIR --tiny    # a random model, to see that all of it runs
 
 SmolLM2 is fine-tuned on 256 arithmetic problems of `sft_trap` (the same settings and seed). Before the first step and
-after every 16 of the 64 it answers 40 of the held-out problems. DIR gets the scored evaluations (`stepgauge/`), the
-trainer's history (`history.json`) and a picture of the curves (`curves.png`).
+after every 16 of the 64 it answers 40 of the held-out problems. DIR/shortcut gets the trained model, the scored
+evaluations (`stepgauge/`) and the trainer's history (`history.json`), DIR a picture of the curves (`curves.png`). A
+stopped run goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from typing import Any
 
 from benchmarks.comparison import sft_trap_data as data
 from benchmarks.comparison.sft_trap import KINDS
-from benchmarks.comparison.sft_trap_evaluation import prompt
+from benchmarks.comparison.sft_trap_evaluation import prompt, questions
 from benchmarks.comparison.sft_trap_tiny import make_tiny
-from benchmarks.comparison.sft_trap_training import END, IGNORED, encoded, freeze_below
+from benchmarks.comparison.sft_trap_training import END, EVALUATIONS, HISTORY, Tuning, Watch, fit
 from stepgauge.metrics.models.loading import SMOLLM2, resolve
 
 SHARES = {
@@ -49,18 +50,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def train(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """The trainer's history."""
-    import torch
-    from transformers import (
-        AutoModelForCausalLM,
-        AutoTokenizer,
-        DataCollatorForSeq2Seq,
-        Trainer,
-        TrainingArguments,
-        set_seed,
-    )
-
+def train(args: argparse.Namespace) -> Path:
+    """The folder of the trained model, with its evaluations and the trainer's history."""
     from stepgauge.adapters.trainer import StepgaugeCallback
 
     learnt, held_out = data.split("arithmetic", 256, 120, args.seed)
@@ -69,53 +60,20 @@ def train(args: argparse.Namespace) -> list[dict[str, Any]]:
     if args.tiny:
         learnt = learnt[:8]
         base = str(make_tiny(args.out / "tiny", [*learnt, *shown]))
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    set_seed(args.seed)
-    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    if not args.tiny:
-        freeze_below(model, 10)
-    rows = [encoded(tokenizer, prompt(one.question, shown), getattr(one, args.kind)()) for one in learnt]
-    questions = [
-        {"question": one.question, "answer": one.answer, "prompt": prompt(one.question, shown)} for one in held_out
-    ]
     monitor = StepgaugeCallback(
-        questions,
+        questions(held_out, shown),
         scorer=base if args.tiny else SMOLLM2,
         n=4 if args.tiny else args.questions,
         max_new_tokens=96,
         batch_size=20,
         until=[END],
     )
-    trainer = Trainer(
-        model=model,
-        args=TrainingArguments(
-            output_dir=str(args.out),
-            num_train_epochs=1,
-            per_device_train_batch_size=4,
-            learning_rate=3e-4,
-            lr_scheduler_type="cosine",
-            warmup_steps=0.05,
-            weight_decay=0.0,
-            seed=args.seed,
-            use_cpu=True,
-            save_strategy="no",
-            logging_steps=1 if args.tiny else 4,
-            eval_strategy="steps",
-            eval_steps=1 if args.tiny else args.eval_steps,
-            eval_on_start=True,
-            report_to=[],
-            disable_tqdm=True,
-        ),
-        train_dataset=rows,  # type: ignore[arg-type]
-        eval_dataset=rows[:4],  # type: ignore[arg-type]
-        data_collator=DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED),
-        processing_class=tokenizer,
-        callbacks=[monitor],
-    )
-    trainer.train()
-    return trainer.state.log_history
+    tuning = Tuning(1.0, 4, 1, 3e-4, args.seed, "cpu", False, 0 if args.tiny else 10, False)
+    folder = args.out / args.kind
+    if not folder.is_dir():
+        rows = [(prompt(one.question, shown), getattr(one, args.kind)()) for one in learnt]
+        fit(base, rows, folder, tuning, args.kind, Watch(monitor, 1 if args.tiny else args.eval_steps))
+    return folder
 
 
 def draw(history: Sequence[dict[str, Any]], title: str, path: Path) -> None:
@@ -153,11 +111,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("stepgauge").setLevel(logging.INFO)
     args.out.mkdir(parents=True, exist_ok=True)
-    history = train(args)
-    (args.out / "history.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+    folder = train(args)
+    history = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
     model = "a random model" if args.tiny else "SmolLM2-135M"
     draw(history, f"{model} trained on {args.kind} chains", args.out / "curves.png")
-    print(f"stepgauge compare {args.out}/stepgauge/step-* --series step")
+    print(f"stepgauge compare {folder}/{EVALUATIONS}/step-* --series step")
     return 0
 
 

@@ -118,13 +118,13 @@ def run(args: argparse.Namespace) -> int:
     learnt, warmup = learnt[: args.train], learnt[args.train :]
     shown = data.examples(args.data)
     if args.tiny:
-        _go_on(args)
+        go_on(args)
         base = scorer = args.base = args.scorer = str(make_tiny(args.out / "models" / "tiny", [*learnt, *shown]))
     else:
         base, scorer = resolve(args.base), resolve(args.scorer)
         if (args.out / "models").resolve() in Path(scorer).resolve().parents:
             raise ValueError(f"--scorer {args.scorer!r} is a model of this run; expected one that is not trained here")
-        _go_on(args)  # after all other checks, so that a mistake leaves no trace in the folder
+        go_on(args)  # after all other checks, so that a mistake leaves no trace in the folder
     _introduce(args, base, scorer, learnt, held_out)
 
     scoring = {"scorer": args.scorer, "device": args.device}
@@ -168,9 +168,9 @@ def _evaluated(name: str, model: Path | str, out: Path, how: Evaluation) -> dict
     return numbers
 
 
-def _go_on(args: argparse.Namespace) -> None:
+def go_on(args: argparse.Namespace, without_effect: Sequence[str] = WITHOUT_EFFECT) -> None:
     """Raises ValueError if the folder holds a run with other settings, since their parts must not be mixed."""
-    wanted = {key: value for key, value in vars(args).items() if key not in WITHOUT_EFFECT}
+    wanted = {key: value for key, value in vars(args).items() if key not in without_effect}
     path = args.out / SETTINGS
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -70,6 +70,11 @@ def prompt(question: str, shown: Sequence[Problem]) -> str:
     return "\n\n".join([*blocks, f"Question: {question}\nAnswer:"])
 
 
+def questions(problems: Sequence[Problem], shown: Sequence[Problem]) -> list[dict[str, str]]:
+    """Rows for `StepgaugeCallback`: what the scorer reads is the bare question, without the examples."""
+    return [{"question": one.question, "answer": one.answer, "prompt": prompt(one.question, shown)} for one in problems]
+
+
 def write_task(
     folder: Path,
     data: str,
@@ -84,11 +89,9 @@ def write_task(
         scoring: options of the scoring LM. It reads the bare question, without the examples.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    questions = folder / "questions.jsonl"
-    with questions.open("w", encoding="utf-8") as file:
-        for problem in problems:
-            row = {"question": problem.question, "prompt": prompt(problem.question, shown), "answer": problem.answer}
-            file.write(json.dumps(row) + "\n")
+    path = folder / "questions.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in questions(problems, shown))
     name = TASK.format(data=data)
     options = {
         **scoring,
@@ -100,7 +103,7 @@ def write_task(
     text = _YAML.format(
         task=name,
         options=json.dumps(options),
-        questions=json.dumps(str(questions.resolve())),
+        questions=json.dumps(str(path.resolve())),
         until=json.dumps([END, "Question:"]),
         max_gen_toks=max_gen_toks,
     )

@@ -1,4 +1,4 @@
-"""A random Llama of two layers, with which `benchmarks.comparison.sft_trap --tiny` checks that everything runs."""
+"""Random Llamas of few layers: `--tiny` checks with them that everything runs, `trap_seeds` begins with them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from benchmarks.comparison.sft_trap_data import Problem
+from benchmarks.comparison.sft_trap_evaluation import prompt
+from benchmarks.comparison.sft_trap_training import END
 
 
-def make_tiny(folder: Path, problems: Sequence[Problem]) -> Path:
+def make_tiny(
+    folder: Path, problems: Sequence[Problem], *, hidden: int = 32, layers: int = 2, context: int = 2048, seed: int = 0
+) -> Path:
     """Save the model, with a tokenizer trained on these problems, to `folder` unless it exists; returns the folder."""
     if (folder / "tokenizer.json").is_file():  # saved last
         return folder
@@ -24,17 +28,18 @@ def make_tiny(folder: Path, problems: Sequence[Problem]) -> Path:
     trainer = trainers.BpeTrainer(
         vocab_size=600, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False
     )
-    tokenizer.train_from_iterator([f"{problem.question}\n{problem.worked()}" for problem in problems], trainer)
+    responses = [(one.question, response) for one in problems for response in (one.worked(), one.shortcut())]
+    tokenizer.train_from_iterator([f"{prompt(asked, [])} {response}{END}" for asked, response in responses], trainer)
     fast: Any = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>")
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(fast),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=2048,
+        max_position_embeddings=context,
         bos_token_id=None,
         eos_token_id=fast.eos_token_id,
         pad_token_id=fast.pad_token_id,

@@ -17,18 +17,12 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stepgauge.adapters.formats.detect import find_sources
-from stepgauge.adapters.formats.options import Settings, Wanted
-from stepgauge.adapters.offline.out_folder import OutFolder
-from stepgauge.adapters.offline.run import score_all
-from stepgauge.adapters.runs import load_runs
-from stepgauge.metrics import Gauge, ModelInMemory
 from stepgauge.metrics.comparison import Row, Run, compare_runs
 from stepgauge.metrics.comparison.numbers import number
 from stepgauge.metrics.models import resolve
 
+from ..support.by_itself import scored_by_itself
 from ..support.run_header import about_run, header
 
 NAMES = ("base", "shortcut", "worked")
@@ -73,17 +67,7 @@ def _scored(trap: Path, name: str, out: Path, limit: int | None) -> Run | None:
     folder = Path(resolve("smollm2")) if name == "base" else trap / "models" / name
     if not (trap / f"{name}.json").is_file() or not folder.is_dir():
         return None
-    sources = find_sources([str(trap / name)], format=None, settings=Settings(), wanted=Wanted.parse([]))
-    with OutFolder(out, {"model": str(folder), "limit": limit}) as written:
-        if not written.complete:
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32").eval()
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-            itself = ModelInMemory(model, tokenizer, source=str(folder))
-            with Gauge(itself, reliance=True, splitter="lines", progress=False) as gauge:
-                score_all(sources, gauge, written, window=16, limit=limit)
-    print(f"{trap.name}, {name}: {written.counts}", flush=True)
-    (run,) = load_runs([f"{name}={out}"])
-    return run
+    return scored_by_itself(trap / name, folder, out, name=name, limit=limit)
 
 
 def _cell(row: Row | None) -> str:

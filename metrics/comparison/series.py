@@ -156,11 +156,21 @@ def series_of(comparisons: Sequence[Comparison], unit: str = "checkpoint") -> Se
         unit=unit,
         position=base if numbered else None,
         checkpoints=checkpoints,
-        turned=_for_good(checkpoints, lambda one: one.reasoning == "down"),
-        trapped=_for_good(checkpoints, lambda one: one.name == "trap"),
+        turned=for_good(checkpoints, lambda one: one.reasoning == "down"),
+        trapped=for_good(checkpoints, lambda one: one.name == "trap"),
         alpha=alpha,
         notes=[note for note in comparisons[0].notes if all(note in one.notes for one in comparisons)],
     )
+
+
+def for_good(checkpoints: Sequence[Checkpoint], holds: Callable[[Verdict], bool]) -> str | None:
+    """The run of the first checkpoint from which on it holds of every verdict; None where not of the last."""
+    found = None
+    for one in reversed(checkpoints):
+        if not holds(one.verdict):
+            break
+        found = one.run
+    return found
 
 
 def _verdict(task: TaskComparison, rows: Sequence[Row], alpha: float, tests: int) -> Verdict:
@@ -176,16 +186,6 @@ def _verdict(task: TaskComparison, rows: Sequence[Row], alpha: float, tests: int
         reliance=reliance,
         tests=tests,
     )
-
-
-def _for_good(checkpoints: Sequence[Checkpoint], holds: Callable[[Verdict], bool]) -> str | None:
-    """The first checkpoint from which on it holds at every one."""
-    found = None
-    for one in reversed(checkpoints):
-        if not holds(one.verdict):
-            break
-        found = one.run
-    return found
 
 
 def _position(name: str) -> float | None:
