@@ -117,9 +117,7 @@ def _of_rows(
         where = f"{path}, row {number}"
         key = row["id"].strip()
         if key not in known:
-            raise OptionError(
-                f"{where}, field 'id': {key!r:.60} is no verdict of these scores; are they another run's?"
-            )
+            raise OptionError(f"{where}, field 'id': {key!r:.60} is no verdict of these scores, perhaps of others")
         if "claim" in row and not bare(clean(known[key].claim.text)[:_CLAIM]).startswith(bare(row["claim"])[:200]):
             raise OptionError(f"{where}, field 'claim': {row['claim']!r:.60} is not the claim with the id {key}")
         said = row["human"].strip().casefold()

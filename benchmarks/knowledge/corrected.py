@@ -5,9 +5,9 @@
 Each simulation makes chains of 2 to 9 checkable steps, each chain with a share of right steps of its own (a beta
 distribution of mean .70, so steps of one chain are alike), and a judge that calls a right step right with one
 probability and a wrong one wrong with another; its own probability leans to the truth a little more than its label
-does. In `clustered` it errs on most steps of a sixth of the chains. n steps are drawn as `stepgauge label` draws them and get their true label. Shown is how often the 95 %
-interval holds the true KI, the mean over all chains there could be, and how wide it is: corrected, and as the judge
-says (`naive`).
+does. The judge `clustered` errs on most steps of a sixth of the chains. n steps are drawn as `stepgauge label` draws
+them and get their true label. Shown is how often the 95 % interval holds the true KI, the mean over all chains there
+could be, and how wide it is: corrected, and as the judge says (`naive`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LABELS = (50, 100, 300)
 
 @dataclass(frozen=True)
 class Simulated:
-    """A judge: how often it calls a right step right and a wrong one wrong; and chains on which it nearly always errs."""
+    """A judge: how often it calls a right step right, a wrong one wrong; the share of chains on which it mostly errs."""
 
     name: str
     right: float

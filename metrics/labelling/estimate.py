@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..judge_measures.measure import Estimate
 from .prediction_powered import Corrected, corrected, population, uncorrected
 from .units import Unit
@@ -46,7 +48,7 @@ def shares(units: Sequence[Unit], all_right: Mapping[str, float], right_claims: 
     out = []
     for name, labels in (("ki", all_right), ("claims", right_claims)):
         counted = [unit.weight if name == "ki" else float(len(unit.verdicts)) for unit in units]
-        said = [float(unit.consistent) if name == "ki" else _said(unit) for unit in units]
+        said = np.array([float(unit.consistent) if name == "ki" else _said(unit) for unit in units])
         scores = [unit.score for unit in units]
         data = population(
             counted,

@@ -173,7 +173,7 @@ def _freedom(variance: float, parts: Sequence[float], degrees: Sequence[int]) ->
 
 
 def _floors(data: Population, stratum: NDArray[np.intp], shares: Array) -> Array:
-    """Variance of each of those strata in which all labels are the same, by Laplace's rule: one more of the others among n + 2.
+    """Variance of each stratum in which all labels are the same: by Laplace's rule one in n + 2 is another.
 
     What did not occur among n labels may occur all the same; without this, 20 of 20 would be certainty.
     """

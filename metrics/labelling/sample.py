@@ -2,7 +2,7 @@
 
 Of each stratum at least `LEAST` steps are drawn, as far as there are as many and n allows it, and the rest in
 proportion to the strata's weights in KI. So what a judge seldom says is looked at, too, and what makes up KI most. The
-order within a stratum is a hash of seed and key: a larger n begins with the same steps, and each machine draws the same.
+order within a stratum is a hash of seed and key: a larger n begins with the same steps, and every machine draws alike.
 """
 
 from __future__ import annotations
