@@ -34,7 +34,7 @@ LABELS = (50, 100, 300)
 
 @dataclass(frozen=True)
 class Simulated:
-    """A judge: how often it calls a right step right, a wrong one wrong; the share of chains on which it mostly errs."""
+    """A judge: how often it calls a right step right, a wrong one wrong; on what share of chains it mostly errs."""
 
     name: str
     right: float
