@@ -153,6 +153,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         places = ("out/base", "out/tuned", "out/checkpoint-0", "out/checkpoint-900")
         _two(*places)(tmp_path, asked("runs") / "lm-eval")
         _two("scores/base", "scores/tuned")(tmp_path, asked("scored"))
+    elif page == "docs/judge-check.md":
+        _two("scores")(tmp_path, asked("scored"))
     elif page == "docs/fitting.md":
         _to_fit(tmp_path)
     elif page in ("docs/claims.md", "docs/corpora.md", "docs/judges.md"):
