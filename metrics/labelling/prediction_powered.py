@@ -117,8 +117,11 @@ def labels_for(width: float, found: Corrected) -> float:
     """How many labels an interval of this width needs, from high to low, spread over the strata as those there are.
 
     Returns:
-        inf where no number of labels gives it: with these questions the interval is wider even if all is labelled.
+        inf where no number of labels gives it: with these questions the interval is wider even if all is labelled; nan
+        where nothing was estimated.
     """
+    if math.isnan(found.sampled):
+        return math.nan
     room = (width / (2 * float(norm.ppf((1 + LEVEL) / 2)))) ** 2 - found.fixed
     return math.inf if room <= 0 else math.ceil(found.labels * found.sampled / room)
 

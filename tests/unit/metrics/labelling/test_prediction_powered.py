@@ -60,6 +60,7 @@ def test_without_labels_there_is_no_number(labelled):
     found = corrected(data)
     assert all(math.isnan(value) for value in (found.estimate.value, found.estimate.low, found.power))
     assert found.labels == labelled
+    assert math.isnan(labels_for(0.1, found))
 
 
 def test_a_stratum_without_labels_is_joined_to_the_nearest():
