@@ -23,6 +23,7 @@ from .controls.other_chains import ForeignSteps
 from .controls.texts import control_names
 from .engine.statistics import EngineStatistics
 from .errors import ScorerError, StepgaugeError
+from .judge_measures.lines import measures_for_provenance
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.components import KnowledgeParts, Part
 from .knowledge.policy import POLICIES
@@ -603,7 +604,11 @@ class Gauge:
             "template": self._template.name,
             "variant": self._variant,
             "controls": self._controls,
-            "knowledge": {**self._parts.describe(), **self._describe_abstention()},
+            "knowledge": {
+                **self._parts.describe(),
+                **measures_for_provenance(self._parts.judges_described()),
+                **self._describe_abstention(),
+            },
             "policy": self._policy.name,
             "epsilon": self._epsilon,
             "target": self._target,

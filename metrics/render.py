@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from .columns import SHOW_COLUMNS, added_columns
 from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
+from .judge_measures.lines import judge_lines
 from .knowledge.types import Verdict
 from .printable import clean, printable
 from .reliance.claims import claim_in, claim_lines, regrown_lines
@@ -60,7 +61,7 @@ def chain_table(score: ChainScore, *, question: str = "", width: int = 120) -> s
         rows.append([str(i), text, gain, log_p, *relied, *bar, *([claims] if claims_beside else [])])
     needed = _CLAIMS_BESIDE if reliance else _BARS
     below = [] if bars else [f"(the bars of p per token need {needed} columns)"]
-    below += [_summary(score), *_added(score)]
+    below += [_summary(score), *judge_lines([score]), *_added(score)]
     if reliance:
         below.append(f"own answer: {printable(score.own_answer or '')[:_ANSWER]}")
         below += claim_lines([claim_in(score.provenance)])

@@ -10,6 +10,7 @@ from inspect_ai.hooks import Hooks, RunEnd, SampleEnd, TaskEnd, hooks
 from inspect_ai.util import display_type
 
 from ...metrics.conclusion import Conclusion
+from ...metrics.judge_measures.lines import Judges
 from ...metrics.printable import printable
 from ..grades import accuracy_of
 from ..scored import is_chain, restore
@@ -27,6 +28,7 @@ def print_conclusions() -> None:
     class Conclusions(Hooks):
         def __init__(self) -> None:
             self._of_task: dict[str, Conclusion] = {}
+            self._judges: dict[str, Judges] = {}
             self._said: dict[str, list[str]] = {}
 
         async def on_sample_end(self, data: SampleEnd) -> None:
@@ -38,12 +40,15 @@ def print_conclusions() -> None:
                     conclusion.add(
                         chain, question=str(sample.id), accuracy=next(iter(accuracy_of(sample).values()), None)
                     )
+                    self._judges.setdefault(data.eval_id, Judges()).add(chain)
                     break
 
         async def on_task_end(self, data: TaskEnd) -> None:
             if conclusion := self._of_task.pop(data.eval_id, None):
                 title = f"{data.log.eval.task} ({data.log.eval.model})"
-                self._said.setdefault(data.run_id, []).append(f"{title}: {' '.join(conclusion.sentences())}")
+                said = self._said.setdefault(data.run_id, [])
+                said.append(f"{title}: {' '.join(conclusion.sentences())}")
+                said += self._judges.pop(data.eval_id, Judges()).lines()
 
         async def on_run_end(self, data: RunEnd) -> None:
             said = self._said.pop(data.run_id, [])

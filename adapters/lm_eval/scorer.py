@@ -14,6 +14,7 @@ from ...metrics import ChainScore, ScorerError, Trace
 from ...metrics.columns import shows_regrown, shows_reliance, table_columns
 from ...metrics.conclusion import Conclusion
 from ...metrics.errors import Missing
+from ...metrics.judge_measures.lines import judge_lines
 from ...metrics.models.in_memory import SELF
 from ...metrics.reliance.claims import claim_in, claim_lines, regrown_lines
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
@@ -220,6 +221,8 @@ class ChainScorer:
         parts += [f"{', '.join(names)} missing {words}" for words, names in alike.items()]
         if arithmetic_only(chains):
             parts.append(f"ki: {ARITHMETIC_ONLY}")
+        if "ki" in self.columns:
+            parts += judge_lines(chains)
         if shows_reliance(self.columns):
             parts += claim_lines(claim_in(score.provenance) for score in chains)
         if shows_regrown(self.columns):

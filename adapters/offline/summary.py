@@ -16,6 +16,7 @@ from ...metrics.comparison.terminal_table import print_table
 from ...metrics.conclusion import Conclusion
 from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
+from ...metrics.judge_measures.lines import Judges
 from ...metrics.knowledge.arithmetic.judge import EQUATION
 from ...metrics.model_names import short_names
 from ...metrics.printable import printable
@@ -43,6 +44,7 @@ class Group:
     metrics: dict[str, Mean] = field(default_factory=dict)
     claim_kinds: set[str] = field(default_factory=set)
     reliance_claims: dict[str | None, None] = field(default_factory=dict)
+    judges: Judges = field(default_factory=Judges)
     conclusion: Conclusion = field(default_factory=Conclusion)
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -57,6 +59,7 @@ class Group:
         restored = of_row(row)
         self.claim_kinds |= judged_kinds(restored)
         self.reliance_claims[claim_in(restored.provenance)] = None
+        self.judges.add(restored)
         self.conclusion.add(restored, question=question, accuracy=next(iter(row["accuracy"].values()), None))
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,6 +72,7 @@ class Group:
             "accuracy": {name: mean.to_dict() for name, mean in self.accuracy.items()},
             "metrics": {name: mean.to_dict() for name, mean in self.metrics.items()},
             "claim_kinds": sorted(self.claim_kinds),
+            "judges": self.judges.lines(),
             "conclusion": self.conclusion.sentences(),
         }
 
@@ -126,6 +130,12 @@ def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[s
     print_table(console, "", headers, parts, [("", rows)], fold=False)
     if "ki" in metrics and set().union(*(group.claim_kinds for group in groups)) == {EQUATION}:
         console.print(f"ki: {ARITHMETIC_ONLY}", markup=False)
+    if "ki" in metrics:
+        judges = Judges()
+        for group in groups:
+            judges.update(group.judges)
+        for line in judges.lines():
+            console.print(line, markup=False)
     if shows_reliance(metrics):
         for line in claim_lines(claim for group in groups for claim in group.reliance_claims):
             console.print(line, markup=False)

@@ -12,6 +12,7 @@ from ...metrics.columns import unit_of
 from ...metrics.comparison.record import Record, Run
 from ...metrics.comparison.results import Comparison, Row, TaskComparison
 from ...metrics.conclusion import Conclusion
+from ...metrics.judge_measures.lines import judge_lines
 from ...metrics.printable import clean
 from ...metrics.reliance.claims import claim_in, claim_lines
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
@@ -152,6 +153,7 @@ def run_view(
     """
     records = run.records
     claims = claim_lines(claim_in(record.score.provenance) for record in records)
+    judges = judge_lines(record.score for record in records)
     said, misled = _conclusion(records, accuracy_name, key_of)
     questions = {key_of(record) for record in records}
 
@@ -165,7 +167,7 @@ def run_view(
         "whole_name": one_line(run.name, _NAME),
         "contradicted": sum(map(contradicted, records)),
         "source": one_line(run.source, 300),
-        "notes": [clip(note, _TEXT) for note in (*run.notes, *claims)],
+        "notes": [clip(note, _TEXT) for note in (*run.notes, *claims, *judges)],
         "chains": f"{len(records):,}",
         "questions": f"{len(questions):,}",
         "means": [

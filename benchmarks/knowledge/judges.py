@@ -49,8 +49,6 @@ from benchmarks.knowledge import fit_nli
 from benchmarks.knowledge.evidence import medquad
 from benchmarks.support.discrimination import RESAMPLES, auroc, balanced_accuracy, interval
 from benchmarks.support.labelled import (
-    WHOLE_STEPS,
-    Labelled,
     Reader,
     medec_validation,
     mrben_medicine,
@@ -58,14 +56,13 @@ from benchmarks.support.labelled import (
     scifact_dev,
     shared_data,
 )
-from benchmarks.support.timing import TimedJudge
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.errors import ScorerError
-from stepgauge.metrics.knowledge.assess import assess
+from stepgauge.metrics.judge_check.check import judged
+from stepgauge.metrics.judge_check.items import Labelled, drawn, whole_steps
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from stepgauge.metrics.knowledge.claims.sentence import SENTENCE
-from stepgauge.metrics.knowledge.policy import DEFAULT
-from stepgauge.metrics.knowledge.types import NO_JUDGE, Claim, Passage, Verdict
+from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
 from stepgauge.metrics.names import lookup
 from stepgauge.metrics.plugins import registry
 
@@ -153,38 +150,6 @@ def _verdict(claim: Claim, judge: str, probability: float, evidence: Sequence[Pa
     return Verdict(claim, label, judge, probability=probability, evidence=shown)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A judge's result for a step.
-
-    Attributes:
-        right: whether the step is right; None if the judge did not decide.
-        score: higher for steps that are more likely right, or None.
-        failed: claims that the judge should have decided but did not.
-    """
-
-    right: bool | None
-    score: float | None
-    failed: int
-
-
-def outcome(verdicts: Sequence[Verdict]) -> Outcome:
-    """The result for a step from its claims, by the default policy; claims outside the judge's scope are ignored."""
-    taken = [verdict for verdict in verdicts if verdict.judge != NO_JUDGE]
-    called = DEFAULT.step(taken)
-    scores = [verdict.probability for verdict in taken if verdict.probability is not None]
-    decided = {"consistent": True, "inconsistent": False}.get(called)
-    score = min(scores) if scores and called != "unscored" else None
-    return Outcome(decided, score, sum(verdict.label is None for verdict in taken))
-
-
-def drawn(items: Sequence[Labelled], groups: int | None) -> list[Labelled]:
-    """The items of `groups` groups drawn with a fixed seed; None: all items."""
-    names = list(dict.fromkeys(item.group for item in items))
-    kept = set(names if groups is None else random.Random(SEED).sample(names, min(groups, len(names))))
-    return [item for item in items if item.group in kept]
-
-
 def row(
     where: str,
     items: Sequence[Labelled],
@@ -194,19 +159,12 @@ def row(
     resamples: int,
 ) -> list[str]:
     """The table cells for one judge on one set of items."""
-    timed = TimedJudge(judge)
-    traces, steps = [item.trace for item in items], [item.steps for item in items]
-    found = assess(traces, steps, extractors=extractors, judges=[timed], retriever=retriever)
-    clock = timed.clock
-    right = [label for item in items for label in item.right]
-    groups = [item.group for item in items for _ in item.right]
-    outcomes = [outcome(of_step) for of_chain in found for of_step in of_chain]
-    scored = [i for i, said in enumerate(outcomes) if said.score is not None]
-    truth, scores = [right[i] for i in scored], [outcomes[i].score for i in scored]
-    decided = [(label, said.right) for label, said in zip(right, outcomes, strict=True) if said.right is not None]
-    low, high = interval(truth, scores, [groups[i] for i in scored], resamples)  # type: ignore[arg-type]
-    value = auroc(truth, scores)  # type: ignore[arg-type]
-    accuracy = balanced_accuracy([label for label, _ in decided], [said for _, said in decided])  # type: ignore[misc]
+    found = judged(judge, items, extractors, retriever)
+    scored, decided = found.scored(), found.decided()
+    low, high = interval(scored.right.tolist(), scored.scores.tolist(), scored.documents, resamples)
+    value = auroc(scored.right, scored.scores)
+    accuracy = balanced_accuracy([label for label, *_ in decided], [said for _, said, _ in decided])
+    right = found.right
     return [
         where,
         judge.name,
@@ -215,10 +173,10 @@ def row(
         "–" if math.isnan(low) else f"{low:.3f}–{high:.3f}",
         f"{len(decided) / len(right):.2f}",
         _number(accuracy, ".3f"),
-        str(timed.claims),
-        *(_number(seconds / timed.claims if timed.claims else math.nan, ".2g") for seconds in (clock.wall, clock.cpu)),
-        str(len(right) - len(scored)),
-        str(sum(said.failed for said in outcomes)),
+        str(found.claims),
+        *(_number(s / found.claims if found.claims else math.nan, ".2g") for s in (found.seconds, found.cpu)),
+        str(len(right) - len(scored.right)),
+        str(sum(said.failed for said in found.said)),
     ]
 
 
@@ -256,7 +214,7 @@ def rows(
         items = drawn(chosen.read(data), limit)
         around = Surroundings(_no_scorer, corpus=str(medquad(data).folder) if chosen.retriever == "bm25" else None)
         retriever = registry().retrievers[chosen.retriever](around)
-        extractors = [WHOLE_STEPS]
+        extractors = [whole_steps(items)]
         if chosen.claims is not None:
             extractors = [registry().extractors[name](around) for name in chosen.claims]
         baselines = [Chance(), Overlap(), *([Position()] if chosen.chains else [])]

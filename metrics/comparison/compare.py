@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from ..errors import StepgaugeError
+from ..judge_measures.lines import judge_lines
 from ..names import unknown_name
 from ..printable import printable
 from ..reliance.claims import claim_in, claim_lines
@@ -122,6 +123,7 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         notes=[
             *notes,
             *claim_lines(sorted(filter(None, set().union(*claims)))),
+            *judge_lines(record.score for run in (base, tuned) for record in run.records),
             *names.notes,
             *(cut_differently(pairing.pairs) if all(scored) else ()),
             *_pairing_notes(pairing, base, tuned),

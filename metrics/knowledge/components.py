@@ -137,6 +137,11 @@ class KnowledgeParts:
             "evidence": evidence,
         }
 
+    def judges_described(self) -> list[tuple[str, dict[str, Any]]]:
+        """Each judge's name, and what its verdicts depend on: as under `evidence` of `describe`."""
+        made = self._current()
+        return [(judge.name, {**made.options.get(id(judge), {}), **_said_of_itself(judge)}) for judge in made.judges]
+
     def warn_of_policy(self, policy: Policy) -> None:
         """Say of judges that cannot make any claim inconsistent: KI would be 1 wherever they alone judge."""
         for judge in self._current().judges:

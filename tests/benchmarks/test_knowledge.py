@@ -15,6 +15,7 @@ import pytest
 from benchmark_modules import benchmark
 from tiny_classifiers import make_classifier
 
+from stepgauge.metrics.judge_check.items import said_of
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
 
 
@@ -159,7 +160,7 @@ def verdict(label, probability=None, *, judge="j", error=None, evidence=SHOWN) -
     ],
 )
 def test_a_step_is_as_good_as_its_worst_claim_and_has_no_score_where_a_judge_failed(verdicts, expected):
-    said = benchmark("knowledge.judges").outcome(verdicts)
+    said = said_of(verdicts)
     assert (said.right, said.score, said.failed) == expected
 
 

@@ -120,6 +120,16 @@ def _two(*places: str) -> Callable[[Path, Path], None]:
     return prepare
 
 
+def _checked(folder: Path) -> None:
+    """Scored chains with equations, some of them wrong."""
+    rows = [
+        {"question": f"q{i}?", "response": f"{i} + 2 = {i + 2 + (i % 3 == 0)}\n{i} * 3 = {3 * i}", "answer": f"{3 * i}"}
+        for i in range(2, 14)
+    ]
+    write_jsonl(folder / "in.jsonl", rows)
+    shell(folder, "stepgauge score in.jsonl --scorer null --out scores --set splitter=lines")
+
+
 def _to_fit(folder: Path) -> None:
     for name, first, count in (("train", 0, 12), ("test", 12, 3)):
         (folder / name).mkdir()
@@ -153,6 +163,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         places = ("out/base", "out/tuned", "out/checkpoint-0", "out/checkpoint-900")
         _two(*places)(tmp_path, asked("runs") / "lm-eval")
         _two("scores/base", "scores/tuned")(tmp_path, asked("scored"))
+    elif page == "docs/judge-check.md":
+        _checked(tmp_path)
     elif page == "docs/fitting.md":
         _to_fit(tmp_path)
     elif page in ("docs/claims.md", "docs/corpora.md", "docs/judges.md"):

@@ -24,6 +24,7 @@ HUB = "a model of billions of parameters and data of the hub"
 # How a command, or a block of another language, begins: why it is not run. Its arguments are read all the same.
 NOT_RUN = {
     "pip install": "fetches from a registry",
+    "stepgauge judge-check --judges lm --on scifact": "public data of the user",
     "stepgauge --print-completion": "writes into the user's home",
     "stepgauge lm-eval run --model hf --model_args pretrained=Qwen/Qwen2.5-7B-Instruct": HUB,
     "accelerate launch --multi_gpu": "several GPUs",

@@ -1,0 +1,150 @@
+"""Measure judges on labelled claims: AUROC, precision and recall, calibration, agreement, cost, and what moves them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...metrics import Gauge
+from ...metrics.judge_check.check import MOVED, Judged, agreement, check
+from ...metrics.judge_check.items import Labelled, drawn, whole_steps
+from ...metrics.judge_check.render import Agreement, csv_table, markdown, print_measures
+from ...metrics.judge_measures.measure import Measure
+from ...metrics.judge_measures.store import keep
+from ...metrics.knowledge.base import ClaimExtractor, Surroundings
+from ...metrics.knowledge.components import KnowledgeParts
+from ...metrics.names import unknown_name
+from ...metrics.plugins import registry
+from ...metrics.strict_json import without_nan
+from ..labelled.files import read_labelled
+from ..labelled.sets import SETS, read_set
+from . import comparison_output
+from .csv_output import as_csv
+from .errors import UserError
+from .limit import add_limit, limit_of
+from .terminal import console_of
+
+EXAMPLES = (
+    ("stepgauge judge-check --judges exact --on claims.jsonl", "claims of your own, with labels"),
+    (
+        """stepgauge judge-check --judges lm '{"name": "lm", "prompt": "chat"}' --on scifact --data DIR --limit 50""",
+        "two judges on a public set in the folder DIR",
+    ),
+)
+PAGE = "docs/judge-check.md"
+
+FOLDER = "STEPGAUGE_DATA"
+_DATA = f"folder with the public sets (default: ${FOLDER})"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--judges",
+        nargs="+",
+        required=True,
+        metavar="JUDGE",
+        help="a name, or JSON with a name and options",
+    )
+    parser.add_argument(
+        "--on",
+        required=True,
+        metavar="FILE|SET",
+        help=f"labelled claims as JSONL or CSV, or a public set: {', '.join(SETS)}",
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help=_DATA)
+    parser.add_argument(
+        "--corpus", metavar="DIR", help="find evidence here with bm25 (default: what comes with the claims)"
+    )
+    parser.add_argument("--scorer", default="smollm2", help="the LM of the judge lm (default smollm2)")
+    parser.add_argument("--device", default="auto", help="torch device of the LM (default: the first accelerator)")
+    add_limit(parser, "documents or chains, drawn at random")
+    parser.add_argument(
+        "--move",
+        type=int,
+        default=MOVED,
+        metavar="N",
+        help=f"claims that are judged again in other words and with hidden orders (default {MOVED})",
+    )
+    parser.add_argument("--no-keep", action="store_true", help="do not keep the measure for tables with a KI")
+    comparison_output.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    logging.getLogger("stepgauge").setLevel(logging.INFO)
+    limit = limit_of(args)
+    if args.move < 0:
+        raise UserError(f"--move {args.move}: expected a number, or 0 for none")
+    given = [_judge(text) for text in args.judges]
+    name, items, claims = _items(args)
+    items = drawn(items, limit)
+    extractors: list[str | ClaimExtractor] = [*claims] or [whole_steps(items)]
+    measures: list[Measure] = []
+    found: list[Judged] = []
+    gauge = Gauge(args.scorer, device=args.device)
+    around = Surroundings(lambda: gauge.backend, corpus=args.corpus, scorer=args.scorer)
+    retriever = "given" if args.corpus is None else "bm25"
+    try:
+        panels = [KnowledgeParts(registry(), around, extractors, [one], retriever) for one in given]
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    for panel in panels:
+        made, (judge,), finder = panel.panel()
+        try:
+            measure, judged = check(
+                judge,
+                items,
+                name,
+                made,
+                finder,
+                about=lambda panel=panel: panel.judges_described()[0][1],
+                move=args.move,
+                progress=None,
+            )
+        finally:
+            about = panel.judges_described()[0][1]
+            panel.close()
+        measures.append(measure)
+        found.append(judged)
+        if not args.no_keep:
+            keep(measure, about)
+    _print(args, measures, agreement(found))
+    return 0
+
+
+def _judge(text: str) -> str | Mapping[str, Any]:
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UserError(f"--judges {text!r:.80}: not JSON: {error}") from error
+
+
+def _items(args: argparse.Namespace) -> tuple[str, Sequence[Labelled], Sequence[str]]:
+    """The set's name, its items, and the extractors of its claims; none: each step is a claim."""
+    if args.on in SETS and not Path(args.on).is_file():
+        folder = args.data or (Path(os.environ[FOLDER]) if os.environ.get(FOLDER) else None)
+        if folder is None:
+            raise UserError(f"--on {args.on}: --data DIR (or {FOLDER}) is needed, with {SETS[args.on].file} in it")
+        return args.on, read_set(args.on, folder), SETS[args.on].claims
+    path = Path(args.on)
+    if not path.suffix and not path.exists():
+        raise UserError(f"--on: {unknown_name('set', args.on, SETS)}; or give a file")
+    return path.name, read_labelled(path), ()
+
+
+def _print(args: argparse.Namespace, measures: Sequence[Measure], agree: Agreement) -> None:
+    if args.format == "json":
+        pairs = [{"judges": [one, other], "claims": n, "kappa": without_nan(kappa)} for one, other, n, kappa in agree]
+        print(comparison_output.as_json({"judges": [one.to_dict() for one in measures], "agreement": pairs}))
+    elif args.format == "csv":
+        print(as_csv([csv_table(measures)]), end="")
+    elif args.format == "markdown":
+        print(markdown(measures, agree), end="")
+    else:
+        print_measures(measures, agree, console_of(args.width))

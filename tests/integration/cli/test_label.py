@@ -1,0 +1,229 @@
+"""`stepgauge label`: a sample for a person, and KI corrected by what the person said."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+from scoring import write_jsonl
+
+from stepgauge.adapters.cli import main
+
+HOSTILE = ["=2+2", "-17 + 7 = -10", "@SUM(1)", "+1 + 1 = 2"]
+
+
+def equation(i: int, j: int) -> str:
+    """A sum, of which every fifth begins with a minus sign and every fourth is wrong."""
+    a = -i if (i + j) % 5 == 0 else i
+    return f"{a} + {j} = {a + j + ((i + j) % 4 == 0)}"
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory) -> Path:
+    """Chains of sums, of which the judge `exact` calls every fourth wrong."""
+    folder = tmp_path_factory.mktemp("label")
+    chains = [
+        {
+            "id": f"q{i}",
+            "question": f"{'=HYPERLINK(1)' if i == 3 else 'Q'}{i}?",
+            "response": "\n".join(equation(i, j) for j in range(1, 4)),
+            "answer": "1",
+        }
+        for i in range(2, 42)
+    ]
+    path = write_jsonl(folder / "in.jsonl", chains)
+    assert (
+        main(["score", str(path), "--scorer", "null", "--out", str(folder / "scores"), "--set", "splitter=lines"]) == 0
+    )
+    return folder / "scores"
+
+
+def sample(scores: Path, folder: Path, *arguments: str) -> list[dict[str, str]]:
+    path = folder / "labels.csv"
+    assert main(["label", str(scores), "--out", str(path), "--overwrite", *arguments]) == 0
+    return rows_of(path)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def fill(folder: Path, rows: list[dict[str, str]], say) -> Path:
+    path = folder / "filled.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "human": say(row)} for row in rows)
+    return path
+
+
+def truth(row: dict[str, str]) -> bool:
+    left, _, right = row["claim"].lstrip("'").partition("=")
+    a, _, b = left.strip().partition(" + ")
+    return int(a) + int(b) == int(right)
+
+
+def corrected(capsys, scores: Path, labels: Path, *arguments: str) -> dict:
+    capsys.readouterr()
+    assert main(["label", str(scores), "--labels", str(labels), "--format", "json", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_sample_is_blind_stratified_and_safe_to_open(scores, tmp_path):
+    rows = sample(scores, tmp_path, "--n", "40")
+    assert list(rows[0]) == ["id", "question", "step", "claim", "evidence", "human", "comment"]
+    assert len(rows) == 40
+    assert {row["human"] for row in rows} == {""}
+    assert sum(not truth(row) for row in rows) >= 10
+    assert any(row["claim"].startswith("'-") for row in rows)
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
+    # Wrong ones do not stand together.
+    order = [truth(row) for row in rows]
+    assert sum(a != b for a, b in itertools.pairwise(order)) > 5
+    assert {row["id"] for row in rows} <= {row["id"] for row in sample(scores, tmp_path, "--n", "120")}
+    shown = sample(scores, tmp_path, "--n", "5", "--show-verdicts")
+    assert {row["judge"] for row in shown} == {"exact"}
+    assert {row["verdict"] for row in shown} <= {"supported", "contradicted"}
+
+
+def test_with_every_step_labelled_the_corrected_ki_is_what_the_person_says(scores, tmp_path, capsys):
+    rows = sample(scores, tmp_path, "--n", "1000")
+    assert len(rows) == 120
+    said = {row["id"]: "wrong" if truth(row) and int(row["id"][0], 16) < 4 else "right" for row in rows}
+    found = corrected(capsys, scores, fill(tmp_path, rows, lambda row: said[row["id"]]))
+    by_chain: dict[str, list[bool]] = {}
+    for key, label in said.items():
+        by_chain.setdefault(key.partition(".")[0], []).append(label == "right")
+    expected = sum(sum(own) / len(own) for own in by_chain.values()) / len(by_chain)
+    ki, claims = found["shares"]
+    assert ki["corrected"]["estimate"]["value"] == pytest.approx(expected)
+    assert claims["corrected"]["estimate"]["value"] == pytest.approx(list(said.values()).count("right") / 120)
+    assert ki["judged"]["value"] == pytest.approx(sum(map(truth, rows)) / 120)
+    assert ki["corrected"]["labels"] == 120
+
+
+def test_a_part_of_the_labels_corrects_ki_and_says_how_many_a_width_needs(scores, tmp_path, capsys):
+    rows = sample(scores, tmp_path, "--n", "60")
+    # The person finds every contradicted sum right: the judge's KI is too low.
+    labels = fill(tmp_path, rows, lambda _: "right")
+    found = corrected(capsys, scores, labels, "--width", "0.1")
+    ki = found["shares"][0]
+    assert ki["corrected"]["estimate"]["value"] == pytest.approx(1)
+    assert ki["corrected"]["estimate"]["low"] > ki["judged"]["high"]
+    assert found["labels_needed"] > 0
+    assert {one["label"]: one["right"] - one["labelled"] for one in found["strata"]} == {
+        "contradicted": 0,
+        "supported": 0,
+    }
+    assert main(["label", str(scores), "--labels", str(labels), "--width", "0.1"]) == 0
+    printed = capsys.readouterr().out
+    assert "as judged" in printed
+    assert "an interval of KI 0.1 wide needs about" in printed
+
+
+def test_a_spreadsheet_may_drop_apostrophes_and_write_semicolons(scores, tmp_path, capsys):
+    rows = sample(scores, tmp_path, "--n", "40")
+    path = tmp_path / "saved.csv"
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";")
+    writer.writerow(rows[0])
+    writer.writerows([*(cell.lstrip("'") for cell in list(row.values())[:5]), "Right", ""] for row in rows)
+    path.write_text("\ufeff" + text.getvalue(), encoding="utf-8")
+    assert corrected(capsys, scores, path)["shares"][0]["corrected"]["labels"] == 40
+
+
+def test_unsure_and_empty_labels_are_left_out_and_counted(scores, tmp_path, capsys):
+    rows = sample(scores, tmp_path, "--n", "40")
+    said = dict(zip((row["id"] for row in rows), ["", "unsure", *["right"] * 38], strict=True))
+    found = corrected(capsys, scores, fill(tmp_path, rows, lambda row: said[row["id"]]))
+    assert found["left_out"] == {"claims without a label": 1, "claims labelled unsure": 1}
+    assert found["shares"][0]["corrected"]["labels"] == 38
+
+
+def test_the_reports_marks_are_labels_too(scores, tmp_path, capsys):
+    rows = sample(scores, tmp_path, "--n", "40", "--show-verdicts")
+    lines = {json.loads(line)["id"]: json.loads(line) for line in (scores.parent / "in.jsonl").read_text().splitlines()}
+    by_question = {data["question"]: name for name, data in lines.items()}
+    path = tmp_path / "marks.csv"
+    head = [
+        "run",
+        "task",
+        "question_id",
+        "question_number",
+        "step_number",
+        "step_text",
+        "claim",
+        "verdict",
+        "judge",
+        "mark",
+    ]
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for row in rows:
+            name, step = by_question[row["question"].lstrip("'")], row["id"].split(".")[1]
+            mark = "agree" if row["verdict"] == "supported" else "disagree"
+            writer.writerow(["r", "t", name, 1, step, row["step"], row["claim"], row["verdict"], row["judge"], mark])
+    found = corrected(capsys, scores, path)
+    assert found["marks"]
+    assert found["shares"][0]["corrected"]["labels"] == 40
+    assert found["shares"][0]["corrected"]["estimate"]["value"] == pytest.approx(1)
+    assert main(["label", str(scores), "--labels", str(path)]) == 0
+    assert "no sample drawn at random" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"human": "perhaps"}, "row 2, field 'human': got 'perhaps', expected right, wrong or unsure"),
+        ({"id": "0.1.1"}, "row 2, field 'id': '0.1.1' is no verdict of these scores"),
+        ({"claim": "quite another"}, "row 2, field 'claim'"),
+    ],
+)
+def test_a_wrong_label_names_row_and_field(change, said, scores, tmp_path, capsys):
+    rows = sample(scores, tmp_path, "--n", "10")
+    rows[0] |= {"human": "right", **change}
+    path = fill(tmp_path, rows, lambda row: row["human"])
+    assert main(["label", str(scores), "--labels", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--labels", "nowhere.csv"], "nowhere.csv: no such file"),
+        (["--n", "0"], "--n 0: expected 1 or more"),
+        (["--width", "0.1"], "--width needs --labels"),
+        (["--width", "2", "--labels", "x.csv"], "--width 2.0: expected a number between 0 and 1"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(arguments, said, scores, capsys):
+    assert main(["label", str(scores), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_labels_are_not_written_over_and_other_csv_is_refused(scores, tmp_path, capsys):
+    sample(scores, tmp_path, "--n", "5")
+    assert main(["label", str(scores), "--out", str(tmp_path / "labels.csv")]) == 2
+    assert "perhaps with labels in it" in capsys.readouterr().err
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    assert main(["label", str(scores), "--labels", str(tmp_path / "other.csv")]) == 2
+    assert "no column 'id'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "'quoted", " =1", "\t=1", "plain", "", "'=1"])
+def test_a_cell_is_inert_and_read_back_as_it_was(text):
+    from stepgauge.adapters.labelled.cells import inert, restored
+
+    cell = inert(text)
+    assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+    assert restored(cell) == text
