@@ -22,6 +22,7 @@ from .knowledge.judges.nli import make as make_nli_judge
 from .knowledge.judges.openai import make as make_openai_judge
 from .knowledge.judges.prm import make as make_prm_judge
 from .likelihood import LikelihoodBackend
+from .lm_steps.splitter import LLM
 from .models.in_memory import ModelInMemory
 from .retrieval.retrievers import BUILTIN_RETRIEVERS
 from .segment import BUILTIN_SPLITTERS, Splitter
@@ -29,7 +30,7 @@ from .segment import BUILTIN_SPLITTERS, Splitter
 
 @hookimpl
 def register_splitters(register: Callable[[Splitter], None]) -> None:
-    for splitter in BUILTIN_SPLITTERS.values():
+    for splitter in (*BUILTIN_SPLITTERS.values(), LLM):
         register(splitter)
 
 

@@ -50,7 +50,7 @@ from .provenance import marked
 from .reliance.claims import claim_of
 from .reliance.own import TARGETS
 from .score import ChainScore
-from .segment import CHOSEN, Segmentation, Splitter
+from .segment import CHOSEN, Segmentation, Splitter, prepare, splitter_of
 from .templates import TEMPLATES, PromptTemplate
 from .trace import Trace
 
@@ -91,8 +91,9 @@ class Gauge:
         base_url: where that server is, such as "http://localhost:8000".
         server: how it is asked: "model" (the scorer's name there), "api_key_env", "timeout", "max_retries", "backoff",
             "concurrency". See docs/served.md.
-        splitter: name of a registered splitter, "auto", or a `Splitter`; "auto:lines" cuts every response as "auto"
-            cuts those for which it chooses "lines" (also paragraphs, sentences, numbered).
+        splitter: name of a registered splitter, "auto", {"name": …, option: value}, or a `Splitter`; "auto:lines" cuts
+            every response as "auto" cuts those for which it chooses "lines" (also paragraphs, sentences, numbered);
+            "llm" asks an LM where steps begin (docs/reading.md).
         template: "plain", "chat", or a `PromptTemplate`.
         variant: "paper"; "reference" adds `infogain_reference`, the published code's figure.
         controls: texts put in the place of each chain's steps, among "filler", "foreign" and "shuffled"; each adds
@@ -133,7 +134,7 @@ class Gauge:
         backend: str | BackendFactory = "hf",
         base_url: str | None = None,
         server: Mapping[str, Any] | None = None,
-        splitter: str | Splitter = "auto",
+        splitter: str | Mapping[str, Any] | Splitter = "auto",
         template: str | PromptTemplate = "plain",
         variant: str = "paper",
         controls: Sequence[str] = (),
@@ -187,8 +188,6 @@ class Gauge:
         }
         self._backend: CheckedBackend | None = None
         self._closed_statistics: EngineStatistics | None = None
-        splitters = {**CHOSEN, **known.splitters}
-        cutting = lookup("splitter", splitters, splitter) if isinstance(splitter, str) else splitter
         self._template = lookup("template", TEMPLATES, template) if isinstance(template, str) else template
         self._reference = variant == "reference"
         self._variant = variant
@@ -196,6 +195,9 @@ class Gauge:
         around = Surroundings(
             likelihoods=lambda: self.backend, corpus=corpus, scorer=self._scorer_name, progress=progress
         )
+        splitters = {**CHOSEN, **known.splitters}
+        cutting = splitter_of(splitter, splitters, around, lambda name: known.whose("splitters", name))
+        self._splitter = cutting
         self._parts = KnowledgeParts(known, around, claims, judges, retriever)
         self._abstention = abstention
         self._abstention_judge = make_judge(abstention)
@@ -353,6 +355,7 @@ class Gauge:
         """
         self._processes.close()
         self._parts.close()
+        self._splitter.close()
         if self._abstention_judge is not None:
             judge, self._abstention_judge = self._abstention_judge, None
             judge.close()
@@ -470,6 +473,7 @@ class Gauge:
 
     def _segmented(self, traces: Sequence[Trace], *, beside: bool) -> list[Segmentation | Unscored]:
         def here(part: Sequence[Trace]) -> list[Segmentation | Unscored]:
+            prepare(part, self._splitter)
             return [self._work.segment(trace) for trace in part]
 
         if self._recipe is None or not beside:
@@ -540,6 +544,10 @@ class Gauge:
         judge = self._abstention_judge
         return {} if judge is None else {"abstention": judge.name}
 
+    def _describe_cutting(self) -> dict[str, Any]:
+        about = dict(self._splitter.describe())
+        return {"splitting": about} if about else {}
+
     def _about(self) -> dict[str, Any]:
         """What the provenance of all chains says, once their verdicts are known: a server has said what it runs."""
         return {
@@ -548,7 +556,7 @@ class Gauge:
             "template": self._template.name,
             "variant": self._variant,
             "controls": self._controls,
-            "knowledge": {**self._parts.describe(), **self._describe_abstention()},
+            "knowledge": {**self._parts.describe(), **self._describe_abstention(), **self._describe_cutting()},
             "policy": self._policy.name,
             "epsilon": self._epsilon,
             "target": self._target,

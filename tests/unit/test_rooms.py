@@ -21,6 +21,7 @@ ROOMS = [
     "metrics.likelihood", "metrics.checked_backend", "metrics.templates", "metrics.tokenization", "metrics.models",
     "metrics.contamination",
     "metrics.engine", "metrics.actors", "metrics.servers", "metrics.served", "metrics.knowledge",
+    "metrics.lm_steps",
     "metrics.retrieval", "metrics.chain", "metrics.writing", "metrics.chain_requests", "metrics.score",
     "metrics.infogain", "metrics.ki", "metrics.own_option", "metrics.abstention", "metrics.controls",
     "metrics.reliance", "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins",
