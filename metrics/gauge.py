@@ -46,6 +46,7 @@ from .pipeline.host_processes import HostProcesses, Work
 from .pipeline.overlap import ahead, overlapped
 from .pipeline.scheduling import Asked, measured, written_out
 from .plugins import registry
+from .presets import preset_options
 from .provenance import marked
 from .reliance.claims import claim_of
 from .reliance.own import TARGETS
@@ -110,7 +111,11 @@ class Gauge:
         policy: how verdicts count towards the Knowledge Index. A claim that needs a source and that the evidence
             found contradicts is inconsistent under each. One that the evidence found does not decide is
             inconsistent under "default" and "strict", uncheckable under "lenient". One for which no evidence was found
-            (above the retriever's floor) is uncheckable, under "strict" inconsistent. See `knowledge/policy.py`.
+            (above the retriever's floor) is uncheckable, under "strict" inconsistent. Under "paper" a step that nobody
+            could check counts as right. See `knowledge/policy.py`.
+        preset: options that belong together: "paper", the published Knowledge Index (docs/paper.md). Each that is given
+            besides, and differs from its default, stays as it is given.
+        endpoint: the OpenAI-compatible server that a preset's language model runs on: {"base_url": …, "model": …}.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
         revision, trust_remote_code: the scorer's revision on the hub, and whether code that comes with it may run.
         allow_overlap: score questions that had a part in fitting the scorer, too; each such score says so in its notes
@@ -146,6 +151,8 @@ class Gauge:
         corpus: str | None = None,
         abstention: str | Mapping[str, Any] = "rule",
         policy: str = "default",
+        preset: str | None = None,
+        endpoint: Mapping[str, Any] | None = None,
         epsilon: float = 0.05,
         revision: str | None = None,
         trust_remote_code: bool = False,
@@ -153,6 +160,9 @@ class Gauge:
         progress: bool | None = None,
     ) -> None:
         self._given = {name: value for name, value in locals().items() if name != "self"}  # before any other local
+        chosen = preset_options(preset, endpoint, self._given, _defaults())
+        splitter, claims, judges = (chosen.get(name, self._given[name]) for name in ("splitter", "claims", "judges"))
+        retriever, policy = (chosen.get(name, self._given[name]) for name in ("retriever", "policy"))
         known = registry()
         if variant not in VARIANTS:
             raise ValueError(unknown_name("variant", variant, VARIANTS))
@@ -233,6 +243,11 @@ class Gauge:
     def scorer(self) -> str | ModelInMemory | None:
         """The scoring LM as it was given; None: Knowledge Index only."""
         return self._scorer
+
+    @property
+    def splitter(self) -> Splitter:
+        """What cuts responses into steps."""
+        return self._splitter
 
     @property
     def target(self) -> str:
@@ -562,6 +577,11 @@ class Gauge:
             "target": self._target,
             "reliance": {"claim": claim_of(self._scorer_name)} if self._reliance else None,
         }
+
+
+@functools.cache
+def _defaults() -> Mapping[str, Any]:
+    return {name: one.default for name, one in inspect.signature(Gauge).parameters.items()}
 
 
 @contextlib.contextmanager

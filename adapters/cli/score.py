@@ -31,6 +31,7 @@ from ..offline.run import WINDOW, Stopped, check_overlap, score_all
 from ..offline.summary import print_conclusions, print_counts, print_summary, summarise, write_statistics, write_summary
 from .errors import UserError
 from .limit import add_limit, limit_of
+from .preset import add_preset
 from .terminal import console_of
 
 EXAMPLES = (
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reliance", action="store_true", help="also measure whether the chain's own answer depends on its steps"
     )
+    add_preset(parser)
     parser.add_argument(
         "--allow-overlap", action="store_true", help="score questions that the scorer was fitted on, too"
     )
@@ -111,6 +113,7 @@ def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
         device=args.device,
         controls=args.controls,
         reliance=args.reliance or None,
+        preset=args.preset,
         allow_overlap=args.allow_overlap or None,
     )
     sources = find_sources(
@@ -125,9 +128,11 @@ def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
 
 def _dry_run(args: argparse.Namespace) -> int:
     sources, settings = _sources(args)
-    _gauge(settings)  # reports a wrong option at once
-    found, passed = look(sources, settings.gauge.get("splitter", "auto"), args.limit)
+    splitter = _gauge(settings).splitter  # reports a wrong option at once
     console = console_of()
+    if splitter.prepare is not None:
+        console.print(f"steps as auto cuts them: nothing is asked in a dry run, and {splitter.name} asks", markup=False)
+    found, passed = look(sources, splitter if splitter.prepare is None else "auto", args.limit)
     console.print(found_table(found))
     for reason, count in passed.most_common():
         console.print(f"{count:,} rows passed over: {reason}", markup=False)
@@ -191,7 +196,7 @@ def _refuse_own_output(out: Path, sources: Sequence[Source]) -> None:
 
 def _cut_alike(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> Settings:
     """With several PATHs and no splitter named, `auto` chooses once for all: they are scored to be compared."""
-    if len(args.paths) < 2 or "splitter" in settings.gauge:
+    if len(args.paths) < 2 or "splitter" in settings.gauge or settings.gauge.get("preset") is not None:
         return settings
     _gauge(settings)  # reports a wrong option before everything is read
     name, counts = one_splitter(sources, args.limit)

@@ -69,7 +69,7 @@ class Server:
         self.name = str(options.model)
 
     def ask(self, windows: Sequence[Window], done: Callable[[int], None]) -> list[Answer]:
-        answers = self._chat.ask([_message(window) for window in windows], "windows", done)
+        answers = self._chat.ask([message_of(window) for window in windows], "windows", done)
         self._chat.count(windows=len(windows))
         return [Unscored("not asked") if answer is None else answer for answer in answers]
 
@@ -139,7 +139,7 @@ def _read(text: str | Unscored) -> Answer:
         return Unscored(str(error))
 
 
-def _message(window: Window) -> str:
+def message_of(window: Window) -> str:
     """The user message: JSON keeps each text within its field, the fence keeps it apart from instructions."""
     pieces = [{"n": n, "text": defuse(text)} for n, text in enumerate(window.pieces, 1)]
     return fence(json.dumps({"before": defuse(window.before), "pieces": pieces}, ensure_ascii=False, indent=1))

@@ -80,7 +80,7 @@ class _Marks:
 
     def _cut(self, texts: Sequence[str]) -> list[Splitter]:
         pieces = [split_sentences(text) for text in texts]
-        windows = [_windows(text, own) for text, own in zip(texts, pieces, strict=True)]
+        windows = [windows_of(text, own) for text, own in zip(texts, pieces, strict=True)]
         asked = [window for own in windows for window in own]
         hidden = None if self._progress is None else not self._progress
         answers: list[Answer] = []
@@ -110,7 +110,7 @@ class _Marks:
         return Splitter(f"{self.name}:{MARKED}", lambda _: list(spans))
 
 
-def _windows(text: str, pieces: Sequence[Span]) -> list[Window]:
+def windows_of(text: str, pieces: Sequence[Span]) -> list[Window]:
     """The pieces, some at a time; none where there is nothing to ask."""
     if len(pieces) < 2:
         return []

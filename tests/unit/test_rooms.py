@@ -24,7 +24,7 @@ ROOMS = [
     "metrics.lm_steps",
     "metrics.retrieval", "metrics.chain", "metrics.writing", "metrics.chain_requests", "metrics.score",
     "metrics.infogain", "metrics.ki", "metrics.own_option", "metrics.abstention", "metrics.controls",
-    "metrics.reliance", "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins",
+    "metrics.reliance", "metrics.columns", "metrics.hookspecs", "metrics.builtin", "metrics.plugins", "metrics.presets",
     "metrics.provenance", "metrics.pipeline", "metrics.gauge", "metrics", "metrics.fitting", "metrics.text_table",
     "metrics.render", "metrics.conclusion", "metrics.comparison", "metrics.repeats", "metrics.calibration",
     "tasks", "adapters", "adapters.scored", "adapters.grades", "adapters.gold", "adapters.callers",

@@ -122,7 +122,7 @@ def _with_separator_head(who: str, source: str, config: Any) -> Any:
     """
     from transformers import AutoModel, PreTrainedModel
 
-    body = AutoModel._model_mapping.get(type(config), None)  # type: ignore[attr-defined]
+    body: Any = AutoModel._model_mapping.get(type(config), None)  # type: ignore[attr-defined]
     if body is None:
         raise ValueError(
             f"{who}, model {source!r}: no decoder of type {getattr(config, 'model_type', None)!r} is known"
