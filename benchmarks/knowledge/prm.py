@@ -1,12 +1,11 @@
-"""Trains a step verifier on planted sums, and measures it as the judge `prm`, through a gauge, on chains it has not seen.
+"""Trains a step verifier on planted sums, and measures it as the judge `prm` on chains that it has not seen.
 
     python -m benchmarks.knowledge.prm
 
-The chains are those of `benchmarks.validity.planted`: five numbers, each added to or multiplied modulo 50, one a step; in
-half of the chains one step is wrong. The verifier is a tiny Llama, first trained as a language model on right chains, then
-with a head over its tokens on the labels of steps, both with transformers' Trainer: the form of trl's PRMTrainer, with a
-line break behind each step. A second table has the same for real chains, with a verifier that is made of SmolLM2
-(`--real`): first wrong steps of PRMBench and MR-Ben.
+The chains are those of `benchmarks.validity.planted`: five numbers, each added to or multiplied modulo 50, one a step;
+in half of the chains one step is wrong. The verifier is a tiny Llama, first trained as a language model on right steps,
+then with a head over its tokens on the labels of steps, both with transformers' Trainer: the form of trl's PRMTrainer,
+with a line break behind each step.
 """
 
 from __future__ import annotations
