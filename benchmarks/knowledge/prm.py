@@ -13,10 +13,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,15 @@ from stepgauge.metrics.versions import package_version
 
 ABOUT = "fitted.json"
 NAME = "planted-verifier"
+_WORD = re.compile(r"\n|[a-zA-Z]|[+*:]|\d\d")
 HELD_OUT = 1_000  # chains, of another seed than those for training
 
 
 @dataclass(frozen=True)
 class Training:
-    """How the verifier is trained; `chains` of each stage are new ones, `batch` of them a step."""
+    """How the verifier is trained: steps of `batch` chains, of `chains` distinct ones."""
 
+    chains: int = 40_000
     lm_steps: int = 3_000
     prm_steps: int = 800
     batch: int = 128
@@ -62,8 +65,6 @@ def train(training: Training, out: Path) -> None:
 
     start = time.process_time()
     tokenizer = _tokenizer()
-    lm_chains = training.lm_steps * training.batch
-    chains = planted(lm_chains + training.prm_steps * training.batch, seed=11)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -79,13 +80,14 @@ def train(training: Training, out: Path) -> None:
         id2label={0: "wrong", 1: "right"},
         label2id={"wrong": 0, "right": 1},
     )
-    rows = [_row(tokenizer, chain) for chain in chains]
+    words_of = tokenizer.get_vocab()
+    rows = [_row(words_of, chain) for chain in planted(training.chains, seed=11)]
     words = LlamaForCausalLM(config)
     # A language model of right steps: where a chain goes wrong it is not taught.
-    _fit(words, [(ids, lm) for ids, lm, _ in rows[:lm_chains]], training.lm_steps, training.batch, training.lm_lr)
+    _fit(words, [(ids, lm) for ids, lm, _ in rows], training.lm_steps, training.batch, training.lm_lr)
     model = LlamaForTokenClassification(config)
     model.model.load_state_dict(words.model.state_dict())
-    _fit(model, [(ids, own) for ids, _, own in rows[lm_chains:]], training.prm_steps, training.batch, training.prm_lr)
+    _fit(model, [(ids, own) for ids, _, own in rows], training.prm_steps, training.batch, training.prm_lr)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     about = {**vars(training), "cpu_seconds": round(time.process_time() - start)}
@@ -100,15 +102,15 @@ def _tokenizer() -> Any:
     numbers = [f"{number:02}" for number in range(MODULUS)]
     words = ["<unk>", *NAMES, *RESULTS, "+", "*", ":", "\n", *numbers]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, "<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\n|[a-zA-Z]|[+*:]|\d\d"), "removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORD.pattern), "removed", invert=True)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<unk>")
 
 
-def _row(tokenizer: Any, chain: Planted) -> tuple[list[int], list[int], list[int]]:
+def _row(vocabulary: Mapping[str, int], chain: Planted) -> tuple[list[int], list[int], list[int]]:
     """Tokens, and the labels of the language model and of the verifier; -100: none."""
 
     def encode(text: str) -> list[int]:
-        return tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
+        return [vocabulary[word] for word in _WORD.findall(text)]
 
     ids = encode(chain.trace.question)
     words, right = [-100] * len(ids), [-100] * len(ids)
@@ -123,8 +125,14 @@ def _row(tokenizer: Any, chain: Planted) -> tuple[list[int], list[int], list[int
 
 def _fit(model: Any, rows: Sequence[tuple[list[int], list[int]]], steps: int, batch: int, lr: float) -> None:
     import torch
-    from transformers import Trainer, TrainingArguments
+    from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_callback import PrinterCallback
+
+    class _Losses(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            del args, control
+            if "loss" in (logs or {}):
+                print(f"step {state.global_step}: loss {float(logs['loss']):.3f}", file=sys.stderr, flush=True)
 
     def collate(own: Sequence[tuple[list[int], list[int]]]) -> dict[str, Any]:  # all chains have the same length
         return {"input_ids": torch.tensor([ids for ids, _ in own]), "labels": torch.tensor([to for _, to in own])}
@@ -148,9 +156,8 @@ def _fit(model: Any, rows: Sequence[tuple[list[int], list[int]]], steps: int, ba
         )
         trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collate)  # type: ignore[arg-type]
         trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(_Losses())
         trainer.train()
-        losses = [round(entry["loss"], 3) for entry in trainer.state.log_history if "loss" in entry]
-        print(f"loss: {losses}", file=sys.stderr, flush=True)
 
 
 def judged(folder: Path, chains: Sequence[Planted]) -> list[list[float]]:

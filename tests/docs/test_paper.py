@@ -37,7 +37,7 @@ def answer(request) -> Answer:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, tokenizers) -> Path:
     out = tmp_path_factory.mktemp("paper")
-    lm_eval_run(out / "out", [[i < 3] for i in range(6)])
+    lm_eval_run(out / "out", [[i < 3] for i in range(12)])
     shutil.copytree(REPO / "tasks" / "samples" / "corpus", out / "textbooks")
     tokenizer = tokenizers["unigram"]
     for name in ("ncbi/MedCPT-Article-Encoder", "ncbi/MedCPT-Query-Encoder"):
@@ -88,7 +88,7 @@ def test_the_run_takes_the_papers_route(folder, printed):
     assert "ki" in printed["score"]
     scores = [row.get("score", row) for row in rows(folder)]
     scores = [score for score in scores if "provenance" in score]
-    assert len(scores) == 6
+    assert len(scores) == 12
     for score in scores:
         about = score["provenance"]
         assert about["splitter"] == "llm:gpt-4o:marked"
