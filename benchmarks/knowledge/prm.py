@@ -202,7 +202,7 @@ def planted_table(folder: Path, count: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chains", type=int, default=HELD_OUT, help="held-out chains")
+    parser.add_argument("--held-out", type=int, default=HELD_OUT, metavar="N", help="chains to measure it on")
     for name, value in vars(Training()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     args = parser.parse_args(argv)
@@ -211,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(header(about_run()))
     told = json.loads((folder / ABOUT).read_text("utf-8"))
     print(f"the verifier was trained in {told['cpu_seconds']:,} CPU seconds\n")
-    print(planted_table(folder, args.chains))
+    print(planted_table(folder, args.held_out))
     return 0
 
 
