@@ -16,6 +16,7 @@ from chat_server import Answer, ChatServer, quoted, verdict
 from commands import blocks, shell
 from raw_runs import lm_eval_run
 from repo import REPO
+from scoring import rows
 from transformers import BertConfig, BertModel
 
 PAGE = "docs/paper.md"
@@ -78,16 +79,10 @@ def printed(folder, server) -> dict[str, str]:
     return out
 
 
-def rows(folder: Path) -> list[dict]:
-    lines = (folder / "scores" / "scores.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
-
-
 @pytest.mark.slow
 def test_the_run_takes_the_papers_route(folder, printed):
     assert "ki" in printed["score"]
-    scores = [row.get("score", row) for row in rows(folder)]
-    scores = [score for score in scores if "provenance" in score]
+    scores = [row["score"] for row in rows(folder / "scores")]
     assert len(scores) == 12
     for score in scores:
         about = score["provenance"]
