@@ -32,11 +32,13 @@ from ..offline.summary import print_conclusions, print_counts, print_summary, su
 from .errors import UserError
 from .limit import add_limit, limit_of
 from .preset import add_preset
+from .splitters import score_each
 from .terminal import console_of
 
 EXAMPLES = (
     ("stepgauge score out --out scores", "an lm-eval run with --log_samples"),
     ("stepgauge score logs/*.eval --out scores --write-logs", "Inspect logs, and copies of them with the scores"),
+    ("stepgauge score out --out cuts --splitters auto lines sentences", "how far results depend on the cut into steps"),
     ("stepgauge score out --dry-run", "what there is to score, and why rows cannot be read"),
 )
 EXIT_CODES = (
@@ -65,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reliance", action="store_true", help="also measure whether the chain's own answer depends on its steps"
     )
     add_preset(parser)
+    parser.add_argument(
+        "--splitters",
+        nargs="+",
+        metavar="NAME",
+        help="score under each of these, into a folder each below --out, and say how far results depend on the cut",
+    )
     parser.add_argument(
         "--allow-overlap", action="store_true", help="score questions that the scorer was fitted on, too"
     )
@@ -99,6 +107,10 @@ def run(args: argparse.Namespace) -> int:
     logging.getLogger("stepgauge").setLevel(logging.INFO)
     args.limit = limit_of(args)
     try:
+        if args.splitters:
+            if args.dry_run:
+                raise UserError("--splitters: not with --dry-run; --set splitter=NAME cuts by one")
+            return score_each(args, _sources(args)[1], _score)
         return _dry_run(args) if args.dry_run else _score(args)
     except OverlapError as error:
         raise UserError(f"{error} (--allow-overlap)") from error

@@ -79,7 +79,7 @@ def asked_servers(sources: Sequence[Source], options: Mapping[str, Any], limit: 
         options: those of `Gauge`, its preset not yet written out.
     """
     defaults = {name: one.default for name, one in inspect.signature(Gauge).parameters.items()}
-    given = {**defaults, **without_preset(options, defaults)}
+    given: dict[str, Any] = {**defaults, **without_preset(options, defaults)}
     splitter = _server(given["splitter"], "splitter", "llm")
     extractors = [_server(one, "claims", "llm") for one in _list(given["claims"])]
     judges = [_server(one, "judges", "openai") for one in _list(given["judges"])]
@@ -94,7 +94,7 @@ def asked_servers(sources: Sequence[Source], options: Mapping[str, Any], limit: 
         asked.chains += len(traces)
         asked.steps += sum(len(one.steps) for one in found)
         if splitter is not None:
-            _cut(splitter, dict(given["splitter"]), traces)
+            _cut(splitter, given["splitter"], traces)
         claims = 0
         for one, part in zip(_list(given["claims"]), extractors, strict=True):
             claims += _of_rule(one, traces, found) if part is None else _extracted(part, one, traces, found)

@@ -68,7 +68,8 @@ def printed(folder, server) -> dict[str, str]:
     for language, body in blocks(PAGE):
         body = body.replace(ADDRESS, server.base_url)
         if language == "sh":
-            out[body.split()[1]] = shell(folder, body, STEPGAUGE_CACHE=str(folder / "cache")).stdout
+            key = "cuts" if "--splitters" in body else body.split()[1]
+            out[key] = shell(folder, body, STEPGAUGE_CACHE=str(folder / "cache")).stdout
             if body.split()[1] == "estimate":
                 assert server.requests == []  # an estimate asks nobody
         elif language == "python":
@@ -116,3 +117,17 @@ def test_the_estimate_is_no_less_than_what_the_run_asked_for(printed, server):
 def test_python_and_yaml_take_the_preset(printed):
     assert printed["python"].startswith("1.0 ['supported'")
     assert printed["yaml"].strip() == "sentences"
+
+
+@pytest.mark.slow
+def test_the_same_chains_are_shown_under_each_splitter(printed, folder):
+    lines = printed["cuts"].partition("The same chains, cut by each splitter:")[2].splitlines()
+    assert {line.split()[0] for line in lines if line.startswith(("auto", "sentences", "llm"))} == {
+        "auto",
+        "sentences",
+        "llm",
+    }
+    cut_by = {
+        name: {row["score"]["provenance"]["splitter"] for row in rows(folder / "cuts" / name)} for name in ("llm",)
+    }
+    assert cut_by == {"llm": {"llm:gpt-4o:marked"}}
