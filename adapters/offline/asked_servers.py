@@ -86,7 +86,8 @@ def asked_servers(sources: Sequence[Source], options: Mapping[str, Any], limit: 
     asked = Asked([part for part in (splitter, *extractors, *judges) if part is not None])
     if not asked.parts:
         return asked
-    cut_by = "auto" if isinstance(given["splitter"], Mapping) or given["splitter"] == "llm" else given["splitter"]
+    cutting: Any = given["splitter"]
+    cut_by = "auto" if isinstance(cutting, Mapping) or cutting == "llm" else cutting
     passages = _passages(given["retriever"], given["corpus"])
     for window in windows(sources, WINDOW, limit):
         traces = [entry.trace for entry in window.entries]
@@ -94,7 +95,7 @@ def asked_servers(sources: Sequence[Source], options: Mapping[str, Any], limit: 
         asked.chains += len(traces)
         asked.steps += sum(len(one.steps) for one in found)
         if splitter is not None:
-            _cut(splitter, given["splitter"], traces)
+            _cut(splitter, cutting, traces)
         claims = 0
         for one, part in zip(_list(given["claims"]), extractors, strict=True):
             claims += _of_rule(one, traces, found) if part is None else _extracted(part, one, traces, found)
@@ -125,7 +126,7 @@ def _system(kind: str, given: Mapping[str, Any], default: str) -> int:
     return len(read_prompt(kind, default if named == "default" else named, ()).text)
 
 
-def _cut(part: Part, given: Mapping[str, Any], traces: Iterable[Trace]) -> None:
+def _cut(part: Part, given: Any, traces: Iterable[Trace]) -> None:
     system = _system("steps", given, "openai")
     for trace in traces:
         for window in windows_of(trace.response, split_sentences(trace.response)):
