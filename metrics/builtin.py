@@ -16,10 +16,13 @@ from .knowledge.arithmetic.judge import ExactJudge
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from .knowledge.claims.llm import make as make_llm_claims
 from .knowledge.claims.sentence import SENTENCES_AS_CLAIMS
+from .knowledge.claims.step import STEPS_AS_CLAIMS
 from .knowledge.judges.lm import LmJudge
 from .knowledge.judges.nli import make as make_nli_judge
 from .knowledge.judges.openai import make as make_openai_judge
+from .knowledge.judges.prm import make as make_prm_judge
 from .likelihood import LikelihoodBackend
+from .lm_steps.splitter import LLM
 from .models.in_memory import ModelInMemory
 from .retrieval.retrievers import BUILTIN_RETRIEVERS
 from .segment import BUILTIN_SPLITTERS, Splitter
@@ -27,7 +30,7 @@ from .segment import BUILTIN_SPLITTERS, Splitter
 
 @hookimpl
 def register_splitters(register: Callable[[Splitter], None]) -> None:
-    for splitter in BUILTIN_SPLITTERS.values():
+    for splitter in (*BUILTIN_SPLITTERS.values(), LLM):
         register(splitter)
 
 
@@ -46,7 +49,7 @@ def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
 
 @hookimpl
 def register_claim_extractors(register: Callable[[str, Callable[..., ClaimExtractor]], None]) -> None:
-    for extractor in (ARITHMETIC, SENTENCES_AS_CLAIMS):
+    for extractor in (ARITHMETIC, SENTENCES_AS_CLAIMS, STEPS_AS_CLAIMS):
         register(extractor.name, _as_it_is(extractor))
     register("llm", make_llm_claims)
 
@@ -63,6 +66,7 @@ def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> No
     register("lm", LmJudge)
     register("nli", make_nli_judge)
     register("openai", make_openai_judge)
+    register("prm", make_prm_judge)
 
 
 class HuggingFace:

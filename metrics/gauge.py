@@ -47,13 +47,14 @@ from .pipeline.host_processes import HostProcesses, Work
 from .pipeline.overlap import ahead, overlapped
 from .pipeline.scheduling import Asked, measured, written_out
 from .plugins import registry
+from .presets import preset_options
 from .provenance import marked
 from .reliance.claims import CAUSAL, claim_of
 from .reliance.corruption import corruptions_of
 from .reliance.own import TARGETS, Own
 from .reliance.regrowing import NEEDS_A_MODEL, Continuations, Plan, describe, planned, regrown, steps_of_option
 from .score import ChainScore
-from .segment import CHOSEN, Segmentation, Splitter
+from .segment import CHOSEN, Segmentation, Splitter, prepare, splitter_of
 from .templates import TEMPLATES, PromptTemplate
 from .trace import Trace
 
@@ -94,8 +95,9 @@ class Gauge:
         base_url: where that server is, such as "http://localhost:8000".
         server: how it is asked: "model" (the scorer's name there), "api_key_env", "timeout", "max_retries", "backoff",
             "concurrency". See docs/served.md.
-        splitter: name of a registered splitter, "auto", or a `Splitter`; "auto:lines" cuts every response as "auto"
-            cuts those for which it chooses "lines" (also paragraphs, sentences, numbered).
+        splitter: name of a registered splitter, "auto", {"name": …, option: value}, or a `Splitter`; "auto:lines" cuts
+            every response as "auto" cuts those for which it chooses "lines" (also paragraphs, sentences, numbered);
+            "llm" asks an LM where steps begin (docs/reading.md).
         template: "plain", "chat", or a `PromptTemplate`.
         variant: "paper"; "reference" adds `infogain_reference`, the published code's figure.
         controls: texts put in the place of each chain's steps, among "filler", "foreign" and "shuffled"; each adds
@@ -115,7 +117,11 @@ class Gauge:
         policy: how verdicts count towards the Knowledge Index. A claim that needs a source and that the evidence
             found contradicts is inconsistent under each. One that the evidence found does not decide is
             inconsistent under "default" and "strict", uncheckable under "lenient". One for which no evidence was found
-            (above the retriever's floor) is uncheckable, under "strict" inconsistent. See `knowledge/policy.py`.
+            (above the retriever's floor) is uncheckable, under "strict" inconsistent. Under "paper" a step that nobody
+            could check counts as right. See `knowledge/policy.py`.
+        preset: options that belong together: "paper", the published Knowledge Index (docs/paper.md). Each that is given
+            besides, and differs from its default, stays as it is given.
+        endpoint: the OpenAI-compatible server that a preset's language model runs on: {"base_url": …, "model": …}.
         epsilon: gains within ±epsilon nats count as neither informative nor regressive.
         revision, trust_remote_code: the scorer's revision on the hub, and whether code that comes with it may run.
         allow_overlap: score questions that had a part in fitting the scorer, too; each such score says so in its notes
@@ -139,7 +145,7 @@ class Gauge:
         backend: str | BackendFactory = "hf",
         base_url: str | None = None,
         server: Mapping[str, Any] | None = None,
-        splitter: str | Splitter = "auto",
+        splitter: str | Mapping[str, Any] | Splitter = "auto",
         template: str | PromptTemplate = "plain",
         variant: str = "paper",
         controls: Sequence[str] = (),
@@ -152,6 +158,8 @@ class Gauge:
         corpus: str | None = None,
         abstention: str | Mapping[str, Any] = "rule",
         policy: str = "default",
+        preset: str | None = None,
+        endpoint: Mapping[str, Any] | None = None,
         epsilon: float = 0.05,
         revision: str | None = None,
         trust_remote_code: bool = False,
@@ -159,6 +167,9 @@ class Gauge:
         progress: bool | None = None,
     ) -> None:
         self._given = {name: value for name, value in locals().items() if name != "self"}  # before any other local
+        chosen = preset_options(preset, endpoint, self._given, _defaults())
+        splitter, claims, judges = (chosen.get(name, self._given[name]) for name in ("splitter", "claims", "judges"))
+        retriever, policy = (chosen.get(name, self._given[name]) for name in ("retriever", "policy"))
         known = registry()
         if variant not in VARIANTS:
             raise ValueError(unknown_name("variant", variant, VARIANTS))
@@ -195,8 +206,6 @@ class Gauge:
         }
         self._backend: CheckedBackend | None = None
         self._closed_statistics: EngineStatistics | None = None
-        splitters = {**CHOSEN, **known.splitters}
-        cutting = lookup("splitter", splitters, splitter) if isinstance(splitter, str) else splitter
         self._template = lookup("template", TEMPLATES, template) if isinstance(template, str) else template
         self._reference = variant == "reference"
         self._variant = variant
@@ -204,6 +213,9 @@ class Gauge:
         around = Surroundings(
             likelihoods=lambda: self.backend, corpus=corpus, scorer=self._scorer_name, progress=progress
         )
+        splitters = {**CHOSEN, **known.splitters}
+        cutting = splitter_of(splitter, splitters, around, lambda name: known.whose("splitters", name))
+        self._splitter = cutting
         self._parts = KnowledgeParts(known, around, claims, judges, retriever)
         self._abstention = abstention
         self._abstention_judge = make_judge(abstention)
@@ -243,6 +255,11 @@ class Gauge:
     def scorer(self) -> str | ModelInMemory | None:
         """The scoring LM as it was given; None: Knowledge Index only."""
         return self._scorer
+
+    @property
+    def splitter(self) -> Splitter:
+        """What cuts responses into steps."""
+        return self._splitter
 
     @property
     def target(self) -> str:
@@ -382,6 +399,7 @@ class Gauge:
         """
         self._processes.close()
         self._parts.close()
+        self._splitter.close()
         if self._abstention_judge is not None:
             judge, self._abstention_judge = self._abstention_judge, None
             judge.close()
@@ -509,6 +527,7 @@ class Gauge:
 
     def _segmented(self, traces: Sequence[Trace], *, beside: bool) -> list[Segmentation | Unscored]:
         def here(part: Sequence[Trace]) -> list[Segmentation | Unscored]:
+            prepare(part, self._splitter)
             return [self._work.segment(trace) for trace in part]
 
         if self._recipe is None or not beside:
@@ -596,6 +615,10 @@ class Gauge:
         judge = self._abstention_judge
         return {} if judge is None else {"abstention": judge.name}
 
+    def _describe_cutting(self) -> dict[str, Any]:
+        about = dict(self._splitter.describe())
+        return {"splitting": about} if about else {}
+
     def _about(self, continuations: Continuations | None) -> dict[str, Any]:
         """What the provenance of all chains says, once their verdicts are known: a server has said what it runs."""
         return {
@@ -608,6 +631,7 @@ class Gauge:
                 **self._parts.describe(),
                 **measures_for_provenance(self._parts.judges_described()),
                 **self._describe_abstention(),
+                **self._describe_cutting(),
             },
             "policy": self._policy.name,
             "epsilon": self._epsilon,
@@ -615,6 +639,11 @@ class Gauge:
             "reliance": {"claim": claim_of(self._scorer_name)} if self._reliance else None,
             "regrown": None if continuations is None else describe(self._regrow, continuations, CAUSAL),
         }
+
+
+@functools.cache
+def _defaults() -> Mapping[str, Any]:
+    return {name: one.default for name, one in inspect.signature(Gauge).parameters.items()}
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 # Of an absolute path, also behind a provider of Inspect's ("hf//tmp/run/model"). A relative one was typed by somebody.
 _PATH = re.compile(r"(?:[\w-]+/)?/|~|[A-Za-z]:[\\/]|\\\\")
@@ -32,3 +33,13 @@ def _parts(model: str) -> list[str]:
     if not _PATH.match(model):
         return [model]
     return [part for part in re.split(r"[/\\]", model) if part] or [model]
+
+
+def source_of(model: str) -> str:
+    """A hub id or a folder as transformers takes it."""
+    return str(Path(model).expanduser()) if model.startswith("~") else model
+
+
+def called(source: str) -> str:
+    """What to call a checkpoint: a folder by its own name, as where it lies says nothing; a hub id as it is."""
+    return Path(source).name if Path(source).is_dir() else source

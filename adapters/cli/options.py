@@ -14,6 +14,7 @@ from ...metrics.controls.texts import CONTROLS
 from ...metrics.gauge import VARIANTS
 from ...metrics.knowledge.policy import POLICIES
 from ...metrics.plugins import Registry, registry
+from ...metrics.presets import PRESETS
 from ...metrics.printable import printable
 from ...metrics.reliance.own import TARGETS
 from ...metrics.segment import CHOSEN
@@ -49,6 +50,7 @@ _NAMES: dict[str, Callable[[Registry], Sequence[str]]] = {
     "judges": lambda known: [*known.judges],
     "retriever": lambda known: [*known.retrievers],
     "policy": lambda _: [*POLICIES],
+    "preset": lambda _: [*PRESETS, "null"],
 }
 _LISTS = ("controls", "claims", "judges")
 _VALUES = {
@@ -59,6 +61,7 @@ _VALUES = {
     "quantization": "bnb-8bit, bnb-4bit, torchao-int8, null",
     "base_url": "address, null",
     "server": "mapping, null",
+    "endpoint": "mapping, null",
     "abstention": "rule, an openai judge's options",
     "corpus": "folder, null",
     "regrow": "number of steps, all",
@@ -78,8 +81,10 @@ _NEEDS = {
     "controls": "two or three more sequences a chain for each",
     "regrow": "two generations a step; a model under test at hand (lm-eval, Inspect)",
     "reliance": "about three times the tokens for a few steps, more for many",
+    "splitter": "llm: an LM's answer a response (extra generation, or openai for a server)",
+    "preset": "paper: an endpoint, a dense corpus; an answer a response, a step and a claim (extras openai, retrieval)",
     "claims": "llm: an LM's answer a step (extra generation, or openai for a server)",
-    "judges": "nli: a classifier; lm: the scorer's passes; openai: a server's answer a claim (extra openai)",
+    "judges": "nli, prm: a classifier; lm: the scorer's passes; openai: a server's answer a claim (extra openai)",
     "retriever": "a corpus (extra retrieval), unless given",
     "corpus": "a folder that stepgauge corpus build made",
     "abstention": "a judge: a server's answer a response (extra openai)",

@@ -31,11 +31,14 @@ from ..offline.run import WINDOW, Stopped, check_overlap, score_all
 from ..offline.summary import print_conclusions, print_counts, print_summary, summarise, write_statistics, write_summary
 from .errors import UserError
 from .limit import add_limit, limit_of
+from .preset import add_preset
+from .splitters import score_each
 from .terminal import console_of
 
 EXAMPLES = (
     ("stepgauge score out --out scores", "an lm-eval run with --log_samples"),
     ("stepgauge score logs/*.eval --out scores --write-logs", "Inspect logs, and copies of them with the scores"),
+    ("stepgauge score out --out cuts --splitters auto lines sentences", "how far results depend on the cut into steps"),
     ("stepgauge score out --dry-run", "what there is to score, and why rows cannot be read"),
 )
 EXIT_CODES = (
@@ -62,6 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--reliance", action="store_true", help="also measure whether the chain's own answer depends on its steps"
+    )
+    add_preset(parser)
+    parser.add_argument(
+        "--splitters",
+        nargs="+",
+        metavar="NAME",
+        help="score under each of these, into a folder each below --out, and say how far results depend on the cut",
     )
     parser.add_argument(
         "--allow-overlap", action="store_true", help="score questions that the scorer was fitted on, too"
@@ -97,6 +107,10 @@ def run(args: argparse.Namespace) -> int:
     logging.getLogger("stepgauge").setLevel(logging.INFO)
     args.limit = limit_of(args)
     try:
+        if args.splitters:
+            if args.dry_run:
+                raise UserError("--splitters: not with --dry-run; --set splitter=NAME cuts by one")
+            return score_each(args, _sources(args)[1], _score)
         return _dry_run(args) if args.dry_run else _score(args)
     except OverlapError as error:
         raise UserError(f"{error} (--allow-overlap)") from error
@@ -111,6 +125,7 @@ def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
         device=args.device,
         controls=args.controls,
         reliance=args.reliance or None,
+        preset=args.preset,
         allow_overlap=args.allow_overlap or None,
     )
     sources = find_sources(
@@ -125,9 +140,11 @@ def _sources(args: argparse.Namespace) -> tuple[list[Source], Settings]:
 
 def _dry_run(args: argparse.Namespace) -> int:
     sources, settings = _sources(args)
-    _gauge(settings)  # reports a wrong option at once
-    found, passed = look(sources, settings.gauge.get("splitter", "auto"), args.limit)
+    splitter = _gauge(settings).splitter  # reports a wrong option at once
     console = console_of()
+    if splitter.prepare is not None:
+        console.print(f"steps as auto cuts them: nothing is asked in a dry run, and {splitter.name} asks", markup=False)
+    found, passed = look(sources, splitter if splitter.prepare is None else "auto", args.limit)
     console.print(found_table(found))
     for reason, count in passed.most_common():
         console.print(f"{count:,} rows passed over: {reason}", markup=False)
@@ -191,7 +208,7 @@ def _refuse_own_output(out: Path, sources: Sequence[Source]) -> None:
 
 def _cut_alike(args: argparse.Namespace, sources: Sequence[Source], settings: Settings) -> Settings:
     """With several PATHs and no splitter named, `auto` chooses once for all: they are scored to be compared."""
-    if len(args.paths) < 2 or "splitter" in settings.gauge:
+    if len(args.paths) < 2 or "splitter" in settings.gauge or settings.gauge.get("preset") is not None:
         return settings
     _gauge(settings)  # reports a wrong option before everything is read
     name, counts = one_splitter(sources, args.limit)

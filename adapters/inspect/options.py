@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
         judges, claims, retriever, corpus: how steps' claims are found and checked. `model` is a judge here, too: an
             Inspect model, by default the one in the role `grader` (see `model_judge.make`).
         policy: how verdicts count towards the Knowledge Index.
+        preset, endpoint: options that belong together, and the server that their language model runs on.
         epsilon: gains within ± this many nats count as neither informative nor regressive.
         turns: `all` assistant turns after the sample's input are the chain, or those after the `last` user message.
     """
@@ -47,7 +48,7 @@ class Options(TypedDict, total=False):
     backend: str
     base_url: str | None
     server: Mapping[str, Any] | None
-    splitter: str
+    splitter: str | Mapping[str, Any]
     template: str
     variant: str
     controls: Sequence[str] | str
@@ -59,6 +60,8 @@ class Options(TypedDict, total=False):
     retriever: Part | None
     corpus: str | None
     policy: str
+    preset: str | None
+    endpoint: Mapping[str, Any] | None
     epsilon: float
     revision: str | None
     trust_remote_code: bool

@@ -12,7 +12,7 @@ from rich.text import Text
 from ...metrics.names import lookup
 from ...metrics.plugins import registry
 from ...metrics.printable import printable
-from ...metrics.segment import CHOSEN, segment
+from ...metrics.segment import CHOSEN, Splitter, segment
 from ..formats.detect import FORMATS
 from ..formats.entries import Entry
 from ..formats.sources import Source
@@ -38,12 +38,16 @@ class Found:
 
 
 def look(
-    sources: Sequence[Source], splitter: str = "auto", limit: int | None = None, progress: Progress | None = None
+    sources: Sequence[Source],
+    splitter: str | Splitter = "auto",
+    limit: int | None = None,
+    progress: Progress | None = None,
 ) -> tuple[list[Found], Counter[str]]:
     """Read everything and split it into steps; returns what each input contains, and skipped rows by reason."""
     found = {source.name: Found(source) for source in sources}
     passed: Counter[str] = Counter()
-    cut = lookup("splitter", {**CHOSEN, **registry().splitters}, splitter)
+    named = isinstance(splitter, str)
+    cut = lookup("splitter", {**CHOSEN, **registry().splitters}, splitter) if named else splitter
     with progress or Progress(sources, limit) as bar:
         for window in windows(sources, WINDOW, limit):
             passed.update(window.passed)
@@ -55,7 +59,7 @@ def look(
     return list(found.values()), passed
 
 
-def _count(found: Found, entry: Entry, splitter) -> None:
+def _count(found: Found, entry: Entry, splitter: Splitter) -> None:
     found.chains += 1
     try:
         cut = segment([entry.trace], splitter)[0]

@@ -72,7 +72,11 @@ def estimate(sources: Sequence[Source], options: Mapping[str, Any], limit: int |
     work = Work(_parameters(files.config, trusted), _attention(files.config.get_text_config()))
     texts = ScorerTexts(files.tokenizer, scorer, max_tokens(files.config))
     counting = _Counting(texts, work)
-    with Gauge(**{**options, "backend": counting, "claims": [], "judges": []}, progress=False) as gauge:
+    given = {**options, "backend": counting, "claims": [], "judges": [], "retriever": None}
+    given |= {"splitter": options.get("splitter", "auto"), "preset": None, "endpoint": None}
+    if given["splitter"] == "llm" or isinstance(given["splitter"], Mapping):  # nothing is asked here
+        given["splitter"] = "auto"
+    with Gauge(**given, progress=False) as gauge:
         for window in windows(sources, WINDOW, limit):
             before = work.chains
             gauge.score([entry.trace for entry in window.entries])

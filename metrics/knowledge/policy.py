@@ -12,6 +12,9 @@ uncheckable. For claims that do (those with a `query`):
 | supported, no evidence (from memory)      | uncheckable  | inconsistent | uncheckable  |
 | contradicted or insufficient, no evidence | uncheckable  | inconsistent | uncheckable  |
 
+The policy `paper` counts verdicts as `default` does, and a step of which no claim could be checked as consistent: the
+published rule (arXiv 2506.02126, section 3.4), under which `ki` is `ki_paper`.
+
 "Evidence was found" means passages above the retriever's floor. Under every policy a claim whose judge, retriever or
 extractor failed leaves the step unscored, and a claim that no judge of the panel takes is uncheckable.
 """
@@ -35,11 +38,13 @@ class Policy:
         name: stands in every result.
         unsupported: what a claim counts as when evidence was found but does not support it.
         without_evidence: what a claim that needs evidence counts as where none was found.
+        unchecked_step: what a step counts as of which no claim is checkable, or that makes none.
     """
 
     name: str
     unsupported: Outcome
     without_evidence: Outcome
+    unchecked_step: Outcome = "uncheckable"
 
     def outcome(self, verdict: Verdict) -> Outcome:
         """How one verdict counts for its claim."""
@@ -56,18 +61,19 @@ class Policy:
         """How the verdicts on a step's claims count for the step: it is as good as its worst claim.
 
         "inconsistent" if any claim is; else "unscored" if a claim's judge failed; else "consistent" if any claim is;
-        else "uncheckable".
+        else what the policy makes of a step that nobody could check.
         """
         outcomes = {self.outcome(verdict) for verdict in verdicts}
         if "inconsistent" in outcomes:
             return "inconsistent"
         if "unscored" in outcomes:
             return "unscored"
-        return "consistent" if "consistent" in outcomes else "uncheckable"
+        return "consistent" if "consistent" in outcomes else self.unchecked_step
 
 
 DEFAULT = Policy("default", unsupported="inconsistent", without_evidence="uncheckable")
 STRICT = Policy("strict", unsupported="inconsistent", without_evidence="inconsistent")
 LENIENT = Policy("lenient", unsupported="uncheckable", without_evidence="uncheckable")
+PAPER = Policy("paper", unsupported="inconsistent", without_evidence="uncheckable", unchecked_step="consistent")
 
-POLICIES: Mapping[str, Policy] = {policy.name: policy for policy in (DEFAULT, STRICT, LENIENT)}
+POLICIES: Mapping[str, Policy] = {policy.name: policy for policy in (DEFAULT, STRICT, LENIENT, PAPER)}

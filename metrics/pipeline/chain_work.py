@@ -31,7 +31,7 @@ from ..reliance.metric import RELIANCE_METRICS, of_steps, own_gain_metrics
 from ..reliance.own import NO_OWN_ANSWER, Own, answer_of, own_of, toward
 from ..reliance.regrown_metric import REGROWN_METRICS, of_regrown_steps
 from ..score import ChainScore, StepScore
-from ..segment import BUILTIN_SPLITTERS, CHOSEN, Segmentation, Splitter, flagged
+from ..segment import BUILTIN_SPLITTERS, CHOSEN, Segmentation, Splitter, flagged, prepare
 from ..segment import segment as segmented
 from ..trace import Trace
 from .scheduling import NO_GOLD
@@ -131,6 +131,7 @@ class ChainWork:
 
     def cut(self, traces: Sequence[Trace]) -> list[Cut]:
         """The chains' steps, and verdicts on their claims where that takes no one else."""
+        prepare(traces, self._splitter)
         return [self._judged(self._cut(trace)) for trace in traces]
 
     def scores(self, chains: Sequence[Measured], about: Mapping[str, Any]) -> list[ChainScore]:

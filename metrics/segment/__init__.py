@@ -2,6 +2,18 @@
 
 from .auto import CHOSEN
 from .base import Span, Splitter
-from .segmentation import BUILTIN_SPLITTERS, Segmentation, auto_choices, flagged, segment
+from .choosing import splitter_of
+from .segmentation import BUILTIN_SPLITTERS, Segmentation, auto_choices, flagged, prepare, segment
 
-__all__ = ["BUILTIN_SPLITTERS", "CHOSEN", "Segmentation", "Span", "Splitter", "auto_choices", "flagged", "segment"]
+__all__ = [
+    "BUILTIN_SPLITTERS",
+    "CHOSEN",
+    "Segmentation",
+    "Span",
+    "Splitter",
+    "auto_choices",
+    "flagged",
+    "prepare",
+    "segment",
+    "splitter_of",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from itertools import islice
 from ..answers.extraction import is_final_answer
 from ..answers.finals import final_answers, without_heading
 from ..answers.matching import AnswerMatcher
-from ..errors import THIRD_PARTY, said
+from ..errors import THIRD_PARTY, StepgaugeError, said
 from ..names import unknown_name
 from ..trace import Step, Trace
 from .auto import AUTO, CHOSEN, THINK, choose
@@ -20,6 +21,8 @@ from .numbered import NUMBERED
 from .plain import LINES, PARAGRAPHS
 from .sections import Reading, Section, read_sections
 from .sentences import SENTENCES
+
+log = logging.getLogger(__name__)
 
 BUILTIN_SPLITTERS: Mapping[str, Splitter] = {
     splitter.name: splitter for splitter in (AUTO, THINK, NUMBERED, PARAGRAPHS, LINES, SENTENCES)
@@ -63,14 +66,32 @@ def segment(
             the response, with the splitter's name, the trace's id and what was wrong.
     """
     chosen = _find(splitter, splitters) if isinstance(splitter, str) else splitter
+    prepare(traces, chosen)
     return [_segment(trace, chosen) for trace in traces]
+
+
+def prepare(traces: Sequence[Trace], splitter: Splitter) -> None:
+    """Show a splitter that asks somebody else all texts at once, before they are cut one by one."""
+    if splitter.prepare is None:
+        return
+    try:
+        splitter.prepare([text for trace in traces for text in _texts(trace)])
+    except StepgaugeError:
+        raise
+    except THIRD_PARTY as error:  # each text is cut by itself then, and what that raises costs its chain
+        log.warning("splitter %r could not prepare %d chains: %s", splitter.name, len(traces), said(error))
+
+
+def _texts(trace: Trace) -> list[str]:
+    """The parts of a response that are cut by themselves and hold any text."""
+    reading = read_sections(trace.response)
+    texts = (reading.clean[section.start : section.end] for section in reading.sections or [Section(0, 0, "text")])
+    return [text for text in texts if _VISIBLE.search(text)]
 
 
 def auto_choices(trace: Trace) -> set[str]:
     """The splitters that `auto` chooses for the sections of a response; empty where it holds no text."""
-    reading = read_sections(trace.response)
-    texts = (reading.clean[section.start : section.end] for section in reading.sections or [Section(0, 0, "text")])
-    return {choose(text).name for text in texts if _VISIBLE.search(text)}
+    return {choose(text).name for text in _texts(trace)}
 
 
 def _find(name: str, splitters: Mapping[str, Splitter]) -> Splitter:
@@ -84,11 +105,14 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
     clean = reading.clean
     found: list[tuple[int, int, bool]] = []  # where a step stands, and whether its section delivers the answer
     choices: dict[str, None] = {}
+    notes: dict[str, None] = {}
     paired = _paired_tags(clean)
     for section in reading.sections or [Section(0, 0, "text")]:
         inside = clean[section.start : section.end]
         used, choice = _resolve(splitter, inside, trace.id)
         choices[choice] = None
+        if used.note:
+            notes[used.note] = None
         delivered = section.kind == "answer" and is_final_answer(f"The answer is {inside.strip()}")
         for span in _spans(used, inside, trace.id):
             start, end = _trim(clean, (section.start + span[0], section.start + span[1]))
@@ -99,7 +123,7 @@ def _segment(trace: Trace, splitter: Splitter) -> Segmentation:
         Step(trace.response[start:end], start, end, "final_answer" if is_final or delivered else "reasoning")
         for (start, end, delivered), is_final in zip(found, final, strict=True)
     ]
-    return Segmentation(_flagged(steps, clean, trace), _name(splitter, choices, reading), reading.notes)
+    return Segmentation(_flagged(steps, clean, trace), _name(splitter, choices, reading), (*reading.notes, *notes))
 
 
 def flagged(steps: Sequence[Step], trace: Trace) -> list[Step]:

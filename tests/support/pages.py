@@ -17,6 +17,7 @@ OWN_TEST = {
     "README.md": "test_readme.py",
     "docs/custom-tasks.md": "test_guide.py",
     "docs/inspect.md": "test_inspect.py",
+    "docs/paper.md": "test_paper.py",
     "docs/recipes.md": "test_recipes.py",
 }
 

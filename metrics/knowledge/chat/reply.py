@@ -25,6 +25,11 @@ SCHEMA: dict[str, Any] = {
     "required": ["reason", "verdict", "probability"],
     "additionalProperties": False,
 }
+# For a judge that is to say right or wrong and nothing between.
+TWO_WAY: dict[str, Any] = {
+    **SCHEMA,
+    "properties": {**SCHEMA["properties"], "verdict": {"type": "string", "enum": ["supported", "contradicted"]}},
+}
 
 _WORDS: dict[str, Label] = {
     "true": "supported",
@@ -121,6 +126,14 @@ def read_verdict(text: str) -> Finding:
     if len({finding.label for finding in findings}) > 1:
         raise BadReply(f"the reply holds different verdicts: {shown(text)}")
     return findings[-1]
+
+
+def read_two_way(text: str) -> Finding:
+    """As `read_verdict`, of a judge that was asked for one of two: "insufficient" is no verdict of its."""
+    finding = read_verdict(text)
+    if finding.label == "insufficient":
+        raise BadReply(f"the reply says neither supported nor contradicted: {shown(text)}")
+    return finding
 
 
 def last_answer(text: str) -> str:

@@ -9,9 +9,9 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...model_names import called, source_of
 from ..base import Surroundings
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ..types import Claim, Label, Passage, Verdict
@@ -201,7 +201,7 @@ def make(
             raise _wrong(name, value, f"expected a whole number, {least} or more")
     if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 < threshold <= 1:
         raise _wrong("threshold", threshold, "expected a probability above 0")
-    source = str(Path(model).expanduser()) if model.startswith("~") else model
+    source = source_of(model)
     meaning = read_labels(model, _id2label(source, revision), labels)
 
     def load() -> NLIModel:
@@ -218,8 +218,7 @@ def make(
             pair=pair,
         )
 
-    name = Path(source).name if Path(source).is_dir() else model
-    return NLIJudge(f"nli:{name}", meaning, float(threshold), combine, load)
+    return NLIJudge(f"nli:{called(source)}", meaning, float(threshold), combine, load)
 
 
 def _id2label(source: str, revision: str | None) -> Mapping[int, str]:

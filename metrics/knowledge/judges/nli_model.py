@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...models.devices import pick_device
-from ...models.from_pretrained import unused_weights
-from ...models.loading import pick_dtype
+from .checkpoint import batched, load_model, load_tokenizer, padded, positions
+from .special_tokens import without_marks
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
-log = logging.getLogger(__name__)
-
+_WHO = "judge 'nli'"
 # Where the checkpoint says nothing else, and what most NLI checkpoints were trained on.
 _USUAL_LENGTH = 512
 # Windows smaller than this cut a passage into pieces that decide nothing.
@@ -100,23 +98,8 @@ class NLIModel:
         return [self._pair(window, hypothesis) for window in (premise, *premise.overflowing)]
 
     def _plain(self, text: str) -> Encoding:
-        """The tokens of `text`, with a space in place of each special token that it spells.
-
-        Tokenizers read "</s>" in a claim as the end of the claim. Asking them not to is not enough: a SentencePiece
-        vocabulary holds its marks as pieces, which plain text, once normalized, can still hit.
-        """
-        # Lone surrogates have no UTF-8, which the tokenizer needs.
-        text = text.encode("utf-8", "replace").decode("utf-8")
-        while True:
-            encoded = self._backend.encode(text, add_special_tokens=False)
-            spans = {encoded.offsets[i] for i, token in enumerate(encoded.ids) if token in self._marks}
-            if not any(end > start for start, end in spans):
-                return encoded
-            kept, position = [], 0
-            for start, end in sorted(spans):
-                kept.append(text[position:start])
-                position = end
-            text = " ".join([*kept, text[position:]])
+        """The tokens of `text` without special tokens."""
+        return without_marks(self._backend, self._marks, text)[1]
 
     def _pair(self, window: Encoding, hypothesis: Encoding) -> Pair:
         from tokenizers import Encoding
@@ -130,22 +113,11 @@ class NLIModel:
 
     def probabilities(self, pairs: Sequence[Pair]) -> torch.Tensor:
         """Probabilities of the outputs, pairs × outputs, float32 on the CPU. Rows may hold nan if the model does."""
-        order = sorted(range(len(pairs)), key=lambda i: -len(pairs[i].ids))
-        out: dict[int, torch.Tensor] = {}
-        size, done = self._batch_size, 0
-        while done < len(order):
-            batch = order[done : done + size]
-            try:
-                rows = self._forward([pairs[i] for i in batch])
-            except torch.OutOfMemoryError:
-                if size == 1:
-                    raise
-                size = max(1, size // 2)
-                log.warning("out of memory; the NLI judge goes on with batches of %d", size)
-                torch.cuda.empty_cache()
-                continue
-            out.update(zip(batch, rows, strict=True))
-            done += len(batch)
+        lengths = [len(pair.ids) for pair in pairs]
+        batches = batched(
+            "the NLI judge", lengths, self._batch_size, lambda batch: self._forward([pairs[i] for i in batch])
+        )
+        out: dict[int, torch.Tensor] = dict(batches)
         return torch.stack([out[i] for i in range(len(pairs))])
 
     @torch.inference_mode()
@@ -154,68 +126,29 @@ class NLIModel:
         padding = self._tokenizer.pad_token_id
         padding = 0 if padding is None else padding
         fields = {
-            "input_ids": [_padded(pair.ids, longest, padding) for pair in pairs],
-            "attention_mask": [_padded([1] * len(pair.ids), longest, 0) for pair in pairs],
+            "input_ids": [padded(pair.ids, longest, padding) for pair in pairs],
+            "attention_mask": [padded([1] * len(pair.ids), longest, 0) for pair in pairs],
         }
         if "token_type_ids" in self._tokenizer.model_input_names:
-            fields["token_type_ids"] = [_padded(pair.type_ids, longest, 0) for pair in pairs]
+            fields["token_type_ids"] = [padded(pair.type_ids, longest, 0) for pair in pairs]
         inputs = {name: torch.tensor(rows, device=self._model.device) for name, rows in fields.items()}
         return torch.softmax(self._model(**inputs).logits.float(), dim=-1).cpu()
 
 
-def _padded(values: Sequence[int], length: int, padding: int) -> list[int]:
-    return [*values, *[padding] * (length - len(values))]
-
-
 def _load(source: str, revision: str | None, device: str, dtype: str) -> tuple[Any, Any]:
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            source,
-            revision=revision,
-            trust_remote_code=False,
-            use_safetensors=True,  # a pickle can run whatever code its author likes
-            dtype=pick_dtype(dtype, device),
-            output_loading_info=True,
-        )
-        model.to(device).eval()
-    except Exception as error:  # a damaged folder raises anything, down to TypeError and KeyError from its JSON
-        raise ValueError(
-            f"judge 'nli', model {source!r} could not be loaded: {type(error).__name__}: {error}"
-        ) from error
-    # transformers fills what a checkpoint lacks with random numbers, such as the whole classifier of a plain encoder.
-    if absent := sorted(report["missing_keys"]):
-        raise ValueError(
-            f"judge 'nli', model {source!r}: its weights lack {len(absent)} tensors, the first is {absent[0]!r}; "
-            "expected a checkpoint that was trained for NLI or fact checking"
-        )
-    if left_out := unused_weights(model, report["unexpected_keys"]):
-        raise ValueError(
-            f"judge 'nli', model {source!r}: {len(left_out)} tensors of its weights are left unused by its "
-            f"configuration, the first is {left_out[0]!r}; expected a config.json that fits the weights"
-        )
-    if not getattr(tokenizer, "is_fast", False):
-        raise ValueError(f"judge 'nli', model {source!r}: its tokenizer has no fast version, which is needed here")
-    return model, tokenizer
+    tokenizer = load_tokenizer(_WHO, source, revision=revision)
+    expected = "a checkpoint that was trained for NLI or fact checking"
+    auto = AutoModelForSequenceClassification
+    return load_model(_WHO, auto, source, revision=revision, device=device, dtype=dtype, expected=expected), tokenizer
 
 
 def _length(source: str, model: Any, tokenizer: Any, asked: int | None) -> int:
-    positions = _positions(model)
+    most = positions(model)
     if asked is None:
-        known = [n for n in (tokenizer.model_max_length, positions) if isinstance(n, int) and n > 0]
+        known = [n for n in (tokenizer.model_max_length, most) if isinstance(n, int) and n > 0]
         return min(_USUAL_LENGTH, *known)
-    if positions is not None and asked > positions:
-        raise ValueError(f"judge 'nli', option max_length {asked}: model {source!r} has {positions} positions")
+    if most is not None and asked > most:
+        raise ValueError(f"judge 'nli', option max_length {asked}: model {source!r} has {most} positions")
     return asked
-
-
-def _positions(model: Any) -> int | None:
-    """Positions that the model has embeddings for; None for relative and rotary positions, which have no end."""
-    for module in model.modules():
-        table = getattr(module, "position_embeddings", None)
-        if isinstance(table, torch.nn.Embedding):
-            # RoBERTa and its kin count from behind the padding index.
-            return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-    return None

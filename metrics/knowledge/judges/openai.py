@@ -16,7 +16,7 @@ from ..base import Surroundings
 from ..chat.batch import Chat, Totals, make_chat
 from ..chat.claim_message import claim_message
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
-from ..chat.reply import SCHEMA, Finding, read_verdict
+from ..chat.reply import SCHEMA, TWO_WAY, Finding, read_two_way, read_verdict
 from ..chat.server_options import ServerOptions, takes_server_options
 from ..types import Claim, Passage, Verdict
 
@@ -97,24 +97,30 @@ class OpenAIJudge:
 
 
 @takes_server_options
-def make(around: Surroundings, server: ServerOptions, *, prompt: str = "default") -> OpenAIJudge:
+def make(around: Surroundings, server: ServerOptions, *, prompt: str = "default", two_way: bool = False) -> OpenAIJudge:
     """Make the judge `openai`.
 
     Args:
         server: all further options; the cache "auto" is `judges/` in stepgauge's cache folder.
         prompt: "default", or a .txt file with a system prompt of your own (see `chat/prompt_texts/openai_default.txt`).
+        two_way: the judge says right or wrong, as in the paper, and never "insufficient"; its "default" prompt is
+            `openai_two_way.txt`.
 
     Raises:
         ValueError: an option that is missing or wrong, or the `openai` package is not installed.
     """
     del around
+    if not isinstance(two_way, bool):
+        raise ValueError(f"judge 'openai', option two_way {two_way!r:.80}: expected true or false")
+    if two_way and prompt == "default":
+        prompt = "two_way"
     chat = make_chat(
         "judge 'openai'",
         server,
         prompt=("openai", prompt),
         cache_folder="judges",
-        schema=("verdict", SCHEMA),
-        read=read_verdict,
+        schema=("verdict", TWO_WAY if two_way else SCHEMA),
+        read=read_two_way if two_way else read_verdict,
         totals=JudgeTotals(),
     )
     return OpenAIJudge(str(server.model), chat)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from chat_server import Answer, ChatServer, quoted, verdict
 from scoring import score, traces, write_jsonl
 
 from stepgauge.adapters.cli import main
@@ -56,3 +57,61 @@ def test_wrong_share_or_nothing_to_score_is_one_line(tmp_path, tiny_scorer, caps
     ):
         assert main(["estimate", str(source), *args]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_calls_and_tokens_of_servers_are_those_of_the_run_where_every_step_has_its_claims(tmp_path, capsys):
+    def answer(request):
+        shown = quoted(request)
+        if "step" in shown:
+            text = " ".join(shown["step"].split())[:300]
+            return Answer(json.dumps({"claims": [{"claim": text, "query": text}]}))
+        return verdict("supported", 0.9)
+
+    rows = [
+        {
+            "question": f"What is {n} + {n}?",
+            "response": f"First, {n} is given.\nThen {n} is added on top of it.\nThe answer is x.",
+            "answer": "x",
+        }
+        for n in range(10, 16)
+    ]
+    for row in rows:
+        row["meta"] = {"passages": ["A passage of no more than a thousand characters."]}
+    source = write_jsonl(tmp_path / "in.jsonl", rows)
+    with ChatServer(answer) as server:
+        endpoint = {"base_url": server.base_url, "model": "m", "cache": "off"}
+        priced = {**endpoint, "prompt_price": 2.0, "completion_price": 10.0}
+        same = ["--scorer", "null", "--preset", "paper", "--set", "splitter=lines", "--set", "retriever=given"]
+        assert main(["estimate", str(source), *same, "--set", f"endpoint={json.dumps(priced)}"]) == 0
+        said = capsys.readouterr().out
+        assert server.requests == []  # nothing is sent
+        told = ["--set", f"endpoint={json.dumps(endpoint)}", "--out", str(tmp_path / "out")]
+        assert main(["score", str(source), *same, *told]) == 0
+    sorts = [set(quoted(request)) for request in server.requests]
+    cells = {line.split()[0]: line.split() for line in said.splitlines() if line.startswith(("extractor", "judge"))}
+    assert "6 chains of 3.0 steps, with 12 claims at most (2.0 a chain)" in said
+    assert int(cells["extractor"][2]) == sum("step" in shown for shown in sorts) == 12
+    assert int(cells["judge"][2]) == sum("claim" in shown for shown in sorts) == 12
+    for name, field in (("extractor", "step"), ("judge", "claim")):
+        sent = [request["messages"] for request in server.requests if field in quoted(request)]
+        characters = sum(len(message["content"]) for messages in sent for message in messages)
+        told_in, told_out, cost = (float(cell.replace(",", "")) for cell in cells[name][4:])
+        # Passages and claims are taken at their longest, and a claim's context at what is shown of it.
+        assert 0.8 * characters / 4 < told_in
+        assert cost == pytest.approx((2 * told_in + 10 * told_out) / 1e6, abs=0.006)
+
+
+def test_without_a_scorer_and_a_server_there_is_nothing_to_estimate(tmp_path, capsys):
+    source = write_jsonl(tmp_path / "in.jsonl", traces(2))
+    assert main(["estimate", str(source), "--scorer", "null"]) == 2
+    assert "nothing would be computed by a scoring LM, and no server is asked" in capsys.readouterr().err
+
+
+def test_a_dry_run_asks_nobody_and_says_that_steps_are_cut_by_rule(tmp_path, capsys):
+    source = write_jsonl(tmp_path / "in.jsonl", traces(2))
+    with ChatServer(lambda _: Answer("no")) as server:
+        endpoint = json.dumps({"base_url": server.base_url, "model": "m"})
+        options = ["--scorer", "null", "--preset", "paper", "--set", f"endpoint={endpoint}", "--set", "retriever=given"]
+        assert main(["score", str(source), "--dry-run", *options]) == 0
+    assert server.requests == []
+    assert "nothing is asked in a dry run, and llm:m asks" in capsys.readouterr().out
