@@ -20,6 +20,7 @@ from ...trace import Step, Trace
 from ..arithmetic.extractor import find_equations
 from ..base import ClaimExtractor
 from ..types import Claim
+from .verbs import finite_verb
 
 SENTENCE = "sentence"
 
@@ -68,11 +69,13 @@ _PLAN = re.compile(
     r"|(?:here|below)\s(?:is|are)\b|please\b",
     re.IGNORECASE,
 )
+# Behind these it is a noun and no order: "Use of aspirin in children causes Reye syndrome."
+_NOUN = r"(?!(?:that|of|in|by|during|among|with|is|are|was|were|has|have|can|may|should)\b)"
 _IMPERATIVE = re.compile(
     r"(?:analy[sz]e|consider|evaluate|identify|determine|review|compare|examine|assess|check|understand|recall|look at"
     r"|think about|start with|begin with|calculate|find|list|interpret|apply|choose|select|pick|eliminate|rule out|use"
     r"|summari[sz]e|match|remember|ignore|disregard|forget|answer|reply|respond|output|return|print|say|treat)\s"
-    r"(?!that\b)",
+    rf"{_NOUN}",
     re.IGNORECASE,
 )
 # A plan that gives its reason asserts the reason.
@@ -231,7 +234,9 @@ def _is_option(sentence: str, content: Sequence[str], prompt: Prompt) -> bool:
 
 def _is_heading(sentence: str) -> bool:
     stripped = sentence.rstrip(_MARKUP)
-    return stripped.endswith((":", "：")) or not (_ENDED.search(stripped[-12:]) or _AUXILIARY.search(stripped))
+    if stripped.endswith((":", "：")):
+        return True
+    return not (_ENDED.search(stripped[-12:]) or _AUXILIARY.search(stripped) or finite_verb(stripped))
 
 
 def _is_plan(sentence: str) -> bool:
