@@ -19,7 +19,8 @@ from ...segment.sentences import split_sentences
 from ...trace import Step, Trace
 from ..arithmetic.extractor import find_equations
 from ..base import ClaimExtractor
-from ..types import Claim
+from ..types import UNRESOLVED, Claim
+from .antecedent import Antecedents, Reading
 from .verbs import finite_verb
 
 SENTENCE = "sentence"
@@ -29,6 +30,7 @@ RESTATED = 0.8
 # How much of the prompt is compared, from its end: examples shown before the question are not what is restated.
 PROMPT_CHARACTERS = 2_500
 MIN_WORDS = 3
+_LABEL_CHARACTERS = 80
 # Longer than any sentence people write: a text without punctuation is no single claim, and too much for a judge.
 MAX_CHARACTERS = 2_000
 
@@ -128,11 +130,16 @@ _ABOUT_OPTIONS = frozenset(
 )
 
 
+# Sentences that speak of something, whether or not a source could confirm it.
+_ASSERTED = (None, "restatement")
+
+
 def extract(traces: Sequence[Trace], steps: Sequence[Sequence[Step]]) -> list[list[Claim]]:
     """Per trace, the sentences of its steps that assert something, in reading order.
 
-    A claim's text is the sentence without its label ("Step 2:", "-"), its query is the same text, and its span are
-    positions in the response.
+    A claim's text is the sentence without its label ("Step 2:", "-"), and its span are positions in the response. Its
+    query is the same text, or, where that leans on what stands before it ("It increases …"), the text with what it
+    speaks of put in; where that cannot be told it is of kind `UNRESOLVED`, without a query.
     """
     return [_extract(trace, own) for trace, own in zip(traces, steps, strict=True)]
 
@@ -141,16 +148,28 @@ SENTENCES_AS_CLAIMS = ClaimExtractor(SENTENCE, extract)
 
 
 def _extract(trace: Trace, steps: Sequence[Step]) -> list[Claim]:
-    prompt = Prompt(trace)
+    prompt, antecedents = Prompt(trace), Antecedents(trace)
     claims = []
     for index, step in enumerate(steps):
         if step.kind == "final_answer":
             continue
+        behind = 0
         for start, end in sentence_spans(step.text):
-            sentence = step.text[start:end]
-            if no_claim(sentence, prompt) is None:
-                claims.append(Claim(sentence, index, step.start + start, step.start + end, SENTENCE, sentence))
+            sentence, label, behind = step.text[start:end], step.text[behind:start], end
+            why_not = no_claim(sentence, prompt)
+            if why_not == "too long":
+                continue
+            read = antecedents.read(index, sentence, asserts=why_not in _ASSERTED, label=label[-_LABEL_CHARACTERS:])
+            if why_not is None:
+                claims.append(as_claim(sentence, read, index, step.start + start, step.start + end))
     return claims
+
+
+def as_claim(sentence: str, read: Reading, step: int, start: int, end: int, note: str = "") -> Claim:
+    """The claim that a sentence at `start` to `end` in the response makes, as it stands in its context."""
+    if read.problem:
+        return Claim(sentence, step, start, end, UNRESOLVED, note=read.problem)
+    return Claim(sentence, step, start, end, SENTENCE, read.standalone or sentence, read.standalone, note)
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -151,6 +151,8 @@ def _is_finite(words: list[str], i: int, before: str, after: str) -> bool:
             return False
         if base in _VERBS:
             return before not in _DETERMINERS and before not in _PREPOSITIONS
+        if not i or not any(one[0].isalnum() for one in words[:i]):  # "- causes skin necrosis"
+            return _object_follows(after) and after not in _VERBS and after not in AUXILIARIES
         return has_subject and _object_follows(after)
     if word in _VERBS or word in _OR_NOUN:
         plural = before in _PLURALS or (len(before) > 3 and before.endswith("s") and not _NO_PLURAL.search(before))
