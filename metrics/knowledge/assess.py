@@ -40,10 +40,10 @@ def assess(
     that score below the retriever's `floor`, where it has one, are no evidence. A claim without evidence is not shown
     to judges that need some: it goes on to the others, and where none of them decides it, it is insufficient.
 
-    A claim that no judge took has a verdict without label (one of kind `UNRESOLVED` is offered to none), and so does one whose judge or retriever raised or gave
-    it what is no verdict or no passages (another type, a label or probability that there is not), with the reason in
-    `error`. A step whose claims could not be extracted has one such verdict, on a claim of kind "extraction"; where the
-    extractor itself failed, every step has.
+    A claim that no judge took has a verdict without label (one of kind `UNRESOLVED` is offered to none). So does one
+    whose judge or retriever raised or gave it what is no verdict or no passages (another type, a label or probability
+    that there is not), with the reason in `error`. A step whose claims could not be extracted has one such verdict, on
+    a claim of kind "extraction"; where the extractor itself failed, every step has.
 
     Args:
         whose: " of DISTRIBUTION" for a third party's part, for its errors; "" for our own. Code that is not ours is

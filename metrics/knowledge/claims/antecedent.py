@@ -1,7 +1,7 @@
-"""What a sentence that leans on its context speaks of: "It increases the risk of bleeding", "This drug …", "Choice B is …".
+"""What a sentence that leans on its context speaks of: "It causes bleeding", "This drug …", "Choice B is …".
 
-A rule on the surface of English text, without a model. An option's letter stands for the option's text, "the patient" for
-whom the question describes, a pronoun for the subject of the sentence before it in the same step or the one before,
+A rule on the surface of English text, without a model. An option's letter stands for the option's text, "the patient"
+for whom the question describes, a pronoun for the subject of the sentence before it in the same step or the one before,
 carried on over sentences that lean themselves, or else for what the question asks about. Where number or person do not
 fit, or a sentence in between has no subject that the rule can read, nothing is guessed: the sentence stays unresolved.
 
@@ -16,7 +16,7 @@ from functools import cached_property
 
 from ...answers.option_list import without_letters
 from ...trace import Trace
-from .verbs import Finite, finite_verb
+from .verbs import Finite, finite_verb, word_set
 
 _QUESTION_CHARACTERS = 2_500
 _LONGEST = 120  # characters of an antecedent
@@ -32,9 +32,11 @@ _LEAD = re.compile(
 )
 # What follows stands for itself: "We know that …", "It is likely that …", "This means that …", "This is because …".
 _FRAME = re.compile(
-    r"(?:(?:we|i|you)\s(?:also\s)?(?:can\s)?(?:know|see|note|recall|remember|find|conclude|think|believe|say|infer|assume)\sthat"
+    r"(?:(?:we|i|you)\s(?:also\s)?(?:can\s)?"
+    r"(?:know|see|note|recall|remember|find|conclude|think|believe|say|infer|assume)\sthat"
     r"|(?:recall|note|remember|keep in mind|consider|recalling|noting|knowing|given)\sthat"
-    r"|(?:it|this|that|which)\s(?:\w{1,10}\s){0,2}?(?:means?|suggests?|implies|imply|indicates?|shows?|confirms?|tells us)\sthat"
+    r"|(?:it|this|that|which)\s(?:\w{1,10}\s){0,2}?"
+    r"(?:means?|suggests?|implies|imply|indicates?|shows?|confirms?|tells us)\sthat"
     r"|(?:it|this)\s(?:is|was|has been|could be|may be)\s(?:\w{3,14}ly\s)?(?:\w{3,20}\s)?that"
     r"|(?:this|it|that)\s(?:is|was|could be|may be)\s(?:\w{3,14}ly\s)?(?:because(?! of)|since|due to the fact that)"
     r"|the fact that)\s{1,3}",
@@ -42,7 +44,8 @@ _FRAME = re.compile(
 )
 # "It is important to …", "There are …": nothing is meant by the pronoun.
 _EXPLETIVE = re.compile(
-    r"(?:there\b|it\s(?:is|was|would be|may be|might be|can be|could be)\s(?:\w{2,14}\s){0,3}?(?:to|if|whether|when|for\s\w{1,20}\sto)\b"
+    r"(?:there\b|it\s(?:is|was|would be|may be|might be|can be|could be)\s(?:\w{2,14}\s){0,3}?"
+    r"(?:to|if|whether|when|for\s\w{1,20}\sto)\b"
     r"|it\s(?:seems|appears|follows|turns out)\s(?:that|as)\b|it\s(?:takes|depends)\b)",
     re.IGNORECASE,
 )
@@ -92,7 +95,8 @@ _OPTION_LINE = re.compile(
 )
 _LEANS = re.compile(
     r"(?:it|they|this|that|these|those|he|she|we|i|you|its|their|his|her|one|both|there|such|none|another|which|what|who"
-    r"|the (?:former|latter|patient|other|first|second|third|same|above|following|question|correct|best|answer|rest))\b",
+    r"|the (?:former|latter|patient|other|first|second|third|same|above|following|question|correct|best|answer"
+    r"|rest))\b",
     re.IGNORECASE,
 )
 _PERSON = re.compile(
@@ -105,12 +109,16 @@ _DESCRIBED = re.compile(
     r"|adolescent|teenager|mother|student|worker|athlete|primigravida|client)\b(?:\swith(?:\s[^\s,.;?!]{1,20}){1,7})?)",
     re.IGNORECASE,
 )
-_OLD = re.compile(r"\b(?:\d{1,3}|[a-z]{3,12})[- ](?:year|month|week|day)s?[- ]old\b|\bgravida\b|\bG\dP\d", re.IGNORECASE)
+_OLD = re.compile(
+    r"\b(?:\d{1,3}|[a-z]{3,12})[- ](?:year|month|week|day)s?[- ]old\b|\bgravida\b|\bG\dP\d", re.IGNORECASE
+)
 _CLAUSE = re.compile(
     r"\s(?:comes?|came|presents?|presented|is|are|was|were|has|had|who|whose|that|which|undergoes|complains?|reports?"
     r"|because|for|after|before|during|and\sis|and\swas|seeks|visits|arrives|develops|needs|admitted|brought|in|on)\b",
     re.IGNORECASE,
 )
+_COMPLEMENT_END = re.compile(r"[,;.]| because | since | which | that | as ")
+_PLURAL = re.compile(r"[^sui\W]s$|(?:bacteria|people|children|men)$")
 _HEAD_END = re.compile(r",|\s(?:of|in|for|with|from|that|which|who|by|on|at|to|such as)\s", re.IGNORECASE)
 _TOPIC_OF_PLAN = re.compile(
     r"(?:look(?:ing)? at|consider(?:ing)?|analy[sz](?:e|ing)|evaluat(?:e|ing)|examin(?:e|ing)|discuss(?:ing)?"
@@ -118,18 +126,19 @@ _TOPIC_OF_PLAN = re.compile(
     r"(?P<topic>(?:(?:the|a|an)\s)?[^\s,.;:?!]{2,30}(?:\s[^\s,.;:?!]{2,30}){0,3})",
     re.IGNORECASE,
 )
-_ABOUT = frozenset(
-    "answer choice option diagnosis question treatment drug cause step analysis conclusion explanation solution reasoning"
-    " therapy test management mechanism process reason result summary note each all options choices following statement"
-    " problem information given scenario case patient findings symptoms evaluation decision overview following above"
-    " first second third next best correct likely final".split()
+# What says that something follows, and not what.
+_ABOUT = word_set(
+    "answer choice option diagnosis question treatment drug cause step analysis conclusion explanation solution"
+    " reasoning therapy test management mechanism process reason result summary note each all options choices following"
+    " statement problem information given scenario case patient findings symptoms evaluation decision overview above"
+    " first second third next best correct likely final"
 )
 _LEADING_PHRASE = re.compile(
     r"(?:in|on|at|for|from|with|during|among|between|after|before|by|under|within|when|if|unlike|like|according to"
     r"|based on|given|due to|because of|although|while|since|as|despite|through)\s[^,]{1,160},\s",
     re.IGNORECASE,
 )
-_ARTICLE = re.compile(r"(?:the|an?)\s", re.IGNORECASE)
+_ADVERB = re.compile(r"\w{2,}ly|also|often|then|not|only", re.IGNORECASE)
 _MARKS = "*_`\"“”'‘’ \t[]{}#>"
 _TOPICS = (
     re.compile(
@@ -182,18 +191,18 @@ class Antecedents:
             label: what stands before it in its line ("Step 3: Analyze Choice C: ").
         """
         if label:
-            self._remember(step, self._announced(step, label))
+            self._remember(self._announced(step, label))
         body = _after_frames(sentence)
         if not asserts:
-            self._remember(step, self._announced(step, sentence))
+            self._remember(self._announced(step, sentence))
             return Reading()
         reading, topic = self._resolved(step, sentence, body)
         if topic is None:
             topic = self._subject(step, sentence, body)
-        self._remember(step, topic)
+        self._remember(topic)
         return reading
 
-    def _remember(self, step: int, topic: _Topic | None) -> None:
+    def _remember(self, topic: _Topic | None) -> None:
         if topic is not None:
             self._topics = [*self._topics[1 - _BACK :], topic]
 
@@ -294,7 +303,7 @@ class Antecedents:
         """X of "The best treatment is X"."""
         if not verb.auxiliary or rest[verb.start : verb.end].lower() not in ("is", "are", "was", "were"):
             return None
-        found = _phrase(re.split(r"[,;.]| because | since | which | that | as ", rest[verb.end :].strip(), maxsplit=1)[0])
+        found = _phrase(_COMPLEMENT_END.split(rest[verb.end :].strip(), maxsplit=1)[0])
         if not found or finite_verb(found) or not re.match(r"(?:an?|the)\s|[A-Z]|[\w-]+$", found):
             return None
         return _topic(step, found)
@@ -358,7 +367,7 @@ def _unknown(said: str) -> str:
 
 
 def _topic(step: int, text: str | None) -> _Topic:
-    """"" where the text cannot stand for anything by itself."""
+    """ "" where the text cannot stand for anything by itself."""
     text = text or ""
     if _LEANS.match(text):
         text = ""
@@ -371,7 +380,7 @@ def _phrase(text: str) -> str:
     text = text.strip(f"{_MARKS}\n\r,;:.()–—-•")
     text = re.split(r",\s|\s\(|;\s|\s(?:which|who|that)\s", text, maxsplit=1)[0].strip(_MARKS)
     words = text.split()
-    while words and (words[-1].lower() in ("also", "often", "then", "not", "only") or re.fullmatch(r"\w{2,}ly", words[-1])):
+    while words and _ADVERB.fullmatch(words[-1]):
         words.pop()
     text = " ".join(words)
     if not 0 < len(words) <= _MOST_WORDS or len(text) > _LONGEST or not re.search(r"[^\W\d_]{2}", text):
@@ -388,7 +397,9 @@ def _is_plural(text: str) -> bool:
         return False
     head = _HEAD_END.split(text, maxsplit=1)[0].strip()
     last = re.findall(r"[\w-]+", head.lower())[-1:]
-    return " and " in f" {head.lower()} " or bool(last and re.search(r"[^su]s$|(?:bacteria|people|children|men)$", last[0]) and not last[0].endswith(("is", "us", "ss")))
+    if " and " in f" {head.lower()} ":
+        return True
+    return bool(last) and _PLURAL.search(last[0]) is not None
 
 
 def _after_frames(sentence: str) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from ...answers.extraction import is_final_answer
 from ...segment.sentences import split_sentences
@@ -31,6 +32,7 @@ RESTATED = 0.8
 PROMPT_CHARACTERS = 2_500
 MIN_WORDS = 3
 _LABEL_CHARACTERS = 80
+TOO_LONG = "too long"
 # Longer than any sentence people write: a text without punctuation is no single claim, and too much for a judge.
 MAX_CHARACTERS = 2_000
 
@@ -97,7 +99,7 @@ _TOLD_OPTION = re.compile(
     re.IGNORECASE,
 )
 _OPTION_LINE = re.compile(r"^[ \t]{0,8}(?:(?:choice|option)[ _])?[(\[]?[A-J][)\].:][ \t)].{0,500}$", re.MULTILINE)
-_STOP_WORDS = _set(
+STOP_WORDS = _set(
     "a an the this that these those it its he she they we i you his her their our my your him them us is are was"
     " were be been being has have had do does did will would can could may might should must shall of in on at to for"
     " from by with as and or but if so then than thus therefore hence also which who whom whose what when where while"
@@ -108,7 +110,7 @@ _STOP_WORDS = _set(
 def content_words(text: str) -> list[str]:
     """Words that carry meaning, each once, in order, cut to a stem. Negations are among them."""
     words = (match.group().lower() for match in _WORD.finditer(text))
-    return list(dict.fromkeys(_stem(word) for word in words if word not in _STOP_WORDS))
+    return list(dict.fromkeys(_stem(word) for word in words if word not in STOP_WORDS))
 
 
 def _stem(word: str) -> str:
@@ -148,8 +150,31 @@ SENTENCES_AS_CLAIMS = ClaimExtractor(SENTENCE, extract)
 
 
 def _extract(trace: Trace, steps: Sequence[Step]) -> list[Claim]:
+    return [one.claim() for one in read_sentences(trace, steps) if one.why_not is None]
+
+
+class ReadSentence(NamedTuple):
+    """A sentence of a step: its span in the response, why it is no claim, and how it stands in its context."""
+
+    text: str
+    step: int
+    start: int
+    end: int
+    why_not: str | None
+    reading: Reading
+
+    def claim(self, note: str = "") -> Claim:
+        """The claim that the sentence makes."""
+        read = self.reading
+        if read.problem:
+            return Claim(self.text, self.step, self.start, self.end, UNRESOLVED, note=read.problem)
+        query = read.standalone or self.text
+        return Claim(self.text, self.step, self.start, self.end, SENTENCE, query, read.standalone, note)
+
+
+def read_sentences(trace: Trace, steps: Sequence[Step]) -> Iterator[ReadSentence]:
+    """The sentences of all steps but those that give an answer, in reading order."""
     prompt, antecedents = Prompt(trace), Antecedents(trace)
-    claims = []
     for index, step in enumerate(steps):
         if step.kind == "final_answer":
             continue
@@ -157,19 +182,11 @@ def _extract(trace: Trace, steps: Sequence[Step]) -> list[Claim]:
         for start, end in sentence_spans(step.text):
             sentence, label, behind = step.text[start:end], step.text[behind:start], end
             why_not = no_claim(sentence, prompt)
-            if why_not == "too long":
+            if why_not == TOO_LONG:
                 continue
-            read = antecedents.read(index, sentence, asserts=why_not in _ASSERTED, label=label[-_LABEL_CHARACTERS:])
-            if why_not is None:
-                claims.append(as_claim(sentence, read, index, step.start + start, step.start + end))
-    return claims
-
-
-def as_claim(sentence: str, read: Reading, step: int, start: int, end: int, note: str = "") -> Claim:
-    """The claim that a sentence at `start` to `end` in the response makes, as it stands in its context."""
-    if read.problem:
-        return Claim(sentence, step, start, end, UNRESOLVED, note=read.problem)
-    return Claim(sentence, step, start, end, SENTENCE, read.standalone or sentence, read.standalone, note)
+            asserts = why_not in _ASSERTED
+            reading = antecedents.read(index, sentence, asserts=asserts, label=label[-_LABEL_CHARACTERS:])
+            yield ReadSentence(sentence, index, step.start + start, step.start + end, why_not, reading)
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -207,7 +224,7 @@ class Prompt:
 def no_claim(sentence: str, prompt: Prompt) -> str | None:
     """Why a sentence is no claim ("question", "plan", "restatement", …), or None where it is one."""
     if len(sentence) > MAX_CHARACTERS:
-        return "too long"
+        return TOO_LONG
     if len(_LETTERS.findall(sentence)) < MIN_WORDS:
         return "fragment"
     if _ASKS.search(sentence[-12:]):

@@ -11,91 +11,103 @@ import re
 from typing import NamedTuple
 
 
-def _set(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+){0,6}|[^\w\s]")
 _MOST_TOKENS = 400
 
-AUXILIARIES = _set(
-    "is are was were am has have had can could may might will would should must do does did cannot isn't aren't wasn't"
-    " weren't hasn't haven't hadn't can't couldn't won't wouldn't shouldn't mustn't don't doesn't didn't"
+AUXILIARIES = word_set(
+    "is are was were am has have had can could may might will would should must do does did cannot isn't aren't"
+    " wasn't weren't hasn't haven't hadn't can't couldn't won't wouldn't shouldn't mustn't don't doesn't didn't"
 )
 # Verbs whose form in -s and whose base form are no nouns that people use.
-_VERBS = _set(
-    "abolish absorb acetylate methylate equal accelerate accept accompany accumulate achieve acquire activate acquit affect aggravate allow alter"
-    " amend antagonize appear apply arise ascend assert assess attenuate attract avoid become behave believe belong bind"
-    " breach carry catalyze catalyse cease circulate cleave coagulate coexist coincide comprise compress confer confirm"
-    " connect consider consist constitute constrict consume contain continue contradict contribute convert correlate"
-    " create decide define degrade deliver demonstrate deny depend deplete depress derive descend describe destroy detect"
-    " deteriorate determine develop differ differentiate diffuse dilate diminish disappear discourage discriminate"
-    " disrupt dissolve dissociate distinguish diverge eliminate elicit emerge enable encode encourage enforce enhance"
-    " ensure enter eradicate evaporate evolve exacerbate exceed excite exclude excrete exempt exhibit exist expand expel"
-    " explain facilitate fluctuate forbid generate give govern grow happen harden hydrolyze identify imply impair improve"
-    " include incur indicate induce infect inflame inhibit inherit initiate innervate insert interact interfere invade"
-    " involve irritate lack lead lessen lie liquefy lower maintain metabolize migrate minimize modify modulate multiply"
-    " necessitate neutralize obey oblige obstruct occlude occupy occur originate oscillate oxidize perform permit persist"
-    " phosphorylate possess potentiate precede precipitate predict predispose prescribe preserve prevent proceed"
-    " prohibit proliferate prolong promote protect prove provide provoke rarefy react receive recommend recur reduce"
-    " refer reflect refute regenerate regulate relate relax relieve rely remain remove render repel repress require"
-    " resemble resist respond restrict retain reveal say secrete seem sensitize separate serve shorten shrink signify"
-    " solidify speak stabilize stem stimulate strengthen stretch suffer suggest suppress sustain synthesize"
-    " terminate thicken tend think transcribe transform transmit travel treat trigger undergo underlie unify utilize"
-    " vanish vary vasodilate verify violate weaken widen worsen know reach emit bear inactivate upregulate downregulate"
-    " amortize depreciate accrue adjudicate annul vest entitle bar depolarize repolarize hyperpolarize"
-    " mimic resolve crystallize polymerize condense mutate invalidate nullify mandate criminalize outperform"
-    " decline drain perfuse irrigate ossify calcify ulcerate herniate rupture penetrate"
+_VERBS = word_set(
+    "abolish absorb acetylate methylate equal accelerate accept accompany accumulate achieve acquire activate"
+    " acquit affect aggravate allow alter amend antagonize appear apply arise ascend assert assess attenuate"
+    " attract avoid become behave believe belong bind breach carry catalyze catalyse cease circulate cleave"
+    " coagulate coexist coincide comprise compress confer confirm connect consider consist constitute constrict"
+    " consume contain continue contradict contribute convert correlate create decide define degrade deliver"
+    " demonstrate deny depend deplete depress derive descend describe destroy detect deteriorate determine"
+    " develop differ differentiate diffuse dilate diminish disappear discourage discriminate disrupt dissolve"
+    " dissociate distinguish diverge eliminate elicit emerge enable encode encourage enforce enhance ensure"
+    " enter eradicate evaporate evolve exacerbate exceed excite exclude excrete exempt exhibit exist expand"
+    " expel explain facilitate fluctuate forbid generate give govern grow happen harden hydrolyze identify imply"
+    " impair improve include incur indicate induce infect inflame inhibit inherit initiate innervate insert"
+    " interact interfere invade involve irritate lack lead lessen lie liquefy lower maintain metabolize migrate"
+    " minimize modify modulate multiply necessitate neutralize obey oblige obstruct occlude occupy occur"
+    " originate oscillate oxidize perform permit persist phosphorylate possess potentiate precede precipitate"
+    " predict predispose prescribe preserve prevent proceed prohibit proliferate prolong promote protect prove"
+    " provide provoke rarefy react receive recommend recur reduce refer reflect refute regenerate regulate"
+    " relate relax relieve rely remain remove render repel repress require resemble resist respond restrict"
+    " retain reveal say secrete seem sensitize separate serve shorten shrink signify solidify speak stabilize"
+    " stem stimulate strengthen stretch suffer suggest suppress sustain synthesize terminate thicken tend think"
+    " transcribe transform transmit travel treat trigger undergo underlie unify utilize vanish vary vasodilate"
+    " verify violate weaken widen worsen know reach emit bear inactivate upregulate downregulate amortize"
+    " depreciate accrue adjudicate annul vest entitle bar depolarize repolarize hyperpolarize mimic resolve"
+    " crystallize polymerize condense mutate invalidate nullify mandate criminalize outperform decline drain"
+    " perfuse irrigate ossify calcify ulcerate herniate rupture penetrate"
 )
 # Verbs whose form in -s, and mostly the base form too, may be a noun.
-_OR_NOUN = _set(
-    "account act advance age aid aim alarm answer approach arrest attack bank benefit bleed block boost break bring call"
-    " cause change charge claim climb combine come compete compound concentrate concern conduct conflict control cost"
-    " counter cover cross cure cut damage deal decrease defend delay demand design dictate discharge divide display"
-    " dominate double drop drive earn effect elevate end escape estimate exercise expect expire express extend face fail"
-    " fall feed feel fight fill filter find fit flow fly follow force form function gain go guarantee guide handle hasten"
-    " harbor harbour heal help hold host impact import increase influence inform issue invest join keep kill last launch"
-    " limit line link live load lose make mark match matter mean measure mediate merge mirror move need note offer open"
-    " owe own pass pay peak permit pick place play point pose precede presage present press process produce profit"
-    " progress pump qualify question raise range rank reclaim record recover release repair report represent rest result"
-    " return reverse rise rotate rule run scar see sell set shift show slow sound spare spread stand start state stay"
-    " stop store strain stress substitute succeed supply support surround survive swell take target taste test trade"
-    " trap trend turn use value view warrant waste win work yield leave lift lag balance attach attenuate bypass"
+_OR_NOUN = word_set(
+    "account act advance age aid aim alarm answer approach arrest attack bank benefit bleed block boost break"
+    " bring call cause change charge claim climb combine come compete compound concentrate concern conduct"
+    " conflict control cost counter cover cross cure cut damage deal decrease defend delay demand design dictate"
+    " discharge divide display dominate double drop drive earn effect elevate end escape estimate exercise"
+    " expect expire express extend face fail fall feed feel fight fill filter find fit flow fly follow force"
+    " form function gain go guarantee guide handle hasten harbor harbour heal help hold host impact import"
+    " increase influence inform issue invest join keep kill last launch limit line link live load lose make mark"
+    " match matter mean measure mediate merge mirror move need note offer open owe own pass pay peak permit pick"
+    " place play point pose precede presage present press process produce profit progress pump qualify question"
+    " raise range rank reclaim record recover release repair report represent rest result return reverse rise"
+    " rotate rule run scar see sell set shift show slow sound spare spread stand start state stay stop store"
+    " strain stress substitute succeed supply support surround survive swell take target taste test trade trap"
+    " trend turn use value view warrant waste win work yield leave lift lag balance attach attenuate bypass"
     " collapse complicate depart exhaust exploit favor favour fuse grant heat innervate mandate mask"
 )
-_IRREGULAR_PAST = _set(
-    "arose became began came drove fell felt found gave grew held kept knew led lost made meant rose said saw showed"
-    " sold spoke stood took went won wrote underwent broke brought bore caught chose flew froze got"
+_IRREGULAR_PAST = word_set(
+    "arose became began came drove fell felt found gave grew held kept knew led lost made meant rose said saw"
+    " showed sold spoke stood took went won wrote underwent broke brought bore caught chose flew froze got"
 )
-_DOUBLED = _set("stop drop plan occur transmit permit refer incur expel repel trap prefer impair stem bar submit admit cut fit")
+_DOUBLED = word_set(
+    "stop drop plan occur transmit permit refer incur expel repel trap prefer impair stem bar submit admit cut fit"
+)
 # Before a word these make a noun of it, or leave a verb without being the sentence's own.
-_DETERMINERS = _set(
-    "a an the this these those its their his her our your my no any some all each every both many most several few"
-    " other another such more less two three four five six first second third"
+_DETERMINERS = word_set(
+    "a an the this these those its their his her our your my no any some all each every both many most several"
+    " few other another such more less two three four five six first second third"
 )
-_ADJECTIVES = _set(
+_ADJECTIVES = word_set(
     "common main major possible likely potential rare frequent typical other different various further known"
-    " specific clinical primary secondary adverse important relevant early late acute chronic new normal abnormal"
-    " high low total key best good side top general special medical legal financial direct indirect long short natural"
+    " specific clinical primary secondary adverse important relevant early late acute chronic new normal"
+    " abnormal high low total key best good side top general special medical legal financial direct indirect"
+    " long short natural"
 )
-_SUBORDINATE = _set("that which who whom whose what how why when where whether if because although though while to not")
-_PREPOSITIONS = _set("of in on at for from by with about between among during to into per versus vs via within under")
+_SUBORDINATE = word_set(
+    "that which who whom whose what how why when where whether if because although though while to not"
+)
+_PREPOSITIONS = word_set(
+    "of in on at for from by with about between among during to into per versus vs via within under"
+)
 # Behind a form that may be a noun these say that it is one.
-_NOUN_GOES_ON = _set("of and or vs versus is are was were has have had can may will should must")
-_OBJECT = _set(
-    "a an the this these those its their his her our your my no any some all each every both many most several few"
-    " another such more less that up down about approximately nearly almost over"
+_NOUN_GOES_ON = word_set("of and or vs versus is are was were has have had can may will should must")
+_OBJECT = word_set(
+    "a an the this these those its their his her our your my no any some all each every both many most several"
+    " few another such more less that up down about approximately nearly almost over"
 )
 _ADVERB = re.compile(r"\w{2,}ly$")
-_ADVERBS = _set("also often then thus usually always never sometimes still only even further not soon itself themselves")
-_PLURALS = _set(
-    "people patients children men women cells they we you i data bacteria criteria phenomena fungi nuclei mice feet"
-    " teeth alveoli bronchi stimuli mitochondria media larvae vertebrae police dose"
+_ADVERBS = word_set(
+    "also often then thus usually always never sometimes still only even further not soon itself themselves"
+)
+_PLURALS = word_set(
+    "people patients children men women cells they we you i data bacteria criteria phenomena fungi nuclei mice"
+    " feet teeth alveoli bronchi stimuli mitochondria media larvae vertebrae police dose"
 )
 # Ends of words that no plural has, though it ends in s.
 _NO_PLURAL = re.compile(r"(?:ss|us|is)$")
 _DERIVED = re.compile(r"\w{2,}(?:ifies|[^aeiou]izes|yzes)$")
-_NO_VERB = _set("prizes sizes")
+_NO_VERB = word_set("prizes sizes")
 
 
 class Finite(NamedTuple):
@@ -145,7 +157,7 @@ def _before(words: list[str], i: int) -> str:
 def _is_finite(words: list[str], i: int, before: str, after: str) -> bool:
     word = words[i]
     base = _base_of_s(word)
-    has_subject = _has_subject(words, i, before)
+    has_subject = _has_subject(before)
     if base is not None:
         if before in ("to", "not", "and", "or") and not has_subject:
             return False
@@ -164,8 +176,8 @@ def _is_finite(words: list[str], i: int, before: str, after: str) -> bool:
     return False
 
 
-def _has_subject(words: list[str], i: int, before: str) -> bool:
-    """Whether what stands directly before `words[i]` can end a subject."""
+def _has_subject(before: str) -> bool:
+    """Whether `before`, the word before a verb, can end its subject."""
     if not before or before in _DETERMINERS or before in _ADJECTIVES or before in _PREPOSITIONS:
         return False
     if before in _SUBORDINATE or before in ("and", "or", ",", ":", ";", "-", "–", "—", "•"):
@@ -175,8 +187,11 @@ def _has_subject(words: list[str], i: int, before: str) -> bool:
 
 def _object_follows(after: str) -> bool:
     """Whether what follows a form that may be a plural leaves it a verb: something, and not "of", "and" or an end."""
-    return bool(after) and (after[0].isalnum() or after in "(\"“'*_") and after not in _NOUN_GOES_ON and after not in (
-        "in", "for", "with", "on", "from", "by", "during", "among", "between", "at", "to"
+    return (
+        bool(after)
+        and (after[0].isalnum() or after in "(\"“'*_")
+        and after not in _NOUN_GOES_ON
+        and after not in ("in", "for", "with", "on", "from", "by", "during", "among", "between", "at", "to")
     )
 
 
