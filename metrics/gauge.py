@@ -206,7 +206,8 @@ class Gauge:
         self._target, self._reliance = target, reliance
         self._asks_own = reliance or target == "own"
         self._needs_foreign = reliance or "foreign" in self._controls
-        self._metrics = metrics_of(variant, self._controls, reliance, known.metrics)
+        evidence = self._parts.needs_evidence
+        self._metrics = metrics_of(variant, self._controls, reliance, known.metrics, evidence=evidence)
         claims_alone = pure_claims(*self._parts.panel())
         self._pure = claims_alone is not None
         self._work = ChainWork(cutting, self._metrics, self._policy, self._epsilon, claims_alone, target, reliance)
@@ -220,6 +221,7 @@ class Gauge:
             claims_alone,
             target,
             reliance,
+            evidence=evidence,
         )
         self._processes = HostProcesses(_MANY)
 

@@ -1,4 +1,4 @@
-"""Whether a rewritten claim adds something: a content word or a number that stands neither in its step nor before it."""
+"""Whether a rewritten claim adds something: a content word or a number that is neither in its step nor before it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ class KnownWords:
 
 
 def _words(text: str) -> list[str]:
-    return list(
-        dict.fromkeys(match.group().lower().removesuffix("'s").removesuffix("’s") for match in _TOKEN.finditer(text))
-    )
+    found = (match.group().lower() for match in _TOKEN.finditer(text))
+    return list(dict.fromkeys(word.removesuffix("'s").removesuffix("’s") for word in found))
 
 
 def _same(word: str, other: str) -> bool:
