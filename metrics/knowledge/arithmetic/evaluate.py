@@ -550,7 +550,10 @@ class _Parser:
         self.unit_tokens.update(range(self.i, end))
         letters = Fraction(1)
         for i in words if self.letters else ():
-            power = -_unit_power(self.tokens, i) if self.tokens[i - 1].text == "/" else _unit_power(self.tokens, i)
+            if self.tokens[i].text.lower() == "per":
+                continue
+            below = self.tokens[i - 1].text.lower() in ("/", "per")
+            power = -_unit_power(self.tokens, i) if below else _unit_power(self.tokens, i)
             letters *= self.letters.get(unit(self.tokens[i].text), Fraction(1)) ** power
         self.i = end
         return letters
