@@ -11,7 +11,7 @@ Patterns are bounded and each sentence is read a fixed number of times, so the c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -51,6 +51,7 @@ _LABEL = re.compile(
     r"[*_`\s]{0,6}",
     re.IGNORECASE,
 )
+_LEAD_IN = re.compile(r"[:：][*_ \t]{0,6}\r?\n(?=[ \t]{0,12}(?:[-*•–>]|\d{1,2}[.)])[ \t])")
 _CONNECTIVE = re.compile(
     r"(?:(?:first(?:ly)?|second(?:ly)?|third(?:ly)?|next|then|now|finally|lastly|so|therefore|thus|also|and|okay|ok"
     r"|alright|well|however|but|to begin(?: with)?|to start(?: with)?|in order)\b[\s,:]{0,3}){1,3}",
@@ -191,12 +192,25 @@ def read_sentences(trace: Trace, steps: Sequence[Step]) -> Iterator[ReadSentence
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """Spans of the sentences in `text`, without labels and markup around them."""
-    for start, end in split_sentences(text):
+    for start, end in _apart(text, split_sentences(text)):
         label = _LABEL.match(text, start, end)
         start = label.end() if label else start
         end = start + len(text[start:end].rstrip(_MARKUP + "\r\n"))
         if start < end:
             yield start, end
+
+
+def _apart(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """`spans` with the line that a list stands under ("Warfarin:") cut from the list's first item.
+
+    One with a verb ("The features are:") is no heading, and says nothing without what follows.
+    """
+    for start, end in spans:
+        lead = _LEAD_IN.search(text, start, end)
+        if lead and finite_verb(text[start : lead.start()]) is None:
+            yield start, lead.end()
+            start = lead.end()
+        yield start, end
 
 
 class Prompt:
