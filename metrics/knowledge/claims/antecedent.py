@@ -138,6 +138,8 @@ _LEADING_PHRASE = re.compile(
     r"|based on|given|due to|because of|although|while|since|as|despite|through)\s[^,]{1,160},\s",
     re.IGNORECASE,
 )
+_ADVERB_FIRST = re.compile(r"(?:\w{2,}ly|also|often|then|not|only|thus|usually)\s", re.IGNORECASE)
+_MAYBE_VERB = re.compile(r"[a-z]{2,}(?:[^sui\W]s|ed)\s(?!(?:of|is|are|was|were|can)\b)")
 _ADVERB = re.compile(r"\w{2,}ly|also|often|then|not|only", re.IGNORECASE)
 _MARKS = "*_`\"“”'‘’ \t[]{}#>"
 _TOPICS = (
@@ -215,7 +217,8 @@ class Antecedents:
             return self._option(step, sentence, found)
         if found := _PATIENT.match(sentence, body):
             return self._put(step, sentence, found, self._described(step), found["said"].lower() in ("his", "her"))
-        if found := _CASE.match(sentence, body):
+        found = _CASE.match(sentence, body)
+        if found and _verb_follows(sentence, found.end()):
             case = self._described(step)
             noun = found["said"].split(" ", 1)[1]
             text = f"{case.text}'s {noun}" if case else ""
@@ -223,7 +226,8 @@ class Antecedents:
         if found := _LATTER.match(sentence, body):
             return Reading(problem=_unknown(found.group())), _Topic(step, "")
         found = _DEMONSTRATIVE.match(sentence, body)
-        if found and not (found["said"].lower().startswith(("this", "that")) and _is_plural(found["noun"])):
+        verb_again = found and found["said"].lower().startswith(("this", "that")) and _is_plural(found["noun"])
+        if found and not verb_again and _verb_follows(sentence, found.end()):
             plural = found["said"].lower().startswith(("these", "those")) or _is_plural(found["noun"] or "")
             return self._put(step, sentence, found, self._spoken_of(step, plural=plural))
         if (found := _PRONOUN.match(sentence, body)) and _is_pronoun(sentence, found):
@@ -344,6 +348,8 @@ class Antecedents:
         for text in (self._question, self._trace.response[:_QUESTION_CHARACTERS]):
             for found in _DESCRIBED.finditer(text):
                 what = _CLAUSE.split(found["what"], maxsplit=1)[0]
+                verb = finite_verb(what)
+                what = what[: verb.start].rstrip() if verb else what
                 if text is self._question or found["article"].lower() != "the":
                     return f"{'an' if what[0].lower() in 'aeiou' else 'a'} {what}"
             if _OLD.search(text):
@@ -421,6 +427,15 @@ def _is_pronoun(sentence: str, found: re.Match[str]) -> bool:
     word = found["said"].lower()
     if word in ("it", "they", "its", "their"):
         return True
-    rest = sentence[found.end() :].lstrip()
+    return _verb_follows(sentence, found.end())
+
+
+def _verb_follows(sentence: str, at: int) -> bool:
+    """Whether a verb stands behind `at`, adverbs passed over, or what may be one that the list does not know."""
+    rest = sentence[at : at + _LONGEST].lstrip(" ,")
+    while adverb := _ADVERB_FIRST.match(rest):
+        rest = rest[adverb.end() :]
+    if _MAYBE_VERB.match(rest):
+        return True
     verb = finite_verb(f"it {rest}") or finite_verb(f"they {rest}")
     return verb is not None and verb.start <= len("they ")

@@ -8,6 +8,7 @@ participle ("reduced") counts only where its neighbours say so. Read from left t
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
 
@@ -124,7 +125,8 @@ def finite_verb(sentence: str) -> Finite | None:
     A verb needs something before it that can be its subject, but for a form in -s that is no noun: "- inhibits COX-2"
     speaks of what stands in the line above. Verbs behind "that", "which", "who", "to" … are not the sentence's own.
     """
-    tokens = [(match.group(), match.start(), match.end()) for match in _TOKEN.finditer(sentence)][:_MOST_TOKENS]
+    found = islice(_TOKEN.finditer(sentence), _MOST_TOKENS)
+    tokens = [(match.group(), match.start(), match.end()) for match in found]
     words = [text.lower().replace("’", "'") for text, _, _ in tokens]
     below = False  # inside a clause that hangs on another one
     for i, word in enumerate(words):
@@ -157,7 +159,8 @@ def _before(words: list[str], i: int) -> str:
 def _is_finite(words: list[str], i: int, before: str, after: str) -> bool:
     word = words[i]
     base = _base_of_s(word)
-    has_subject = _has_subject(before)
+    # Behind a clause between two commas: "Warfarin, which …, causes …".
+    has_subject = words[:i].count(",") > 1 if before == "," else _has_subject(before)
     if base is not None:
         if before in ("to", "not", "and", "or") and not has_subject:
             return False

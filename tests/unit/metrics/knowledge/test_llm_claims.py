@@ -252,7 +252,9 @@ def test_ki_is_missing_with_the_reason_where_a_step_could_not_be_read(tmp_path):
         with Gauge(scorer=None, claims=[part], judges=[Agrees()], splitter="lines") as gauge:
             mixed, failed = gauge.score(
                 [
-                    Trace("What does aspirin do?", f"Let us see.\n{ASPIRIN}\nOther drugs do not.\nThe answer is aspirin."),
+                    Trace(
+                        "What does aspirin do?", f"Let us see.\n{ASPIRIN}\nOther drugs do not.\nThe answer is aspirin."
+                    ),
                     Trace("q", "Other drugs do not."),
                 ]
             )
