@@ -146,6 +146,16 @@ def _conversion(equation: Equation, left: Amount, right: Amount, reading: Readin
         return None
 
 
+def _spelled_out(equation: Equation, factor: Fraction) -> bool:
+    """Whether the factor between the units stands in the equation as a number: "2 g * 1000 = 2000 mg"."""
+    written = {
+        Fraction(token.text)
+        for token in (*equation.left, *equation.right)
+        if token.kind == "num" and token.text.isdigit() and len(token.text) < 10
+    }
+    return factor != 1 and bool({factor, 1 / factor} & written)
+
+
 def _compare_converted(
     equation: Equation, text: str, left: Amount, right: Amount, ratio: Fraction
 ) -> tuple[Label, str]:
@@ -184,7 +194,7 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
     found = _conversion(equation, left, right, reading)
     if not left.operations + right.operations and not (found and found.stated):
         raise NotArithmetic("no operation on either side")
-    if found is not None:
+    if found is not None and not _spelled_out(equation, found.ratio * right.value / left.value):
         label, reason = _compare_converted(equation, text, left, right, found.ratio)
         return label, reason, (left, right)
     written = _written(equation.left, text), _written(equation.right, text)

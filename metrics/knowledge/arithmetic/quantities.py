@@ -68,6 +68,8 @@ def convert(names: set[str], letters: set[str], evaluate: Evaluate) -> Conversio
         evaluate: the values of both sides with these in the place of units.
     """
     mixed = _mixed(names)
+    if not any(map(is_stated, names)):
+        return None  # hours and minutes alone: everyday sums, in which people leave steps out
     if not mixed or not any(names_of - letters for names_of in mixed.values()) or len(names) > len(_FIRST):
         return None
     ratios = []
