@@ -146,8 +146,11 @@ def _conversion(equation: Equation, left: Amount, right: Amount, reading: Readin
         return None
 
 
-def _spelled_out(equation: Equation, factor: Fraction) -> bool:
-    """Whether the factor between the units stands in the equation as a number: "2 g * 1000 = 2000 mg"."""
+def _spelled_out(equation: Equation, left: Amount, right: Amount, ratio: Fraction) -> bool:
+    """Whether the numbers alone agree, and the factor between the units is one of them: "2 g * 1000 = 2000 mg"."""
+    if _relative(left.value, right.value) > _APPROXIMATE:
+        return False
+    factor = ratio * right.value / left.value
     written = {
         Fraction(token.text)
         for token in (*equation.left, *equation.right)
@@ -194,7 +197,7 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
     found = _conversion(equation, left, right, reading)
     if not left.operations + right.operations and not (found and found.stated):
         raise NotArithmetic("no operation on either side")
-    if found is not None and not _spelled_out(equation, found.ratio * right.value / left.value):
+    if found is not None and not _spelled_out(equation, left, right, found.ratio):
         label, reason = _compare_converted(equation, text, left, right, found.ratio)
         return label, reason, (left, right)
     written = _written(equation.left, text), _written(equation.right, text)
