@@ -119,7 +119,7 @@ KI_METRICS: tuple[ChainMetric, ...] = (
         ki,
         True,
         "share",
-        "Knowledge Index: share of the checkable steps whose claims hold. The policy says which count: by default a "
+        "Knowledge Index: share of the checkable steps whose claims hold; the policy says which count: by default a "
         "claim that evidence was found for and does not support counts as wrong, one without evidence not at all.",
     ),
     ChainMetric(

@@ -33,7 +33,7 @@ from inspect_ai.util import JSONSchema
 from ...metrics import Trace
 from ...metrics.knowledge.base import Judge
 from ...metrics.knowledge.chat.claim_message import MAX_MESSAGE_CHARACTERS, claim_message
-from ...metrics.knowledge.chat.context import CONTEXT_CHARACTERS, check_context, context_of
+from ...metrics.knowledge.chat.context import CONTEXT_CHARACTERS, Contexts, check_context
 from ...metrics.knowledge.chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ...metrics.knowledge.chat.prompts import Prompt, read_prompt
 from ...metrics.knowledge.chat.reply import SCHEMA, BadReply, Finding, read_verdict
@@ -171,8 +171,9 @@ class ModelJudge:
         asked: dict[tuple[int, str], Future[Finding]] = {}
         pending: list[Future[Finding] | str | None] = []
         seats = [self._seats.get(id(trace)) for trace in traces]
+        contexts = Contexts(self._context)
         for claim, passages, trace, seat in zip(claims, evidence, traces, seats, strict=True):
-            message = claim_message(claim, passages, context_of(claim, trace, self._context))
+            message = claim_message(claim, passages, contexts.of(claim, trace))
             if not passages:
                 pending.append(None)
             elif not without_orders(claim.text)[0]:

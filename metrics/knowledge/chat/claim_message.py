@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from ..types import Claim, Passage
-from .context import Context
+from .context import NO_CONTEXT, Context
 from .fencing import defuse, fence
 from .injection import without_orders
 
@@ -14,7 +14,7 @@ from .injection import without_orders
 MAX_MESSAGE_CHARACTERS = 60_000
 
 
-def claim_message(claim: Claim, passages: Sequence[Passage], context: Context = Context()) -> str:  # noqa: B008
+def claim_message(claim: Claim, passages: Sequence[Passage], context: Context = NO_CONTEXT) -> str:
     """The user message. JSON keeps each text within its field, the fence keeps all of it apart from instructions.
 
     Orders to the judge are left out of the claim. A claim that is nothing else stands as it is: it is the judge's to

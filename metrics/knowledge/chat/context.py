@@ -6,6 +6,7 @@ the claim, the length is bounded, and whoever shows them fences them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from ...trace import Trace
@@ -28,6 +29,9 @@ class Context(NamedTuple):
         return bool(self.question or self.steps_before)
 
 
+NO_CONTEXT = Context()
+
+
 def context_of(claim: Claim, trace: Trace | None, characters: int) -> Context:
     """The claim's context, at most `characters` long, half of them the question's; empty without a trace.
 
@@ -37,6 +41,22 @@ def context_of(claim: Claim, trace: Trace | None, characters: int) -> Context:
         return Context()
     half = characters // 2
     return Context(_shown(trace.question, len(trace.question), half), _shown(trace.response, claim.start, half))
+
+
+class Contexts:
+    """The contexts of the claims that a judge is asked about together.
+
+    What a chain says again, and again of the same thing, has the context of the first time, so that it is asked once.
+    """
+
+    def __init__(self, characters: int) -> None:
+        self._characters = characters
+        self._first: dict[tuple[int, str, str], int] = {}
+
+    def of(self, claim: Claim, trace: Trace | None) -> Context:
+        """See `context_of`."""
+        start = self._first.setdefault((id(trace), claim.text, claim.standalone), claim.start)
+        return context_of(replace(claim, start=start), trace, self._characters)
 
 
 def check_context(who: str, characters: object) -> int:

@@ -19,7 +19,7 @@ from ...likelihood import LikelihoodBackend, Request, Result, Unscored
 from ...probability import softmax
 from ...trace import Trace
 from ..base import Surroundings
-from ..chat.context import check_context, context_of, end_of
+from ..chat.context import NO_CONTEXT, Context, Contexts, check_context, end_of
 from ..chat.fencing import fence
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ..chat.prompts import Prompt, read_prompt
@@ -115,7 +115,7 @@ class LmJudge:
 
         Raises ScorerError when the LM cannot be loaded or lacks the chat template that the prompt needs.
         """
-        around = traces or [None] * len(claims)
+        around, contexts = traces or [None] * len(claims), Contexts(self._context)
         out: list[Verdict | None] = [None] * len(claims)
         backend = None
         for first in range(0, len(claims), _WINDOW):
@@ -126,7 +126,7 @@ class LmJudge:
                     out[i] = Verdict(claim, "insufficient", self.name, reason="no evidence was found")
                     continue
                 backend = backend or self._around.likelihoods()
-                question = self._question(backend, claim, evidence[i], around[i])
+                question = self._question(backend, claim, evidence[i], contexts.of(claim, around[i]))
                 if isinstance(question, str):
                     out[i] = Verdict(claim, None, self.name, error=question)
                 else:
@@ -137,7 +137,7 @@ class LmJudge:
         return out
 
     def _question(
-        self, backend: LikelihoodBackend, claim: Claim, passages: Sequence[Passage], trace: Trace | None = None
+        self, backend: LikelihoodBackend, claim: Claim, passages: Sequence[Passage], around: Context = NO_CONTEXT
     ) -> _Question | str:
         """The two requests on a claim, with as much evidence as fits; why not, where no evidence does."""
         if len(claim.text) > _LONGEST_CLAIM:
@@ -146,7 +146,6 @@ class LmJudge:
         if cleaned and not text:
             return ONLY_ORDERS
         characters = self._characters
-        around = context_of(claim, trace, self._context)
         whole = "\n".join(part for part in around if part)
         while True:
             shown = _cut(passages, characters)

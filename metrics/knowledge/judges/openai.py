@@ -16,7 +16,7 @@ from ...trace import Trace
 from ..base import Surroundings
 from ..chat.batch import Chat, Totals, make_chat
 from ..chat.claim_message import claim_message
-from ..chat.context import CONTEXT_CHARACTERS, check_context, context_of
+from ..chat.context import CONTEXT_CHARACTERS, Contexts, check_context
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ..chat.reply import SCHEMA, Finding, read_verdict
 from ..chat.server_options import ServerOptions, takes_server_options
@@ -75,8 +75,9 @@ class OpenAIJudge:
 
         traces: None: the claims are shown without a context.
         """
+        contexts = Contexts(self._context)
         prompts = [
-            claim_message(claim, passages, context_of(claim, trace, self._context))
+            claim_message(claim, passages, contexts.of(claim, trace))
             if passages and without_orders(claim.text) != ("", True)
             else None
             for claim, passages, trace in zip(claims, evidence, traces or [None] * len(claims), strict=True)
