@@ -32,6 +32,7 @@ from stepgauge.metrics.knowledge.arithmetic.extractor import find_equations
         ("The dose of 2 g = 2000 mg is high.", "supported"),
         ("1 L = 1000 mL", "supported"),
         ("1 mg/mL = 100 mg/dL", "supported"),
+        (r"200 \mathrm{~mL} \times 10^{-3} \mathrm{~L/mL} \times 2 \mathrm{~mol/L} = 0.4 \mathrm{~mol}", "supported"),
         # The factor stands there as a bare number.
         ("2 g * 1000 = 2000 mg", "supported"),
         ("5 mg/kg * 70 kg / 1000 = 0.35 g", "supported"),
