@@ -14,7 +14,7 @@ from .controls.copy_model import COPY_METRICS
 from .controls.gain_over import control_metrics
 from .controls.texts import CONTROLS
 from .infogain import BEFORE, INFOGAIN_METRICS, REFERENCE_METRICS
-from .ki import FAILURE_METRICS, KI_METRICS
+from .ki import EVIDENCE_METRICS, FAILURE_METRICS, KI_METRICS
 from .names import unknown_name
 from .own_option import OWN_OPTION_METRICS
 from .reliance.metric import RELIANCE_METRICS, own_gain_metrics
@@ -22,8 +22,9 @@ from .reliance.regrown_metric import REGROWN_METRICS
 
 # Computed for every chain.
 ALWAYS = (*INFOGAIN_METRICS, *COPY_METRICS, *OWN_OPTION_METRICS, *KI_METRICS, *FAILURE_METRICS, *ABSTENTION_METRICS)
-# Computed where an option asks for them. All but those of `regrow` need a scoring LM.
+# Computed where an option asks for them. All but the first and those of `regrow` need a scoring LM.
 WITH_OPTION: Mapping[str, Sequence[ChainMetric]] = {
+    "judges that need evidence": EVIDENCE_METRICS,
     "variant=reference": REFERENCE_METRICS,
     **{f"controls={name}": control_metrics([name]) for name in CONTROLS},
     "reliance": RELIANCE_METRICS,
@@ -45,6 +46,7 @@ RELIANCE_COLUMNS = (
 REGROWN_COLUMNS = ("answer_kept_share", "answer_kept_share_unchanged", "mistake_effect")
 # The five numbers that every table shows beside accuracy; these three need a scoring LM.
 GAIN_COLUMNS = (f"infogain_nats{BEFORE}", "infogain_nats", "infogain")  # Inspect's scorer `infogain`
+EVIDENCE_COLUMNS = tuple(metric.name for metric in EVIDENCE_METRICS)  # beside these, where evidence was judged
 KNOWLEDGE_COLUMNS = ("ki", "ki_coverage")  # Inspect's scorer `knowledge`
 CHAIN_COLUMNS = (*GAIN_COLUMNS, *KNOWLEDGE_COLUMNS)  # lm-eval, `score`, Inspect's scorer `reasoning`
 ALL = "all"  # the option `metrics` with this value shows every number
@@ -101,7 +103,7 @@ def table_columns(
     options = [name for name in known if _is_added(name)]
     if not has_scorer:
         usual = [name for name in usual if name not in GAIN_COLUMNS]
-        options = [name for name in options if name in _REGROWN]
+        options = [name for name in options if name in _REGROWN or name in EVIDENCE_COLUMNS]
     default = [*usual, *options]
     return list(dict.fromkeys([*(chosen or default), *_of_plugins(known)]))
 
@@ -114,6 +116,11 @@ def shows_reliance(columns: Iterable[str]) -> bool:
 def shows_regrown(columns: Iterable[str]) -> bool:
     """Whether any of the columns is a number of ends that were written anew."""
     return any(name in _REGROWN for name in columns)
+
+
+def shows_evidence(columns: Iterable[str]) -> bool:
+    """Whether any of the columns is a share of the claims judged by evidence."""
+    return any(name in EVIDENCE_COLUMNS for name in columns)
 
 
 def added_columns(known: Iterable[str]) -> list[str]:
@@ -143,6 +150,8 @@ def needs_of(name: str) -> str:
         return ""
     if name in _OF_CLAIMS:
         return "claims, judges"
+    if name in EVIDENCE_COLUMNS:
+        return "claims, judges that need evidence"
     if name in _OF_TEXT:
         return "gold answer"
     if name in _OF_RELIANCE:

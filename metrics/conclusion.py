@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from scipy.stats import t as student
 
+from .columns import EVIDENCE_COLUMNS
 from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .knowledge.arithmetic.judge import EQUATION
+from .knowledge.policy import POLICIES
 from .models.in_memory import SELF
 from .printable import printable
 from .reliance.claims import claim_in
@@ -20,7 +22,7 @@ from .score import ARITHMETIC_ONLY, ChainScore, judged_kinds
 _GAIN = f"infogain_nats{BEFORE}"
 _OVER = tuple(f"{GAIN_OVER}{name}{BEFORE}" for name in ("filler", "foreign", "shuffled"))
 _NECESSARY = f"necessary_share{BEFORE}"
-_NUMBERS = (_GAIN, "ki", "ki_coverage", *_OVER)
+_NUMBERS = (_GAIN, "ki", "ki_coverage", *EVIDENCE_COLUMNS, *_OVER)
 _LEVEL = 0.95
 _LARGEST = 1e100  # a number beyond it cannot be computed with
 _FOR_DEMOS = "smollm2"  # as benchmarks/validity measured
@@ -58,6 +60,7 @@ class Conclusion:
         self._values: dict[str, dict[str, list[float]]] = {name: {} for name in _NUMBERS}
         self._reasons: Counter[str] = Counter()
         self._kinds: set[str] = set()
+        self._policies: dict[str, None] = {}
         self._scorers: Counter[str] = Counter()
         self._own: dict[str, list[float]] = {}
         self._necessary: dict[str, list[float]] = {}
@@ -87,6 +90,7 @@ class Conclusion:
             self._gaining += gain > 0
             self._scorers[_named(score.provenance)] += 1
         self._kinds |= judged_kinds(score)
+        self._policies[str(score.provenance.get("policy"))] = None
         if (own := _own_gain(score)) is not None:
             self._claims[claim_in(score.provenance)] += 1
             self._own.setdefault(question, []).append(own)
@@ -101,6 +105,7 @@ class Conclusion:
             *self._of_accuracy(),
             self._of_gains(),
             self._of_knowledge(),
+            *self._of_evidence(),
             *self._of_reliance(),
             *self._of_misled(),
             self._of_basis(),
@@ -140,6 +145,18 @@ class Conclusion:
             f"On average {ki.mean:.0%} of a chain's checkable steps hold{basis}; {coverage.mean:.0%} of its steps are "
             "checkable."
         )
+
+    def _of_evidence(self) -> list[str]:
+        shares = [_interval(self._values[name]) for name in EVIDENCE_COLUMNS]
+        if not all(shares):
+            return []
+        supported, contradicted, open_ = (share.mean for share in shares if share)
+        policies = [POLICIES[name].in_words() for name in self._policies if name in POLICIES]
+        made = f" (ki, {'; '.join(policies)})" if policies else ""
+        return [
+            f"Of a chain's claims judged by evidence {supported:.0%} are supported, {contradicted:.0%} contradicted, "
+            f"{open_:.0%} not covered{made}."
+        ]
 
     def _of_reliance(self) -> list[str]:
         own, necessary = _interval(self._own), _interval(self._necessary)

@@ -227,7 +227,8 @@ class Gauge:
         self._asks_own = reliance or target == "own"
         regrows = self.regrows
         self._needs_foreign = reliance or regrows or "foreign" in self._controls
-        self._metrics = metrics_of(variant, self._controls, reliance, regrows, known.metrics)
+        evidence = self._parts.needs_evidence
+        self._metrics = metrics_of(variant, self._controls, reliance, regrows, known.metrics, evidence=evidence)
         claims_alone = pure_claims(*self._parts.panel())
         self._pure = claims_alone is not None
         self._work = ChainWork(
@@ -244,6 +245,7 @@ class Gauge:
             target,
             reliance,
             regrows,
+            evidence=evidence,
         )
         self._processes = HostProcesses(_MANY)
 

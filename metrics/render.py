@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from .columns import SHOW_COLUMNS, added_columns
+from .columns import EVIDENCE_COLUMNS, SHOW_COLUMNS, added_columns
 from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
 from .judge_measures.lines import judge_lines
+from .knowledge.policy import POLICIES
 from .knowledge.types import Verdict
 from .printable import clean, printable
 from .reliance.claims import claim_in, claim_lines, regrown_lines
@@ -21,6 +22,7 @@ _BARS = 80  # columns from which there is room for bars
 _ANSWER = 200  # characters of the chain's own answer
 _SHOWN_PASSAGES = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_ANSWERS = {name: name.removeprefix("claims_").replace("_", " ") for name in EVIDENCE_COLUMNS}
 _MARKS = {"supported": "✓", "contradicted": "✗", "insufficient": "?"}
 
 
@@ -115,6 +117,14 @@ def _number(value: float, form: str) -> str:
 def _added(score: ChainScore) -> Iterator[str]:
     """A line for each number that an option or a plugin added, with its form before the answer; why one is missing."""
     names = added_columns(score.metrics)
+    if shares := [name for name in names if name in EVIDENCE_COLUMNS]:
+        said = "  ".join(f"{_ANSWERS[name]} {_number(score.metrics[name], '.3f')}" for name in shares)
+        yield f"claims by evidence: {said}"
+        if reason := score.missing.get(shares[0]):
+            yield printable(f"  no {', '.join(shares)}: {reason}")
+        elif policy := POLICIES.get(str(score.provenance.get("policy"))):
+            yield f"  ki, {policy.in_words()}"
+        names = [name for name in names if name not in shares]
     for name in names:
         if name.endswith(BEFORE) and name.removesuffix(BEFORE) in names:
             continue  # stands beside the whole chain's

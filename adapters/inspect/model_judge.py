@@ -33,6 +33,7 @@ from inspect_ai.util import JSONSchema
 from ...metrics import Trace
 from ...metrics.knowledge.base import Judge
 from ...metrics.knowledge.chat.claim_message import MAX_MESSAGE_CHARACTERS, claim_message
+from ...metrics.knowledge.chat.context import CONTEXT_CHARACTERS, Contexts, check_context
 from ...metrics.knowledge.chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ...metrics.knowledge.chat.prompts import Prompt, read_prompt
 from ...metrics.knowledge.chat.reply import SCHEMA, BadReply, Finding, read_verdict
@@ -103,6 +104,7 @@ class ModelJudge:
         prompt: Prompt,
         cache: bool | CachePolicy | None,
         structured: str,
+        context_characters: int = CONTEXT_CHARACTERS,
     ) -> None:
         self.name = f"{NAME}:{model}" if model else f"{NAME}:role {role}"  # where it is not known which model that is
         self._role = role
@@ -111,6 +113,7 @@ class ModelJudge:
         self._prompt = prompt
         self._cache: dict[str, Any] = {} if cache is None else {"cache": cache}
         self._structured = structured
+        self._context = context_characters
         self._takes_no_schema: set[str] = set()
         self._judges_itself: set[str] = set()
         self._seats: dict[int, _Seat] = {}
@@ -164,12 +167,13 @@ class ModelJudge:
     def judge(
         self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]], traces: Sequence[Trace]
     ) -> list[Verdict | None]:
-        """See `Judge`. Claims of one sample with the same text and passages share one call."""
+        """See `Judge`. Claims of one sample with the same text, passages and context share one call."""
         asked: dict[tuple[int, str], Future[Finding]] = {}
         pending: list[Future[Finding] | str | None] = []
         seats = [self._seats.get(id(trace)) for trace in traces]
-        for claim, passages, seat in zip(claims, evidence, seats, strict=True):
-            message = claim_message(claim, passages)
+        contexts = Contexts(self._context)
+        for claim, passages, trace, seat in zip(claims, evidence, traces, seats, strict=True):
+            message = claim_message(claim, passages, contexts.of(claim, trace))
             if not passages:
                 pending.append(None)
             elif not without_orders(claim.text)[0]:
@@ -316,6 +320,7 @@ def make(
     prompt: str = "default",
     cache: bool | str | None = None,
     structured: str = "auto",
+    context_characters: int = CONTEXT_CHARACTERS,
 ) -> ModelJudge:
     """Make the judge `model`.
 
@@ -328,6 +333,8 @@ def make(
             not at all; None is as the run says. Epochs share replies, since the judge is not what is tested.
         structured: "auto" asks for a JSON schema, and for plain JSON once the provider has refused that (HTTP 400 or
             422); "always", "never". Providers that know no schemas ignore it.
+        context_characters: how much of the question and of the steps before a claim is shown with it, half each, from
+            their ends; 0: nothing.
 
     Raises:
         ValueError: an option that is wrong.
@@ -339,6 +346,7 @@ def make(
         raise _wrong("required", required, "expected true or false")
     if structured not in STRUCTURED:
         raise _wrong("structured", structured, f"expected {', '.join(STRUCTURED)}")
+    check_context(f"judge {NAME!r}", context_characters)
     read = read_prompt("openai", prompt, ())
     if not read.text:
         raise _wrong("prompt", prompt, "expected the text of a system prompt, without turns")
@@ -349,6 +357,7 @@ def make(
         prompt=read,
         cache=_policy(cache),
         structured=structured,
+        context_characters=context_characters,
     )
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...metrics import ChainScore, ScorerError, Trace
-from ...metrics.columns import shows_regrown, shows_reliance, table_columns
+from ...metrics.columns import shows_evidence, shows_regrown, shows_reliance, table_columns
 from ...metrics.conclusion import Conclusion
 from ...metrics.errors import Missing
 from ...metrics.judge_measures.lines import judge_lines
+from ...metrics.knowledge.policy import POLICIES
 from ...metrics.models.in_memory import SELF
 from ...metrics.reliance.claims import claim_in, claim_lines, regrown_lines
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
@@ -221,6 +222,9 @@ class ChainScorer:
         parts += [f"{', '.join(names)} missing {words}" for words, names in alike.items()]
         if arithmetic_only(chains):
             parts.append(f"ki: {ARITHMETIC_ONLY}")
+        if shows_evidence(self.columns):
+            names = dict.fromkeys(str(score.provenance.get("policy")) for score in chains)
+            parts += [f"ki: {POLICIES[name].in_words()}" for name in names if name in POLICIES]
         if "ki" in self.columns:
             parts += judge_lines(chains)
         if shows_reliance(self.columns):

@@ -11,13 +11,14 @@ from typing import Any
 from rich.console import Console
 
 from ...metrics.abstention.metric import UNDETERMINED
-from ...metrics.columns import shows_reliance
+from ...metrics.columns import shows_evidence, shows_reliance
 from ...metrics.comparison.terminal_table import print_table
 from ...metrics.conclusion import Conclusion
 from ...metrics.engine.statistics import EngineStatistics
 from ...metrics.infogain import BEFORE
 from ...metrics.judge_measures.lines import Judges
 from ...metrics.knowledge.arithmetic.judge import EQUATION
+from ...metrics.knowledge.policy import POLICIES
 from ...metrics.model_names import short_names
 from ...metrics.printable import printable
 from ...metrics.reliance.claims import claim_in, claim_lines
@@ -45,6 +46,7 @@ class Group:
     claim_kinds: set[str] = field(default_factory=set)
     reliance_claims: dict[str | None, None] = field(default_factory=dict)
     judges: Judges = field(default_factory=Judges)
+    policies: dict[str, None] = field(default_factory=dict)
     conclusion: Conclusion = field(default_factory=Conclusion)
 
     def add(self, row: Mapping[str, Any]) -> None:
@@ -58,6 +60,7 @@ class Group:
             self.metrics.setdefault(name, Mean()).add(value, question, score["missing"].get(name, "no reason given"))
         restored = of_row(row)
         self.claim_kinds |= judged_kinds(restored)
+        self.policies[str(restored.provenance.get("policy"))] = None
         self.reliance_claims[claim_in(restored.provenance)] = None
         self.judges.add(restored)
         self.conclusion.add(restored, question=question, accuracy=next(iter(row["accuracy"].values()), None))
@@ -130,6 +133,9 @@ def print_summary(console: Console, groups: Sequence[Group], metrics: Sequence[s
     print_table(console, "", headers, parts, [("", rows)], fold=False)
     if "ki" in metrics and set().union(*(group.claim_kinds for group in groups)) == {EQUATION}:
         console.print(f"ki: {ARITHMETIC_ONLY}", markup=False)
+    if "ki" in metrics and shows_evidence(metrics):
+        for policy in dict.fromkeys(name for group in groups for name in group.policies if name in POLICIES):
+            console.print(f"ki: {POLICIES[policy].in_words()}", markup=False)
     if "ki" in metrics:
         judges = Judges()
         for group in groups:

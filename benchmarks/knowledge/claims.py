@@ -119,14 +119,14 @@ SOURCES: dict[str, Callable[[Path], Iterator[tuple[str, str, Trace]]]] = {
 }
 
 
-def all_sentences(source: str, row: str, question: str, trace: Trace) -> list[Sentence]:
-    """The sentences of a chain that the extractor `sentence` classifies."""
+def all_sentences(source: str, row: str, question: str, trace: Trace, *, final: bool = False) -> list[Sentence]:
+    """The sentences of a chain that the extractor `sentence` classifies; `final`: those of final-answer steps, too."""
     splitter = lookup("splitter", registry().splitters, "auto")
     half = "development" if hashlib.sha256(question.encode()).digest()[0] % 2 else "test"
     return [
         Sentence(step.text[start:end], trace, source, row, half)
         for step in segment([trace], splitter)[0].steps
-        if step.kind != "final_answer"
+        if final or step.kind != "final_answer"
         for start, end in sentence_spans(step.text)
     ]
 
@@ -160,7 +160,8 @@ def labelled(data: Path) -> list[Sentence]:
     found = []
     for line in csv.DictReader(lines, delimiter="\t"):
         question, trace = chains[line["source"]][line["row"]]
-        for sentence in all_sentences(line["source"], line["row"], question, trace):
+        # Which steps are final answers is a splitter's affair, and may have changed since the sentence was labelled.
+        for sentence in all_sentences(line["source"], line["row"], question, trace, final=True):
             if sentence.hash == line["hash"]:
                 found.append(replace(sentence, half=line["half"], label=line["label"] == "claim"))
                 break

@@ -240,6 +240,9 @@ OUTCOMES: Sequence[Measure] = (
     _chain_metric("informative_share", "informative steps"),
     _chain_metric("ki", "ki"),
     _chain_metric("ki_coverage", "ki_coverage"),
+    _chain_metric("claims_supported", "claims supported"),
+    _chain_metric("claims_contradicted", "claims contradicted"),
+    _chain_metric("claims_not_covered", "claims not covered"),
     *RELIANCE,
     _chain_metric("n_steps", "steps", n_steps),
     Measure(

@@ -15,7 +15,7 @@ from ..errors import THIRD_PARTY, said
 from ..trace import Step, Trace
 from .base import ClaimExtractor, HasFloor, Judge, ReadsTraces, Retriever
 from .checks import check_floor, claim_problem, passages_problem, plain, problem, verdict_problem
-from .types import NO_JUDGE, Claim, ExtractionFailed, Passage, Verdict
+from .types import NO_JUDGE, UNRESOLVED, Claim, ExtractionFailed, Passage, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,10 @@ def assess(
     that score below the retriever's `floor`, where it has one, are no evidence. A claim without evidence is not shown
     to judges that need some: it goes on to the others, and where none of them decides it, it is insufficient.
 
-    A claim that no judge took has a verdict without label, and so does a claim whose judge or retriever raised or gave
-    it what is no verdict or no passages (another type, a label or probability that there is not), with the reason in
-    `error`. A step whose claims could not be extracted has one such verdict, on a claim of kind "extraction"; where the
-    extractor itself failed, every step has.
+    A claim that no judge took has a verdict without label (one of kind `UNRESOLVED` is offered to none). So does one
+    whose judge or retriever raised or gave it what is no verdict or no passages (another type, a label or probability
+    that there is not), with the reason in `error`. A step whose claims could not be extracted has one such verdict, on
+    a claim of kind "extraction"; where the extractor itself failed, every step has.
 
     Args:
         whose: " of DISTRIBUTION" for a third party's part, for its errors; "" for our own. Code that is not ours is
@@ -57,7 +57,7 @@ def assess(
     passed: dict[int, Verdict] = {}
     without_evidence: dict[int, Verdict] = {}
     for judge in judges:
-        takes = [i for i in open_claims if judge.kinds is None or asked[i][1].kind in judge.kinds]
+        takes = [i for i in open_claims if _takes(judge, asked[i][1])]
         if takes:
             for i, verdict in zip(takes, _judge(judge, takes, asked, evidence, traces, whose(judge)), strict=True):
                 if verdict is _NOTHING_FOUND:
@@ -73,6 +73,8 @@ def assess(
         claim = asked[i][1]
         names = ", ".join(judge.name for judge in judges) or "none"
         error = f"no judge takes this claim of kind {claim.kind!r} (judges asked: {names})"
+        if claim.kind == UNRESOLVED:
+            error = claim.note or "what it speaks of is not known"
         passed[i] = Verdict(claim, None, NO_JUDGE, error=error)
     for i, (trace, claim) in enumerate(asked):
         verdicts[trace][claim.step].append(passed[i])
@@ -220,6 +222,11 @@ def _judge(
                 out[i] = Verdict(claim, None, judge.name, evidence=tuple(shown[i]), error=f"{who} {wrong}")
         _tell(who, problems, "verdicts", len(claims))
     return [out[i] for i in takes]
+
+
+def _takes(judge: Judge, claim: Claim) -> bool:
+    """Whether a judge is asked about claims of this kind; about one that speaks of who knows what none is."""
+    return claim.kind != UNRESOLVED and (judge.kinds is None or claim.kind in judge.kinds)
 
 
 def _reads_traces(judge: Judge) -> bool:

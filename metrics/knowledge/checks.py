@@ -32,7 +32,9 @@ def claim_problem(claim: object, n_steps: int, n_characters: int) -> str | None:
         return _not_text("a failure", reason=claim.reason)
     if not (_whole(claim.start) and _whole(claim.end) and 0 <= claim.start <= claim.end <= n_characters):
         return f"gave a claim from {claim.start!r:.20} to {claim.end!r:.20}, expected two places in the response"
-    return _not_text("a claim", text=claim.text, kind=claim.kind, query="" if claim.query is None else claim.query)
+    query = "" if claim.query is None else claim.query
+    texts = {"text": claim.text, "kind": claim.kind, "query": query, "standalone": claim.standalone, "note": claim.note}
+    return _not_text("a claim", **texts)
 
 
 def plain(given: Ours) -> Ours:

@@ -112,6 +112,11 @@ class KnowledgeParts:
             whose=lambda part: parts.whose.get(id(part), ""),
         )
 
+    @property
+    def needs_evidence(self) -> bool:
+        """Whether any judge is shown passages."""
+        return any(judge.needs_evidence for judge in self._current().judges)
+
     def panel(self) -> tuple[Sequence[ClaimExtractor], Sequence[Judge], Retriever | None]:
         """The parts themselves."""
         made = self._current()

@@ -30,6 +30,9 @@ from .types import Verdict
 Outcome = Literal["consistent", "inconsistent", "uncheckable", "unscored"]
 
 
+_WORDS: Mapping[Outcome, str] = {"inconsistent": "as wrong", "uncheckable": "not at all", "consistent": "as right"}
+
+
 @dataclass(frozen=True)
 class Policy:
     """How verdicts count.
@@ -45,6 +48,12 @@ class Policy:
     unsupported: Outcome
     without_evidence: Outcome
     unchecked_step: Outcome = "uncheckable"
+
+    def in_words(self) -> str:
+        """How the policy makes one number of supported, contradicted and not covered, for below a table."""
+        unsupported, without = _WORDS[self.unsupported], _WORDS[self.without_evidence]
+        found = unsupported if unsupported == without else f"{unsupported} if evidence was found, else {without}"
+        return f"policy {self.name}: what is not covered counts {found}"
 
     def outcome(self, verdict: Verdict) -> Outcome:
         """How one verdict counts for its claim."""

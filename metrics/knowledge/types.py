@@ -8,6 +8,8 @@ from typing import Literal
 
 Label = Literal["supported", "contradicted", "insufficient"]
 
+# The kind of a claim that cannot be understood by itself, nor by rule from what stands before it: no judge is asked.
+UNRESOLVED = "unresolved"
 NO_JUDGE = "none"  # stands for the judge in the verdict on a claim that no judge of the panel takes
 
 
@@ -21,6 +23,10 @@ class Claim:
         start, end: character span in the response it was read from, half open.
         kind: what sort of claim it is; judges take the kinds they know ("equation", "sentence", …).
         query: what to ask a retriever, or None when the claim needs no evidence.
+        standalone: the text with what a pronoun, "the patient" or an option's letter in it stands for put in by rule
+            ("Warfarin increases …" for "It increases …"); "" where the text was left as it is.
+        note: one line on how the claim was read, where a reader should know: why it is of kind `UNRESOLVED`, why a
+            rewritten text was not taken.
     """
 
     text: str
@@ -29,6 +35,8 @@ class Claim:
     end: int
     kind: str
     query: str | None = None
+    standalone: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..columns import ALWAYS
 from ..controls.gain_over import control_metrics, control_scores
 from ..errors import THIRD_PARTY, Missing, said
 from ..infogain import REFERENCE_METRICS, entropy_bits, gains, gold_probabilities, perplexity
+from ..ki import EVIDENCE_METRICS, claim_notes
 from ..knowledge.arithmetic.extractor import ARITHMETIC
 from ..knowledge.arithmetic.judge import ExactJudge
 from ..knowledge.assess import assess
@@ -84,6 +85,7 @@ class Recipe:
 
     Attributes:
         claims: the claim extractors for the judge `exact`; None: the panel is not asked here.
+        evidence: whether a judge of the panel needs evidence.
     """
 
     splitter: str
@@ -95,6 +97,7 @@ class Recipe:
     target: str
     reliance: bool
     regrow: bool
+    evidence: bool = False
 
 
 class ChainWork:
@@ -217,7 +220,11 @@ class ChainWork:
             n_answer_tokens=likelihoods.n_answer_tokens[-1] if likelihoods else None,
             metrics=metrics,
             missing=missing,
-            notes=[*notes(trace), *(() if isinstance(segmentation, Unscored) else segmentation.notes)],
+            notes=[
+                *notes(trace),
+                *(() if isinstance(segmentation, Unscored) else segmentation.notes),
+                *claim_notes(chain.verdicts or ()),
+            ],
             provenance=provenance(trace=measured.cut.trace, splitter=cut_by, **about),
             controls=control_scores(likelihoods) if likelihoods else {},
             answer_tokens=list(likelihoods.n_answer_tokens) if likelihoods else [],
@@ -255,10 +262,23 @@ class ChainWork:
 
 
 def metrics_of(
-    variant: str, controls: Sequence[str], reliance: bool, regrow: bool, always: Mapping[str, ChainMetric]
+    variant: str,
+    controls: Sequence[str],
+    reliance: bool,
+    regrow: bool,
+    always: Mapping[str, ChainMetric],
+    *,
+    evidence: bool = False,
 ) -> dict[str, ChainMetric]:
-    """Every number that is computed of a chain, by name."""
-    more = [*(REFERENCE_METRICS if variant == "reference" else ()), *control_metrics(controls)]
+    """Every number that is computed of a chain, by name.
+
+    evidence: whether a judge needs evidence.
+    """
+    more = [
+        *(EVIDENCE_METRICS if evidence else ()),
+        *(REFERENCE_METRICS if variant == "reference" else ()),
+        *control_metrics(controls),
+    ]
     more += [*RELIANCE_METRICS, *own_gain_metrics(controls)] if reliance else []
     more += REGROWN_METRICS if regrow else ()
     return {**always, **{metric.name: metric for metric in more}}
@@ -284,19 +304,23 @@ def recipe_of(
     target: str,
     reliance: bool,
     regrow: bool,
+    *,
+    evidence: bool = False,
 ) -> Recipe | None:
     """None where a part is not ours: another process might not have it, or not the same."""
     same = _splitters().get(splitter.name) is splitter and all(is_ours(one.compute) for one in metrics.values())
-    known = list(metrics) == list(metrics_of(variant, controls, reliance, regrow, _ours()))
+    known = list(metrics) == list(metrics_of(variant, controls, reliance, regrow, _ours(), evidence=evidence))
     if not same or not known:
         return None
     pure = None if claims is None else tuple(claims)
-    return Recipe(splitter.name, variant, tuple(controls), policy, epsilon, pure, target, reliance, regrow)
+    return Recipe(splitter.name, variant, tuple(controls), policy, epsilon, pure, target, reliance, regrow, evidence)
 
 
 @functools.lru_cache(maxsize=8)
 def work_of(recipe: Recipe) -> ChainWork:
-    metrics = metrics_of(recipe.variant, recipe.controls, recipe.reliance, recipe.regrow, _ours())
+    metrics = metrics_of(
+        recipe.variant, recipe.controls, recipe.reliance, recipe.regrow, _ours(), evidence=recipe.evidence
+    )
     policy, splitter = POLICIES[recipe.policy], _splitters()[recipe.splitter]
     return ChainWork(
         splitter, metrics, policy, recipe.epsilon, recipe.claims, recipe.target, recipe.reliance, recipe.regrow

@@ -397,3 +397,26 @@ def test_a_verifier_is_trained_measured_and_kept(tmp_path, monkeypatch, capsys):
     again = capsys.readouterr()
     assert again.err == ""
     assert [line for line in again.out.splitlines() if line.startswith("| ")][1:] == lines
+
+
+# --- a perfect judge -------------------------------------------------------------------------------------------------
+
+
+def test_with_a_perfect_judge_every_step_is_as_counted_by_hand():
+    """The judge and the counts know nothing of extraction, queries and retrieval; those are ours, and are measured."""
+    module = benchmark("knowledge.perfect_judge")
+    assert len(module.CHAINS) == 13
+    for sources, scores in module.both():
+        hand = {chain.name: module.counted(chain, sources=sources) for chain in module.CHAINS}
+        assert {score.id: module.found_of(score) for score in scores} == hand
+        assert set(module.true_shares(scores)) == {"s" if sources else "n"}
+        for chain, score in zip(module.CHAINS, scores, strict=True):
+            letters = "".join(
+                one
+                for line, (_, _, claims) in zip(hand[chain.name], chain.lines, strict=True)
+                if claims
+                for one in line
+            )
+            for name, letter in (("supported", "s"), ("contradicted", "c"), ("not_covered", "n")):
+                share = letters.count(letter) / len(letters) if letters else math.nan
+                assert score.metrics[f"claims_{name}"] == pytest.approx(share, nan_ok=True), chain.name

@@ -7,16 +7,17 @@ a power beyond the bounds) is neither right nor wrong.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 
 from ..types import Label
 from .evaluate import ROOT_ERROR, Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
+from .quantities import Conversion, convert
 from .tokens import Token, in_ascii, tokenize
-from .units import COHERENT, CONVERSIONS, FACTORS, MEASURED, PIECES, SCALED, dimensions, mixes_scales
+from .units import COHERENT, CONVERSIONS, FACTORS, MEASURED, PIECES, SCALED, dimensions, mixes_scales, unit
 
 MAX_CLAIM_CHARACTERS = 1000
 # A number shown with decimals may stand for a value this far off, a whole number shown for a fraction this far.
@@ -56,12 +57,14 @@ class Comparison:
         reason: one line that says why.
         operations: how many each side holds.
         shown: the value of each side, for a person.
+        converted: whether the sides were compared in one unit: "0.5 mg = 500 mcg".
     """
 
     label: Label
     reason: str
     operations: tuple[int, int] = (1, 0)
     shown: tuple[str, str] = ("", "")
+    converted: bool = False
 
 
 @lru_cache(maxsize=16_384)
@@ -102,8 +105,9 @@ def compare(equation: Equation, text: str) -> Comparison:
     """
     try:
         label, reason, (left, right) = _compare(equation, text, Reading.PLAIN)
+        converted = _conversion(equation, left, right, Reading.PLAIN) is not None
         letters = any(token.label == "letter" for token in (*equation.left, *equation.right))
-        if letters and not _same_units(equation, left, right):
+        if letters and not converted and not _same_units(equation, left, right):
             raise NotArithmetic("a letter that may be a variable")
     except (BoundExceeded, Undefined) as error:
         return Comparison("insufficient", f"not evaluable: {error}")
@@ -121,7 +125,53 @@ def compare(equation: Equation, text: str) -> Comparison:
                 label, reason = "insufficient", f"{reason}; {why}, {other.value}"
     if label == "contradicted" and any(" " in t.text for t in (*equation.left, *equation.right) if t.kind == "num"):
         label, reason = "insufficient", f"{reason}; a blank may part two numbers"
-    return Comparison(label, reason, (left.operations, right.operations), (render(left.value), render(right.value)))
+    shown = render(left.value), render(right.value)
+    return Comparison(label, reason, (left.operations, right.operations), shown, converted)
+
+
+def _conversion(equation: Equation, left: Amount, right: Amount, reading: Reading) -> Conversion | None:
+    """How the sides compare where units convert into each other; None where none do, or dimensions differ."""
+    names = set(left.units | right.units)
+    if "%" in names:
+        return None
+    letters = {unit(token.text) for token in (*equation.left, *equation.right) if token.label == "letter"}
+
+    def values(standing_for: Mapping[str, Fraction]) -> tuple[Fraction, Fraction]:
+        a, b = (evaluate(side, reading, letters=standing_for).value for side in (equation.left, equation.right))
+        return a, b
+
+    try:
+        return convert(names - {"per"}, letters, values)
+    except (NotArithmetic, BoundExceeded, Undefined):
+        return None
+
+
+def _spelled_out(equation: Equation, left: Amount, right: Amount, ratio: Fraction) -> bool:
+    """Whether the numbers alone agree, and the factor between the units is one of them: "2 g * 1000 = 2000 mg"."""
+    if _relative(left.value, right.value) > _APPROXIMATE:
+        return False
+    factor = ratio * right.value / left.value
+    written = {
+        Fraction(token.text)
+        for token in (*equation.left, *equation.right)
+        if token.kind == "num" and token.text.isdigit() and len(token.text) < 10
+    }
+    return factor != 1 and bool({factor, 1 / factor} & written)
+
+
+def _compare_converted(
+    equation: Equation, text: str, left: Amount, right: Amount, ratio: Fraction
+) -> tuple[Label, str]:
+    """The decision in the units of the side that is a written number, or of the right one."""
+    if left.decimals is not None and right.decimals is None:
+        right = replace(right, value=left.value / ratio)
+    else:
+        left = replace(left, value=right.value * ratio)
+    written = [
+        shorten(" ".join(text[side[0].start : side[-1].end].split())) for side in (equation.left, equation.right)
+    ]
+    label, reason = _decide(left, right, equation.approximate, (written[0], written[1]))
+    return label, f"{reason}, in the same unit"
 
 
 def _same_units(equation: Equation, left: Amount, right: Amount) -> bool:
@@ -144,8 +194,12 @@ def _same_units(equation: Equation, left: Amount, right: Amount) -> bool:
 def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, str, tuple[Amount, Amount]]:
     left = evaluate(equation.left, reading)
     right = evaluate(equation.right, reading)
-    if not left.operations + right.operations:
+    found = _conversion(equation, left, right, reading)
+    if not left.operations + right.operations and not (found and found.stated):
         raise NotArithmetic("no operation on either side")
+    if found is not None and not _spelled_out(equation, left, right, found.ratio):
+        label, reason = _compare_converted(equation, text, left, right, found.ratio)
+        return label, reason, (left, right)
     written = _written(equation.left, text), _written(equation.right, text)
     label, reason = _decide(left, right, equation.approximate, written)
     if label == "contradicted" and (

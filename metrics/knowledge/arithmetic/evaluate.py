@@ -10,7 +10,7 @@ plain reading is the usual one, and the judge tries others before it calls an eq
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
@@ -455,14 +455,18 @@ class _Parser:
                 base, negative = -base, False
             self.i += 1
             begin = self.i
+            # The units behind "10^{-3} L" are read with the exponent, and are the power's.
+            letters, self.letters = self.letters, {}
             exponent = self.nested(self.factor)
+            self.letters = letters
+            behind = self.standing_for(i for i in range(begin, self.i) if i in self.unit_tokens)
             after = self.tokens[self.i : self.i + 2]
             tight = [token.glued for token in after] == [True, True]
             fraction = tight and after[0].text == "/" and after[1].kind == "num"  # "2^1/2"
             if fraction and self.may(Reading.FRACTION_AS_EXPONENT):
                 self.i += 2
                 exponent = self.divide(exponent, self.number(after[1]))
-            base = self.raised(base, exponent, begin) * self.units_behind()
+            base = self.raised(base, exponent, begin) * behind * self.units_behind()
         return -base if negative else base
 
     def nested(self, parse: Callable[[], Fraction]) -> Fraction:
@@ -548,11 +552,20 @@ class _Parser:
         words = [i for i in range(self.i, end) if self.tokens[i].kind == "word"]
         self.units.update(unit(self.tokens[i].text) for i in words)
         self.unit_tokens.update(range(self.i, end))
-        letters = Fraction(1)
-        for i in words if self.letters else ():
-            power = -_unit_power(self.tokens, i) if self.tokens[i - 1].text == "/" else _unit_power(self.tokens, i)
-            letters *= self.letters.get(unit(self.tokens[i].text), Fraction(1)) ** power
         self.i = end
+        return self.standing_for(words)
+
+    def standing_for(self, places: Iterable[int]) -> Fraction:
+        """What the units at these places stand for, multiplied."""
+        letters = Fraction(1)
+        for i in places if self.letters else ():
+            if self.tokens[i].kind != "word":
+                continue
+            if self.tokens[i].text.lower() == "per":
+                continue
+            below = self.tokens[i - 1].text.lower() in ("/", "per")
+            power = -_unit_power(self.tokens, i) if below else _unit_power(self.tokens, i)
+            letters *= self.letters.get(unit(self.tokens[i].text), Fraction(1)) ** power
         return letters
 
     def primary(self) -> Fraction:

@@ -329,7 +329,7 @@ class _Window:
             return None
         found = _Found(*self._claim_text(start, end))
         outcome = decide(found.text)
-        if outcome is None or not _is_claim(left, right, outcome.operations[0]):
+        if outcome is None or not _is_claim(left, right, outcome.operations[0], outcome.converted):
             return None
         return _Read(found, outcome, start, end)
 
@@ -477,16 +477,18 @@ def _note_equations(inner: str) -> list[_Found]:
     return _Window(inner, 0, len(inner), True, True, True).equations() if "<" not in inner else []
 
 
-def _is_claim(left: Sequence[Token], right: Sequence[Token], count: int) -> bool:
+def _is_claim(left: Sequence[Token], right: Sequence[Token], count: int, converted: bool = False) -> bool:
     """Whether the two sides assert something of numbers, not a rate of conversion or a label.
 
-    count: the operations on the left.
+    count: the operations on the left. converted: whether the sides are one quantity in two units.
     """
     if right[0].text == "(" and len(right) == 3 and not any(t.kind == "op" for t in left):
         # "(123)(12) = (132)": permutations.
         return False
     named = any(t.kind in ("word", "%") for t in left)
     if not count:
+        if converted:
+            return True  # "0.5 mg = 500 mcg"
         # "3 boxes = 3 * 12": the number names something. "24 = 48/2" is a claim.
         return not named
     written = [t for t in left if t.kind not in ("word", "%")]

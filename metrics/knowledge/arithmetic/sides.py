@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from .equation import RELATIONS
 from .evaluate import is_article, is_glued_name, is_unit_word, unit_end
+from .quantities import is_stated
 from .tokens import Token
 from .units import (
     CONNECTIVES,
@@ -200,7 +201,8 @@ class Sides:
             return True
         if before.kind == "cmp":
             return True
-        if bare and before.kind == "word":
+        quantity = k + 1 < middle and self.tokens[k + 1].kind == "word" and is_stated(unit(self.tokens[k + 1].text))
+        if bare and before.kind == "word" and not quantity:
             # "Day 2 = 3 + 4", "the cost of 3 = 3 * 5": a label, not a number that the right side gives.
             return False
         if before.kind == "nl":

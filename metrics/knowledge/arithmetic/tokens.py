@@ -423,12 +423,22 @@ def _letter(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, 
     return token._replace(label="letter", texted=True), 1
 
 
+def _minutes(raw: Sequence[Token], i: int, before: Token | None) -> tuple[Token, int] | None:
+    """ "30 min" and "mL/min" have a unit, "min(3, 4)" is a function."""
+    token = raw[i]
+    behind = before is not None and (before.kind == "num" or (before.text == "/" and token.glued))
+    if token.texted or not behind or (i + 1 < len(raw) and raw[i + 1].text == "("):
+        return None
+    return token._replace(texted=True), 1
+
+
 _SIGNS = {"times": "*", "plus": "+", "minus": "-", "divided": "/", "multiplied": "*"}
 # Words that may be more than words: each reader gives the token made and how many raw tokens it took, or None.
 _WORDS: dict[str, Callable[[Sequence[Token], int, Token | None], tuple[Token, int] | None]] = {
     "x": _x,
     "percent": _percent,
     "pct": _percent,
+    "min": _minutes,
     "per": _per_cent,
     **dict.fromkeys(("times", "plus", "minus"), _sign),
     **dict.fromkeys(("divided", "multiplied"), _participle),

@@ -117,7 +117,7 @@ OPERATORS_BEFORE = _set(
 # "of" may introduce an expression after these: "a total of 3 + 4 = 7".
 OF_AFTER = _set(
     "total sum cost costs price amount profit value combined distance area volume perimeter weight income score instead"
-    " speed rate salary revenue bill balance loss savings discount tip tax"
+    " speed rate salary revenue bill balance loss savings discount tip tax dose dosage bolus concentration"
 )
 # Words that change the value of the number before them, so that it cannot end a side.
 OPERATORS_AFTER = _set(

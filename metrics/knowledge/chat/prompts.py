@@ -49,12 +49,13 @@ class Prompt:
         return [{"role": role, "content": text} for role, text in self.turns]
 
 
-def read_prompt(kind: str, given: str, placeholders: Sequence[str]) -> Prompt:
+def read_prompt(kind: str, given: str, placeholders: Sequence[str], optional: Sequence[str] = ()) -> Prompt:
     """The shipped prompt `<kind>_<given>.txt`, or the one in the file `given` (a path that ends in ".txt").
 
     Args:
         kind: what the prompt is for, the first part of the shipped files' names.
         placeholders: what the caller fills in; each must occur once, and no other.
+        optional: what it fills in, too, where the prompt has it, once.
 
     Raises:
         ValueError: no such prompt, a file that cannot be read, or placeholders missing, repeated or unknown.
@@ -69,21 +70,21 @@ def read_prompt(kind: str, given: str, placeholders: Sequence[str]) -> Prompt:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"prompt {given!r}: the file cannot be read ({error})") from error
-    return _parse(given if given in known else path.stem, text, placeholders)
+    return _parse(given if given in known else path.stem, text, placeholders, optional)
 
 
-def _parse(name: str, text: str, placeholders: Sequence[str]) -> Prompt:
+def _parse(name: str, text: str, placeholders: Sequence[str], optional: Sequence[str]) -> Prompt:
     lines = text.splitlines(keepends=True)
     while lines and lines[0].startswith("#"):
         del lines[0]
     text = "".join(lines)
     found = _PLACEHOLDER.findall(text)
-    for placeholder in placeholders:
+    for placeholder in [*placeholders, *(one for one in optional if one in found)]:
         if found.count(placeholder) != 1:
             raise ValueError(f"prompt {name!r}: expected {{{placeholder}}} once, found it {found.count(placeholder)}×")
     for placeholder in found:
-        if placeholder not in placeholders:
-            raise ValueError(f"prompt {name!r}: {unknown_name('placeholder', placeholder, placeholders)}")
+        if placeholder not in (known := [*placeholders, *optional]):
+            raise ValueError(f"prompt {name!r}: {unknown_name('placeholder', placeholder, known)}")
     before, *parts = _ROLE.split(text)
     if not parts:
         return Prompt(name, text=text.rstrip())

@@ -1,6 +1,8 @@
 """The claim extractor `llm`: a language model writes down what a step asserts, each claim self-contained with a query.
 
-The model is the gauge's own scoring LM, or one on an OpenAI-compatible server that the user names. A step for which
+The model is the gauge's own scoring LM, or one on an OpenAI-compatible server that the user names. What it writes may
+use no content word and no number that is neither in the step nor before it (question, options, earlier steps): where a
+claim does, the step's own sentence is claimed in its place, and the claim's note says so. A step for which
 that fails is left unscored with the reason: it is neither a step without claims nor a consistent one.
 """
 
@@ -11,7 +13,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from tqdm import tqdm
@@ -23,13 +25,15 @@ from ...optional_packages import is_installed, needs
 from ...trace import Step, Trace
 from ..base import ClaimExtractor, Surroundings
 from ..chat.batch import Chat, Totals, make_chat
+from ..chat.context import end_of
 from ..chat.fencing import defuse, fence
 from ..chat.prompts import Prompt, read_prompt
 from ..chat.reply import BadReply
 from ..chat.server_options import ServerOptions, takes_server_options
 from ..types import Claim, ExtractionFailed
+from .additions import KnownWords
 from .llm_reply import Extracted, read_claims, schema
-from .sentence import SENTENCE, content_words
+from .sentence import SENTENCE, ReadSentence, content_words, read_sentences
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,9 @@ _NOTHING = "(none)"
 _FEW_WORDS = 3
 # Letters beyond Latin, Greek and Cyrillic.
 _OTHER_SCRIPT = re.compile("[\u0530-\u1dff\u2e80-\ud7ff\uf900-\ufaff]")
+
+# Begins the note of a claim that stands as the step has it.
+ADDED = "the rewritten claim was not taken, since it adds"
 
 Answers = Sequence[Sequence[Extracted] | Unscored]
 
@@ -241,7 +248,7 @@ def _extract(
                 continue
             # Far more than is shown need not be cut at a word.
             before = trace.response[max(0, step.start - 2 * half - 100) : step.start]
-            asked[i, index] = Asked(_end(trace.question, half), _end(before, half), step.text)
+            asked[i, index] = Asked(end_of(trace.question, half), end_of(before, half), step.text)
     if not asked:
         return out
     hidden = None if progress is None else not progress
@@ -251,15 +258,35 @@ def _extract(
             bar.update(n)
 
         answers = reader.extract(list(asked.values()), done)
+
+    @cache
+    def sentences_of(i: int) -> list[ReadSentence]:
+        return list(read_sentences(traces[i], steps[i]))
+
     for (i, index), answer in zip(asked, answers, strict=True):
         step = steps[i][index]
         if isinstance(answer, Unscored):
             out[i].append(ExtractionFailed(index, answer.reason))
         elif stray := next((one.text for one in answer if _is_stray(one.text, step.text)), None):
             out[i].append(ExtractionFailed(index, f"a claim that shares no word with the step: {stray!r:.120}"))
-        else:
-            out[i] += [Claim(one.text, index, step.start, step.end, SENTENCE, one.query) for one in answer]
+        elif answer:
+            sentences = [one for one in sentences_of(i) if one.step == index]
+            known = KnownWords([traces[i].question, *(traces[i].choices or ()), traces[i].response[: step.end]])
+            out[i] += list(dict.fromkeys(_checked(one, index, step, known, sentences) for one in answer))
     return out
+
+
+def _checked(one: Extracted, index: int, step: Step, known: KnownWords, sentences: Sequence[ReadSentence]) -> Claim:
+    """The claim as it was written, or, where that adds a word or a number, the sentence of the step that is nearest."""
+    added = [] if _OTHER_SCRIPT.search(step.text) or _OTHER_SCRIPT.search(one.text) else known.additions(one.text)
+    if not added:
+        return Claim(one.text, index, step.start, step.end, SENTENCE, one.query)
+    note = f"{ADDED} {', '.join(repr(word) for word in added[:3])}"
+    words = set(content_words(one.text))
+    nearest = max(sentences, key=lambda sentence: len(words.intersection(content_words(sentence.text))), default=None)
+    if nearest is None:
+        return Claim(step.text, index, step.start, step.end, SENTENCE, one.query, note=note)
+    return nearest.claim(note)
 
 
 def _is_stray(claim: str, step: str) -> bool:
@@ -271,12 +298,3 @@ def _is_stray(claim: str, step: str) -> bool:
     if len(words) < _FEW_WORDS or _OTHER_SCRIPT.search(step) or _OTHER_SCRIPT.search(claim):
         return False
     return words.isdisjoint(content_words(claim))
-
-
-def _end(text: str, characters: int) -> str:
-    """The last `characters` of a text, from a word's beginning on."""
-    text = text.strip()
-    if len(text) <= characters:
-        return text
-    cut = text[len(text) - characters :]
-    return "… " + cut[cut.find(" ") + 1 :]

@@ -11,15 +11,18 @@ Patterns are bounded and each sentence is read a fixed number of times, so the c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from ...answers.extraction import is_final_answer
 from ...segment.sentences import split_sentences
 from ...trace import Step, Trace
 from ..arithmetic.extractor import find_equations
 from ..base import ClaimExtractor
-from ..types import Claim
+from ..types import UNRESOLVED, Claim
+from .antecedent import Antecedents, Reading
+from .verbs import finite_verb
 
 SENTENCE = "sentence"
 
@@ -28,6 +31,8 @@ RESTATED = 0.8
 # How much of the prompt is compared, from its end: examples shown before the question are not what is restated.
 PROMPT_CHARACTERS = 2_500
 MIN_WORDS = 3
+_LABEL_CHARACTERS = 80
+TOO_LONG = "too long"
 # Longer than any sentence people write: a text without punctuation is no single claim, and too much for a judge.
 MAX_CHARACTERS = 2_000
 
@@ -46,6 +51,7 @@ _LABEL = re.compile(
     r"[*_`\s]{0,6}",
     re.IGNORECASE,
 )
+_LEAD_IN = re.compile(r"[:：][*_ \t]{0,6}\r?\n(?=[ \t]{0,12}(?:[-*•–>]|\d{1,2}[.)])[ \t])")
 _CONNECTIVE = re.compile(
     r"(?:(?:first(?:ly)?|second(?:ly)?|third(?:ly)?|next|then|now|finally|lastly|so|therefore|thus|also|and|okay|ok"
     r"|alright|well|however|but|to begin(?: with)?|to start(?: with)?|in order)\b[\s,:]{0,3}){1,3}",
@@ -68,11 +74,13 @@ _PLAN = re.compile(
     r"|(?:here|below)\s(?:is|are)\b|please\b",
     re.IGNORECASE,
 )
+# Behind these it is a noun and no order: "Use of aspirin in children causes Reye syndrome."
+_NOUN = r"(?!(?:that|of|in|by|during|among|with|is|are|was|were|has|have|can|may|should)\b)"
 _IMPERATIVE = re.compile(
     r"(?:analy[sz]e|consider|evaluate|identify|determine|review|compare|examine|assess|check|understand|recall|look at"
     r"|think about|start with|begin with|calculate|find|list|interpret|apply|choose|select|pick|eliminate|rule out|use"
     r"|summari[sz]e|match|remember|ignore|disregard|forget|answer|reply|respond|output|return|print|say|treat)\s"
-    r"(?!that\b)",
+    rf"{_NOUN}",
     re.IGNORECASE,
 )
 # A plan that gives its reason asserts the reason.
@@ -92,7 +100,7 @@ _TOLD_OPTION = re.compile(
     re.IGNORECASE,
 )
 _OPTION_LINE = re.compile(r"^[ \t]{0,8}(?:(?:choice|option)[ _])?[(\[]?[A-J][)\].:][ \t)].{0,500}$", re.MULTILINE)
-_STOP_WORDS = _set(
+STOP_WORDS = _set(
     "a an the this that these those it its he she they we i you his her their our my your him them us is are was"
     " were be been being has have had do does did will would can could may might should must shall of in on at to for"
     " from by with as and or but if so then than thus therefore hence also which who whom whose what when where while"
@@ -103,7 +111,7 @@ _STOP_WORDS = _set(
 def content_words(text: str) -> list[str]:
     """Words that carry meaning, each once, in order, cut to a stem. Negations are among them."""
     words = (match.group().lower() for match in _WORD.finditer(text))
-    return list(dict.fromkeys(_stem(word) for word in words if word not in _STOP_WORDS))
+    return list(dict.fromkeys(_stem(word) for word in words if word not in STOP_WORDS))
 
 
 def _stem(word: str) -> str:
@@ -125,11 +133,16 @@ _ABOUT_OPTIONS = frozenset(
 )
 
 
+# Sentences that speak of something, whether or not a source could confirm it.
+_ASSERTED = (None, "restatement")
+
+
 def extract(traces: Sequence[Trace], steps: Sequence[Sequence[Step]]) -> list[list[Claim]]:
     """Per trace, the sentences of its steps that assert something, in reading order.
 
-    A claim's text is the sentence without its label ("Step 2:", "-"), its query is the same text, and its span are
-    positions in the response.
+    A claim's text is the sentence without its label ("Step 2:", "-"), and its span are positions in the response. Its
+    query is the same text, or, where that leans on what stands before it ("It increases …"), the text with what it
+    speaks of put in; where that cannot be told it is of kind `UNRESOLVED`, without a query.
     """
     return [_extract(trace, own) for trace, own in zip(traces, steps, strict=True)]
 
@@ -138,26 +151,66 @@ SENTENCES_AS_CLAIMS = ClaimExtractor(SENTENCE, extract)
 
 
 def _extract(trace: Trace, steps: Sequence[Step]) -> list[Claim]:
-    prompt = Prompt(trace)
-    claims = []
+    return [one.claim() for one in read_sentences(trace, steps) if one.why_not is None]
+
+
+class ReadSentence(NamedTuple):
+    """A sentence of a step: its span in the response, why it is no claim, and how it stands in its context."""
+
+    text: str
+    step: int
+    start: int
+    end: int
+    why_not: str | None
+    reading: Reading
+
+    def claim(self, note: str = "") -> Claim:
+        """The claim that the sentence makes."""
+        read = self.reading
+        if read.problem:
+            return Claim(self.text, self.step, self.start, self.end, UNRESOLVED, note=read.problem)
+        query = read.standalone or self.text
+        return Claim(self.text, self.step, self.start, self.end, SENTENCE, query, read.standalone, note)
+
+
+def read_sentences(trace: Trace, steps: Sequence[Step]) -> Iterator[ReadSentence]:
+    """The sentences of all steps but those that give an answer, in reading order."""
+    prompt, antecedents = Prompt(trace), Antecedents(trace)
     for index, step in enumerate(steps):
         if step.kind == "final_answer":
             continue
+        behind = 0
         for start, end in sentence_spans(step.text):
-            sentence = step.text[start:end]
-            if no_claim(sentence, prompt) is None:
-                claims.append(Claim(sentence, index, step.start + start, step.start + end, SENTENCE, sentence))
-    return claims
+            sentence, label, behind = step.text[start:end], step.text[behind:start], end
+            why_not = no_claim(sentence, prompt)
+            if why_not == TOO_LONG:
+                continue
+            asserts = why_not in _ASSERTED
+            reading = antecedents.read(index, sentence, asserts=asserts, label=label[-_LABEL_CHARACTERS:])
+            yield ReadSentence(sentence, index, step.start + start, step.start + end, why_not, reading)
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """Spans of the sentences in `text`, without labels and markup around them."""
-    for start, end in split_sentences(text):
+    for start, end in _apart(text, split_sentences(text)):
         label = _LABEL.match(text, start, end)
         start = label.end() if label else start
         end = start + len(text[start:end].rstrip(_MARKUP + "\r\n"))
         if start < end:
             yield start, end
+
+
+def _apart(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """`spans` with the line that a list stands under ("Warfarin:") cut from the list's first item.
+
+    One with a verb ("The features are:") is no heading, and says nothing without what follows.
+    """
+    for start, end in spans:
+        lead = _LEAD_IN.search(text, start, end)
+        if lead and finite_verb(text[start : lead.start()]) is None:
+            yield start, lead.end()
+            start = lead.end()
+        yield start, end
 
 
 class Prompt:
@@ -185,7 +238,7 @@ class Prompt:
 def no_claim(sentence: str, prompt: Prompt) -> str | None:
     """Why a sentence is no claim ("question", "plan", "restatement", …), or None where it is one."""
     if len(sentence) > MAX_CHARACTERS:
-        return "too long"
+        return TOO_LONG
     if len(_LETTERS.findall(sentence)) < MIN_WORDS:
         return "fragment"
     if _ASKS.search(sentence[-12:]):
@@ -231,7 +284,9 @@ def _is_option(sentence: str, content: Sequence[str], prompt: Prompt) -> bool:
 
 def _is_heading(sentence: str) -> bool:
     stripped = sentence.rstrip(_MARKUP)
-    return stripped.endswith((":", "：")) or not (_ENDED.search(stripped[-12:]) or _AUXILIARY.search(stripped))
+    if stripped.endswith((":", "：")):
+        return True
+    return not (_ENDED.search(stripped[-12:]) or _AUXILIARY.search(stripped) or finite_verb(stripped))
 
 
 def _is_plan(sentence: str) -> bool:

@@ -17,7 +17,9 @@ from typing import NamedTuple
 
 from ...likelihood import LikelihoodBackend, Request, Result, Unscored
 from ...probability import softmax
+from ...trace import Trace
 from ..base import Surroundings
+from ..chat.context import NO_CONTEXT, Context, Contexts, check_context, end_of
 from ..chat.fencing import fence
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ..chat.prompts import Prompt, read_prompt
@@ -29,8 +31,11 @@ BRANCHES = (" True", " False")
 _WINDOW = 256
 _LONGEST_CLAIM = 20_000
 _LEAST_EVIDENCE = 200
+# Less than for a server: the scoring LM may be small, and reads it on this machine.
+_CONTEXT_CHARACTERS = 1_000
 # What says nothing, where claim or evidence would stand: how far the LM leans to one side by itself.
 _CONTENT_FREE = "N/A"
+_NO_CONTEXT = "(none)"
 CALIBRATIONS = ("run", "claim", "none")
 # Leanings kept at most; a run with more distinct claims measures some of them twice.
 _REMEMBERED = 100_000
@@ -51,10 +56,13 @@ class LmJudge:
             price of a second, shorter prompt per distinct claim; "none": nothing.
         evidence_characters: passages are cut to this many characters together, the best first; to fewer where the
             prompt would not fit in the LM's context.
+        context_characters: how much of the question and of the steps before a claim is shown with it, half each, from
+            their ends; 0: nothing.
 
-    Evidence and claim are fenced (see `fencing.py`), and orders to the judge are left out of the claim; the verdict's
-    reason says so. A claim that is nothing else gets no label. A verdict's `evidence` holds the passages as they were
-    shown, so one that was cut is cut there too. Without evidence the verdict is insufficient and the LM is not asked.
+    Context, evidence and claim are fenced (see `fencing.py`), and orders to the judge are left out of context and
+    claim; of the claim's the verdict's reason tells. A claim that is nothing else gets no label. A verdict's `evidence`
+    holds the passages as they were shown, so one that was cut is cut there too. Without evidence the verdict is
+    insufficient and the LM is not asked.
 
     Raises:
         ValueError: an option that is out of range, or a prompt that cannot be used.
@@ -62,6 +70,7 @@ class LmJudge:
 
     kinds: frozenset[str] | None = frozenset({SENTENCE})
     needs_evidence = True
+    needs_traces = True
 
     def __init__(
         self,
@@ -72,9 +81,10 @@ class LmJudge:
         insufficient: float = 0.0,
         calibrate: str = "run",
         evidence_characters: int = 4_000,
+        context_characters: int = _CONTEXT_CHARACTERS,
     ) -> None:
         self._around = around
-        self._prompt = read_prompt("judge", prompt, ("evidence", "claim"))
+        self._prompt = read_prompt("judge", prompt, ("evidence", "claim"), ("context",))
         if self._prompt.turns and self._prompt.turns[-1][0] != "assistant":
             raise ValueError(f"judge 'lm', prompt {prompt!r}: expected an [assistant] turn at the end")
         self._threshold = _number("threshold", threshold, 0, 1)
@@ -83,7 +93,8 @@ class LmJudge:
             raise ValueError(f"judge 'lm', calibrate {calibrate!r}: expected {', '.join(CALIBRATIONS)}")
         self._calibrate = calibrate
         self._characters = int(_number("evidence_characters", evidence_characters, _LEAST_EVIDENCE, 10_000_000))
-        self._leanings: dict[str, float] = {}
+        self._context = check_context("judge 'lm'", context_characters)
+        self._leanings: dict[tuple[str, str], float] = {}
         # Without a band around the threshold it has two labels.
         self.labels: frozenset[Label] = frozenset(
             ("supported", "contradicted", *(("insufficient",) if self._band else ()))
@@ -94,8 +105,17 @@ class LmJudge:
         """The prompt's digest."""
         return {"prompt_sha256": self._prompt.digest()}
 
-    def judge(self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]]) -> list[Verdict | None]:
-        """Raises ScorerError when the LM cannot be loaded or lacks the chat template that the prompt needs."""
+    def judge(
+        self,
+        claims: Sequence[Claim],
+        evidence: Sequence[Sequence[Passage]],
+        traces: Sequence[Trace] | None = None,
+    ) -> list[Verdict | None]:
+        """See `ReadsTraces`; without traces the claims are shown without a context.
+
+        Raises ScorerError when the LM cannot be loaded or lacks the chat template that the prompt needs.
+        """
+        around, contexts = traces or [None] * len(claims), Contexts(self._context)
         out: list[Verdict | None] = [None] * len(claims)
         backend = None
         for first in range(0, len(claims), _WINDOW):
@@ -106,7 +126,7 @@ class LmJudge:
                     out[i] = Verdict(claim, "insufficient", self.name, reason="no evidence was found")
                     continue
                 backend = backend or self._around.likelihoods()
-                question = self._question(backend, claim, evidence[i])
+                question = self._question(backend, claim, evidence[i], contexts.of(claim, around[i]))
                 if isinstance(question, str):
                     out[i] = Verdict(claim, None, self.name, error=question)
                 else:
@@ -116,7 +136,9 @@ class LmJudge:
                     out[i] = self._verdict(claims[i], asked[i], logit)
         return out
 
-    def _question(self, backend: LikelihoodBackend, claim: Claim, passages: Sequence[Passage]) -> _Question | str:
+    def _question(
+        self, backend: LikelihoodBackend, claim: Claim, passages: Sequence[Passage], around: Context = NO_CONTEXT
+    ) -> _Question | str:
         """The two requests on a claim, with as much evidence as fits; why not, where no evidence does."""
         if len(claim.text) > _LONGEST_CLAIM:
             return f"the claim has {len(claim.text)} characters, more than the {_LONGEST_CLAIM} this judge reads"
@@ -124,18 +146,23 @@ class LmJudge:
         if cleaned and not text:
             return ONLY_ORDERS
         characters = self._characters
+        whole = "\n".join(part for part in around if part)
         while True:
             shown = _cut(passages, characters)
-            requests = self._requests(backend, text, _evidence_text(shown))
+            context = end_of(whole, characters) or _NO_CONTEXT
+            requests = self._requests(backend, text, _evidence_text(shown), context)
             reason = backend.too_long(max(requests, key=lambda request: len(request.text)))
             if reason is None:
-                return _Question(requests, shown, text, cleaned)
+                return _Question(requests, shown, text, cleaned, context)
             characters //= 2
             if characters < _LEAST_EVIDENCE:
                 return f"even with {_LEAST_EVIDENCE} characters of evidence the prompt does not fit: {reason}"
 
-    def _requests(self, backend: LikelihoodBackend, claim: str, evidence: str) -> tuple[Request, ...]:
-        filled = self._prompt.fill({"claim": fence(" ".join(claim.split())), "evidence": fence(evidence)})
+    def _requests(
+        self, backend: LikelihoodBackend, claim: str, evidence: str, context: str = _NO_CONTEXT
+    ) -> tuple[Request, ...]:
+        values = {"claim": " ".join(claim.split()), "evidence": evidence, "context": context}
+        filled = self._prompt.fill({name: fence(text) for name, text in values.items()})
         return tuple(_request(backend, filled, branch) for branch in BRANCHES)
 
     def _logits(self, backend: LikelihoodBackend, asked: Sequence[_Question]) -> list[float | Unscored]:
@@ -144,7 +171,7 @@ class LmJudge:
         if len(self._leanings) > _REMEMBERED:
             self._leanings.clear()
         new = [key for key in dict.fromkeys(keys) if key is not None and key not in self._leanings]
-        leanings = [self._requests(backend, key, _CONTENT_FREE) for key in new]
+        leanings = [self._requests(backend, claim, _CONTENT_FREE, context) for claim, context in new]
         groups = list(dict.fromkeys([*(question.requests for question in asked), *leanings]))
         results = dict(zip(groups, map(_difference, backend.score(groups, _ignore)), strict=True))
         measured = {key: results[requests] for key, requests in zip(new, leanings, strict=True)}
@@ -156,9 +183,10 @@ class LmJudge:
             out.append(_calibrated(results[question.requests], leaning))
         return out
 
-    def _leaning_of(self, question: _Question) -> str | None:
-        """The claim without evidence that the LM's leaning is measured on."""
-        return {"claim": question.text, "run": _CONTENT_FREE, "none": None}[self._calibrate]
+    def _leaning_of(self, question: _Question) -> tuple[str, str] | None:
+        """The claim and context without evidence that the LM's leaning is measured on."""
+        nothing = (_CONTENT_FREE, _NO_CONTEXT)
+        return {"claim": (question.text, question.context), "run": nothing, "none": None}[self._calibrate]
 
     def _verdict(self, claim: Claim, question: _Question, logit: float | Unscored) -> Verdict:
         shown = question.shown
@@ -178,6 +206,7 @@ class _Question(NamedTuple):
     shown: tuple[Passage, ...]
     text: str  # the claim as the LM reads it
     cleaned: bool  # whether orders were taken out of it
+    context: str
 
 
 def _difference(result: Result) -> float | Unscored:

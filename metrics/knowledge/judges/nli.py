@@ -1,6 +1,7 @@
 """The judge `nli`: asks an NLI or fact-checking classifier whether the retrieved passages entail a claim.
 
-Each window of each passage is a premise, the claim is the hypothesis. Everything is computed on this machine.
+Each window of each passage is a premise, the claim is the hypothesis: as it stands, or, where a rule found what "it" or
+"the patient" in it stands for, with that put in. Everything is computed on this machine.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ class NLIJudge:
 
         if not passages:
             return []
-        text, cleaned = without_orders(claim.text)
+        # It reads one sentence, and no context: so with what the sentence speaks of put in.
+        text, cleaned = without_orders(claim.standalone or claim.text)
         if cleaned and not text:
             return ONLY_ORDERS
         if self._model is None:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...likelihood import Unscored
+from ...trace import Trace
 from ..base import Surroundings
 from ..chat.batch import Chat, Totals, make_chat
 from ..chat.claim_message import claim_message
+from ..chat.context import CONTEXT_CHARACTERS, Contexts, check_context
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ..chat.reply import SCHEMA, TWO_WAY, Finding, read_two_way, read_verdict
 from ..chat.server_options import ServerOptions, takes_server_options
@@ -49,21 +51,36 @@ class OpenAIJudge:
 
     kinds: frozenset[str] | None = KINDS
     needs_evidence = True
+    needs_traces = True
 
-    def __init__(self, model: str, chat: Chat[Finding, JudgeTotals]) -> None:
+    def __init__(
+        self, model: str, chat: Chat[Finding, JudgeTotals], context_characters: int = CONTEXT_CHARACTERS
+    ) -> None:
         self.name = f"openai:{model}"
         self._chat = chat
+        self._context = context_characters
 
     @property
     def totals(self) -> JudgeTotals:
         """The totals so far."""
         return self._chat.totals
 
-    def judge(self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]]) -> list[Verdict | None]:
-        """See `Judge`. Claims with the same text and passages share one call."""
+    def judge(
+        self,
+        claims: Sequence[Claim],
+        evidence: Sequence[Sequence[Passage]],
+        traces: Sequence[Trace] | None = None,
+    ) -> list[Verdict | None]:
+        """See `ReadsTraces`. Claims with the same text, passages and context share one call.
+
+        traces: None: the claims are shown without a context.
+        """
+        contexts = Contexts(self._context)
         prompts = [
-            claim_message(claim, passages) if passages and without_orders(claim.text) != ("", True) else None
-            for claim, passages in zip(claims, evidence, strict=True)
+            claim_message(claim, passages, contexts.of(claim, trace))
+            if passages and without_orders(claim.text) != ("", True)
+            else None
+            for claim, passages, trace in zip(claims, evidence, traces or [None] * len(claims), strict=True)
         ]
         without_evidence = sum(not passages for passages in evidence)
         answers = self._chat.ask(prompts, "claims", lambda _: None)
@@ -97,7 +114,14 @@ class OpenAIJudge:
 
 
 @takes_server_options
-def make(around: Surroundings, server: ServerOptions, *, prompt: str = "default", two_way: bool = False) -> OpenAIJudge:
+def make(
+    around: Surroundings,
+    server: ServerOptions,
+    *,
+    prompt: str = "default",
+    two_way: bool = False,
+    context_characters: int = CONTEXT_CHARACTERS,
+) -> OpenAIJudge:
     """Make the judge `openai`.
 
     Args:
@@ -105,6 +129,8 @@ def make(around: Surroundings, server: ServerOptions, *, prompt: str = "default"
         prompt: "default", or a .txt file with a system prompt of your own (see `chat/prompt_texts/openai_default.txt`).
         two_way: the judge says right or wrong, as in the paper, and never "insufficient"; its "default" prompt is
             `openai_two_way.txt`.
+        context_characters: how much of the question and of the steps before a claim is shown with it, half each, from
+            their ends; 0: nothing.
 
     Raises:
         ValueError: an option that is missing or wrong, or the `openai` package is not installed.
@@ -114,6 +140,7 @@ def make(around: Surroundings, server: ServerOptions, *, prompt: str = "default"
         raise ValueError(f"judge 'openai', option two_way {two_way!r:.80}: expected true or false")
     if two_way and prompt == "default":
         prompt = "two_way"
+    check_context("judge 'openai'", context_characters)
     chat = make_chat(
         "judge 'openai'",
         server,
@@ -123,4 +150,4 @@ def make(around: Surroundings, server: ServerOptions, *, prompt: str = "default"
         read=read_two_way if two_way else read_verdict,
         totals=JudgeTotals(),
     )
-    return OpenAIJudge(str(server.model), chat)
+    return OpenAIJudge(str(server.model), chat, context_characters)

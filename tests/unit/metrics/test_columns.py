@@ -68,10 +68,14 @@ def test_a_number_needs_what_it_says_it_needs(tiny_scorer):
         assert needs_of(name) == "model under test, own answer"
         assert name in without["scoring LM"]
         assert name not in without_own
-    for name in METRICS.keys() - controlled - reliant - regrown:
+    evidence = {metric.name for metric in WITH_OPTION["judges that need evidence"]}
+    for name in evidence:
+        assert needs_of(name) == "claims, judges that need evidence"
+        assert all(name not in found for found in without.values())  # equations need none
+    for name in METRICS.keys() - controlled - reliant - regrown - evidence:
         needed = [what for what, found in without.items() if name not in found]
         if needs_of(name) != "claims, judges":
             assert needs_of(name) == ", ".join(needed), name
     gaining = {"leak_share", "half_gain_position"}  # missing where a chain gains nothing, as for a model of noise
     gaining |= {name for name in reliant if name.startswith(("critical_step", "corruption_horizon", "decided_step"))}
-    assert METRICS.keys() - controlled - gaining <= there(tiny_scorer, **gold, **options)
+    assert METRICS.keys() - controlled - gaining - evidence <= there(tiny_scorer, **gold, **options)

@@ -190,7 +190,7 @@ def test_hostile_text_stays_inside_its_fence(prompt, where, hostile):
     shown, harmless = context(hostile), context("Alpha cells make insulin.")
     # Same number of lines, same fences, same chat marks: the text is one line, whatever it holds.
     assert shown.count("\n") == harmless.count("\n")
-    assert shown.count("```") == harmless.count("```") == 4
+    assert shown.count("```") == harmless.count("```") == 6
     marks = re.compile(r"<\|\w+\|>|</s>|\[/?INST\]")
     assert marks.findall(shown) == marks.findall(harmless)
     outside = re.compile(r"```\n.*?\n```", re.DOTALL)
