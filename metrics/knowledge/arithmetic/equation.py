@@ -154,7 +154,8 @@ def _is_plain_share(tokens: Sequence[Token]) -> bool:
     if kind == "relative" or any(token.money for token in tokens):
         return True
     try:
-        return all(abs(evaluate(part).value) > _MOST_PERCENT for part in quotient(tokens) or ((),))
+        whole = evaluate(tokens).value.denominator == 1
+        return not whole and all(abs(evaluate(part).value) > _MOST_PERCENT for part in quotient(tokens) or ((),))
     except (NotArithmetic, BoundExceeded, Undefined):
         return False
 
