@@ -36,6 +36,10 @@ _DENIED = re.compile(r"(?:\bnot|n['’]t|\brather than|\binstead of)\s[^,;]{0,30
 # Part of a calculation, even where that is not read as an equation.
 _SIGN_BEFORE = re.compile(r"(?:[+*/×÷=≈^]|[\d)%]\s?[-−–])\s{0,3}[(\[]?$")
 _SIGN_BEHIND = re.compile(r"[)\]]?\s{0,3}(?:[+*/×÷=^]|[-−–]\s{0,3}[\d($])")
+_CHANGED_BY = re.compile(
+    r"\b(?:rose|risen|fell|fallen|grew|grown|increas|decreas|declin|drop|improv|reduc|chang|widen|narrow)\w{0,5}\s{1,3}by\b",
+    re.IGNORECASE,
+)
 _ASKS = re.compile(r"[?？][\"'”’)\]*_`\s]{0,6}$")
 
 
@@ -93,6 +97,8 @@ def equations(sentence: str) -> list[tuple[int, int, str]]:
     """The equations of a sentence, each with its span and its text."""
     if not any(mark in sentence for mark in ("=", "≈", "is", "equal")):
         return []
+    # "rose by 8 - 5 = 3": behind "by" no calculation begins elsewhere ("multiplied by"); of the same length.
+    sentence = _CHANGED_BY.sub(lambda match: match.group()[:-2] + ": ", sentence)
     return [(found.start, found.end, found.text) for found in find_equations(sentence)]
 
 

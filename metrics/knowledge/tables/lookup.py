@@ -50,6 +50,7 @@ _BRACKETED = re.compile(r"\([^()]{0,80}\)")
 _CLAUSE = re.compile(r";|,?\s\b(?:while|whereas|but|compared (?:to|with)|versus)\b", re.IGNORECASE)
 _HEDGED = Fraction(1, 10)
 _TWICE_ROUNDED = Fraction(6, 10)  # of a unit of the last digit: 2,149.6 thousand as 2.15 and then 2.2 million
+_UNEXPLAINED = 2
 _SHARED_WORDS = 0.6
 _ALL_BUT = 0.8
 MAX_SENTENCE = 1_000
@@ -222,6 +223,14 @@ class _About:
         return ""
 
 
+    def unexplained(self, place: _Place) -> list[str]:
+        """Words of the figure's clause that neither row, column nor table have: they may say of what else it is."""
+        known = _NEUTRAL | _stems(f"{place.row.label} {place.row.section} {place.column.section} {place.column.label}")
+        known |= _stems(f"{place.table.caption} {place.source.passage.title}")
+        text = f"{self.head} {self.after}"
+        return [w for w in dict.fromkeys(m.group() for m in _WORD.finditer(text)) if _stems(w) - known and w.isalpha()]
+
+
 def _in_tables(about: _About, sources: Sequence[Source]) -> Finding | None:
     places = _places(about, sources)
     if not places:
@@ -252,6 +261,8 @@ def _doubt(about: _About, place: _Place) -> str:
         return f"it may be worked out ({word.strip()!r})"
     if word := about.qualified(place):
         return f"{word!r} may make it another amount"
+    if len(other := about.unexplained(place)) > _UNEXPLAINED:
+        return f"it may be of something else ({', '.join(other[:4])})"
     if not column.sure:
         return "the column's heading is not certain"
     of_row = [cell for cell in place.table.cells if cell.row == place.cell.row]
