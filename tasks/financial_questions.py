@@ -15,6 +15,7 @@ from typing import Any
 
 from ..metrics.answers.extraction import extract_answer
 from ..metrics.knowledge.tables.amounts import Amount, amounts
+from ..metrics.knowledge.tables.grid import as_markdown
 
 # What TAT-QA's `answer_type` says of questions whose answer is worked out.
 WORKED_OUT = ("arithmetic", "count")
@@ -45,6 +46,19 @@ class FinancialQuestion:
         """The passages as the prompt shows them."""
         return "\n\n".join(passage["text"] for passage in self.passages)
 
+    def to_row(self) -> dict[str, Any]:
+        """JSON-ready; `restored` makes an equal question of it."""
+        values = [str(value) for value in self.values]
+        passages = [dict(passage) for passage in self.passages]
+        return {**vars(self), "question": self.text, "passages": passages, "values": values}
+
+    @classmethod
+    def restored(cls, row: Mapping[str, Any]) -> FinancialQuestion:
+        """The question that `to_row` wrote."""
+        values = tuple(Fraction(value) for value in row["values"])
+        of = {name: row[name] for name in ("id", "text", "answer", "scale", "percent")}
+        return cls(passages=tuple(row["passages"]), values=values, **of)
+
     def is_right(self, response: str) -> bool:
         """Whether the answer that a response announces is this one; see `stated_amount`."""
         announced = extract_answer(response)
@@ -68,14 +82,6 @@ def stated_amount(response: str) -> Amount | None:
     return next(amounts(extract_answer(response) or ""), None)
 
 
-def markdown_table(rows: Sequence[Sequence[Any]]) -> str:
-    """Rows of texts as a table in Markdown, the first as its head."""
-    width = max((len(row) for row in rows), default=0)
-    cells = [[" ".join(str(cell).replace("|", "\\|").split()) for cell in row] for row in rows]
-    lines = ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in cells]
-    return "\n".join([*lines[:1], "|" + "---|" * width, *lines[1:]])
-
-
 def tatqa_passages(document: Mapping[str, Any], where: str) -> tuple[dict[str, str], ...]:
     """The table and paragraphs of one TAT-QA document. Raises ValueError naming the document and the field."""
     table, paragraphs = document.get("table"), document.get("paragraphs")
@@ -85,7 +91,7 @@ def tatqa_passages(document: Mapping[str, Any], where: str) -> tuple[dict[str, s
         raise ValueError(f"{where}, field 'paragraphs': expected a list of {{text}}, got {paragraphs!r:.80}")
     name = str(table.get("uid") or where)[:8]
     texts = [{"id": f"{name}, paragraph {i}", "title": "", "text": str(p["text"])} for i, p in enumerate(paragraphs, 1)]
-    grid = {"id": f"{name}, table", "title": "", "text": markdown_table(table["table"])}
+    grid = {"id": f"{name}, table", "title": "", "text": as_markdown(table["table"])}
     return (grid, *[text for text in texts if text["text"].strip()])
 
 
@@ -120,7 +126,7 @@ def read_tatqa(documents: Sequence[Mapping[str, Any]], source: str) -> Iterator[
 
 
 def read_finqa(row: Mapping[str, Any], where: str) -> FinancialQuestion:
-    """One row of FinQA: of its published JSON (`qa: {question, answer, exe_ans}`), or of the hub's (the fields `question`,
+    """One row of FinQA: of its published JSON (`qa: {question, answer, exe_ans}`), or of the hub's (`question`,
     `answer`, `final_result` beside `pre_text`, `post_text` and `table`).
 
     Raises ValueError naming the row and the field.
@@ -135,7 +141,7 @@ def read_finqa(row: Mapping[str, Any], where: str) -> FinancialQuestion:
     if not answer:
         raise ValueError(f"{where}: expected an answer in 'answer', 'exe_ans' or 'final_result'")
     name = str(row.get("id") or where)
-    passages = [{"id": f"{name}, table", "title": "", "text": markdown_table(row["table"])}]
+    passages = [{"id": f"{name}, table", "title": "", "text": as_markdown(row["table"])}]
     for field, of in (("pre_text", "before the table"), ("post_text", "behind the table")):
         text = row.get(field) or ()
         lines = [text] if isinstance(text, str) else list(text)

@@ -19,6 +19,7 @@ from .explanation import fenced
 from .model_under_test import is_known, model_under_test
 from .options import LISTS, OptionError, as_list, check_names
 from .sample_calls import FOR_INSPECT
+from .sample_files import with_files
 from .shared_gauge import GaugeFailure, SharedGauge, shared_gauge
 from .shuffled import Events
 from .traces import Reading, Unscorable, read_trace
@@ -126,6 +127,7 @@ async def score_sample(settings: Settings, state: TaskState, target: Target, eve
         reading = read_trace(state, target, settings.turns, events)
     except Unscorable as problem:
         return NotScored(problem.code, fenced(f"not scored: {problem}"))
+    reading = dataclasses.replace(reading, trace=await with_files(reading.trace))
     try:
         chain = await settings.gauge().score(reading.trace, str(state.model))
     except (GaugeFailure, ScorerError) as error:  # concerns every sample, so it ends the run

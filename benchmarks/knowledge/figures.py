@@ -4,13 +4,15 @@
 
 1. Steps labelled by hand.
 
-`figure_steps.tsv` holds 60 steps, written over 13 tables of TAT-QA and labelled by one author of this project before the
-judge saw them: supported, contradicted, or not covered by the table and its paragraphs. The tables are read from
-$STEPGAUGE_SHARED/data/tatqa. A step is contradicted if any of its claims is, else supported if any is, else not covered.
+`figure_steps.tsv` holds 60 steps, written over 14 tables of TAT-QA and labelled by one author of this project before
+the judge saw them: supported, contradicted, or not covered by the table and its paragraphs. The tables come from
+$STEPGAUGE_SHARED/data/tatqa. A step is contradicted if any of its claims is, else supported if any is, else not
+covered.
+The judge was then mended where it missed: on these steps its figures are no longer held back.
 
-2. TAT-QA's questions for one figure of a table or text ("What is the amount of total sales in 2019?"), made a statement by
-rule ("The amount of total sales in 2019 is $1,496.5 million."), with the right answer and with a wrong one: the first two
-different digits exchanged, or the first digit changed where there are none.
+2. TAT-QA's questions for one figure of a table or text ("What is the amount of total sales in 2019?"), made a statement
+by rule ("The amount of total sales in 2019 is $1,496.5 million."), with the right answer and with a wrong one: the first
+two different digits exchanged, or the first digit changed where there are none.
 
 `--list` prints what is missed.
 """
@@ -68,7 +70,11 @@ def statements(documents: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
             unit = f" {one['scale']}" if one["scale"] in ("thousand", "million", "billion") else ""
             unit = "%" if one["scale"] == "percent" and "%" not in answer else unit
             for kind, figure in (("right", answer), ("wrong", _wrong(answer))):
-                yield kind, f"The {asked['what']} {asked['is']} {figure}{unit if found[0].scale == 1 else ''}.", document
+                yield (
+                    kind,
+                    f"The {asked['what']} {asked['is']} {figure}{unit if found[0].scale == 1 else ''}.",
+                    document,
+                )
 
 
 def _wrong(figure: str) -> str:

@@ -31,6 +31,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 from rich import box
@@ -92,14 +93,16 @@ def wrong_results(one: Derivation) -> dict[str, Decimal]:
         up = chance.choice((1, -1))
         changed = int(digits[i]) + (up if 0 <= int(digits[i]) + up <= 9 else -up)
         found["digit"] = sign * Decimal(f"{digits[:i]}{changed}{digits[i + 1 :]}")
-    for i, k in zip(places[:2], places[1:3], strict=False):
+    for i, k in pairwise(places[:3]):
         if digits[i] != digits[k]:
             swapped = list(digits)
             swapped[i], swapped[k] = swapped[k], swapped[i]
             found["swapped"] = sign * Decimal("".join(swapped))
     if one.scale == "percent":
         found["share"] = one.answer.scaleb(-2).quantize(Decimal("0.01"))
-    return {kind: value for kind, value in found.items() if abs(value - one.answer) > _BEYOND_ROUNDING * abs(one.answer)}
+    return {
+        kind: value for kind, value in found.items() if abs(value - one.answer) > _BEYOND_ROUNDING * abs(one.answer)
+    }
 
 
 def judged(one: Derivation, answer: Decimal) -> tuple[str, str]:
@@ -140,7 +143,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for row in ("right", "wrong", *(f"wrong: {kind}" for kind in KINDS)):
         of_row = counts.get(row, Counter())
         total = of_row.total()
-        table.add_row(row, f"{total:,}", *(f"{of_row[label]:,} ({of_row[label] / max(total, 1):.1%})" for label in LABELS))
+        table.add_row(
+            row, f"{total:,}", *(f"{of_row[label]:,} ({of_row[label] / max(total, 1):.1%})" for label in LABELS)
+        )
     print(header(about_run()))
     Console(width=150).print(table)
     if args.list:

@@ -494,7 +494,13 @@ def _is_claim(left: Sequence[Token], right: Sequence[Token], count: int) -> bool
         # "1/2 hour = 30 minutes", "pages 3/4 = …": a fraction of something.
         return False
     plain = any(t.text.isdigit() for t in left if t.kind == "num")  # "154,159-176,931" is no range
-    if count == 1 and plain and _is_tight(left, "-") and right[0].kind == "num" and _value(left[:1]) < _value(left[2:3]):
+    if (
+        count == 1
+        and plain
+        and _is_tight(left, "-")
+        and right[0].kind == "num"
+        and _value(left[:1]) < _value(left[2:3])
+    ):
         # "pages 5-10 = 6": a range.
         return False
     if any(t.label == "word" for t in (*left, *right)):

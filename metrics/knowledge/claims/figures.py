@@ -30,21 +30,20 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _SUPPOSED = re.compile(
-    r"\b(?:if|suppose|assum\w{1,4}|would|could|might|hypothetical\w{0,2}|whether|unless|let(?:['’]s| us)?)\b", re.IGNORECASE
+    r"\b(?:if|suppose|assum\w{1,4}|would|could|might|hypothetical\w{0,2}|whether|unless|let(?:['’]s| us)?)\b",
+    re.IGNORECASE,
 )
 _DENIED = re.compile(r"(?:\bnot|n['’]t|\brather than|\binstead of)\s[^,;]{0,30}$", re.IGNORECASE)
 # Part of a calculation, even where that is not read as an equation.
 _SIGN_BEFORE = re.compile(r"(?:[+*/×÷=≈^]|[\d)%]\s?[-−–])\s{0,3}[(\[]?$")
 _SIGN_BEHIND = re.compile(r"[)\]]?\s{0,3}(?:[+*/×÷=^]|[-−–]\s{0,3}[\d($])")
-_CHANGED_BY = re.compile(
-    r"\b(?:rose|risen|fell|fallen|grew|grown|increas|decreas|declin|drop|improv|reduc|chang|widen|narrow)\w{0,5}\s{1,3}by\b",
-    re.IGNORECASE,
-)
+_CHANGED_BY = re.compile(r"(?<!multiplied )(?<!divided )\bby(?=\s{1,3}[($\d])", re.IGNORECASE)
 _ASKS = re.compile(r"[?？][\"'”’)\]*_`\s]{0,6}$")
 
 
 def extract(traces: Sequence[Trace], steps: Sequence[Sequence[Step]]) -> list[list[Claim | ExtractionFailed]]:
     """Per trace, the figures and calculations of its steps, in reading order; spans are positions in the response."""
+    del traces
     return [_extract(of_trace) for of_trace in steps]
 
 
@@ -98,7 +97,7 @@ def equations(sentence: str) -> list[tuple[int, int, str]]:
     if not any(mark in sentence for mark in ("=", "≈", "is", "equal")):
         return []
     # "rose by 8 - 5 = 3": behind "by" no calculation begins elsewhere ("multiplied by"); of the same length.
-    sentence = _CHANGED_BY.sub(lambda match: match.group()[:-2] + ": ", sentence)
+    sentence = _CHANGED_BY.sub(": ", sentence)
     return [(found.start, found.end, found.text) for found in find_equations(sentence)]
 
 

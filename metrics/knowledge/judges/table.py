@@ -33,8 +33,8 @@ class TableJudge:
     """Decides claims of the kinds "figure" and "derivation" by the tables and sentences in the passages.
 
     A figure is supported where the cell of its row and column says it, in any scale and within rounding; contradicted
-    where row and column are beyond doubt and the cell says otherwise; else insufficient, without evidence, so that it is
-    uncheckable under the default policy.
+    where row and column are beyond doubt and the cell says otherwise; else insufficient, without evidence, so that it
+    is uncheckable under the default policy.
 
     A derivation is supported where each of its numbers stands in the evidence, the question or an earlier step and the
     result follows, contradicted where the result does not follow, or where the one unknown number should be that of a
@@ -72,7 +72,14 @@ def _sources(passage: Passage) -> tuple[Source, ...]:
         out.append(Source(passage, f"table {number}", read_table(grid, passage.title)))
     rest = prose(passage.text)[:MAX_CHARACTERS]
     sentences = [" ".join(rest[start:end].split()) for start, end in split_sentences(rest)[:MAX_SENTENCES]]
-    out.append(Source(passage, "text", None, [sentence for sentence in sentences if any(map(str.isdigit, sentence)) or _IN_SCALE.search(sentence)]))
+    out.append(
+        Source(
+            passage,
+            "text",
+            None,
+            [sentence for sentence in sentences if any(map(str.isdigit, sentence)) or _IN_SCALE.search(sentence)],
+        )
+    )
     return tuple(out)
 
 
@@ -115,7 +122,9 @@ def _derivation(claim: Claim, sources: Sequence[Source], trace: Trace) -> Findin
     if outcome is None:
         return None
     numbers = _inputs(equation)
-    earlier = {abs(amount.value) for text in (trace.question, trace.response[: claim.start]) for amount in amounts(text)}
+    earlier = {
+        abs(amount.value) for text in (trace.question, trace.response[: claim.start]) for amount in amounts(text)
+    }
     where = inputs_of(numbers, sources)
     unknown = [
         number
@@ -135,7 +144,9 @@ def _derivation(claim: Claim, sources: Sequence[Source], trace: Trace) -> Findin
         return Finding("insufficient", f"the inputs fail: {read}; {holds}")
     if outcome.label == "supported" and cells:
         return Finding("supported", f"{outcome.reason}; {read}", cells)
-    return Finding("insufficient", outcome.reason if cells else f"no number of it stands in the evidence; {outcome.reason}")
+    return Finding(
+        "insufficient", outcome.reason if cells else f"no number of it stands in the evidence; {outcome.reason}"
+    )
 
 
 def _all(sources: Sequence[Source]) -> tuple[Passage, ...]:

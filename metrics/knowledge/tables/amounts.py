@@ -33,7 +33,8 @@ _NAMED = re.compile(  # "September 30", "Note 5", "Step 2"
     re.IGNORECASE,
 )
 _IN_SCALE = re.compile(
-    r"\b(thousand|million|billion)s?\b|(?<![\d,.])['’‘]?(000)(?:['’]?s)?\b|(?:[$€£]|USD|EUR|GBP|RMB|\bin )\s?(m|mn|bn|k)\b",
+    r"\b(thousand|million|billion)s?\b|(?<![\d,.])['’‘]?(000)(?:['’]?s)?\b"
+    r"|(?:[$€£]|USD|EUR|GBP|RMB|\bin )\s?(m|mn|bn|k)\b",
     re.IGNORECASE,
 )
 _FOOTNOTE = re.compile(r"\s*(?:\(\s?(?:\d{1,2}|[a-z])\s?\)|[*†‡]+)\s*$")
@@ -76,7 +77,7 @@ class Amount:
 
 
 def amounts(text: str) -> Iterator[Amount]:
-    """The amounts in a text, in reading order; years, dates and numbers of more than `MAX_DIGITS` characters are none."""
+    """The amounts in a text, in reading order, without years, dates and numbers of more than `MAX_DIGITS` digits."""
     years = {match.start(1) for match in _YEAR.finditer(text) if match.start(1) >= 0}
     for match in _AMOUNT.finditer(text):
         if len(match["number"]) > MAX_DIGITS:
@@ -114,8 +115,8 @@ def amounts(text: str) -> Iterator[Amount]:
 
 
 def _glued(text: str, match: re.Match[str]) -> bool:
-    at = match.start("number") - 2
-    return at >= 0 and text[at].isalnum()
+    before = text[max(match.start("number") - 2, 0) : match.start("number") - 1]
+    return before.isalpha() or (before.isdigit() and len(match["number"]) <= 2)
 
 
 def years(text: str) -> list[tuple[int, int, str]]:

@@ -11,12 +11,14 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 MAX_CHARACTERS = 200_000  # of a passage
-MAX_CELLS = 20_000  # of a table, cells that are spanned included
+MAX_CELLS = 10_000  # of a table, cells that are spanned included
 MAX_COLUMNS = 200
 MAX_TABLES = 50  # of a passage
 
@@ -57,6 +59,14 @@ def grids(text: str) -> list[Grid]:
     if cut and found:
         found[-1] = replace(found[-1], problem=f"only the first {MAX_CHARACTERS:,} characters of the passage are read")
     return found[:MAX_TABLES]
+
+
+def as_markdown(rows: Sequence[Sequence[object]]) -> str:
+    """Rows of cells as a table in Markdown, the first as its head; `grids` reads it back."""
+    width = max((len(row) for row in rows), default=0)
+    cells = [["" if cell is None else _clean(str(cell)).replace("|", "\\|") for cell in row] for row in rows]
+    lines = ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in cells]
+    return "\n".join([*lines[:1], "|" + "---|" * width, *lines[1:]])
 
 
 def prose(text: str) -> str:
@@ -124,9 +134,10 @@ def _markdown_lines(text: str) -> list[tuple[int, int]]:
     return [(token.map[0], token.map[1]) for token in _parse_markdown(text) if token.type == "table_open" and token.map]
 
 
-def _parse_markdown(text: str):
-    # Only tables and paragraphs: nothing nests, so the cost stays linear.
-    return MarkdownIt("zero").enable("table").parse(text)
+@lru_cache(maxsize=2)
+def _parse_markdown(text: str) -> Sequence[Token]:
+    # Only tables and paragraphs, and nothing inside of them: nothing nests, so the cost stays linear.
+    return MarkdownIt("zero").enable("table").disable("inline").parse(text)
 
 
 # --- HTML ------------------------------------------------------------------------------------------------------------

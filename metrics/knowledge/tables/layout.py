@@ -1,4 +1,4 @@
-"""Reads a grid as a table of figures: what its rows and columns are called, their periods, and the scale of its amounts."""
+"""Reads a grid as a table of figures: the names of its rows and columns, their periods, and its scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from fractions import Fraction
 from .amounts import Amount, cell_amount, scale_said, years
 from .grid import Grid
 
-_PER_UNIT = re.compile(r"\bper\s+(?:\w+\s+){0,3}(?:share|unit|ADS|store|employee|day|month|year)s?\b|\bratio\b", re.IGNORECASE)
+_PER_UNIT = re.compile(
+    r"\bper\s+(?:\w+\s+){0,3}(?:share|unit|ADS|store|employee|day|month|year)s?\b|\bratio\b", re.IGNORECASE
+)
 _PERCENT = re.compile(r"%|\bpercent|\bper cent", re.IGNORECASE)
 _MARKS = re.compile(r"\s*(?:\(\s?(?:\d{1,2}|[a-z])\s?\)|[*†‡:])+\s*$")
 
@@ -78,20 +80,35 @@ def read_table(grid: Grid, title: str = "") -> Table:
     said = [" ".join(row) for row in grid.rows[:head]]
     scale = next((s for text in (*said, grid.caption, title) if (s := scale_said(text)) is not None), None)
     cells = []
+    of_rows, of_columns = list(map(_kind, rows)), list(map(_kind, columns))
     for i, row in enumerate(grid.rows[head:]):
         for k, text in enumerate(row[1:], 1):
             if (amount := cell_amount(text)) is not None:
-                cells.append(_cell(i, k, amount, rows[i], columns[k], scale, text))
+                cells.append(_cell(i, k, amount, of_rows[i], of_columns[k], scale, text))
     table = Table(rows, columns, cells, f"{grid.caption} {stub}".strip(), grid.problem)
     return _transposed(table) if _is_on_its_side(table) else table
 
 
-def _cell(i: int, k: int, amount: Amount, row: Heading, column: Heading, scale: int | None, text: str) -> Cell:
-    words = f"{row.label} {column.label}"
-    percent = amount.percent or "%" in text or _PERCENT.search(words) is not None
-    own = scale_said(f"{row.label} {column.label}")
-    if percent or _PER_UNIT.search(f"{row.label} {row.section}"):
-        own = 1
+@dataclass(frozen=True)
+class _Kind:
+    """What a heading says of its amounts: that they are percentages, whole ones of a unit, or in a scale."""
+
+    percent: bool
+    per_unit: bool
+    scale: int | None
+
+
+def _kind(heading: Heading) -> _Kind:
+    label = heading.label
+    per_unit = _PER_UNIT.search(f"{label} {heading.section}") is not None
+    return _Kind(_PERCENT.search(label) is not None, per_unit, scale_said(label))
+
+
+def _cell(i: int, k: int, amount: Amount, row: _Kind, column: _Kind, scale: int | None, text: str) -> Cell:
+    percent = amount.percent or "%" in text or row.percent or column.percent
+    if percent or row.per_unit:
+        return Cell(i, k, amount, percent, 1)
+    own = row.scale if row.scale is not None else column.scale
     return Cell(i, k, amount, percent, own if own is not None else scale)
 
 

@@ -22,8 +22,8 @@ from .layout import Cell, Heading, Table
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]{1,3})?")
 # A figure behind these is worked out and not read off, unless the row's label has the word, too.
 _CHANGES = re.compile(
-    r"\b(?:increas|decreas|chang|ris(?:e|ing)|rose|fall|fell|grew|grow|declin|drop|gain(?:ed)? |improv|reduc|differ|higher"
-    r"|lower|more|less|fewer|up|down)\w*",
+    r"\b(?:increas|decreas|chang|ris(?:e|ing)|rose|fall|fell|grew|grow|declin|drop|gain(?:ed)? |improv|reduc|differ"
+    r"|higher|lower|more|less|fewer|up|down)\w*",
     re.IGNORECASE,
 )
 _WORKED_OUT = re.compile(
@@ -31,20 +31,26 @@ _WORKED_OUT = re.compile(
     r"|total|overall|each|per|half|twice|double|both|cumulative|remaining|additional|target|budget\w*|forecast\w*)\b",
     re.IGNORECASE,
 )
-_TO_OR_FROM = re.compile(r"\b(?:from|to|at|vs\.?|versus|against)\s+(?:(?:about|around|nearly|almost|approximately)\s+)?$", re.IGNORECASE)
+_TO_OR_FROM = re.compile(
+    r"\b(?:from|to|at|vs\.?|versus|against)\s+(?:(?:about|around|nearly|almost|approximately)\s+)?$", re.IGNORECASE
+)
 _ABOUT = re.compile(
     r"\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|some|circa)\s*$|~\s*$|\b(?:over|above|below|under"
     r"|exceed\w*|more than|less than|at least|at most|up to|between)\s*$",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(
-    r"\b(?:loss\w*|deficit|expens\w*|cost\w*|outflow\w*|us(?:ed|e)|negative\w*|deduct\w*|decreas\w*|declin\w*|benefit\w*"
+    r"\b(?:loss\w*|lost|deficit|expens\w*|cost\w*|outflow\w*|us(?:ed|e)|negative\w*|deduct\w*|decreas\w*|declin\w*|benefit\w*"
     r"|paid|payments?|repurchas\w*|charge\w*|write\w*|reduc\w*|allowance|provision|less|minus|tax\w*|depreciation"
     r"|amorti[sz]ation|liabilit\w*|debt)\b",
     re.IGNORECASE,
 )
-_NO_MONEY = re.compile(r"\b(?:years|months|days|shares outstanding|number of|employees|units|headcount)\b", re.IGNORECASE)
-_ADDED = re.compile(r"^\W{0,3}(?:add|less|plus|deduct|of which|including|thereof|hereof)\b[/()\w]{0,10}\s?:?\s", re.IGNORECASE)
+_NO_MONEY = re.compile(
+    r"\b(?:years|months|days|shares outstanding|number of|employees|units|headcount)\b", re.IGNORECASE
+)
+_ADDED = re.compile(
+    r"^\W{0,3}(?:add|less|plus|deduct|of which|including|thereof|hereof)\b[/()\w]{0,10}\s?:?\s", re.IGNORECASE
+)
 _OR_LOSS = re.compile(r"\b(\w+)\s?/\s?\((\w+)\)|\((\w+)\)\s?/\s?(\w+)\b")
 _BRACKETED = re.compile(r"\([^()]{0,80}\)")
 _CLAUSE = re.compile(r";|,?\s\b(?:while|whereas|but|compared (?:to|with)|versus)\b", re.IGNORECASE)
@@ -65,9 +71,10 @@ _NEUTRAL = _stems(
     "company companies group firm corporation business reported report recorded annual annually fiscal year years end"
     " ended period quarter amount amounts amounted balance value values figure figures stood total totaled totalled"
     " totaling reached came equal equaled increased decreased rose fell grew declined dropped increase decrease table"
-    " shows show showed shown according respectively january february march april may june july august september october"
-    " november december 30 31 29 28 27 million millions thousand thousands billion dollar dollars usd us first look see"
-    " find given now know row column generated posted earned spent paid held note noted read based data us usd line item"
+    " shows show showed shown according respectively january february march april may june july august september"
+    " october november december 30 31 29 28 27 million millions thousand thousands billion dollar dollars usd us first"
+    " look see find given now know row column generated posted earned spent paid held note noted read based data line"
+    " item"
 ) - _stems("total")
 
 
@@ -150,9 +157,7 @@ def inputs_of(values: Sequence[Amount], sources: Sequence[Source]) -> list[Passa
 class _About:
     """A figure with the words and years around it."""
 
-    def __init__(
-        self, sentence: str, figures: Sequence[Amount], which: int, sources: Sequence[Source] = ()
-    ) -> None:
+    def __init__(self, sentence: str, figures: Sequence[Amount], which: int, sources: Sequence[Source] = ()) -> None:
         self.sentence = sentence
         self.figure = figures[which]
         self.figures = figures
@@ -222,7 +227,6 @@ class _About:
                 return word
         return ""
 
-
     def unexplained(self, place: _Place) -> list[str]:
         """Words of the figure's clause that neither row, column nor table have: they may say of what else it is."""
         known = _NEUTRAL | _stems(f"{place.row.label} {place.row.section} {place.column.section} {place.column.label}")
@@ -245,7 +249,9 @@ def _in_tables(about: _About, sources: Sequence[Source]) -> Finding | None:
     if len({(p.source.passage.id, p.source.name, p.cell.row) for p in places}) > 1:
         return Finding("insufficient", f"{figure.written} may be of several rows, and is in none of them")
     if len(places) > 1:
-        return Finding("insufficient", f"{figure.written} may be of several cells of {place.row.label!r:.80}, and is none")
+        return Finding(
+            "insufficient", f"{figure.written} may be of several cells of {place.row.label!r:.80}, and is none"
+        )
     if doubt := _doubt(about, place):
         return Finding("insufficient", f"{shown}; {doubt}")
     return Finding("contradicted", shown, (place.evidence(),))
@@ -344,7 +350,9 @@ def _same(about: _About, place: _Place) -> str:
             if not figure.signed and _NEGATIVE.search(negative):
                 return "same"
             why = why or "the sign differs"
-        elif (off < unit and (abs(value) < abs(other) or off <= unit * _TWICE_ROUNDED)) or (about.hedged and off <= _HEDGED * abs(other)):
+        elif (off < unit and (abs(value) < abs(other) or off <= unit * _TWICE_ROUNDED)) or (
+            about.hedged and off <= _HEDGED * abs(other)
+        ):
             why = why or "rounding may explain the difference"
         elif not certain and _power_of_1000(value, other, unit):
             why = why or "the table may be in thousands or millions"
@@ -450,7 +458,9 @@ def wrong_input(sentence: str, values: Sequence[Amount], missing: Amount, source
         return None
     if not left[0].column.sure or _same(about, left[0]):
         return None
-    return Finding("contradicted", f"{left[0].name} says {left[0].written}, not {missing.written}", (left[0].evidence(),))
+    return Finding(
+        "contradicted", f"{left[0].name} says {left[0].written}, not {missing.written}", (left[0].evidence(),)
+    )
 
 
 def _anywhere(value: Amount, sources: Sequence[Source]) -> Passage | None:
