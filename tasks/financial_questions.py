@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +21,7 @@ from ..metrics.knowledge.tables.grid import as_markdown
 # What TAT-QA's `answer_type` says of questions whose answer is worked out.
 WORKED_OUT = ("arithmetic", "count")
 _SCALES = {"": 1, "percent": 1, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+_LIKE_A_YEAR = re.compile(r"[-−]?[1-9]\d{3}")  # an answer is an amount, and no year
 _FEW_DIGITS = Fraction(1, 200)  # half of the second decimal, which the data sets round to
 
 
@@ -79,7 +81,10 @@ class FinancialQuestion:
 
 def stated_amount(response: str) -> Amount | None:
     """The first amount in the answer that a response announces; None where it announces none."""
-    return next(amounts(extract_answer(response) or ""), None)
+    announced = (extract_answer(response) or "").strip()
+    if _LIKE_A_YEAR.fullmatch(announced):
+        announced = f"{announced[:-3]},{announced[-3:]}"
+    return next(amounts(announced), None)
 
 
 def tatqa_passages(document: Mapping[str, Any], where: str) -> tuple[dict[str, str], ...]:
