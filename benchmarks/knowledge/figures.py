@@ -10,9 +10,9 @@ $STEPGAUGE_SHARED/data/tatqa. A step is contradicted if any of its claims is, el
 covered.
 The judge was then mended where it missed: on these steps its figures are no longer held back.
 
-2. TAT-QA's questions for one figure of a table or text ("What is the amount of total sales in 2019?"), made a statement
-by rule ("The amount of total sales in 2019 is $1,496.5 million."), with the right answer and with a wrong one: the first
-two different digits exchanged, or the first digit changed where there are none.
+2. TAT-QA's questions for one figure of a table or text ("What is the amount of total sales in 2019?"), made statements
+by rule ("The amount of total sales in 2019 is $1,496.5 million."), with the right answer and with a wrong one: the
+first two different digits exchanged, or the first digit changed where there are none.
 
 `--list` prints what is missed.
 """

@@ -1,4 +1,4 @@
-"""The finance tasks of both frameworks on TAT-QA's own file: what is asked, what counts, where figures are looked up."""
+"""The finance tasks in both frameworks on TAT-QA's own file: what is right, where figures are looked up."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ def test_inspect_looks_figures_up_in_the_table(small: Path, tmp_path: Path, resp
     model = model_that([says(response)])
     [log] = inspect_eval(tatqa(path=str(small), scorer=None), model=model, log_dir=str(tmp_path), display="none")
     assert log.status == "success", log.error
-    assert log.results is not None and log.samples is not None
+    assert log.results is not None
+    assert log.samples is not None
     scores = {score.name: score for score in log.results.scores}
     assert scores["stated_amount"].metrics["accuracy"].value == right
     [sample] = log.samples
@@ -118,7 +119,7 @@ def test_a_finqa_row_is_read_in_either_published_form() -> None:
         assert question.is_right("Answer: 10%")
         assert question.is_right("Answer: 10.0 percent")
         assert not question.is_right("Answer: 12%")
-        assert [passage["id"] for passage in question.passages][0] == "ABC/2019/page_4.pdf-1, table"
+        assert question.passages[0]["id"] == "ABC/2019/page_4.pdf-1, table"
     [sample] = finqa_samples(FINQA)
     assert "| net sales | $ 110 | $ 100 |" in str(sample.input)
 

@@ -16,6 +16,8 @@ from stepgauge.adapters.formats.sources import Source
 
 TABLE = "| | 2019 | 2018 |\n|---|---|---|\n| Other | 44.1 | 56.7 |"
 ASKED: dict[str, Any] = {"role": "user", "content": "What was Other in 2019?"}
+LOOKS = {"role": "assistant", "content": "I look."}
+BLOCK = {"type": "text", "text": TABLE}
 SAID: dict[str, Any] = {"role": "assistant", "content": "Other was 44.1 in 2019.\nOther was 65.7 in 2018."}
 
 
@@ -60,7 +62,7 @@ def passages(row: dict[str, Any]) -> Any:
             "10-K",
         ),
         (
-            {"messages": [ASKED, {"role": "assistant", "content": "I look."}, {"role": "tool", "content": TABLE}, SAID]},
+            {"messages": [ASKED, LOOKS, {"role": "tool", "content": TABLE}, SAID]},
             "tool result 1",
         ),
         (
@@ -68,7 +70,7 @@ def passages(row: dict[str, Any]) -> Any:
                 "messages": [
                     ASKED,
                     {"role": "assistant", "content": [{"type": "tool_use", "name": "read", "input": {}}]},
-                    {"role": "user", "content": [{"type": "tool_result", "content": [{"type": "text", "text": TABLE}]}]},
+                    {"role": "user", "content": [{"type": "tool_result", "content": [BLOCK]}]},
                     SAID,
                 ]
             },
