@@ -34,7 +34,7 @@ def finqa(data_files: str | Mapping[str, str] | None = None, **_: Any) -> dict[s
     """FinQA's test set, or the rows of a file of its JSON; see `tatqa`."""
     path = _path(data_files)
     if path is None:
-        rows: Iterable[Mapping[str, Any]] = load_dataset(FINQA.name, revision=FINQA.revision, split=FINQA.split)
+        rows: Iterable[Any] = load_dataset(FINQA.name, revision=FINQA.revision, split=FINQA.split)
     else:
         rows = read_rows(path)
     source = path.name if path is not None else FINQA.name

@@ -25,13 +25,14 @@ def passages_in(value: Any, field: str) -> Iterator[dict[str, Any]]:
         if isinstance(one, str):
             yield {"id": f"document {number}", "title": "", "text": one}
             continue
-        inner = one.get("data") if isinstance(one, Mapping) and isinstance(one.get("data"), Mapping) else one  # Cohere
-        text = next((inner[n] for n in _TEXTS if isinstance(inner.get(n), str)), None) if _is_mapping(inner) else None
-        table = inner.get("table") if _is_mapping(inner) else None
+        outer: Mapping[str, Any] = one if isinstance(one, Mapping) else {}
+        inner = outer["data"] if isinstance(outer.get("data"), Mapping) else outer  # Cohere
+        text = next((inner[key] for key in _TEXTS if isinstance(inner.get(key), str)), None)
+        table = inner.get("table")
         if text is None and table is None:
             raise Unreadable(f"field {field!r}, document {number}: no text", f"got {one!r:.80}")
-        title = str(inner.get("title") or one.get("title") or "")
-        name = str(one.get("id") or inner.get("id") or title or f"document {number}")
+        title = str(inner.get("title") or outer.get("title") or "")
+        name = str(outer.get("id") or inner.get("id") or title or f"document {number}")
         yield {"id": name, "title": title, **({"text": text} if text is not None else {"table": table})}
 
 
@@ -45,7 +46,3 @@ def attached(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
         for text in message.results:
             results += 1
             yield {"id": f"tool result {results}", "title": "", "text": text}
-
-
-def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping)

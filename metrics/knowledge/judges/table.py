@@ -160,7 +160,8 @@ def _inputs(equation: str) -> list[Amount]:
     middle = next(i for i, token in enumerate(tokens) if token.kind in RELATIONS)
     out = []
     for side in (tokens[:middle], tokens[middle + 1 :]):
-        if sum(token.kind in ("op", "frac") for token in side) > (side[:1] and side[0].kind == "op"):
+        signed = bool(side) and side[0].kind == "op"  # which alone is no calculation
+        if sum(token.kind in ("op", "frac") for token in side) > signed:
             for token in side:
                 out += [one for one in amounts(token.text) if token.kind == "num"][:1]
     return out
