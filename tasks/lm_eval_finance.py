@@ -38,7 +38,8 @@ def finqa(data_files: str | Mapping[str, str] | None = None, **_: Any) -> dict[s
     else:
         rows = read_rows(path)
     source = path.name if path is not None else FINQA.name
-    return {"test": _documents(read_finqa(row, f"{source}, row {number}") for number, row in enumerate(rows, 1))}
+    questions = (read_finqa(dict(row), f"{source}, row {number}") for number, row in enumerate(rows, 1))
+    return {"test": _documents(questions)}
 
 
 def mmlu_pro_business(rows: Iterable[Mapping[str, Any]]) -> Dataset:

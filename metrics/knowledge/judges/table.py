@@ -134,6 +134,9 @@ def _derivation(claim: Claim, sources: Sequence[Source], trace: Trace) -> Findin
     missing = list(dict.fromkeys(number.written for number in unknown))
     cells = tuple(dict.fromkeys(place for place in where if place is not None))
     read = f"{', '.join(missing)} stands in no table, text or earlier step" if missing else "each number is given"
+    carried = [n.written for n, place in zip(numbers, where, strict=True) if place is None and abs(n.value) in earlier]
+    if carried and not missing:
+        read += f" ({', '.join(dict.fromkeys(carried))} by the question or an earlier step)"
     if outcome.label == "contradicted":
         return Finding("contradicted", f"the arithmetic fails: {outcome.reason}; {read}", cells or _all(sources))
     if missing:
