@@ -14,6 +14,7 @@ from .hookspecs import hookimpl
 from .knowledge.arithmetic.extractor import ARITHMETIC
 from .knowledge.arithmetic.judge import ExactJudge
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
+from .knowledge.claims.figures import FIGURES
 from .knowledge.claims.llm import make as make_llm_claims
 from .knowledge.claims.sentence import SENTENCES_AS_CLAIMS
 from .knowledge.claims.step import STEPS_AS_CLAIMS
@@ -21,6 +22,7 @@ from .knowledge.judges.lm import LmJudge
 from .knowledge.judges.nli import make as make_nli_judge
 from .knowledge.judges.openai import make as make_openai_judge
 from .knowledge.judges.prm import make as make_prm_judge
+from .knowledge.judges.table import TableJudge
 from .likelihood import LikelihoodBackend
 from .lm_steps.splitter import LLM
 from .models.in_memory import ModelInMemory
@@ -49,7 +51,7 @@ def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
 
 @hookimpl
 def register_claim_extractors(register: Callable[[str, Callable[..., ClaimExtractor]], None]) -> None:
-    for extractor in (ARITHMETIC, SENTENCES_AS_CLAIMS, STEPS_AS_CLAIMS):
+    for extractor in (ARITHMETIC, SENTENCES_AS_CLAIMS, STEPS_AS_CLAIMS, FIGURES):
         register(extractor.name, _as_it_is(extractor))
     register("llm", make_llm_claims)
 
@@ -63,6 +65,7 @@ def register_retrievers(register: Callable[[str, Callable[..., Retriever]], None
 @hookimpl
 def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> None:
     register(ExactJudge.name, _exact)
+    register(TableJudge.name, _table)
     register("lm", LmJudge)
     register("nli", make_nli_judge)
     register("openai", make_openai_judge)
@@ -181,3 +184,8 @@ def _as_it_is(extractor: ClaimExtractor) -> Callable[[Surroundings], ClaimExtrac
 def _exact(around: Surroundings) -> Judge:
     del around
     return ExactJudge()
+
+
+def _table(around: Surroundings) -> Any:  # a judge that is shown the traces, too
+    del around
+    return TableJudge()

@@ -2,7 +2,8 @@
 
 The question is the last message that a human wrote; what the assistant wrote after it is the chain, thinking first in
 its turn, in the `<think>` tags that a model without a reasoning parser would have written. With `turns=all` the first
-such message is the question, and later ones are context. What tools returned is context in whoever's message it stands.
+such message is the question, and later ones are context. What tools returned is context in whoever's message it stands;
+with documents that are attached it becomes the chain's given passages (the retriever `given`).
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from ...metrics.segment.sections import context_note, without_run_on
 from ..gold import field_options, gold_answers
 from .entries import Entry, Unreadable, Where, identifier, should_abstain_in, subject_of
 from .messages import read_messages
+from .passages import MAX_PASSAGES, attached, passages_in
 from .sources import Source
 from .traces import accuracies
 
 GOLD = ("answer", "target", "ideal", "expected", "label", "reference")
+_DOCUMENTS = ("passages", "documents")
 _IDS = ("id", "custom_id", "doc_id")
 
 
@@ -33,7 +36,9 @@ def reader(source: Source):
     turns = source.settings.turns or "last"
 
     def read(where: Where, row: Mapping[str, Any]) -> list[Entry]:
-        chat = _chat(row.get("messages"), turns)
+        chat = _chat(
+            row.get("messages"), turns, [one for name in _DOCUMENTS for one in passages_in(row.get(name), name)]
+        )
         answers, options = _gold_and_options(row)
         doc_id = next((found for name in _IDS if (found := identifier(row.get(name))) is not None), None)
         try:
@@ -44,6 +49,7 @@ def reader(source: Source):
                 choices=options,
                 model_answer=extract_answer(without_run_on(chat.response)),
                 id=str(where.row if doc_id is None else doc_id),
+                meta={"passages": chat.passages} if chat.passages else {},
             )
         except (TypeError, ValueError) as error:
             raise Unreadable("not a question with an answer", str(error)) from error
@@ -71,9 +77,10 @@ class _Chat:
     question: str
     response: str
     notes: tuple[str, ...]
+    passages: list[dict[str, Any]]
 
 
-def _chat(raw: Any, turns: str) -> _Chat:
+def _chat(raw: Any, turns: str, given: Sequence[dict[str, Any]] = ()) -> _Chat:
     messages = read_messages(raw)
     asked = [index for index, one in enumerate(messages) if one.speaker == "human" and not one.returns]
     if not asked:
@@ -107,7 +114,10 @@ def _chat(raw: Any, turns: str) -> _Chat:
         names = dict.fromkeys(name for one in some for name in one.not_read)
         if names:
             notes.append(f"of {whose}, this was not read: {', '.join(names)}")
-    return _Chat(question.text, response, tuple(notes))
+    passages = [*given, *attached(messages)]
+    if len(passages) > MAX_PASSAGES:
+        notes.append(f"of {len(passages)} documents and tool results only the first {MAX_PASSAGES} are evidence")
+    return _Chat(question.text, response, tuple(notes), passages[:MAX_PASSAGES])
 
 
 def _gold_and_options(row: Mapping[str, Any]) -> tuple[list[str], Sequence[str] | None]:

@@ -16,7 +16,7 @@ from ...metrics.segment.sections import is_tool_result, with_thinking
 from .entries import Unreadable
 
 Speaker = Literal["human", "model", "tool", "other"]
-PartKind = Literal["text", "thinking", "hidden", "call", "result", "unknown"]
+PartKind = Literal["text", "thinking", "hidden", "call", "result", "document", "unknown"]
 
 _DEPTH = 8
 _SETTINGS = re.compile(r"effort|budget|tokens?$|format|signature|config|enabled|_ids?$|level|duration|time|reason$")
@@ -46,6 +46,9 @@ _TEXT_FIELDS = (
 )
 
 
+_RESULT_FIELDS = ("content", "output", "result", "text", "response")
+
+
 @dataclass
 class Message:
     """One message.
@@ -56,6 +59,8 @@ class Message:
         hidden: parts of the thinking that came encrypted or redacted.
         thinks: whether it holds thinking that can be read.
         not_read: names of the parts and fields that were not understood.
+        results: the texts that tools returned in it.
+        documents: the texts of documents attached to it, each behind its title.
     """
 
     speaker: Speaker
@@ -64,6 +69,8 @@ class Message:
     hidden: int = 0
     thinks: bool = False
     not_read: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
+    documents: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read_messages(messages: Any) -> list[Message]:
@@ -105,6 +112,11 @@ def _read(message: Mapping[str, Any]) -> Message:
     named = message.get("type", message.get("from"))
     parts += _parts(content, "text" if "role" in message else _kind(named) or "text")
     out.returns = any(kind == "result" for kind, _ in parts)
+    out.documents = list(_documents(content))
+    if out.speaker == "tool":
+        out.results = [text for kind, text in parts if kind in ("text", "result") and text]
+    else:
+        out.results = [text for kind, text in parts if kind == "result" and text]
     out.hidden = sum(kind == "hidden" for kind, _ in parts)
     out.thinks = any(kind == "thinking" for kind, _ in parts)
     out.not_read = [text for kind, text in parts if kind == "unknown"]
@@ -157,7 +169,11 @@ def _part(part: Mapping[str, Any], inside: PartKind, depth: int) -> Iterator[tup
     kind = _kind(named) if named else next((found for name in part if (found := _kind(name))), None)
     if kind == "text" and (inside == "thinking" or part.get("thought") is True):
         kind = "thinking"
-    if kind in ("call", "result"):
+    if named == "document" and any(True for _ in _documents(part)):
+        yield "document", ""
+    elif kind == "result":
+        yield kind, "\n".join(text for name in _RESULT_FIELDS for text in _texts(part.get(name), depth))
+    elif kind == "call":
         yield kind, ""
     elif kind in ("text", "thinking"):
         texts = list(_texts(part, depth))
@@ -173,6 +189,22 @@ def _part(part: Mapping[str, Any], inside: PartKind, depth: int) -> Iterator[tup
             "unknown",
             f"a part of type {str(named)[:40]!r}" if named else f"a part with {', '.join(map(str, part))[:40]}",
         )
+
+
+def _documents(content: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Title and text of the documents attached to a message, as Anthropic's and Cohere's blocks have them."""
+    if isinstance(content, list) and depth < _DEPTH:
+        for one in content:
+            yield from _documents(one, depth + 1)
+    elif isinstance(content, Mapping) and content.get("type") == "document":
+        title = content.get("title") or content.get("id")
+        for name in ("source", "document"):
+            inner = content.get(name)
+            body = inner if isinstance(inner, Mapping) else {"text": inner}
+            if body.get("type", "text") in ("text", "content"):
+                texts = [text for key in ("data", "content", "text") for text in _texts(body.get(key), depth)]
+                if texts:
+                    yield str(title or ""), "\n".join(texts)
 
 
 def _texts(value: Any, depth: int) -> Iterator[str]:

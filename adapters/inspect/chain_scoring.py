@@ -20,6 +20,7 @@ from .model_under_test import is_known, model_under_test
 from .options import LISTS, OptionError, as_list, check_names
 from .regrowing import check_continues, conversation_of
 from .sample_calls import FOR_INSPECT
+from .sample_files import with_files
 from .shared_gauge import GaugeFailure, SharedGauge, shared_gauge
 from .shuffled import Events
 from .traces import Reading, Unscorable, read_trace
@@ -129,6 +130,7 @@ async def score_sample(settings: Settings, state: TaskState, target: Target, eve
         reading = read_trace(state, target, settings.turns, events)
     except Unscorable as problem:
         return NotScored(problem.code, fenced(f"not scored: {problem}"))
+    reading = dataclasses.replace(reading, trace=await with_files(reading.trace))
     try:
         shared = settings.gauge()
         conversation = conversation_of(state, reading, events) if shared.gauge.regrows else None

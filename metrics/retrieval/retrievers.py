@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..knowledge.base import Surroundings
+from ..knowledge.tables.grid import as_markdown
 from ..knowledge.types import Claim, Passage
 from ..trace import Trace
 from .bm25_index import Bm25Index
@@ -163,7 +164,8 @@ class HybridRetriever:
 class GivenRetriever:
     """The passages that come with the question, in `trace.meta["passages"]`; needs no corpus.
 
-    They are texts, or mappings with `text` and optionally `id` and `title`. A trace without the field has no evidence.
+    They are texts, or mappings with `text` and optionally `id` and `title`; in the place of `text` there may be a
+    `table`: rows of cells, the first its head. A trace without the field has no evidence.
     Passages have no scores.
 
     Args:
@@ -202,13 +204,27 @@ def given_passages(trace: Trace) -> list[Passage]:
         row: Mapping[str, Any] = {"text": entry} if isinstance(entry, str) else entry
         if not isinstance(row, Mapping):
             raise CorpusError(f"{where}, passage {number}: expected a text or {{id, title, text}}, got {entry!r:.80}")
-        values = {"id": row.get("id", f"given-{number}"), "title": row.get("title", ""), "text": row.get("text")}
+        text = row.get("text")
+        if text is None and "table" in row:
+            text = _table_text(row["table"], f"{where}, passage {number}")
+        elif text is None and "file" in row:
+            why = row.get("problem", "only a scorer in a live Inspect run reads files of the sample's sandbox")
+            raise CorpusError(f"{where}, passage {number}: file {row['file']!r:.80} was not read: {why:.300}")
+        values = {"id": row.get("id", f"given-{number}"), "title": row.get("title", ""), "text": text}
         for name, value in values.items():
             if not isinstance(value, str):
                 raise CorpusError(f"{where}, passage {number}, field {name!r}: expected text, got {value!r:.80}")
         if values["text"].strip():
             out.append(Passage(values["id"], values["text"], values["title"]))
     return out
+
+
+def _table_text(table: object, where: str) -> str:
+    """Rows of cells as Markdown. Raises CorpusError."""
+    rows = table if isinstance(table, Sequence) and not isinstance(table, str) else ()
+    if not rows or not all(isinstance(row, Sequence) and not isinstance(row, str) for row in rows):
+        raise CorpusError(f"{where}, field 'table': expected rows of cells, got {table!r:.80}")
+    return as_markdown(rows)
 
 
 class _DenseSearch:

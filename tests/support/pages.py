@@ -33,6 +33,8 @@ NOT_RUN = {
     "stepgauge score out --out scores --ray": "a Ray cluster, or GPUs",
     "stepgauge score out --out scores --device cuda:*": "several GPUs",
     "inspect score log.eval --scorer stepgauge/knowledge": "a paid server",
+    "inspect eval stepgauge/tatqa": "data of the hub, and minutes; test_finance_tasks.py runs the task",
+    "include: tatqa_cot_stepgauge.yaml": "data of the hub; test_finance_tasks.py runs the same",
     "inspect eval stepgauge/with_reasoning -T task=inspect_evals/": "a paid server and data of the hub",
     "stepgauge corpus build SOURCE DEST --dense ncbi/MedCPT-Article-Encoder": "two models of the hub",
     "import gzip, json, re, sys, time": "a measurement, of minutes",

@@ -34,7 +34,8 @@ ROOMS = [
     "adapters.offline", "adapters.runs", "adapters.trainer",
     "adapters.report", "adapters.cli", "adapters.root",
     "tasks.jsonl",
-    "tasks.medical_questions", "tasks.stated_answers", "tasks.lm_eval_medical", "tasks.inspect_tasks",
+    "tasks.medical_questions", "tasks.financial_questions", "tasks.hub_files", "tasks.stated_answers",
+    "tasks.lm_eval_medical", "tasks.lm_eval_finance", "tasks.inspect_tasks",
 ]
 # fmt: on
 

@@ -13,9 +13,11 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 
+from ...numbers import SCALES
 from ..types import Label
 from .evaluate import ROOT_ERROR, Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
 from .quantities import Conversion, convert
+from .shares import has_factor_100, quotient, share
 from .tokens import Token, in_ascii, tokenize
 from .units import COHERENT, CONVERSIONS, FACTORS, MEASURED, PIECES, SCALED, dimensions, mixes_scales, unit
 
@@ -26,6 +28,8 @@ _ROUNDED_WHOLE = Fraction(1, 100)
 # What double-precision arithmetic may be off by after a few operations ("0.1 * 3 = 0.30000000000000004").
 _FLOATING_POINT = Fraction(1, 10**12)
 _MAX_NUDGED = 20
+# A number of percent, or what one is divided by, goes up to here: "5 / 2 = 2.5%".
+_MOST_PERCENT = 100
 # Decimals that are rounded as shown explain a difference up to here.
 _DATES = frozenset(("day", "week", "month", "year"))
 _CONVERTED = Fraction(3, 1000)
@@ -36,6 +40,8 @@ _ROUNDED_DIGITS = Fraction(2, 100)
 _PRIMES = tuple(map(Fraction, (8_191, 7_919, 7_907, 7_901, 7_883, 7_879, 7_877, 7_873, 7_867, 7_853)))
 _APPROXIMATE = Fraction(1, 100)
 _APPROXIMATE_AT_BEST = Fraction(1, 10)
+
+_FIRST_SCALE, _LAST_SCALE = 10**3, 10**12
 
 RELATIONS = frozenset(("rel", "approx", "is", "isabout"))
 
@@ -113,6 +119,8 @@ def compare(equation: Equation, text: str) -> Comparison:
         return Comparison("insufficient", f"not evaluable: {error}")
     if label != "supported":
         for other in sorted(left.readings | right.readings, key=lambda r: (not r.is_usual, r.value)):
+            if not _may_read(equation, other):
+                continue
             try:
                 tried, why, _ = _compare(equation, text, other)
             except (NotArithmetic, BoundExceeded, Undefined):
@@ -174,6 +182,34 @@ def _compare_converted(
     return label, f"{reason}, in the same unit"
 
 
+def _may_read(equation: Equation, reading: Reading) -> bool:
+    """Whether what the sides are speaks against a reading that their notation allows."""
+    if reading is Reading.SCALE_AS_UNIT:
+        # "500 thousand + 2 million = 502 million"
+        return len({SCALES[word] for word in _scale_words((*equation.left, *equation.right))}) == 1
+    if reading is Reading.PERCENT_AS_UNIT:
+        return not any(map(_is_plain_share, (equation.left, equation.right)))
+    return True
+
+
+def _scale_words(tokens: Sequence[Token]) -> list[str]:
+    return [token.text.lower() for token in tokens if token.kind == "word" and token.text.lower() in SCALES]
+
+
+def _is_plain_share(tokens: Sequence[Token]) -> bool:
+    """Whether a side is a share and not a number of percent: "(3 - 2) / 2 = 0.5%" does not hold."""
+    kind = share(tokens)
+    if not kind or has_factor_100(tokens):
+        return False
+    if kind == "relative" or any(token.money for token in tokens):
+        return True
+    try:
+        whole = evaluate(tokens).value.denominator == 1
+        return not whole and all(abs(evaluate(part).value) > _MOST_PERCENT for part in quotient(tokens) or ((),))
+    except (NotArithmetic, BoundExceeded, Undefined):
+        return False
+
+
 def _same_units(equation: Equation, left: Amount, right: Amount) -> bool:
     """Whether the units cancel to the same on both sides: then the equation says the same whatever they stand for.
 
@@ -203,7 +239,8 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
     written = _written(equation.left, text), _written(equation.right, text)
     label, reason = _decide(left, right, equation.approximate, written)
     if label == "contradicted" and (
-        why := _unspoken_units(left, right, _same_units(equation, left, right))
+        why := _unspoken_units(equation, left, right)
+        or _unspoken_scale(equation, left, right)
         or _rounded_operands(equation, text, left, right, reading)
         or _in_pieces(equation, left, right)
     ):
@@ -306,17 +343,31 @@ def _rounded_at_zeros(exact: Fraction, shown: Amount) -> bool:
     return cut or abs(exact - shown.value) <= Fraction(unit, 2)
 
 
-def _unspoken_units(left: Amount, right: Amount, same: bool) -> str:
-    """Why the numbers alone do not decide, or "". same: whether the units cancel to the same on both sides."""
-    if not same and (hidden := _hidden_conversion(left, right)):
+def _unspoken_scale(equation: Equation, left: Amount, right: Amount) -> str:
+    """Whether one side leaves out the thousands or millions that its numbers are in, or ""."""
+    scaled = [bool(_scale_words(side)) for side in (equation.left, equation.right)]
+    if scaled[0] == scaled[1] or left.value * right.value <= 0:
+        return ""
+    ratio = max(left.value / right.value, right.value / left.value)
+    power = _FIRST_SCALE
+    while power <= _LAST_SCALE:
+        if abs(ratio / power - 1) <= _APPROXIMATE:
+            return "the numbers may be in thousands or millions"
+        power *= _FIRST_SCALE
+    return ""
+
+
+def _unspoken_units(equation: Equation, left: Amount, right: Amount) -> str:
+    """Why the numbers alone do not decide, or ""."""
+    if not _same_units(equation, left, right) and (hidden := _hidden_conversion(left, right)):
         return hidden
-    for amount, other in ((left, right), (right, left)):
+    for amount, other, side in ((left, right, equation.right), (right, left, equation.left)):
         if amount.is_fraction and other.decimals == 0:
             return "the fraction may name a part of something"
         if amount.is_fraction and other.units & _DATES and other.operations > 1:
             return "the fractions may be dates"
-        share = "%" not in other.units or Reading.SHARE_OF_ALL in other.readings
-        if amount.is_percentage and other.operations and share:
+        a_part = "%" not in other.units or Reading.SHARE_OF_ALL in other.readings
+        if amount.is_percentage and other.operations and a_part and not _says_share(side, other):
             return "the percentage may name a part of something"
         if len(amount.term_units) > 1 and all("%" in units for units in amount.term_units) and "%" not in other.units:
             return "percentages may be of something"
@@ -325,6 +376,12 @@ def _unspoken_units(left: Amount, right: Amount, same: bool) -> str:
             if any(not (a & b) for a, b in pairwise(named)):
                 return "the terms have different units"
     return ""
+
+
+def _says_share(tokens: Sequence[Token], amount: Amount) -> bool:
+    """Whether a percentage beside a side can only be that side: it is a share, and no amount of things."""
+    kind = share(tokens)
+    return kind == "relative" or (kind == "quotient" and amount.value.denominator != 1 and len(amount.units) <= 1)
 
 
 def _hidden_conversion(left: Amount, right: Amount) -> str:

@@ -68,6 +68,7 @@ class Reading(Enum):
     TIGHT_FIRST = "reading what is written without blanks first"
     ROOT_OF_ALL = "reading the root of all that follows"
     MIXED_IN_BRACKETS = "reading the number and the fraction in brackets as one"
+    NEGATIVE_IN_BRACKETS = "reading the number in brackets as a negative amount, as accounts do"
 
     @property
     def is_usual(self) -> bool:
@@ -83,6 +84,7 @@ _UNUSUAL = frozenset(
         Reading.TIGHT_FIRST,
         Reading.ROOT_OF_ALL,
         Reading.MIXED_IN_BRACKETS,
+        Reading.NEGATIVE_IN_BRACKETS,
     )
 )
 
@@ -340,6 +342,8 @@ class _Parser:
             out.decimals, out.trailing_zeros = _places(core[0].text)
             if out.is_percentage and self.reading is not Reading.PERCENT_AS_UNIT:
                 out.decimals += 2
+        elif kinds == ["num", "word"] and self.reading is Reading.SCALE_AS_UNIT:
+            out.decimals, out.trailing_zeros = _places(core[0].text)  # "6.33 million"
         elif [token.text for token in core[1:4]] == ["*", "10", "^"]:
             out.decimals = _scientific_decimals(core)
         out.is_measured = any(token.kind == "num" and "." in token.text for token in self.tokens) or bool(
@@ -661,14 +665,23 @@ class _Parser:
         return self.group(self.take("("))
 
     def group(self, opened: Token) -> Fraction:
+        begin = self.i
         value = self.sum()
         closed = self.take(")")
+        if self.is_alone_in_brackets(begin) and self.may(Reading.NEGATIVE_IN_BRACKETS):
+            return -value
         if _PAIRS[opened.text] != closed.text:
             raise NotArithmetic(f"{opened.text!r} is closed by {closed.text!r}")
         if opened.text == "|":
             self.operations += 1
             return abs(value)
         return value
+
+    def is_alone_in_brackets(self, begin: int) -> bool:
+        """Whether the group just read, from `begin` on, is one number that is added or taken away: "3 + (13)"."""
+        before = self.tokens[begin - 2 : begin] if begin >= 3 else ()
+        added = [token.text for token in before] in (["+", "("], ["-", "("]) and self.tokens[begin - 3].kind != "op"
+        return added and self.i == begin + 2 and self.tokens[begin].kind == "num"
 
     def with_fraction(self, whole: Fraction, token: Token) -> Fraction:
         """A mixed number (`2 1/2`, `2½`, `2\\frac{1}{2}`), or `whole` alone."""

@@ -495,7 +495,14 @@ def _is_claim(left: Sequence[Token], right: Sequence[Token], count: int, convert
     if count == 1 and named and _is_tight(written, "/"):
         # "1/2 hour = 30 minutes", "pages 3/4 = …": a fraction of something.
         return False
-    if count == 1 and _is_tight(left, "-") and right[0].kind == "num" and _value(left[:1]) < _value(left[2:3]):
+    plain = any(t.text.isdigit() for t in left if t.kind == "num")  # "154,159-176,931" is no range
+    if (
+        count == 1
+        and plain
+        and _is_tight(left, "-")
+        and right[0].kind == "num"
+        and _value(left[:1]) < _value(left[2:3])
+    ):
         # "pages 5-10 = 6": a range.
         return False
     if any(t.label == "word" for t in (*left, *right)):

@@ -708,3 +708,46 @@ def test_math500_solutions_hold_hardly_any_contradicted_equation(shared_data):
     assert len(verdicts) > 250
     # One is wrong in the data itself: "(-4)^2 + 4 \cdot 1 \cdot (-1) = 20".
     assert sum(verdict.label == "contradicted" for verdict in verdicts) <= 1
+
+
+# --- shares, scales, accounts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("equation", "label"),
+    [
+        ("(680 - 774)/774 = -12.14%", "supported"),
+        ("(680 - 774)/774 = -13.63%", "contradicted"),
+        ("(680 - 774)/774 = 12.14%", "contradicted"),
+        ("(680 - 774)/774 = -0.12%", "contradicted"),
+        ("(680 - 774)/774 * 100 = -12.14%", "supported"),
+        ("(680 - 774)/774 * 100 = -13.63%", "contradicted"),
+        (r"\frac{680 - 774}{774} = -13.63\%", "contradicted"),
+        ("126 / 67 - 1 = 88.06%", "supported"),
+        ("126 / 67 - 1 = 86.08%", "contradicted"),
+        ("8,868/97,219 = 9.12%", "supported"),
+        ("8,868/97,219 = 9.21%", "contradicted"),
+        ("8,868/97,219 = 0.09%", "contradicted"),
+        ("5 / 2 = 2.5%", "supported"),  # five percent in two parts
+        ("(55 + 50)/2 = 52.5%", "supported"),
+        ("6000/150 = 40%", "supported"),
+        # A percentage beside an amount may name a part of something.
+        ("60 - 45 = 25%", "insufficient"),
+        ("60 / 2 = 35%", "insufficient"),
+        ("40.0 - 38.1 = 9.1%", "insufficient"),
+        # Thousands and millions.
+        ("(7 + 8 + 4) / 3 = 6.33 million", "supported"),
+        ("(7 + 8 + 4) / 3 = 6.43 million", "contradicted"),
+        ("500 thousand + 2 million = 2.5 million", "supported"),
+        ("500 thousand + 2 million = 502 million", "contradicted"),
+        ("5,000 + 3,000 = 8 million", "insufficient"),  # of a table in thousands
+        # Accounts write negative amounts in brackets.
+        ("3 + (13) + 26 = 16", "insufficient"),
+        ("3 + (13) + 26 = 42", "supported"),
+        ("3 + (13) + 26 = 17", "contradicted"),
+    ],
+)
+def test_shares_and_scales_are_judged_as_reports_write_them(equation: str, label: str) -> None:
+    [outcome] = ExactJudge().judge([Claim(equation, 0, 0, len(equation), "equation")], [()])
+    assert outcome is not None
+    assert outcome.label == label, outcome.reason

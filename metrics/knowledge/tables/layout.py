@@ -1,0 +1,178 @@
+"""Reads a grid as a table of figures: the names of its rows and columns, their periods, and its scale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .amounts import Amount, cell_amount, scale_said, years
+from .grid import Grid
+
+_PER_UNIT = re.compile(
+    r"\bper\s+(?:\w+\s+){0,3}(?:share|unit|ADS|store|employee|day|month|year)s?\b|\bratio\b", re.IGNORECASE
+)
+_PERCENT = re.compile(r"%|\bpercent|\bper cent", re.IGNORECASE)
+_MARKS = re.compile(r"\s*(?:\(\s?(?:\d{1,2}|[a-z])\s?\)|[*†‡:])+\s*$")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A row or a column.
+
+    Attributes:
+        label: its own words, without footnote marks.
+        section: the heading it stands under, or the header cells above it.
+        years: those that label and section name.
+        sure: whether it is certain which cells the section is for.
+    """
+
+    label: str
+    section: str = ""
+    years: frozenset[str] = frozenset()
+    sure: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that holds an amount.
+
+    Attributes:
+        amount: as written in the cell.
+        percent: the cell, its row or its column says that it is a percentage.
+        scale: what the amount is to be multiplied by; None: nothing says so.
+    """
+
+    row: int
+    column: int
+    amount: Amount
+    percent: bool
+    scale: int | None
+
+    @property
+    def value(self) -> Fraction:
+        return self.amount.value
+
+
+@dataclass(frozen=True)
+class Table:
+    """A grid with its headings. `rows[i]` and `columns[k]` are those of the cells with these indices."""
+
+    rows: Sequence[Heading]
+    columns: Sequence[Heading]
+    cells: Sequence[Cell]
+    caption: str = ""
+    problem: str = ""
+
+
+def read_table(grid: Grid, title: str = "") -> Table:
+    """The table that a grid is. title: what the passage is called; it may say the scale."""
+    if not grid.rows:
+        return Table((), (), (), grid.caption, grid.problem)
+    head = _head(grid)
+    columns = _columns(grid.rows[:head], len(grid.rows[0]))
+    stub = " ".join(row[0] for row in grid.rows[:head] if row[0])
+    rows = _rows(grid.rows[head:])
+    of_stub = frozenset(year for *_, year in years(stub))
+    if of_stub and not any(column.years for column in columns):
+        columns = [Heading(c.label, c.section, of_stub, c.sure) for c in columns]
+    said = [" ".join(row) for row in grid.rows[:head]]
+    scale = next((s for text in (*said, grid.caption, title) if (s := scale_said(text)) is not None), None)
+    cells = []
+    of_rows, of_columns = list(map(_kind, rows)), list(map(_kind, columns))
+    for i, row in enumerate(grid.rows[head:]):
+        for k, text in enumerate(row[1:], 1):
+            if (amount := cell_amount(text)) is not None:
+                cells.append(_cell(i, k, amount, of_rows[i], of_columns[k], scale, text))
+    table = Table(rows, columns, cells, f"{grid.caption} {stub}".strip(), grid.problem)
+    return _transposed(table) if _is_on_its_side(table) else table
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a heading says of its amounts: that they are percentages, whole ones of a unit, or in a scale."""
+
+    percent: bool
+    per_unit: bool
+    scale: int | None
+
+
+def _kind(heading: Heading) -> _Kind:
+    label = heading.label
+    per_unit = _PER_UNIT.search(f"{label} {heading.section}") is not None
+    return _Kind(_PERCENT.search(label) is not None, per_unit, scale_said(label))
+
+
+def _cell(i: int, k: int, amount: Amount, row: _Kind, column: _Kind, scale: int | None, text: str) -> Cell:
+    percent = amount.percent or "%" in text or row.percent or column.percent
+    if percent or row.per_unit:
+        return Cell(i, k, amount, percent, 1)
+    own = row.scale if row.scale is not None else column.scale
+    return Cell(i, k, amount, percent, own if own is not None else scale)
+
+
+def _head(grid: Grid) -> int:
+    """How many rows are the head: up to the first with an amount, or the first that only names a section."""
+    named = False
+    for i, row in enumerate(grid.rows):
+        if any(cell_amount(cell) is not None for cell in row[1:]):
+            return i
+        filled = [k for k, cell in enumerate(row) if cell]
+        if named and i >= grid.head and filled == [0] and scale_said(row[0]) is None:
+            return i
+        named |= any(k > 0 and (years(row[k]) or len(filled) > 1) for k in filled)
+    return min(max(grid.head, 1), len(grid.rows))
+
+
+def _columns(head: Sequence[Sequence[str]], width: int) -> list[Heading]:
+    parts: list[list[str]] = [[] for _ in range(width)]
+    sure = [True] * width
+    for number, row in enumerate(head):
+        filled = [k for k in range(1, width) if row[k]]
+        is_last = number == len(head) - 1
+        for k in range(1, width):
+            if row[k]:
+                parts[k].append(row[k])
+            elif filled and not (is_last and len(filled) > 1):
+                before = max((i for i in filled if i < k), default=None)
+                # A heading that stands in the middle of what it spans.
+                centred = filled[0] > 1 and len(filled) > 1
+                parts[k].append(row[filled[0] if before is None else before])
+                sure[k] &= not centred
+    out = []
+    for k, texts in enumerate(parts):
+        telling = [text for text in texts if scale_said(text) is None and not _is_everywhere(text, parts)]
+        own = (telling or texts or [""])[-1]
+        found = frozenset(year for text in texts for *_, year in years(text))
+        out.append(Heading(_MARKS.sub("", own), " ".join(texts), found, sure[k]))
+    return out
+
+
+def _is_everywhere(text: str, parts: Sequence[Sequence[str]]) -> bool:
+    return len(parts) > 2 and all(text in texts for texts in parts[1:])
+
+
+def _rows(body: Sequence[Sequence[str]]) -> list[Heading]:
+    out, section = [], ""
+    for row in body:
+        filled = [k for k, cell in enumerate(row) if cell]
+        if len(filled) == 1 and cell_amount(row[filled[0]]) is None:
+            section = row[filled[0]]
+        label = _MARKS.sub("", row[0])
+        found = frozenset(year for text in (label, section) for *_, year in years(text))
+        out.append(Heading(label, section if section != row[0] else "", found))
+    return out
+
+
+def _is_on_its_side(table: Table) -> bool:
+    """Whether the rows are the periods: most labels are years, and no column has one."""
+    with_cells = {cell.row for cell in table.cells}
+    labels = [table.rows[i] for i in with_cells]
+    periods = sum(bool(years(heading.label)) and len(heading.label) <= 40 for heading in labels)
+    return periods > len(labels) / 2 and not any(column.years for column in table.columns)
+
+
+def _transposed(table: Table) -> Table:
+    cells = [Cell(cell.column, cell.row, cell.amount, cell.percent, cell.scale) for cell in table.cells]
+    return Table(table.columns, table.rows, cells, table.caption, table.problem)

@@ -1,0 +1,223 @@
+"""The extractor `figures` and the judge `table`: which cell or sentence a figure of a step is held against, and how."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from stepgauge import Gauge
+from stepgauge.metrics.knowledge.tables.amounts import amounts, cell_amount
+from stepgauge.metrics.knowledge.tables.grid import MAX_CELLS, MAX_COLUMNS, as_markdown, grids, prose
+from stepgauge.metrics.knowledge.tables.layout import read_table
+from stepgauge.metrics.knowledge.types import Verdict
+from stepgauge.metrics.trace import Trace
+
+ROWS = [
+    ["", "2019", "2018"],
+    ["Appliances", "$680", "$774"],
+    ["Lighting", "1,452", "(1,146)"],
+    ["Cost of appliances", "512", "498"],
+    ["Gross margin", "24.7%", "35.7%"],
+    ["Earnings per share", "2.97", "0.85"],
+    ["Total sales", "$2,132", "$1,920"],
+]
+TABLE = f"Sales by product (in thousands):\n\n{as_markdown(ROWS)}\n"
+HTML = (
+    "<p>Sales by product (in thousands):</p><table><tr><th></th><th>2019</th><th>2018</th></tr>"
+    + "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in ROWS[1:])
+    + "</table>"
+)
+CSV = "Sales by product (in thousands)\n" + "\n".join(",".join(f'"{cell}"' for cell in row) for row in ROWS)
+TEXT = "The Company had 1,250 employees. The effective tax rate was 21.0% in 2019 and 24.5% in 2018."
+
+
+def verdicts(step: str, *passages: Any, question: str = "") -> list[Verdict]:
+    gauge = Gauge(scorer=None, claims=["figures"], judges=["table"], retriever="given", splitter="lines")
+    given = list(passages) or [{"id": "report, page 4", "text": TABLE}, {"id": "report, page 5", "text": TEXT}]
+    [score] = gauge.score([Trace(question, step, meta={"passages": given})])
+    return [verdict for one in score.steps for verdict in one.verdicts]
+
+
+@pytest.mark.parametrize(
+    ("step", "labels"),
+    [
+        ("Appliances sales were $774 thousand in 2018.", ["supported"]),
+        ("Appliances sales were $747 thousand in 2018.", ["contradicted"]),
+        ("Appliances sales were $774 million in 2018.", ["contradicted"]),
+        ("Appliances sales were $774,000 in 2018.", ["supported"]),
+        ("Appliances sales were $0.8 million in 2018.", ["supported"]),
+        ("Appliances sales were about $700 thousand in 2019.", ["insufficient"]),
+        ("Appliances were $680 in 2019 and $764 in 2018.", ["supported", "contradicted"]),
+        ("Appliances were $680 and $774 in 2019 and 2018, respectively.", ["supported", "supported"]),
+        ("The cost of appliances was 512 in 2019.", ["supported"]),
+        ("The cost of appliances was 680 in 2019.", ["contradicted"]),
+        ("The gross margin was 24.7% in 2019.", ["supported"]),
+        ("The gross margin was 27.4% in 2019.", ["contradicted"]),
+        ("Earnings per share were $2.97 in 2019.", ["supported"]),
+        ("Lighting lost 1,146 in 2018.", ["supported"]),
+        ("Lighting was 1,146 in 2018.", ["insufficient"]),  # the sign
+        ("Net appliances were $690 thousand in 2019.", ["insufficient"]),  # "net" may be another row
+        ("Appliances were $690 thousand.", ["insufficient"]),  # no period
+        ("Appliances increased by $94 thousand in 2019.", ["insufficient"]),  # worked out
+        ("Average appliances were $727 thousand in 2019.", ["insufficient"]),
+        ("Furniture was $690 thousand in 2019.", ["insufficient"]),
+        ("Appliances were $690 thousand in 2016.", ["insufficient"]),
+        ("The effective tax rate was 21.0% in 2019.", ["supported"]),
+        ("The effective tax rate was 25.4% in 2018.", ["contradicted"]),
+        ("The company had 1,250 employees.", ["supported"]),
+        ("If appliances were $700 thousand in 2019, we would see it.", []),
+        ("Was the figure for appliances $700 thousand in 2019?", []),
+        ("Appliances were not $700 thousand in 2019.", []),
+        ("We look at 3 years and at September 30, 2019.", []),
+    ],
+)
+def test_a_figure_is_held_against_the_cell_or_sentence_that_it_is_of(step: str, labels: list[str]) -> None:
+    assert [verdict.label for verdict in verdicts(step)] == labels
+
+
+def test_the_evidence_names_document_table_row_and_column() -> None:
+    [verdict] = verdicts("Appliances sales were $747 thousand in 2018.")
+    [cell] = verdict.evidence
+    assert cell.id == "report, page 4: table 1, row 'Appliances', column '2018'"
+    assert cell.text == "$774 thousand"
+    assert "says $774 thousand, not $747 thousand" in verdict.reason
+    [verdict] = verdicts("The effective tax rate was 21.0% in 2019.")
+    assert verdict.evidence[0].id == "report, page 5: sentence 2"
+
+
+def test_what_is_not_covered_has_no_evidence_and_is_uncheckable() -> None:
+    gauge = Gauge(scorer=None, claims=["figures"], judges=["table"], retriever="given")
+    [score] = gauge.score([Trace("", "Furniture was $690 thousand in 2019.", meta={"passages": [TABLE]})])
+    assert score.steps[0].verdicts[0].evidence == ()
+    assert "ki" in score.missing, "nothing could be checked, which is neither right nor wrong"
+
+
+@pytest.mark.parametrize("written", [TABLE, HTML, CSV, ROWS], ids=["markdown", "html", "csv", "rows"])
+def test_a_table_reads_alike_however_it_is_written(written: Any) -> None:
+    passage = {"id": "t", "table": written} if isinstance(written, list) else {"id": "t", "text": written}
+    steps = ["Appliances were $774 in 2018.", "Appliances were $747 in 2018.", "Total sales were 2,132 in 2019."]
+    found = [verdicts(step, passage)[0] for step in steps]
+    assert [verdict.label for verdict in found] == ["supported", "contradicted", "supported"]
+    assert found[0].evidence[0].id == "t: table 1, row 'Appliances', column '2018'"
+
+
+@pytest.mark.parametrize(
+    ("step", "label", "says"),
+    [
+        ("The change in appliances is 680 - 774 = -94.", "supported", "each number is given"),
+        ("The change in appliances is (680 - 774)/774 = -12.14%.", "supported", "each number is given"),
+        ("The change in appliances is (680 - 774)/774 = -13.63%.", "contradicted", "the arithmetic fails"),
+        ("Appliances changed from 2018 to 2019 by (690 - 774)/774 = -10.85%.", "contradicted", "an input fails"),
+        ("The change is 690 - 774 = -84.", "insufficient", "the inputs fail: 690"),
+        ("Appliances fell by 774 - 680 = 94 thousand.", "supported", "each number is given"),
+    ],
+)
+def test_of_a_calculation_inputs_and_arithmetic_are_told_apart(step: str, label: str, says: str) -> None:
+    [verdict] = verdicts(step)
+    assert verdict.claim.kind == "derivation"
+    assert (verdict.label, says in verdict.reason) == (label, True), verdict.reason
+
+
+def test_results_of_earlier_steps_and_numbers_of_the_question_are_inputs() -> None:
+    step = "The change is 680 - 774 = -94.\nOf the 5,000 asked about that is -94 / 5,000 = -0.0188."
+    found = verdicts(step, question="What share of 5,000 is the change?")
+    [_, second] = [verdict for verdict in found if verdict.claim.kind == "derivation"]
+    assert second.label == "insufficient", "no cell has a number of it, and nothing is wrong with it"
+    assert "no number of it stands in the evidence" in second.reason
+
+
+def test_a_label_with_alternatives_is_found_by_each_of_them() -> None:
+    rows = [["$'000", "30 June 2019", "30 June 2018"], ["Net profit/(loss) after tax", "(9,819)", "6,639"]]
+    passage = {"id": "t", "table": [*rows, ["Add: finance costs", "54,897", "25,803"]]}
+    assert verdicts("The net loss after tax was $9,819 thousand in 2019.", passage)[0].label == "supported"
+    assert verdicts("Net profit after tax was $6.6 million in 2018.", passage)[0].label == "supported"
+    assert verdicts("Finance costs were $25,830 thousand in 2018.", passage)[0].label == "contradicted"
+
+
+def test_the_same_label_under_two_headings_contradicts_nothing() -> None:
+    rows = [["", "2019"], ["Domestic", ""], ["Current", "5,100"], ["Foreign", ""], ["Current", "7,200"]]
+    passage = {"id": "t", "table": rows}
+    assert verdicts("Current was 6,000 in 2019.", passage)[0].label == "insufficient"
+    assert verdicts("Current foreign tax was 7,200 in 2019.", passage)[0].label == "supported"
+
+
+def test_a_scale_that_only_the_text_says_is_that_of_the_table() -> None:
+    passages = [{"id": "t", "table": ROWS}, "Amounts are presented in thousands."]
+    assert verdicts("Appliances were $774 thousand in 2018.", *passages)[0].label == "supported"
+    assert verdicts("Appliances were $774 million in 2018.", *passages)[0].label == "contradicted"
+
+
+def test_years_may_be_the_rows() -> None:
+    passage = {"id": "t", "table": [["", "Sales", "Profit"], ["2018", "1,200", "80"], ["2019", "1,300", "95"]]}
+    assert verdicts("Sales were 1,300 in 2019.", passage)[0].label == "supported"
+    assert verdicts("Sales were 1,200 in 2019.", passage)[0].label == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("$  1,452.4", 1452.4),
+        ("(13)", -13),
+        ("$ (71 )", -71),
+        ("(14)%", -14),
+        ("12.3 %", 12.3),
+        ("1,234 (1)", 1234),
+        ("-8.7", -8.7),
+        ("—", None),
+        ("2019", None),
+        ("N/A", None),
+        ("see note 5", None),
+    ],
+)
+def test_cells_are_read_as_reports_write_them(cell: str, value: float | None) -> None:
+    found = cell_amount(cell)
+    assert (found and float(found.value)) == value
+
+
+def test_signs_of_a_calculation_are_none_of_its_numbers() -> None:
+    assert [float(one.value) for one in amounts("680 - 774 and (680-774) = -12.1%")] == [680, 774, 680, 774, -12.1]
+    assert [float(one.value) for one in amounts("in 2018-19, for COVID-19 and the 10-K, by 5")] == [5]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<table><tr><td colspan=999999999 rowspan=999999999>1</td></tr>" * 200,
+        "<table>" * 5_000 + "1",
+        "<table><tr>" + "<td>1" * 300_000,
+        "|" * 200_000 + "\n|---|\n",
+        "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 50_000,
+        '"' * 200_000 + "\n1,2",
+        "1,2\n" * 100_000,
+        "(" * 100_000 + "$" * 100_000,
+        "in " * 60_000 + "thousand",
+        "1 - " * 50_000,
+    ],
+    ids=["spans", "nested", "wide", "bars", "long", "quotes", "csv", "brackets", "words", "signs"],
+)
+def test_a_hostile_passage_costs_little_and_is_cut(hostile: str) -> None:
+    begin = time.process_time()
+    found = verdicts("Appliances were $774 in 2018, and 680 - 774 = -94.", hostile)
+    assert time.process_time() - begin < 8
+    assert {verdict.label for verdict in found} <= {"insufficient"}
+    for grid in grids(hostile):
+        assert sum(map(len, grid.rows)) <= MAX_CELLS + MAX_COLUMNS
+        assert all(len(row) <= MAX_COLUMNS for row in grid.rows)
+
+
+def test_a_table_that_is_not_read_in_full_contradicts_nothing() -> None:
+    rows = [["", "2019"], *[[f"Item {i} thing", "5"] for i in range(MAX_CELLS // 2 + 50)], ["Appliances", "680"]]
+    passage = {"id": "t", "text": as_markdown(rows)}
+    [grid] = grids(passage["text"])
+    assert grid.problem
+    assert read_table(grid).problem
+    assert verdicts("Item 7 thing was 900 in 2019.", passage)[0].label == "insufficient"
+
+
+def test_prose_is_what_stands_outside_of_tables() -> None:
+    assert prose(TABLE).strip() == "Sales by product (in thousands):"
+    assert prose(HTML) == "Sales by product (in thousands):"
+    assert prose(CSV) == ""
+    assert prose(TEXT) == TEXT
