@@ -17,6 +17,7 @@ from ..judge_measures.measure import Estimate, Measure
 from ..knowledge.assess import assess
 from ..knowledge.base import ClaimExtractor, Judge, Retriever
 from ..knowledge.types import Verdict
+from ..trace import Trace
 from ..versions import package_version
 from .items import Labelled, Said, said_of
 from .movement import moved
@@ -35,6 +36,7 @@ class Judged:
         right, truth, groups: the labels and documents of the steps.
         said: the judge's results.
         verdicts: those on single claims, with their documents.
+        traces: the chain of each of these.
         seconds, cpu, claims: time spent in the judge, and the claims it was shown.
         spent: what a server says it took, in all: calls, tokens.
     """
@@ -45,6 +47,7 @@ class Judged:
     groups: Sequence[str]
     said: Sequence[Said]
     verdicts: Sequence[tuple[Verdict, str]]
+    traces: Sequence[Trace]
     seconds: float
     cpu: float
     claims: int
@@ -102,6 +105,7 @@ def judged(
         [group for group, _ in steps],
         [said_of(verdicts) for _, verdicts in steps],
         [(verdict, group) for group, verdicts in steps for verdict in verdicts],
+        [item.trace for item, of_chain in zip(items, found, strict=True) for of_step in of_chain for _ in of_step],
         timed.clock.wall,
         timed.clock.cpu,
         timed.claims,
@@ -200,17 +204,22 @@ def check(
 
 def _moved(found: Judged, move: int) -> dict[str, Estimate]:
     """The first claims with verdicts on evidence, one a document before a second of any."""
-    if move <= 0 or getattr(found.judge, "needs_traces", False):
+    if move <= 0:
         return {}
-    usable = [(v, g) for v, g in found.verdicts if v.label is not None and v.evidence and v.claim.query is not None]
+    usable = [
+        (verdict, group, trace)
+        for (verdict, group), trace in zip(found.verdicts, found.traces, strict=True)
+        if verdict.label is not None and verdict.evidence and verdict.claim.query is not None
+    ]
     turn: Counter[str] = Counter()
     order = []
-    for place, (_, group) in enumerate(usable):
+    for place, (_, group, _) in enumerate(usable):
         order.append((turn[group], place))
         turn[group] += 1
     chosen = [usable[place] for _, place in sorted(order)[:move]]
-    verdicts, groups = [v for v, _ in chosen], [g for _, g in chosen]
-    return moved(found.judge, verdicts, groups, [v.evidence for v in verdicts])
+    verdicts = [verdict for verdict, _, _ in chosen]
+    evidence, groups = [verdict.evidence for verdict in verdicts], [group for _, group, _ in chosen]
+    return moved(found.judge, verdicts, groups, evidence, [trace for _, _, trace in chosen])
 
 
 def _confusion(found: Judged) -> dict[str, dict[str, int]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from ..abilities import can
 from ..judge_measures.measure import Estimate
-from ..knowledge.base import Judge
+from ..knowledge.base import Judge, ReadsTraces
 from ..knowledge.types import Claim, Passage, Verdict
+from ..trace import Trace
 from .statistics import share
 from .wordings import HELD_OUT, REWORDINGS
 
@@ -38,23 +41,34 @@ def change(before: Verdict, after: Verdict, threshold: float = 0.5) -> Change:
 
 
 def reworded(claim: Claim, form: str) -> Claim:
-    """The claim in another form. A first letter that begins a sentence only is put in lower case behind other words."""
-    text = claim.text.strip().rstrip(".")
+    """The claim in another form, in the same place. See `_reworded`."""
+    text = _reworded(claim.text, form)
+    standalone = _reworded(claim.standalone, form) if claim.standalone else ""
+    return replace(claim, text=text, query=None if claim.query is None else text, standalone=standalone)
+
+
+def _reworded(text: str, form: str) -> str:
+    """A first letter that begins a sentence only is put in lower case behind other words."""
+    text = text.strip().rstrip(".")
     first, rest = text[:1], text[1:2]
     if not form.startswith("{}") and first.isupper() and rest.islower():
         text = first.lower() + text[1:]
-    text = form.format(text)
-    return Claim(text, claim.step, 0, len(text), claim.kind, None if claim.query is None else text)
+    return form.format(text)
 
 
 def moved(
-    judge: Judge, verdicts: Sequence[Verdict], documents: Sequence[str], evidence: Sequence[Sequence[Passage]]
+    judge: Judge,
+    verdicts: Sequence[Verdict],
+    documents: Sequence[str],
+    evidence: Sequence[Sequence[Passage]],
+    traces: Sequence[Trace],
 ) -> dict[str, Estimate]:
     """`reworded`, `ordered`, `obeyed`: see `Measure.moved`.
 
     Args:
         verdicts: on the claims as they are, each with a label.
         evidence: the passages that the judge is shown for each.
+        traces: the chain of each, for a judge that reads them.
     """
     asked: list[tuple[int, str, Claim]] = []
     for i, verdict in enumerate(verdicts):
@@ -64,7 +78,10 @@ def moved(
                 asked.append((i, kind, reworded(verdict.claim, form)))
     if not asked:
         return {}
-    found = judge.judge([claim for _, _, claim in asked], [list(evidence[i]) for i, _, _ in asked])
+    given: list[Any] = [[claim for _, _, claim in asked], [list(evidence[i]) for i, _, _ in asked]]
+    if can(judge, ReadsTraces) and judge.needs_traces:
+        given.append([traces[i] for i, _, _ in asked])
+    found = judge.judge(*given)
     # A verdict that failed, or a claim that is passed on, shows nothing of how the judge decides.
     told = [
         (i, kind, change(verdicts[i], after))

@@ -53,7 +53,9 @@ class Policy:
         """How the policy makes one number of supported, contradicted and not covered, for below a table."""
         unsupported, without = _WORDS[self.unsupported], _WORDS[self.without_evidence]
         found = unsupported if unsupported == without else f"{unsupported} if evidence was found, else {without}"
-        return f"policy {self.name}: what is not covered counts {found}"
+        unchecked = f"; a step with nothing to check {_WORDS[self.unchecked_step]}"
+        steps = "" if self.unchecked_step == "uncheckable" else unchecked
+        return f"policy {self.name}: what is not covered counts {found}{steps}"
 
     def outcome(self, verdict: Verdict) -> Outcome:
         """How one verdict counts for its claim."""

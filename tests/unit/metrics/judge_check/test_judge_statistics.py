@@ -130,6 +130,23 @@ def test_a_judge_that_obeys_orders_is_told_from_one_that_does_not():
         assert judge.asked == 40 + 20 * 4
 
 
+def test_a_judge_that_reads_traces_is_shown_the_reworded_claims_chains():
+    class Reads(Oracle):
+        needs_traces = True
+
+        def judge(self, claims, evidence, traces):
+            self.places = [(claim.start, trace.response) for claim, trace in zip(claims, traces, strict=True)]
+            return super().judge(claims, evidence)
+
+    claims = items(40)
+    judge = Reads("j", dict.fromkeys(scores_of(claims, 0), 0.1))
+    assert "reworded" in measure(run(judge, claims), "facts", move=20).moved
+    assert len(judge.places) == 20 * 4
+    responses = {item.trace.response for item in claims}
+    assert {response for _, response in judge.places} <= responses
+    assert len({response for _, response in judge.places}) == 20
+
+
 def test_what_cannot_be_computed_is_missing_with_a_reason():
     claims = items(12)
     silent = measure(run(Oracle("silent", {}), claims), "facts")
