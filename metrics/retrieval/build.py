@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,20 @@ import numpy as np
 from tqdm import tqdm
 
 from ..versions import package_version
-from . import bm25_index, dense_index, manifest, words
+from . import bm25_index, dense_index, floors, manifest, words
 from .chunks import check_options, chunk, chunk_id
 from .encoders import DenseOptions, Encoder, SentenceEncoder
 from .errors import CorpusBusy, CorpusError, require
 from .readers import Document, Fields, Source, find_source, read
 from .store import TEXTS, Numbers, StoreWriter, TextStore
 
+log = logging.getLogger(__name__)
+
 WORDS, OVERLAP = 200, 40
 _STAGES = "stages.json"
 _LOCK = "lock"
 _IDS = "ids.u64.tmp"
-_VERSIONS = ("stepgauge", "numpy", "bm25s", "faiss-cpu", "sentence-transformers", "transformers")
+_VERSIONS = ("stepgauge", "numpy", "bm25s", "PyStemmer", "faiss-cpu", "sentence-transformers", "transformers")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def build_corpus(
     fields = fields or Fields()
     check_options(chunk_words, overlap)
     require("bm25s", "bm25s", "building a corpus")
+    require("Stemmer", "PyStemmer", "building a corpus")
     if dense is not None:
         dense_index.check_index(dense.index)
         if encoder is None:
@@ -108,12 +112,13 @@ def build_corpus(
         if not _is_complete(work, key):
             counts = stages.run("texts", lambda: _write_texts(work, files, fields, chunk_words, overlap, progress))
             bm25 = stages.run("bm25", lambda: bm25_index.build(work, TextStore(work), progress=progress))
-            vectors = None
+            vectors = make = None
             if dense is not None:
-                make = encoder or partial(SentenceEncoder, dense, device=device, batch_size=batch_size)
+                make = cache(encoder or partial(SentenceEncoder, dense, device=device, batch_size=batch_size))
                 vectors = stages.run(
                     "dense", lambda: dense_index.build(work, TextStore(work), dense, make, progress=progress)
                 )
+            found_floors = stages.run("floors", lambda: _floors(work, counts["chunks"], dense, vectors, make, encoder))
             if files.state() != before:
                 stages.forget()
                 raise CorpusError(f"{source}: its files changed while the corpus was built; build again")
@@ -130,6 +135,7 @@ def build_corpus(
                 "options": options,
                 "bm25": {"words": words.NAME, **bm25},
                 "dense": None if dense is None or vectors is None else {**asdict(dense), **vectors},
+                "floors": found_floors,
                 "versions": {name: package_version(name) for name in _VERSIONS},
                 "files": manifest.describe_files(work, leave_out=(_STAGES, _LOCK)),
             }
@@ -138,6 +144,27 @@ def build_corpus(
             (work / name).unlink(missing_ok=True)
         _move(work, dest)
     return Built(manifest.read(dest), built=True, resumed=resumed)
+
+
+def _floors(
+    work: Path,
+    n_chunks: int,
+    dense: DenseOptions | None,
+    vectors: Mapping[str, Any] | None,
+    made: Callable[[], Encoder] | None,
+    given: Callable[[], Encoder] | None,
+) -> dict[str, Any]:
+    """The floors that the retrievers use by default; see `floors`."""
+    out: dict[str, Any] = {"evidence": floors.of_evidence(bm25_index.Bm25Index(work, n_chunks)), "similarity": None}
+    if dense is not None and vectors is not None and made is not None:
+        index = dense_index.DenseIndex(work, n_chunks, vectors["dimension"])
+        try:
+            same = given is not None or dense.query_model in (None, dense.model)
+            out["similarity"] = floors.of_similarity(index, made() if same else SentenceEncoder(dense.for_queries))
+        except CorpusError as error:
+            # The passages stand; who searches with this query encoder is told what is wrong with it.
+            log.warning("no floor for dense retrieval: %s", error)
+    return out
 
 
 def _is_complete(work: Path, key: str) -> bool:
