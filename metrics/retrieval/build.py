@@ -110,7 +110,8 @@ def build_corpus(
         resumed = tuple(stages.done)
         # A complete work folder means that an earlier build was stopped just before the final move.
         if not _is_complete(work, key):
-            counts = stages.run("texts", lambda: _write_texts(work, files, fields, chunk_words, overlap, progress))
+            texts = stages.run("texts", lambda: _write_texts(work, files, fields, chunk_words, overlap, progress))
+            counts = texts["counts"]
             bm25 = stages.run("bm25", lambda: bm25_index.build(work, TextStore(work), progress=progress))
             vectors = make = None
             if dense is not None:
@@ -132,6 +133,7 @@ def build_corpus(
                     "sha256": digest,
                 },
                 "counts": counts,
+                "left_out": texts["left_out"],
                 "options": options,
                 "bm25": {"words": words.NAME, **bm25},
                 "dense": None if dense is None or vectors is None else {**asdict(dense), **vectors},
@@ -277,11 +279,12 @@ def _move(work: Path, dest: Path) -> None:
 def _write_texts(
     work: Path, source: Source, fields: Fields, chunk_words: int, overlap: int, progress: bool | None
 ) -> dict[str, Any]:
-    """Chunk all documents into the work folder; returns counts."""
+    """Chunk all documents into the work folder; returns counts, and the files left out with the reasons."""
+    left_out = list(source.left_out)
     counts = {"documents": 0, "empty": 0, "chunks": 0}
     hidden = None if progress is None else not progress
     with StoreWriter(work) as store, Numbers(work / _IDS, "u8") as ids:
-        for document in tqdm(read(source, fields), desc="reading", unit="document", disable=hidden):
+        for document in tqdm(read(source, fields, left_out), desc="reading", unit="document", disable=hidden):
             parts = list(chunk(document.text, chunk_words, overlap))
             counts["documents"] += 1
             counts["empty"] += not parts
@@ -293,10 +296,11 @@ def _write_texts(
     if not counts["chunks"]:
         (only, *others) = source.files
         where = source.root if others else source.root / only
-        raise CorpusError(f"{where}: no document with text ({counts['empty']} without)")
+        why = "".join(f"; {name}: {reason}" for name, reason in left_out[:3])
+        raise CorpusError(f"{where}: no document with text ({counts['empty']} without){why}")
     _check_unique(work / _IDS, source, fields, chunk_words, overlap)
     (work / _IDS).unlink()
-    return counts
+    return {"counts": counts, "left_out": [{"file": name, "reason": reason} for name, reason in sorted(left_out)]}
 
 
 def _names(document: Document, n_chunks: int) -> list[str]:
