@@ -154,7 +154,8 @@ class Bm25Index:
         """
         held, weights, _ = self._held(list(dict.fromkeys(words(query))), chunks)
         total = float(weights.sum())
-        return (held @ weights / total).tolist() if total else [0.0] * len(chunks)
+        # Summed as `total` is, so that the share of all words is 1.
+        return ((held * weights).sum(axis=1) / total).tolist() if total else [0.0] * len(chunks)
 
     def has_subject(self, query: str) -> bool:
         """Whether the query holds a word that says what it is about and is rare here, or not there at all."""

@@ -103,10 +103,13 @@ def decoded(data: bytes) -> str:
         raise Unreadable(f"{why}; {needs('finding its encoding', 'charset-normalizer', 'documents')}")
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data).best()
-    if best is None or (b"\0" in data and not best.encoding.startswith("utf")):
+    found = list(from_bytes(data))
+    if not found or b"\0" in data:
         raise Unreadable(f"{why}, nor in any other encoding")
-    return str(best)
+    # A few accents fit many code pages equally well; then the most common one is meant.
+    likely = [one for one in found if one.chaos <= found[0].chaos and one.coherence >= found[0].coherence - 0.05]
+    windows = [one for one in likely if one.encoding.startswith("cp125")]
+    return str(next((one for one in windows if one.encoding == "cp1252"), (windows or found)[0]))
 
 
 def _require(module: str, package: str, what: str) -> None:
@@ -164,7 +167,7 @@ def _html(path: Path) -> Iterator[Part]:
     own_title = tree.title.get_text() if tree.title is not None else ""
     sections = _Sections(_tidy(own_title).strip() or path.stem)
     line: list[str] = []
-    node = tree.next_element
+    node = tree.contents[0] if tree.contents else None
     while node is not None:
         after = node.next_element
         if isinstance(node, Tag):

@@ -128,10 +128,10 @@ class HybridRetriever:
         depth: how many passages each of the two rankings holds.
         rrf: the constant of the fusion, 60 in its paper. A passage's score is at most 2 / (rrf + 1).
         floor: passages with a lower fused score do not count as evidence. This score reflects rank, not relevance.
-        dense_floor: passages with a lower similarity do not count, whichever ranking they are in; None: the floor that
+        similarity: passages with a lower similarity do not count, whichever ranking they are in; None: the floor that
             the corpus was built with, -1: all count.
         overlap: as for `bm25`; applies to the BM25 ranking only.
-        bm25_floor: passages with a lower score are left out of the BM25 ranking.
+        bm25_floor, dense_floor: passages with a lower score are left out of that ranking.
         query_model, device, batch_size, nprobe: as for `dense`.
     """
 
@@ -145,6 +145,7 @@ class HybridRetriever:
         depth: int = 100,
         rrf: float = 60,
         floor: float | None = None,
+        similarity: float | None = None,
         overlap: float = 0,
         bm25_floor: float | None = None,
         dense_floor: float | None = None,
@@ -158,7 +159,8 @@ class HybridRetriever:
         self.floor = _number("floor", self.name, floor)
         self._overlap = _share("overlap", self.name, overlap)
         self._bm25_floor = _number("bm25_floor", self.name, bm25_floor)
-        least = _number("dense_floor", self.name, dense_floor)
+        self._dense_floor = _number("dense_floor", self.name, dense_floor)
+        least = _number("similarity", self.name, similarity)
         constant = _number("rrf", self.name, rrf)
         if constant is None or constant < 0:
             raise CorpusError(f"retriever 'hybrid': option rrf {rrf!r}: expected a number, 0 or more")
@@ -166,10 +168,10 @@ class HybridRetriever:
         self._corpus = _open(self.name, around)
         self._bm25 = self._corpus.bm25()
         self._dense = _DenseSearch(self.name, self._corpus, query_model, device, batch_size, nprobe)
-        self._dense_floor = self._dense.floor(least)
+        self._similarity = self._dense.floor(least)
 
     def describe(self) -> dict[str, Any]:
-        return {"corpus": self._corpus.digest, "dense_floor": self._dense_floor}
+        return {"corpus": self._corpus.digest, "similarity": self._similarity}
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
@@ -181,12 +183,12 @@ class HybridRetriever:
             near = dict(vectors)
             # No vectors: the claim says no subject.
             scored = [chunk for chunk, score in words if vectors and _reaches(score, self._bm25_floor)]
-            if self._dense_floor is not None:
+            if self._similarity is not None:
                 unknown = [chunk for chunk in scored if chunk not in near]
                 near.update(zip(unknown, similarities(number, unknown), strict=True))
             rankings = [
-                [chunk for chunk in ranking if _reaches(near.get(chunk), self._dense_floor)]
-                for ranking in (scored, [chunk for chunk, _ in vectors])
+                [chunk for chunk in ranking if _reaches(near.get(chunk), self._similarity)]
+                for ranking in (scored, [chunk for chunk, score in vectors if _reaches(score, self._dense_floor)])
             ]
             out.append(self._corpus.passages(fuse(rankings, self._rrf)[: self._k]))
         return out
