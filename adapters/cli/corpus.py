@@ -116,7 +116,7 @@ def _check(args: argparse.Namespace) -> int:
             floor = "none" if found.floor is None else f"{found.floor:.3f}"
             print(
                 f"  {found.retriever}: of {found.items} sentences with a third of their words dropped the own passage "
-                f"is among the best {PASSAGES} for {found.recall:.1%} (MRR {found.mrr:.3f}); the floor {floor} takes away "
-                f"{found.lost:.1%} of these, and is reached for {found.kept:.1%} of sentences on other fields"
+                f"is among the best {PASSAGES} for {found.recall:.1%} (MRR {found.mrr:.3f}); the floor {floor} "
+                f"takes away {found.lost:.1%} of these, and is reached for {found.kept:.1%} of foreign sentences"
             )
     return 0

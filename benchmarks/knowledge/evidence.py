@@ -2,15 +2,15 @@
 
     python -m benchmarks.knowledge.evidence [--dense MODEL]
 
-True evidence: claims with the passage that they are about. SciFact's claims and their sentences; conclusions of PubMedQA
-and the abstracts that they were cut from; sentences of 600 answers of MedQuAD, each taken out of its answer, among
-1,500 answers. Foreign claims: sentences (extractor `sentence`) of Llama-3.1-8B-Instruct's chains on MMLU-Pro, in subjects
-unrelated to medicine. The floors are those that the corpora were built with, which have seen neither.
+True evidence: claims with the passage that they are about. SciFact's claims and their sentences; conclusions of
+PubMedQA and the abstracts that they were cut from; sentences of 600 answers of MedQuAD, each taken out of its answer,
+among 1,500 answers. Foreign claims: sentences (extractor `sentence`) of Llama-3.1-8B-Instruct's chains on MMLU-Pro, in
+subjects unrelated to medicine. The floors are those that the corpora were built with, which have seen neither.
 
 A row says how often the claim's passage is among the five best without a floor, the mean reciprocal rank there, which
-share of these passages the floor takes away, and for which share of the foreign claims any passage is left. `bm25s` is that
-package with its own words and no floor; "overlap 0.35" is the floor that `bm25` had before. With `--dense MODEL` the
-corpora also get vectors, in minutes.
+share of these passages the floor takes away, and for which share of the foreign claims any passage is left. `bm25s` is
+that package with its own words and no floor; "overlap 0.35" is the floor that `bm25` had before. With `--dense MODEL`
+the corpora also get vectors, in minutes.
 """
 
 from __future__ import annotations
