@@ -53,6 +53,7 @@ from .reliance.claims import CAUSAL, claim_of
 from .reliance.corruption import corruptions_of
 from .reliance.own import TARGETS, Own
 from .reliance.regrowing import NEEDS_A_MODEL, Continuations, Plan, describe, planned, regrown, steps_of_option
+from .retrieval.retrievers import default_retriever
 from .score import ChainScore
 from .segment import CHOSEN, Segmentation, Splitter, prepare, splitter_of
 from .templates import TEMPLATES, PromptTemplate
@@ -110,7 +111,8 @@ class Gauge:
             generations a step. In lm-eval and Inspect, or with `score(…, continuations=…)`. See docs/reliance.md.
         claims: registered claim extractors; each a name, or {"name": …, option: value}, or an object that is one.
         judges: registered judges in the order they are asked, each given like a claim extractor.
-        retriever: a registered retriever, given likewise, or None.
+        retriever: a registered retriever, given likewise; None: with a `corpus` the one that fits it (`hybrid` where it
+            has vectors, else `bm25`), without one none.
         corpus: folder of an indexed corpus for the retriever.
         abstention: who decides whether a response answers or abstains: "rule", or {"name": "openai", "model": …,
             "base_url": …} for a judge on a server. See docs/calibration.md.
@@ -216,6 +218,8 @@ class Gauge:
         splitters = {**CHOSEN, **known.splitters}
         cutting = splitter_of(splitter, splitters, around, lambda name: known.whose("splitters", name))
         self._splitter = cutting
+        if retriever is None and corpus is not None:
+            retriever = default_retriever(corpus)
         self._parts = KnowledgeParts(known, around, claims, judges, retriever)
         self._abstention = abstention
         self._abstention_judge = make_judge(abstention)

@@ -1,12 +1,17 @@
-"""Build an indexed corpus for the retrievers from JSONL, text or Markdown files, or check one."""
+"""Build an indexed corpus for the retrievers from a folder of documents or rows, or check one."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ...metrics.printable import printable
 from ...metrics.retrieval.build import OVERLAP, WORDS, build_corpus
+from ...metrics.retrieval.corpus import Corpus
 from ...metrics.retrieval.encoders import POOLING, SIMILARITY, TITLE, DenseOptions
+from ...metrics.retrieval.floors import PASSAGES
+from ...metrics.retrieval.known_items import measure
 from ...metrics.retrieval.manifest import damaged_files
 from ...metrics.retrieval.readers import Fields
 from .errors import UserError
@@ -20,14 +25,16 @@ EXAMPLES = (
     ("stepgauge corpus check corpus", "is every byte as it was built?"),
 )
 PAGE = "docs/corpora.md"
+_NAMED = 3  # files left out for one reason that are named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     build = actions.add_parser("build", help="chunk and index SOURCE into the folder DEST")
-    build.add_argument("source", type=Path, help="a .jsonl, .jsonl.gz, .txt or .md file, or a folder of them")
+    kinds = ".jsonl, .csv, .json, .txt, .md, .html, .pdf or .docx"
+    build.add_argument("source", type=Path, help=f"a {kinds} file, or a folder of them")
     build.add_argument("dest", type=Path, help="folder for the corpus; one that is there is replaced when all is done")
-    build.add_argument("--id-field", default="id", help="field of a JSONL row, several joined by commas, or :row")
+    build.add_argument("--id-field", default="id", help="field of a row, several joined by commas, or :row")
     build.add_argument("--title-field", help="default: title, where a row has one")
     build.add_argument("--text-field", help="default: the first there is of text, content, contents")
     build.add_argument("--words", type=int, default=WORDS, help=f"words in a chunk (default {WORDS})")
@@ -42,10 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--batch-size", type=int, default=32, help="passages in a forward pass of --dense (default 32)")
     check = actions.add_parser("check", help="compare every byte of a corpus with its manifest")
     check.add_argument("corpus", type=Path, help="folder of a corpus")
+    check.add_argument("--known-items", action="store_true", help="also search for sentences of its own passages")
+    check.add_argument("--device", help="torch device for the query encoder (default: the first accelerator, else CPU)")
 
 
 def run(args: argparse.Namespace) -> int:
-    return _check(args.corpus) if args.action == "check" else _build(args)
+    return _check(args) if args.action == "check" else _build(args)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -81,13 +90,33 @@ def _build(args: argparse.Namespace) -> int:
     size = sum(file["bytes"] for file in built.manifest["files"].values())
     empty = f" ({counts['empty']:,} of them without text)" if counts["empty"] else ""
     print(f"{args.dest}: {counts['documents']:,} documents{empty}, {counts['chunks']:,} chunks, {size:,} bytes")
+    _print_left_out(built.manifest["left_out"])
     for name, file in built.manifest["files"].items():
         print(f"  {file['bytes'] / counts['chunks']:10.1f} bytes a chunk  {name}")
     return 0
 
 
-def _check(corpus: Path) -> int:
+def _print_left_out(left_out: Sequence[Mapping[str, str]]) -> None:
+    """The files that are not in the corpus, one line for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for one in left_out:
+        by_reason.setdefault(one["reason"], []).append(one["file"])
+    for reason, files in by_reason.items():
+        more = f" and {len(files) - _NAMED:,} more" if len(files) > _NAMED else ""
+        print(f"  left out: {printable(', '.join(files[:_NAMED]))}{more}: {printable(reason)}")
+
+
+def _check(args: argparse.Namespace) -> int:
+    corpus = args.corpus
     if damaged := damaged_files(corpus):
         raise UserError(f"{corpus}: not as built: {', '.join(damaged)}; build it again with `stepgauge corpus build`")
     print(f"{corpus}: every file is as it was built")
+    if args.known_items:
+        for found in measure(Corpus(corpus), device=args.device):
+            floor = "none" if found.floor is None else f"{found.floor:.3f}"
+            print(
+                f"  {found.retriever}: of {found.items} sentences with a third of their words dropped the own passage "
+                f"is among the best {PASSAGES} for {found.recall:.1%} (MRR {found.mrr:.3f}); the floor {floor} "
+                f"takes away {found.lost:.1%} of these, and is reached for {found.kept:.1%} of foreign sentences"
+            )
     return 0

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from .errors import CorpusError, require
 from .store import Numbers, TextStore
-from .words import words
+from .words import says_subject, words
 
 K1, B = 1.5, 0.75
 VOCABULARY = "bm25.vocabulary.npy"
@@ -29,6 +29,8 @@ DATA, INDICES, INDPTR = "bm25.data.npy", "bm25.indices.npy", "bm25.indptr.npy"
 _TOKENS, _LENGTHS = "tokens.i32.tmp", "lengths.i32.tmp"
 # Tokens per sorted block; sorting one takes about 100 MB.
 BLOCK_TOKENS = 2_000_000
+# A word is rare up to this share of the chunks; in a small corpus up to this many.
+_RARE, _RARE_CHUNKS = 0.1, 2
 
 
 def word_hash(word: str) -> int:
@@ -150,19 +152,58 @@ class Bm25Index:
 
         A word that occurs nowhere in the corpus gets the largest possible idf.
         """
-        at, known = self._numbers(dict.fromkeys(words(query)))
-        postings: dict[str, Any] = self._index.scores
-        first, last = postings["indptr"][at], postings["indptr"][at + 1]
-        frequency = np.where(known, last - first, 0)
-        weights = np.log1p((self._n_chunks - frequency + 0.5) / (frequency + 0.5))
+        held, weights, _ = self._held(list(dict.fromkeys(words(query))), chunks)
         total = float(weights.sum())
-        held = np.zeros(len(chunks))
+        # Summed as `total` is, so that the share of all words is 1.
+        return ((held * weights).sum(axis=1) / total).tolist() if total else [0.0] * len(chunks)
+
+    def has_subject(self, query: str) -> bool:
+        """Whether the query holds a word that says what it is about and is rare here, or not there at all."""
+        subject = [word for word in dict.fromkeys(words(query)) if says_subject(word)]
+        return bool(self._is_rare(self._weigh(subject)[2]).any())
+
+    def evidence(self, query: str, chunks: Sequence[int]) -> list[float]:
+        """For each chunk how much speaks for its being about what the query is about; 0 and more.
+
+        Over the query's distinct words that say a subject, weighted by idf: sqrt(share · amount), where `share` is the
+        weight of those found in the chunk over the weight of all, and `amount` is the weight of those found over that
+        of a word found nowhere. A share alone is high for short claims by chance, an amount alone for long ones. 0
+        where none of the words found is rare: in more than a tenth of the chunks.
+        """
+        subject = [word for word in dict.fromkeys(words(query)) if says_subject(word)]
+        held, weights, frequency = self._held(subject, chunks)
+        rare = self._is_rare(frequency)
+        total, most = float(weights.sum()), float(np.log1p((self._n_chunks + 0.5) / 0.5))
+        if not total:
+            return [0.0] * len(chunks)
+        found = held @ weights
+        return (found / np.sqrt(total * most) * (held & rare).any(axis=1)).tolist()
+
+    def _is_rare(self, frequency: np.ndarray) -> np.ndarray:
+        return frequency <= max(_RARE * self._n_chunks, _RARE_CHUNKS)
+
+    def _held(self, of: Sequence[str], chunks: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which of the words each chunk holds, as a matrix; the words' idf, and in how many chunks each is."""
+        at, weights, frequency = self._weigh(of)
+        postings: dict[str, Any] = self._index.scores
+        held = np.zeros((len(chunks), len(of)), dtype=bool)
         wanted = np.asarray(chunks, dtype=np.int64)
-        for weight, start, stop in zip(weights[known], first[known], last[known], strict=True):
+        for column in np.flatnonzero(frequency):
+            start, stop = postings["indptr"][at[column]], postings["indptr"][at[column] + 1]
             of_word = postings["indices"][start:stop]  # ascending
             place = np.minimum(np.searchsorted(of_word, wanted), len(of_word) - 1)
-            held += weight * (of_word[place] == wanted)
-        return (held / total).tolist() if total else [0.0] * len(chunks)
+            held[:, column] = of_word[place] == wanted
+        return held, weights, frequency
+
+    def _weigh(self, of: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For each word its place in the vocabulary, its idf, and in how many chunks it is.
+
+        A word that occurs nowhere in the corpus gets the largest possible idf.
+        """
+        at, known = self._numbers(of)
+        ends: np.ndarray = self._index.scores["indptr"]
+        frequency = np.where(known, ends[at + 1] - ends[at], 0)
+        return at, np.log1p((self._n_chunks - frequency + 0.5) / (frequency + 0.5)), frequency
 
     def _search(self, query: str, k: int) -> list[tuple[int, float]]:
         at, known = self._numbers(words(query))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,20 @@ import numpy as np
 from tqdm import tqdm
 
 from ..versions import package_version
-from . import bm25_index, dense_index, manifest, words
+from . import bm25_index, dense_index, floors, manifest, words
 from .chunks import check_options, chunk, chunk_id
 from .encoders import DenseOptions, Encoder, SentenceEncoder
 from .errors import CorpusBusy, CorpusError, require
 from .readers import Document, Fields, Source, find_source, read
 from .store import TEXTS, Numbers, StoreWriter, TextStore
 
+log = logging.getLogger(__name__)
+
 WORDS, OVERLAP = 200, 40
 _STAGES = "stages.json"
 _LOCK = "lock"
 _IDS = "ids.u64.tmp"
-_VERSIONS = ("stepgauge", "numpy", "bm25s", "faiss-cpu", "sentence-transformers", "transformers")
+_VERSIONS = ("stepgauge", "numpy", "bm25s", "PyStemmer", "faiss-cpu", "sentence-transformers", "transformers")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def build_corpus(
     fields = fields or Fields()
     check_options(chunk_words, overlap)
     require("bm25s", "bm25s", "building a corpus")
+    require("Stemmer", "PyStemmer", "building a corpus")
     if dense is not None:
         dense_index.check_index(dense.index)
         if encoder is None:
@@ -106,14 +110,16 @@ def build_corpus(
         resumed = tuple(stages.done)
         # A complete work folder means that an earlier build was stopped just before the final move.
         if not _is_complete(work, key):
-            counts = stages.run("texts", lambda: _write_texts(work, files, fields, chunk_words, overlap, progress))
+            texts = stages.run("texts", lambda: _write_texts(work, files, fields, chunk_words, overlap, progress))
+            counts = texts["counts"]
             bm25 = stages.run("bm25", lambda: bm25_index.build(work, TextStore(work), progress=progress))
-            vectors = None
+            vectors = make = None
             if dense is not None:
-                make = encoder or partial(SentenceEncoder, dense, device=device, batch_size=batch_size)
+                make = cache(encoder or partial(SentenceEncoder, dense, device=device, batch_size=batch_size))
                 vectors = stages.run(
                     "dense", lambda: dense_index.build(work, TextStore(work), dense, make, progress=progress)
                 )
+            found_floors = stages.run("floors", lambda: _floors(work, counts["chunks"], dense, vectors, make, encoder))
             if files.state() != before:
                 stages.forget()
                 raise CorpusError(f"{source}: its files changed while the corpus was built; build again")
@@ -127,9 +133,11 @@ def build_corpus(
                     "sha256": digest,
                 },
                 "counts": counts,
+                "left_out": texts["left_out"],
                 "options": options,
                 "bm25": {"words": words.NAME, **bm25},
                 "dense": None if dense is None or vectors is None else {**asdict(dense), **vectors},
+                "floors": found_floors,
                 "versions": {name: package_version(name) for name in _VERSIONS},
                 "files": manifest.describe_files(work, leave_out=(_STAGES, _LOCK)),
             }
@@ -138,6 +146,27 @@ def build_corpus(
             (work / name).unlink(missing_ok=True)
         _move(work, dest)
     return Built(manifest.read(dest), built=True, resumed=resumed)
+
+
+def _floors(
+    work: Path,
+    n_chunks: int,
+    dense: DenseOptions | None,
+    vectors: Mapping[str, Any] | None,
+    made: Callable[[], Encoder] | None,
+    given: Callable[[], Encoder] | None,
+) -> dict[str, Any]:
+    """The floors that the retrievers use by default; see `floors`."""
+    out: dict[str, Any] = {"evidence": floors.of_evidence(bm25_index.Bm25Index(work, n_chunks)), "similarity": None}
+    if dense is not None and vectors is not None and made is not None:
+        index = dense_index.DenseIndex(work, n_chunks, vectors["dimension"])
+        try:
+            same = given is not None or dense.query_model in (None, dense.model)
+            out["similarity"] = floors.of_similarity(index, made() if same else SentenceEncoder(dense.for_queries))
+        except CorpusError as error:
+            # The passages stand; who searches with this query encoder is told what is wrong with it.
+            log.warning("no floor for dense retrieval: %s", error)
+    return out
 
 
 def _is_complete(work: Path, key: str) -> bool:
@@ -250,11 +279,12 @@ def _move(work: Path, dest: Path) -> None:
 def _write_texts(
     work: Path, source: Source, fields: Fields, chunk_words: int, overlap: int, progress: bool | None
 ) -> dict[str, Any]:
-    """Chunk all documents into the work folder; returns counts."""
+    """Chunk all documents into the work folder; returns counts, and the files left out with the reasons."""
+    left_out = list(source.left_out)
     counts = {"documents": 0, "empty": 0, "chunks": 0}
     hidden = None if progress is None else not progress
     with StoreWriter(work) as store, Numbers(work / _IDS, "u8") as ids:
-        for document in tqdm(read(source, fields), desc="reading", unit="document", disable=hidden):
+        for document in tqdm(read(source, fields, left_out), desc="reading", unit="document", disable=hidden):
             parts = list(chunk(document.text, chunk_words, overlap))
             counts["documents"] += 1
             counts["empty"] += not parts
@@ -266,10 +296,11 @@ def _write_texts(
     if not counts["chunks"]:
         (only, *others) = source.files
         where = source.root if others else source.root / only
-        raise CorpusError(f"{where}: no document with text ({counts['empty']} without)")
+        why = "".join(f"; {name}: {reason}" for name, reason in left_out[:3])
+        raise CorpusError(f"{where}: no document with text ({counts['empty']} without){why}")
     _check_unique(work / _IDS, source, fields, chunk_words, overlap)
     (work / _IDS).unlink()
-    return counts
+    return {"counts": counts, "left_out": [{"file": name, "reason": reason} for name, reason in sorted(left_out)]}
 
 
 def _names(document: Document, n_chunks: int) -> list[str]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from ..knowledge.types import Passage
 from . import manifest, words
@@ -43,6 +44,11 @@ class Corpus:
         """Of the content of all its files, as the manifest has it: another edition has another one."""
         content = {name: about["sha256"] for name, about in sorted(self.manifest["files"].items())}
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def floor(self, of: Literal["evidence", "similarity"]) -> float | None:
+        """From which score on a passage of this corpus is evidence, see `floors`; None: it is not known."""
+        found = self.manifest["floors"].get(of)
+        return None if found is None else float(found["value"])
 
     def bm25(self) -> Bm25Index:
         built = self.manifest["bm25"]["words"]

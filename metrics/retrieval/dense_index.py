@@ -132,6 +132,7 @@ class DenseIndex:
             raise ValueError(
                 f"{INDEX} holds {self._index.ntotal} vectors of {self._index.d}, expected {n_chunks} of {dimension}"
             )
+        self._has_map = False  # from a chunk to its place in an index with cells
         if nprobe is not None:
             cells = faiss.try_extract_index_ivf(self._index)
             if cells is None:
@@ -150,6 +151,15 @@ class DenseIndex:
             [(int(i), float(score)) for i, score in zip(own, of_own, strict=True) if i >= 0]
             for own, of_own in zip(found, scores, strict=True)
         ]
+
+    def similarities(self, vector: np.ndarray, chunks: Sequence[int]) -> list[float]:
+        """The inner products of one query vector with the vectors of the chunks, as the index holds them."""
+        import faiss
+
+        if not self._has_map and (cells := faiss.try_extract_index_ivf(self._index)) is not None:
+            cells.make_direct_map()
+        self._has_map = True
+        return [float(self._index.reconstruct(int(chunk)) @ vector) for chunk in chunks]
 
 
 def fuse(rankings: Sequence[Sequence[int]], constant: float) -> list[tuple[int, float]]:

@@ -13,7 +13,7 @@ from .errors import CorpusError
 
 NAME = "manifest.json"
 # Incremented when the meaning of a corpus's files changes.
-FORMAT = 1
+FORMAT = 2
 _AGAIN = "build it again with `stepgauge corpus build`"
 
 
@@ -64,6 +64,7 @@ def read(folder: Path) -> dict[str, Any]:
 def _check_sizes(folder: Path, content: Mapping[str, Any]) -> None:
     # The fields that readers of a manifest rely on.
     _ = content["key"], content["counts"]["chunks"], content["bm25"]["words"], content["dense"]
+    _ = content["floors"]["evidence"]["value"], content["floors"]["similarity"]
     for name, about in content["files"].items():
         size = (folder / name).stat().st_size if (folder / name).is_file() else None
         if size != about["bytes"]:

@@ -1,13 +1,15 @@
-"""Reads documents from files: JSONL (also gzipped), plain text, Markdown.
+"""Reads documents from files: rows of JSONL (also gzipped), CSV and JSON; text, Markdown, HTML, PDF and DOCX.
 
-A folder is read recursively, in path order. If it holds JSONL files, only those are documents (its README.md is not).
-If it has MedRAG's layout (JSONL files in `chunk/`), only the files in `chunk/` are.
+A folder is read recursively, in path order. If it has MedRAG's layout (JSONL files in `chunk/`), only the files in
+`chunk/` are documents. A README or LICENSE beside rows is about them, and none. What is left out is listed, with why.
 """
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
+import io
 import json
 import re
 import zlib
@@ -16,15 +18,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .documents import DOCX, HTML, PDF, Unreadable, decoded, parts_of, read_bytes
 from .errors import CorpusError
 
 JSONL = (".jsonl", ".jsonl.gz")
+CSV = (".csv", ".tsv")
+JSON = (".json",)
 TEXT = (".txt", ".md")
+KNOWN = (*JSONL, *CSV, *JSON, *TEXT, *HTML, *PDF, *DOCX)
 # The value of `Fields.id` that numbers rows instead of reading a field.
 ROW = ":row"
 # The default text fields: MedRAG's files have `content`, and `contents` with the title in front.
 _TEXT_FIELDS = ("text", "content", "contents")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(\S[^\n]{0,300})$", re.MULTILINE)
+_ABOUT = re.compile(r"(readme|license|licence|source|changelog|citation)(\.(txt|md))?", re.IGNORECASE)
 _BLOCK = 1 << 20
 
 
@@ -55,10 +62,11 @@ class Document:
 
 @dataclass(frozen=True)
 class Source:
-    """The files of a corpus in reading order, relative to `root`."""
+    """The files of a corpus in reading order, relative to `root`; and the files left out, each with the reason."""
 
     root: Path
     files: Sequence[Path]
+    left_out: Sequence[tuple[str, str]] = ()
 
     def state(self) -> list[tuple[str, int, int]]:
         """Name, size and modification time of each file, to detect changes while reading."""
@@ -81,9 +89,9 @@ class Source:
 def find_source(path: str | Path) -> Source:
     """The source files at `path`, a file or folder. Raises CorpusError if there are none."""
     path = Path(path).expanduser()
-    known = ", ".join((*JSONL, *TEXT))
+    known = ", ".join(KNOWN)
     if path.is_file():
-        if not path.name.lower().endswith((*JSONL, *TEXT)):
+        if not path.name.lower().endswith(KNOWN):
             raise CorpusError(f"{path}: expected a file whose name ends in one of {known}")
         return Source(path.parent, (Path(path.name),))
     if not path.is_dir():
@@ -91,36 +99,101 @@ def find_source(path: str | Path) -> Source:
     files = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
     files = sorted(file for file in files if not any(part.startswith(".") for part in file.parts))
     jsonl = [file for file in files if file.name.lower().endswith(JSONL)]
-    chosen = (
-        [file for file in jsonl if file.parts[0] == "chunk" and len(file.parts) > 1]
-        or jsonl
-        or [file for file in files if file.name.lower().endswith(TEXT)]
-    )
+    medrag = any(file.parts[0] == "chunk" and len(file.parts) > 1 for file in jsonl)
+    chosen: list[Path] = []
+    left_out: list[tuple[str, str]] = []
+    for file in files:
+        if medrag and not (file.name.lower().endswith(JSONL) and file.parts[0] == "chunk"):
+            left_out.append((file.as_posix(), "beside the folder chunk, which holds the documents"))
+        elif jsonl and _ABOUT.fullmatch(file.name):
+            left_out.append((file.as_posix(), "about the rows beside it"))
+        elif not file.name.lower().endswith(KNOWN):
+            left_out.append((file.as_posix(), f"files of type {file.suffix.lower() or 'unknown'} are not read"))
+        else:
+            chosen.append(file)
     if not chosen:
         raise CorpusError(f"{path}: no document in this folder; expected files whose names end in one of {known}")
-    return Source(path, tuple(chosen))
+    return Source(path, tuple(chosen), tuple(left_out))
 
 
-def read(source: Source, fields: Fields) -> Iterator[Document]:
-    """The documents in order. Raises CorpusError naming file, row and field."""
+def read(source: Source, fields: Fields, left_out: list[tuple[str, str]] | None = None) -> Iterator[Document]:
+    """The documents in order.
+
+    A file that cannot be read, that says what one before said, or whose first row has not the fields, is left out, with
+    the reason in `left_out`, unless it is the only one. A bad row ends the reading.
+
+    Raises:
+        CorpusError: naming file, row and field.
+    """
+    skipped = [] if left_out is None else left_out
+    seen: dict[bytes, str] = {}
     for file in source.files:
-        path = source.root / file
-        if file.name.lower().endswith(JSONL):
-            yield from _jsonl(path, file.as_posix(), fields)
-        else:
-            yield _text(path, file)
+        path, name, lower = source.root / file, file.as_posix(), file.name.lower()
+        if lower.endswith(JSONL):
+            yield from _jsonl(path, name, fields)
+            continue
+        try:
+            if lower.endswith((*CSV, *JSON)):
+                rows = _csv(path, name, fields) if lower.endswith(CSV) else _json(path, name, fields)
+                first = next(rows, None)
+                found: list[Document] = [] if first is None else [first]
+            else:
+                rows = iter(())
+                found = [_text(path, file)] if lower.endswith(TEXT) else list(_parts(path, name))
+                digest = hashlib.sha256(
+                    "\0".join(document.text for document in found).encode("utf-8", "replace")
+                ).digest()
+                if (same := seen.setdefault(digest, name)) != name and any(one.text.strip() for one in found):
+                    raise Unreadable(f"the same text as {same}")
+        except (Unreadable, CorpusError) as error:
+            if len(source.files) == 1:
+                raise CorpusError(f"{path}: {error}" if isinstance(error, Unreadable) else str(error)) from None
+            skipped.append((name, str(error)))
+            continue
+        yield from found
+        yield from rows
 
 
 def _text(path: Path, file: Path) -> Document:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error})") from None
+    text = decoded(read_bytes(path))
     heading = _HEADING.search(text) if file.suffix.lower() == ".md" else None
     title = heading[1].strip() if heading else file.stem
     return Document(file.as_posix(), title, text, file.as_posix())
+
+
+def _parts(path: Path, name: str) -> Iterator[Document]:
+    for part in parts_of(path):
+        place = f"{name}#{part.place}" if part.place else name
+        yield Document(place, part.title, part.text, place)
+
+
+def _csv(path: Path, name: str, fields: Fields) -> Iterator[Document]:
+    text = decoded(read_bytes(path))
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if name.lower().endswith(".tsv") else ",")
+    number = 0
+    try:
+        header = next(rows, [])
+        for number, row in enumerate(rows, 1):
+            if row:
+                if len(row) != len(header):
+                    raise CorpusError(
+                        f"{name}, row {number}: {len(row)} values, expected {len(header)} as in the header"
+                    )
+                cells = dict(zip(header, row, strict=True))
+                yield _of_row(cells, f"{name}, row {number}", f"{name}:{number}", fields)
+    except csv.Error as error:
+        raise CorpusError(f"{name}, after row {number}: cannot be read ({error})") from None
+
+
+def _json(path: Path, name: str, fields: Fields) -> Iterator[Document]:
+    try:
+        rows = json.loads(decoded(read_bytes(path)))
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{name}: not JSON ({type(error).__name__}: {error!s:.200})") from None
+    if not isinstance(rows, list):
+        raise CorpusError(f"{name}: expected an array of JSON objects, got {rows!r:.80}")
+    for number, row in enumerate(rows, 1):
+        yield _of_row(row, f"{name}, row {number}", f"{name}:{number}", fields)
 
 
 def _jsonl(path: Path, name: str, fields: Fields) -> Iterator[Document]:
@@ -142,6 +215,10 @@ def _document(line: bytes, where: str, row_id: str, fields: Fields) -> Document:
         raise CorpusError(f"{where}: not UTF-8 ({error.reason} at byte {error.start} of the line)") from None
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"{where}: not a JSON object ({type(error).__name__}: {error!s:.200})") from None
+    return _of_row(row, where, row_id, fields)
+
+
+def _of_row(row: Any, where: str, row_id: str, fields: Fields) -> Document:
     if not isinstance(row, dict):
         raise CorpusError(f"{where}: expected a JSON object, got {row!r:.80}")
     if fields.text is not None:

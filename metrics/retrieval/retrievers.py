@@ -5,13 +5,19 @@ The search text is the claim's query, or the claim itself if it has none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from ..knowledge.base import Surroundings
 from ..knowledge.tables.grid import as_markdown
 from ..knowledge.types import Claim, Passage
+from ..optional_packages import is_installed
 from ..trace import Trace
+from . import manifest
 from .bm25_index import Bm25Index
 from .corpus import Corpus
 from .dense_index import fuse
@@ -19,11 +25,12 @@ from .encoders import Encoder, SentenceEncoder
 from .errors import CorpusError, require
 from .on_the_fly import open_corpus
 
+log = logging.getLogger(__name__)
+
 K = 5
-# Chosen on real chains against MedQuAD (docs/corpora.md, "What counts as evidence").
-OVERLAP = 0.35
 # Queries encoded and searched together.
 _BATCH = 1024
+_Similarities: TypeAlias = Callable[[int, Sequence[int]], list[float]]
 
 
 class Bm25Retriever:
@@ -31,38 +38,49 @@ class Bm25Retriever:
 
     Args:
         k: maximum passages per claim; passages that share no word with the query are left out.
-        overlap: a passage with less than this share of the query's words (weighted by idf) does not count as evidence;
-            0 to 1.
-        floor: passages that score lower do not count as evidence. Scores depend on the corpus and grow with the
-            query's length, so there is no default.
+        evidence: a passage with less evidence (`Bm25Index.evidence`) does not count; None: the floor that the corpus
+            was built with, 0: all count.
+        overlap: nor does a passage with less than this share of the query's words, weighted by idf; 0 to 1.
+        floor: nor does one that scores lower. Scores depend on the corpus and grow with the query's length.
     """
 
     name = "bm25"
 
     def __init__(
-        self, around: Surroundings, *, k: int = K, overlap: float = OVERLAP, floor: float | None = None
+        self,
+        around: Surroundings,
+        *,
+        k: int = K,
+        evidence: float | None = None,
+        overlap: float = 0,
+        floor: float | None = None,
     ) -> None:
         self._k = _count("k", self.name, k)
         self._overlap = _share("overlap", self.name, overlap)
         self.floor = _number("floor", self.name, floor)
+        least = _number("evidence", self.name, evidence)
         self._corpus = _open(self.name, around)
+        self._evidence = self._corpus.floor("evidence") if least is None else least
         self._index = self._corpus.bm25()
 
-    def describe(self) -> dict[str, str]:
-        return {"corpus": self._corpus.digest}
+    def describe(self) -> dict[str, Any]:
+        return {"corpus": self._corpus.digest, "evidence": self._evidence}
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
-        found = _overlapping(self._index, _queries(claims), self._k, self._overlap)
+        found = _telling(self._index, _queries(claims), self._k, self._evidence or 0, self._overlap)
         return [self._corpus.passages(of_query) for of_query in found]
 
 
 class DenseRetriever:
     """Nearest vectors in a corpus that was built with `--dense`.
 
+    A claim without a word that says what it is about ("However, this is not the case.") has no evidence.
+
     Args:
         k: passages per claim.
-        floor: passages with a lower similarity do not count as evidence.
+        floor: passages with a lower similarity do not count as evidence; None: the floor that the corpus was built
+            with, -1: all count.
         query_model: where the query encoder is now, if it moved since the manifest was written.
         device: torch device of the query encoder; None: the first accelerator, else the CPU.
         batch_size: queries per forward pass.
@@ -85,26 +103,33 @@ class DenseRetriever:
         nprobe: int | None = None,
     ) -> None:
         self._k = _count("k", self.name, k)
-        self.floor = _number("floor", self.name, floor)
+        least = _number("floor", self.name, floor)
         self._corpus = _open(self.name, around)
         self._search = _DenseSearch(self.name, self._corpus, query_model, device, batch_size, nprobe)
+        self.floor = self._search.floor(least)
 
-    def describe(self) -> dict[str, str]:
-        return {"corpus": self._corpus.digest}
+    def describe(self) -> dict[str, Any]:
+        return {"corpus": self._corpus.digest, "floor": self.floor}
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
-        return [self._corpus.passages(found) for found in self._search(_queries(claims), self._k)]
+        found, _ = self._search(_queries(claims), self._k)
+        return [self._corpus.passages([one for one in own if _reaches(one[1], self.floor)]) for own in found]
 
 
 class HybridRetriever:
     """BM25 and dense retrieval, their rankings joined by reciprocal-rank fusion.
+
+    Passages count as evidence by their similarity alone: it tells better what a passage is about than shared words do
+    (benchmarks/knowledge/RESULTS.md). Both rankings hold only such passages.
 
     Args:
         k: maximum passages per claim.
         depth: how many passages each of the two rankings holds.
         rrf: the constant of the fusion, 60 in its paper. A passage's score is at most 2 / (rrf + 1).
         floor: passages with a lower fused score do not count as evidence. This score reflects rank, not relevance.
+        similarity: passages with a lower similarity do not count, whichever ranking they are in; None: the floor that
+            the corpus was built with, -1: all count.
         overlap: as for `bm25`; applies to the BM25 ranking only.
         bm25_floor, dense_floor: passages with a lower score are left out of that ranking.
         query_model, device, batch_size, nprobe: as for `dense`.
@@ -120,7 +145,8 @@ class HybridRetriever:
         depth: int = 100,
         rrf: float = 60,
         floor: float | None = None,
-        overlap: float = OVERLAP,
+        similarity: float | None = None,
+        overlap: float = 0,
         bm25_floor: float | None = None,
         dense_floor: float | None = None,
         query_model: str | None = None,
@@ -132,10 +158,9 @@ class HybridRetriever:
         self._depth = max(_count("depth", self.name, depth), self._k)
         self.floor = _number("floor", self.name, floor)
         self._overlap = _share("overlap", self.name, overlap)
-        self._floors = (
-            _number("bm25_floor", self.name, bm25_floor),
-            _number("dense_floor", self.name, dense_floor),
-        )
+        self._bm25_floor = _number("bm25_floor", self.name, bm25_floor)
+        self._dense_floor = _number("dense_floor", self.name, dense_floor)
+        least = _number("similarity", self.name, similarity)
         constant = _number("rrf", self.name, rrf)
         if constant is None or constant < 0:
             raise CorpusError(f"retriever 'hybrid': option rrf {rrf!r}: expected a number, 0 or more")
@@ -143,19 +168,27 @@ class HybridRetriever:
         self._corpus = _open(self.name, around)
         self._bm25 = self._corpus.bm25()
         self._dense = _DenseSearch(self.name, self._corpus, query_model, device, batch_size, nprobe)
+        self._similarity = self._dense.floor(least)
 
-    def describe(self) -> dict[str, str]:
-        return {"corpus": self._corpus.digest}
+    def describe(self) -> dict[str, Any]:
+        return {"corpus": self._corpus.digest, "similarity": self._similarity}
 
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         del traces
         queries = _queries(claims)
-        both = (_overlapping(self._bm25, queries, self._depth, self._overlap), self._dense(queries, self._depth))
+        by_words = _telling(self._bm25, queries, self._depth, 0, self._overlap)
+        by_vectors, similarities = self._dense(queries, self._depth)
         out = []
-        for of_query in zip(*both, strict=True):
+        for number, (words, vectors) in enumerate(zip(by_words, by_vectors, strict=True)):
+            near = dict(vectors)
+            # No vectors: the claim says no subject.
+            scored = [chunk for chunk, score in words if vectors and _reaches(score, self._bm25_floor)]
+            if self._similarity is not None:
+                unknown = [chunk for chunk in scored if chunk not in near]
+                near.update(zip(unknown, similarities(number, unknown), strict=True))
             rankings = [
-                [number for number, score in ranking if floor is None or score >= floor]
-                for ranking, floor in zip(of_query, self._floors, strict=True)
+                [chunk for chunk in ranking if _reaches(near.get(chunk), self._similarity)]
+                for ranking in (scored, [chunk for chunk, score in vectors if _reaches(score, self._dense_floor)])
             ]
             out.append(self._corpus.passages(fuse(rankings, self._rrf)[: self._k]))
         return out
@@ -186,6 +219,14 @@ class GivenRetriever:
             if id(trace) not in known:
                 known[id(trace)] = given_passages(trace)[: self._k]
         return [list(known[id(trace)]) for _, trace in zip(claims, traces, strict=True)]
+
+
+def default_retriever(corpus: str | Path) -> str:
+    """The retriever of a corpus where none is named: `hybrid` where it has vectors and they can be searched."""
+    folder = Path(corpus).expanduser()
+    searchable = is_installed("faiss") and is_installed("sentence_transformers")
+    vectors = searchable and folder.is_dir() and manifest.read(folder)["dense"] is not None
+    return HybridRetriever.name if vectors else Bm25Retriever.name
 
 
 BUILTIN_RETRIEVERS = (Bm25Retriever, DenseRetriever, HybridRetriever, GivenRetriever)
@@ -246,31 +287,65 @@ class _DenseSearch:
         self._options = options if query_model is None else type(options)(**{**vars(options), "model": query_model})
         self._device = device
         self._batch_size = _count("batch_size", retriever, batch_size)
+        self._corpus = corpus
+        self._words = corpus.bm25()
         self._index = corpus.dense(nprobe=nprobe)
         self._encoder: Encoder | None = None
 
-    def __call__(self, queries: Sequence[str], k: int) -> list[list[tuple[int, float]]]:
-        if not queries:
-            return []
-        if self._encoder is None:
+    def floor(self, least: float | None) -> float | None:
+        """The floor given, else the corpus's own; says so where it has none."""
+        own = self._corpus.floor("similarity") if least is None else least
+        if own is None:
+            log.warning(
+                "corpus %r: it was built without a floor for dense retrieval, so the nearest passages are evidence for "
+                "any claim; build it again where its query encoder can be loaded",
+                str(self._corpus.folder),
+            )
+        return own
+
+    def __call__(self, queries: Sequence[str], k: int) -> tuple[list[list[tuple[int, float]]], _Similarities]:
+        """For each query its nearest chunks, none where it says no subject; and a function for further similarities.
+
+        That function takes a query's number and chunks.
+        """
+        asked = [number for number, query in enumerate(queries) if self._words.has_subject(query)]
+        out: list[list[tuple[int, float]]] = [[] for _ in queries]
+        vectors: dict[int, np.ndarray] = {}
+        if asked and self._encoder is None:
             self._encoder = SentenceEncoder(self._options, device=self._device, batch_size=self._batch_size)
-        out: list[list[tuple[int, float]]] = []
-        for start in range(0, len(queries), _BATCH):
-            out.extend(self._index.search(self._encoder.queries(queries[start : start + _BATCH]), k))
-        return out
+        for start in range(0, len(asked), _BATCH):
+            of_batch = asked[start : start + _BATCH]
+            assert self._encoder is not None
+            encoded = self._encoder.queries([queries[number] for number in of_batch])
+            found = self._index.search(encoded, k)
+            for number, vector, nearest in zip(of_batch, encoded, found, strict=True):
+                out[number], vectors[number] = nearest, vector
+        return out, lambda number, chunks: self._index.similarities(vectors[number], chunks) if chunks else []
 
 
 def _queries(claims: Sequence[Claim]) -> list[str]:
     return [claim.query or claim.text for claim in claims]
 
 
-def _overlapping(index: Bm25Index, queries: Sequence[str], k: int, least: float) -> list[list[tuple[int, float]]]:
-    """For each query its `k` best chunks, except those that share too few of its words."""
+def _telling(
+    index: Bm25Index, queries: Sequence[str], k: int, evidence: float, overlap: float
+) -> list[list[tuple[int, float]]]:
+    """For each query its `k` best chunks, except those with too little evidence or too few of its words."""
     out = []
     for query, found in zip(queries, index.search(queries, k), strict=True):
-        shares = index.overlap(query, [chunk for chunk, _ in found])
-        out.append([entry for entry, share in zip(found, shares, strict=True) if share >= least])
+        chunks = [chunk for chunk, _ in found]
+        if evidence > 0:
+            amounts = index.evidence(query, chunks)
+            found = [entry for entry, amount in zip(found, amounts, strict=True) if amount >= evidence]
+        if overlap > 0:
+            shares = index.overlap(query, [chunk for chunk, _ in found])
+            found = [entry for entry, share in zip(found, shares, strict=True) if share >= overlap]
+        out.append(found)
     return out
+
+
+def _reaches(score: float | None, floor: float | None) -> bool:
+    return floor is None or (score is not None and score >= floor)
 
 
 def _open(name: str, around: Surroundings) -> Corpus:

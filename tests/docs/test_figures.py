@@ -42,7 +42,7 @@ from stepgauge.metrics.knowledge.claims.llm_reply import MAX_CLAIM, MAX_QUERY
 from stepgauge.metrics.plugins import registry
 from stepgauge.metrics.reliance.corruption import MOST_MOVED
 from stepgauge.metrics.reliance.requests import MOST_CHARACTERS
-from stepgauge.metrics.retrieval import build, retrievers, words
+from stepgauge.metrics.retrieval import build, floors, known_items, words
 from stepgauge.metrics.score import ChainScore
 from stepgauge.metrics.servers.batch import _GIVE_UP_AFTER
 
@@ -106,7 +106,8 @@ SENTENCES = {
     ),
     "docs/corpora.md": (
         f"`--words` {build.WORDS} words that overlap by `--overlap` {build.OVERLAP}",
-        f"at least `overlap` (default {retrievers.OVERLAP})",
+        f"at most {floors.KEPT:.0%} of".replace("%", " %"),
+        f"sentence of {known_items.ITEMS} passages",
         f"Lucene's {len(words._STOP_LIST.split())} English stop words",
     ),
     "docs/fitting.md": (

@@ -149,10 +149,10 @@ def test_a_gzip_stream_that_is_cut_short_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("none", "no such"), ("x.pdf", "expected a file"), ("empty", "no document")]
+    ("name", "says"), [("none", "no such"), ("x.xyz", "expected a file"), ("empty", "no document")]
 )
 def test_a_source_without_documents_is_refused(tmp_path, name, says):
-    (tmp_path / "x.pdf").write_text("")
+    (tmp_path / "x.xyz").write_text("")
     (tmp_path / "empty").mkdir()
     with pytest.raises(CorpusError, match=says):
         find_source(tmp_path / name)
@@ -479,8 +479,8 @@ DAMAGE = {
     "manifest cut": (lambda c: (c / "manifest.json").write_text('{"format": 1, "ke'), "manifest.json is damaged"),
     "manifest empty": (lambda c: (c / "manifest.json").write_text("{}"), "manifest.json is damaged"),
     "manifest a list": (lambda c: (c / "manifest.json").write_text("[]"), "manifest.json is damaged"),
-    "manifest bare": (lambda c: (c / "manifest.json").write_text('{"format": 1}'), "manifest.json is damaged"),
-    "other version": (lambda c: (c / "manifest.json").write_text('{"format": 2}'), r"format is 2.*reads format 1"),
+    "manifest bare": (lambda c: (c / "manifest.json").write_text('{"format": 2}'), "manifest.json is damaged"),
+    "other version": (lambda c: (c / "manifest.json").write_text('{"format": 1}'), r"format is 1.*reads format 2"),
     "texts cut": (lambda c: os.truncate(c / "texts.utf8", 10), r"texts.utf8 has 10 bytes, expected \d+"),
     "index cut": (lambda c: os.truncate(c / "bm25.data.npy", 200), r"bm25.data.npy has 200 bytes"),
     "index missing": (lambda c: (c / "bm25.indptr.npy").unlink(), "bm25.indptr.npy is missing"),

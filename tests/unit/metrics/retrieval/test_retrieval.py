@@ -18,16 +18,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stepgauge.adapters.cli import main
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.knowledge.assess import assess
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Surroundings
 from stepgauge.metrics.knowledge.types import Claim, Verdict
 from stepgauge.metrics.retrieval import bm25_index
 from stepgauge.metrics.retrieval.build import build_corpus
+from stepgauge.metrics.retrieval.corpus import Corpus
 from stepgauge.metrics.retrieval.dense_index import DenseIndex, fuse
 from stepgauge.metrics.retrieval.dense_index import build as build_dense
 from stepgauge.metrics.retrieval.encoders import DenseOptions
 from stepgauge.metrics.retrieval.errors import CorpusError
+from stepgauge.metrics.retrieval.floors import foreign_sentences
+from stepgauge.metrics.retrieval.known_items import known_items, measure
 from stepgauge.metrics.retrieval.readers import Fields
 from stepgauge.metrics.retrieval.retrievers import (
     Bm25Retriever,
@@ -37,7 +41,7 @@ from stepgauge.metrics.retrieval.retrievers import (
     given_passages,
 )
 from stepgauge.metrics.retrieval.store import TextStore
-from stepgauge.metrics.retrieval.words import singular, words
+from stepgauge.metrics.retrieval.words import says_subject, stem, words
 from stepgauge.metrics.trace import Step, Trace
 
 SAMPLES = Path(str(files("stepgauge.tasks"))) / "samples"
@@ -77,9 +81,9 @@ def corpus(tmp_path_factory) -> Path:
     ("text", "expected"),
     [
         ("The cells of THE Pancreas", ["cell", "pancrea"]),
-        ("Vitamin K, hepatitis B and T4", ["vitamin", "k", "hepatiti", "b", "t4"]),
-        ("β-blockers; ﬁbres", ["β", "blocker", "fibre"]),
-        ("Größe STRASSE", ["grösse", "strasse"]),
+        ("Vitamin K, hepatitis B and T4", ["vitamin", "k", "hepat", "b", "t4"]),
+        ("β-blockers; ﬁbres", ["β", "blocker", "fibr"]),
+        ("Größe STRASSE", ["grösse", "strass"]),
         ("心臓 は", ["心臓", "は"]),
         ("... !?", []),
         ("", []),
@@ -92,19 +96,18 @@ def test_words_are_folded_and_stop_words_left_out(text, expected):
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
-        ("arteries", "artery"),
-        ("diseases", "disease"),
-        ("cells", "cell"),
-        ("virus", "virus"),
-        ("loss", "loss"),
-        ("is", "is"),
-        ("gas", "gas"),
-        ("shoes", "shoe"),
-        ("cell", "cell"),
+        # From https://snowballstem.org/algorithms/english/stemmer.html.
+        ("consistency", "consist"),
+        ("consigned", "consign"),
+        ("consolatory", "consolatori"),
+        ("knightly", "knight"),
+        ("knots", "knot"),
+        ("generously", "generous"),
+        ("succeeding", "succeed"),
     ],
 )
-def test_plurals_are_cut_as_harmans_rules_say(word, expected):
-    assert singular(word) == expected
+def test_words_are_stemmed_as_snowballs_english_stemmer_does(word, expected):
+    assert stem(word) == expected
 
 
 def test_stop_words_are_lucenes():
@@ -138,12 +141,12 @@ def slow_words(text: str) -> list[str]:
             " they this to was will with",
         )
     )
-    return [singular(word) for word in re.findall(r"\w+", text.lower()) if word not in stop]
+    return [stem(word) for word in re.findall(r"\w+", text.lower()) if word not in stop]
 
 
 def test_bm25_scores_equal_a_slow_oracle(corpus):
     documents = [slow_words(row["title"] + " " + row["text"]) for row in PASSAGES]
-    found = retrieve(Bm25Retriever(around(corpus), k=65, overlap=0), *EXPLANATIONS)
+    found = retrieve(Bm25Retriever(around(corpus), k=65, evidence=0), *EXPLANATIONS)
     for explanation, passages in zip(EXPLANATIONS, found, strict=True):
         scores = slow_bm25(documents, slow_words(explanation))
         expected = sorted(
@@ -168,8 +171,8 @@ def slow_overlap(documents: list[list[str]], query: list[str], document: list[st
 def test_a_passage_that_shares_too_few_of_a_claims_words_is_no_evidence(corpus, least):
     documents = {row["id"]: slow_words(row["title"] + " " + row["text"]) for row in PASSAGES}
     queries = [*SENTENCES, "xyzzy insulin glucose", "insulin insulin insulin"]
-    everything = retrieve(Bm25Retriever(around(corpus), overlap=0), *queries)
-    kept = retrieve(Bm25Retriever(around(corpus), overlap=least), *queries)
+    everything = retrieve(Bm25Retriever(around(corpus), evidence=0), *queries)
+    kept = retrieve(Bm25Retriever(around(corpus), evidence=0, overlap=least), *queries)
     for query, before, after in zip(queries, everything, kept, strict=True):
         shares = [slow_overlap(list(documents.values()), slow_words(query), documents[p.id]) for p in before]
         assert all(abs(share - least) > 1e-9 or least == 1 for share in shares)
@@ -204,7 +207,7 @@ def test_the_index_does_not_depend_on_its_blocks_and_equals_the_one_bm25s_builds
 
 
 def test_bm25_finds_the_passages_that_explanations_were_written_from(corpus):
-    found = ids(retrieve(Bm25Retriever(around(corpus), overlap=0), *EXPLANATIONS))
+    found = ids(retrieve(Bm25Retriever(around(corpus), evidence=0), *EXPLANATIONS))
     wanted = [row["passages"] for row in QUESTIONS]
     hits = sum(len(set(a) & set(b)) for a, b in zip(found, wanted, strict=True))
     assert hits >= 0.9 * sum(map(len, wanted))
@@ -221,7 +224,7 @@ def test_equal_scores_stay_in_the_corpus_order(tmp_path):
     rows = [{"id": str(i), "text": "heart beats"} for i in range(50)]
     (tmp_path / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     build_corpus(tmp_path / "x.jsonl", tmp_path / "c", progress=False)
-    assert ids(retrieve(Bm25Retriever(around(tmp_path / "c"), k=3), "heart")) == [["0", "1", "2"]]
+    assert ids(retrieve(Bm25Retriever(around(tmp_path / "c"), k=3, evidence=0), "heart")) == [["0", "1", "2"]]
 
 
 def test_the_query_is_searched_for_and_the_text_where_there_is_none(corpus):
@@ -233,7 +236,7 @@ def test_the_query_is_searched_for_and_the_text_where_there_is_none(corpus):
 
 def test_a_long_hostile_query_is_answered(corpus):
     text = "heart \x00 " * 20_000 + "a" * 200_000 + "\ud800"
-    found = ids(retrieve(Bm25Retriever(around(corpus)), text, "heart"))
+    found = ids(retrieve(Bm25Retriever(around(corpus), evidence=0), text, "heart"))
     assert found[0] == found[1] != []
 
 
@@ -339,23 +342,98 @@ def test_pooling_title_pairs_and_dot_products_as_medcpt_wants_them(tmp_path, min
 
 def test_hybrid_is_the_fusion_of_both_rankings(dense_corpus):
     texts = EXPLANATIONS[:6]
-    sparse = ids(retrieve(Bm25Retriever(around(dense_corpus), k=20), *texts))
-    dense = ids(retrieve(DenseRetriever(around(dense_corpus), k=20, device="cpu"), *texts))
+    sparse = ids(retrieve(Bm25Retriever(around(dense_corpus), k=20, evidence=0), *texts))
+    dense = ids(retrieve(DenseRetriever(around(dense_corpus), k=20, floor=-1, device="cpu"), *texts))
     order = {row["id"]: i for i, row in enumerate(PASSAGES)}
     expected = []
     for rankings in zip(sparse, dense, strict=True):
         scores = {i: sum(1 / (60 + r.index(i) + 1) for r in rankings if i in r) for r in rankings for i in r}
         expected.append(sorted(scores.items(), key=lambda pair: (-pair[1], order[pair[0]]))[:5])
-    assert_same(retrieve(HybridRetriever(around(dense_corpus), depth=20, device="cpu"), *texts), expected)
+    assert_same(
+        retrieve(HybridRetriever(around(dense_corpus), depth=20, similarity=-1, device="cpu"), *texts), expected
+    )
 
 
 def test_hybrid_floors_leave_passages_out_of_their_ranking(dense_corpus):
     texts = EXPLANATIONS[:3]
-    sparse = ids(retrieve(Bm25Retriever(around(dense_corpus), k=5), *texts))
-    only_sparse = HybridRetriever(around(dense_corpus), dense_floor=2.0, device="cpu")
+    sparse = ids(retrieve(Bm25Retriever(around(dense_corpus), k=5, evidence=0), *texts))
+    only_sparse = HybridRetriever(around(dense_corpus), similarity=-1, dense_floor=2.0, device="cpu")
     assert ids(retrieve(only_sparse, *texts)) == sparse
-    nothing = HybridRetriever(around(dense_corpus), dense_floor=2.0, bm25_floor=1e9, device="cpu")
+    nothing = HybridRetriever(around(dense_corpus), similarity=-1, dense_floor=2.0, bm25_floor=1e9, device="cpu")
     assert ids(retrieve(nothing, *texts)) == [[], [], []]
+
+
+# --- what counts as evidence by default ------------------------------------------------------------------------
+
+NO_SUBJECT = ("However, this is not the case.", "Therefore the answer is (C).", "The train travels 60 km")
+
+
+@pytest.mark.parametrize("kind", [Bm25Retriever, DenseRetriever, HybridRetriever])
+def test_sentences_of_no_field_or_another_get_no_passage_and_facts_of_the_corpus_do(dense_corpus, kind):
+    options = {} if kind is Bm25Retriever else {"device": "cpu"}
+    retriever = kind(around(dense_corpus), **options)
+    assert ids(retrieve(retriever, *NO_SUBJECT)) == [[], [], []]
+    found = ids(retrieve(retriever, *SENTENCES))
+    assert sum(map(bool, found)) > 0.85 * len(SENTENCES)
+
+
+def test_the_evidence_of_a_passage_is_as_its_formula_says(corpus):
+    documents = {row["id"]: set(slow_words(row["title"] + " " + row["text"])) for row in PASSAGES}
+    of_word = Counter(word for document in documents.values() for word in document)
+
+    def idf(word):
+        return math.log(1 + (len(documents) - of_word[word] + 0.5) / (of_word[word] + 0.5))
+
+    index, rows = Corpus(corpus).bm25(), list(documents)
+    for sentence in SENTENCES:
+        subject = {word for word in slow_words(sentence) if says_subject(word)}
+        for row, amount in zip(rows, index.evidence(sentence, range(len(rows))), strict=True):
+            held = subject & documents[row]
+            share = sum(map(idf, held)) / sum(map(idf, subject))
+            weight = sum(map(idf, held)) / idf("a word found nowhere")
+            rare = any(of_word[word] <= 0.1 * len(documents) for word in held)
+            assert amount == pytest.approx(math.sqrt(share * weight) if rare else 0)
+
+
+def test_the_floor_is_what_few_foreign_sentences_reach_and_the_corpus_own_field_is_not_foreign(corpus):
+    about = Corpus(corpus).manifest["floors"]["evidence"]
+    assert about["left_out"] == "medicine"
+    far = [sentence for field, sentence in foreign_sentences() if field != "medicine"]
+    assert about["sentences"] == len(far)
+    kept = sum(map(bool, retrieve(Bm25Retriever(around(corpus)), *far)))
+    assert kept <= 0.04 * len(far)
+    lower = retrieve(Bm25Retriever(around(corpus), evidence=0.9 * about["value"]), *far)
+    assert about["value"] == 0.3 or sum(map(bool, lower)) > 0.04 * len(far)
+
+
+def test_a_corpus_without_a_named_retriever_is_searched_by_the_one_that_fits(corpus, dense_corpus):
+    for folder, name in ((corpus, "bm25"), (dense_corpus, "hybrid")):
+        assert {"bm25", "hybrid"} & set(Gauge(scorer=None, corpus=str(folder)).evidence) == {name}
+
+
+def test_known_items_are_searched_for_as_the_retriever_does(corpus, capsys):
+    (found,) = measure(Corpus(corpus), count=40)
+    items = known_items(Corpus(corpus), 40)
+    own = [PASSAGES[number]["id"] for number, _ in items]
+    everything = retrieve(Bm25Retriever(around(corpus), k=65, evidence=0), *(query for _, query in items))
+    ranks = [names.index(name) + 1 for name, names in zip(own, ids(everything), strict=True)]
+    assert found.items == len(items) > 20
+    assert found.recall == pytest.approx(sum(rank <= 5 for rank in ranks) / len(ranks))
+    assert found.mrr == pytest.approx(sum(1 / rank for rank in ranks) / len(ranks))
+    kept = retrieve(Bm25Retriever(around(corpus)), *(query for _, query in items))
+    left = sum(name in names for name, names in zip(own, ids(kept), strict=True))
+    assert 1 - found.lost == pytest.approx(left / sum(rank <= 5 for rank in ranks))
+    assert main(["corpus", "check", str(corpus), "--known-items"]) == 0
+    assert "every file is as it was built\n  bm25: of " in capsys.readouterr().out
+
+
+def test_a_corpus_whose_query_encoder_is_not_there_has_no_floor_and_says_so(tmp_path, minilm, caplog):
+    options = DenseOptions(minilm, query_model=str(tmp_path / "gone"))
+    build_corpus(SAMPLES / "corpus", tmp_path / "c", dense=options, device="cpu", progress=False)
+    assert Corpus(tmp_path / "c").manifest["floors"]["similarity"] is None
+    caplog.clear()
+    DenseRetriever(around(tmp_path / "c"), query_model=minilm, device="cpu")
+    assert "built without a floor" in caplog.text
 
 
 class RandomEncoder:
@@ -483,7 +561,7 @@ def test_the_panel_drops_passages_below_the_floor(corpus):
     text = EXPLANATIONS[0]
     step = Step(text, 0, len(text))
     extractor = ClaimExtractor("whole", lambda *_: [[Claim(text, 0, 0, len(text), "sentence", text)]])
-    scores = [p.score for p in retrieve(Bm25Retriever(around(corpus), overlap=0), text)[0]]
+    scores = [p.score for p in retrieve(Bm25Retriever(around(corpus), evidence=0), text)[0]]
     retriever = Bm25Retriever(around(corpus), overlap=0, floor=scores[1])
     result = assess([Trace("q", text)], [[step]], extractors=[extractor], judges=[Echo()], retriever=retriever)
     assert [p.score for p in result[0][0][0].evidence] == scores[:2]
