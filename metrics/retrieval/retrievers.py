@@ -1,4 +1,4 @@
-"""The retrievers `bm25`, `dense`, `hybrid` and `given`. Each answers for all claims in one call.
+"""The retrievers `bm25`, `dense`, `hybrid`, `given` and `provision`. Each answers for all claims in one call.
 
 The search text is the claim's query, or the claim itself if it has none.
 """
@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..knowledge.base import Surroundings
+from ..knowledge.law.citations import CITATION
+from ..knowledge.law.quotations import QUOTATION
 from ..knowledge.types import Claim, Passage
 from ..trace import Trace
 from .bm25_index import Bm25Index
@@ -17,6 +19,8 @@ from .dense_index import fuse
 from .encoders import Encoder, SentenceEncoder
 from .errors import CorpusError, require
 from .on_the_fly import open_corpus
+from .passage_search import PassageSearch
+from .provision_lookup import ProvisionLookup
 
 K = 5
 # Chosen on real chains against MedQuAD (docs/corpora.md, "What counts as evidence").
@@ -164,10 +168,12 @@ class GivenRetriever:
     """The passages that come with the question, in `trace.meta["passages"]`; needs no corpus.
 
     They are texts, or mappings with `text` and optionally `id` and `title`. A trace without the field has no evidence.
-    Passages have no scores.
 
     Args:
-        k: how many of them to return; None: all.
+        k: how many to return at most; None: all of them, whole and without scores. Where there is more, long passages
+            are cut into chunks as `corpus build` cuts documents ("contract#2"), and BM25 ranks them for the claim; these
+            have scores. Claims that are looked up to the letter (quotations, citations) get all passages in any case: a
+            part cannot show that something is not there.
     """
 
     name = "given"
@@ -180,13 +186,57 @@ class GivenRetriever:
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         """Raises CorpusError naming the trace and the passage that is malformed."""
         known: dict[int, list[Passage]] = {}
-        for trace in traces:
+        searched: dict[int, PassageSearch] = {}
+        out = []
+        for claim, trace in zip(claims, traces, strict=True):
             if id(trace) not in known:
-                known[id(trace)] = given_passages(trace)[: self._k]
-        return [list(known[id(trace)]) for _, trace in zip(claims, traces, strict=True)]
+                known[id(trace)] = given_passages(trace)
+            if self._k is None or claim.kind in _TO_THE_LETTER:
+                out.append(list(known[id(trace)]))
+                continue
+            if id(trace) not in searched:
+                searched[id(trace)] = PassageSearch(known[id(trace)])
+            out.append(searched[id(trace)].best(claim.query or claim.text, self._k))
+        return out
 
 
-BUILTIN_RETRIEVERS = (Bm25Retriever, DenseRetriever, HybridRetriever, GivenRetriever)
+class ProvisionRetriever:
+    """The provisions that a claim cites, in a corpus keyed by provision (`corpus build --by provision`).
+
+    They come in the order in which they are cited, whole and without scores. Of one that the corpus lacks comes the
+    provision around it; where the corpus has neither, nothing comes: what is only similar is no evidence of what a
+    provision says. Claims that cite nothing are searched for as `bm25` does.
+
+    Args:
+        k, overlap: as for `bm25`.
+    """
+
+    name = "provision"
+    floor = None
+
+    def __init__(self, around: Surroundings, *, k: int = K, overlap: float = OVERLAP) -> None:
+        self._k = _count("k", self.name, k)
+        self._overlap = _share("overlap", self.name, overlap)
+        self._corpus = _open(self.name, around)
+        self._index = self._corpus.bm25()
+        self._lookup: ProvisionLookup | None = None
+
+    def describe(self) -> dict[str, str]:
+        return {"corpus": self._corpus.digest}
+
+    def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
+        del traces
+        if self._lookup is None:
+            self._lookup = ProvisionLookup(self._corpus)
+        cited = [self._lookup.cited(claim) for claim in claims]
+        queries = [query for query, found in zip(_queries(claims), cited, strict=True) if found is None]
+        searched = iter(_overlapping(self._index, queries, self._k, self._overlap))
+        return [self._corpus.passages(next(searched)) if found is None else found[: self._k] for found in cited]
+
+
+BUILTIN_RETRIEVERS = (Bm25Retriever, DenseRetriever, HybridRetriever, GivenRetriever, ProvisionRetriever)
+# Kinds of claims that a judge looks up in all of the evidence.
+_TO_THE_LETTER = frozenset({QUOTATION, CITATION})
 
 
 def given_passages(trace: Trace) -> list[Passage]:
