@@ -171,9 +171,9 @@ class GivenRetriever:
 
     Args:
         k: how many to return at most; None: all of them, whole and without scores. Where there is more, long passages
-            are cut into chunks as `corpus build` cuts documents ("contract#2"), and BM25 ranks them for the claim; these
-            have scores. Claims that are looked up to the letter (quotations, citations) get all passages in any case: a
-            part cannot show that something is not there.
+            are cut into chunks as `corpus build` cuts documents ("contract#2"), and BM25 ranks them for the claim;
+            these have scores. Claims that are looked up to the letter (quotations, citations) get all passages in any
+            case: a part cannot show that something is not there.
     """
 
     name = "given"

@@ -8,7 +8,7 @@ begin with "Rule 801.", "§ 2-207.", "Article 6", "Section 3:", or a number in s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -26,9 +26,9 @@ _MARKER = re.compile(
     r"\((?P<label>[a-z]|[ivx]{2,6}|[A-Z]|[IVX]{2,6}|\d{1,3}|aa|bb|cc|dd)\)(?=[\s*_(])",
     re.MULTILINE,
 )
-_ROMAN: list[str] = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()  # noqa: SIM905
+_ROMAN: Sequence[str] = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()  # noqa: SIM905
 _LETTERS = [*"abcdefghijklmnopqrstuvwxyz", "aa", "bb", "cc", "dd"]
-_STYLES: tuple[list[str], ...] = (
+_STYLES: tuple[Sequence[str], ...] = (
     _LETTERS,
     [str(number) for number in range(1, 200)],
     [letter.upper() for letter in _LETTERS],
