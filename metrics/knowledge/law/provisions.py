@@ -26,7 +26,7 @@ _MARKER = re.compile(
     r"\((?P<label>[a-z]|[ivx]{2,6}|[A-Z]|[IVX]{2,6}|\d{1,3}|aa|bb|cc|dd)\)(?=[\s*_(])",
     re.MULTILINE,
 )
-_ROMAN: Sequence[str] = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()  # noqa: SIM905
+_ROMAN = [str(one) for one in "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()]
 _LETTERS = [*"abcdefghijklmnopqrstuvwxyz", "aa", "bb", "cc", "dd"]
 _STYLES: tuple[Sequence[str], ...] = (
     _LETTERS,
@@ -40,6 +40,7 @@ _MOST_HEADINGS = 300
 _ANY_DOCUMENT = frozenset({"agreement", "contract", "lease", "nda", "terms", "policy", "license", "licence", "order"})
 _LONGEST_HEADING = 120
 _WHOLE = 4
+_LEFT_OUT = 4  # subdivisions that an excerpt may leave out in a row
 
 
 @dataclass(frozen=True)
@@ -172,16 +173,18 @@ def _subdivisions(act: str, section: str, above: tuple[str, ...], title: str, te
 
 
 def _level(label: str, stack: list[tuple[int, int, int]]) -> tuple[int, int, int] | None:
-    """Level, style and place of a label: next of an open enumeration, innermost first, or first of a new one."""
-    for level in range(len(stack) - 1, -1, -1):
-        style, place, _ = stack[level]
+    """Level, style and place of a label: next of an open enumeration, innermost first, first of a new one, or, in an
+    excerpt, a little further on in an open one, or anywhere in the outermost one."""
+    for level, (style, place, _) in reversed(list(enumerate(stack))):
         if _STYLES[style][place + 1 : place + 2] == [label]:
             return level, style, place + 1
     used = {style for style, _, _ in stack}
     for style, labels in enumerate(_STYLES):
-        # Styles may come again further in: (i) below (A), (I) below (i).
-        if labels[0] == label and style not in used:
-            return len(stack), style, 0
+        if style not in used and (labels[0] == label or (not stack and label in labels)):
+            return len(stack), style, labels.index(label)
+    for level, (style, place, _) in reversed(list(enumerate(stack))):
+        if label in _STYLES[style][place + 2 : place + 2 + _LEFT_OUT]:
+            return level, style, _STYLES[style].index(label)
     return None
 
 
