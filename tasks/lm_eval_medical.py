@@ -35,7 +35,12 @@ def multiple_choice(rows: Iterable[Mapping[str, Any]]) -> Dataset:
 
 
 def mmlu_pro_health(rows: Iterable[Mapping[str, Any]]) -> Dataset:
-    """MMLU-Pro's documents in the category health, with the fields that lm-eval's `mmlu_pro` reads, and `gold`.
+    """MMLU-Pro's documents in the category health; see `mmlu_pro_category`."""
+    return mmlu_pro_category(rows, "health")
+
+
+def mmlu_pro_category(rows: Iterable[Mapping[str, Any]], category: str) -> Dataset:
+    """MMLU-Pro's documents in a category, with the fields that lm-eval's `mmlu_pro` reads, and `gold`.
 
     Rows without a category are assumed to be in it.
 
@@ -44,7 +49,7 @@ def mmlu_pro_health(rows: Iterable[Mapping[str, Any]]) -> Dataset:
     """
     documents = []
     for number, row in enumerate(rows, 1):
-        if row.get("category") not in (None, "", "health"):
+        if row.get("category") not in (None, "", category):
             continue
         question = read_question(row, f"row {number}")
         documents.append(
@@ -55,11 +60,11 @@ def mmlu_pro_health(rows: Iterable[Mapping[str, Any]]) -> Dataset:
                 "answer": question.answer,
                 "gold": question.gold,
                 "cot_content": str(row.get("cot_content") or ""),
-                "category": "health",
+                "category": category,
             }
         )
     if not documents:
-        raise ValueError("no row of the category 'health'")
+        raise ValueError(f"no row of the category {category!r}")
     return Dataset.from_list(documents)
 
 

@@ -67,7 +67,7 @@ def medqa(
     Raises:
         ValueError: a row is not a question; names file, row and field.
     """
-    return _multiple_choice("medqa", path, _reasoning(scorer, corpus, retriever, claims, judges))
+    return _multiple_choice("medqa", path, reasoning_score(scorer, corpus, retriever, claims, judges))
 
 
 @task
@@ -85,7 +85,7 @@ def medmcqa(
     Args:
         path, scorer, corpus, retriever, claims, judges: as in `medqa`.
     """
-    return _multiple_choice("medmcqa", path, _reasoning(scorer, corpus, retriever, claims, judges))
+    return _multiple_choice("medmcqa", path, reasoning_score(scorer, corpus, retriever, claims, judges))
 
 
 @task
@@ -102,7 +102,9 @@ def mmlu_pro_health(
     Args:
         path, scorer, corpus, retriever, claims, judges: as in `medqa`; rows of another category are left out.
     """
-    return _multiple_choice("mmlu_pro_health", path, _reasoning(scorer, corpus, retriever, claims, judges), "health")
+    return _multiple_choice(
+        "mmlu_pro_health", path, reasoning_score(scorer, corpus, retriever, claims, judges), "health"
+    )
 
 
 @task
@@ -127,15 +129,15 @@ def pubmedqa(
         claims, judges: as in `stepgauge/reasoning`.
     """
     retriever = retriever or ("bm25" if corpus else "given")
-    return _task(_pubmedqa_dataset(path), _reasoning(scorer, corpus, retriever, claims, judges))
+    return chain_task(_pubmedqa_dataset(path), reasoning_score(scorer, corpus, retriever, claims, judges))
 
 
 def _multiple_choice(name: str, path: str | None, score: Scorer, category: str = "") -> Task:
-    samples = [_question_sample(question) for question in _questions(name, path, read_question, category)]
+    samples = [question_sample(question) for question in _questions(name, path, read_question, category)]
     if not samples:
         which = f" of the category {category!r}" if category else ""
         raise OptionError(f"stepgauge/{name}: no question{which} in {path or HUB[name][0]}")
-    return _task(MemoryDataset(samples, name=name, location=path), score)
+    return chain_task(MemoryDataset(samples, name=name, location=path), score)
 
 
 def _pubmedqa_dataset(path: str | None) -> Dataset:
@@ -145,7 +147,7 @@ def _pubmedqa_dataset(path: str | None) -> Dataset:
     return MemoryDataset(samples, name="pubmedqa", location=path)
 
 
-def _task(dataset: Dataset, score: Scorer) -> Task:
+def chain_task(dataset: Dataset, score: Scorer) -> Task:
     return Task(
         dataset=dataset,
         solver=multiple_choice(cot=True),
@@ -160,7 +162,7 @@ def _questions(
 ) -> list[Read]:
     """The rows of the file or of the hub, read with their location for error messages, without other categories."""
     if path is None:
-        source, rows = HUB[name][0], _hub_rows(*HUB[name])
+        source, rows = HUB[name][0], hub_rows(*HUB[name])
     else:
         source, rows = path, read_rows(Path(path))
     return [
@@ -170,7 +172,7 @@ def _questions(
     ]
 
 
-def _hub_rows(source: str, configuration: str | None, split: str) -> list[dict[str, Any]]:
+def hub_rows(source: str, configuration: str | None, split: str) -> list[dict[str, Any]]:
     samples = hf_dataset(source, name=configuration, split=split, sample_fields=_as_it_is)
     return [(sample.metadata or {})["row"] for sample in samples]
 
@@ -180,7 +182,7 @@ def _as_it_is(row: dict[str, Any]) -> Sample:
     return Sample(input="", metadata={"row": row})
 
 
-def _question_sample(question: Question) -> Sample:
+def question_sample(question: Question) -> Sample:
     return Sample(
         id=question.id,
         input=question.text,
@@ -200,7 +202,9 @@ def _abstract_sample(question: AbstractQuestion) -> Sample:
     )
 
 
-def _reasoning(scorer: str | None, corpus: str | None, retriever: Part | None, claims: Parts, judges: Parts) -> Scorer:
+def reasoning_score(
+    scorer: str | None, corpus: str | None, retriever: Part | None, claims: Parts, judges: Parts
+) -> Scorer:
     options: dict[str, Any] = {"corpus": corpus, "retriever": retriever, "claims": claims, "judges": judges}
     if corpus is not None:
         usual = {"retriever": "bm25", "claims": ("arithmetic", "sentence"), "judges": ("exact", "lm")}

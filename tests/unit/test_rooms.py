@@ -34,7 +34,8 @@ ROOMS = [
     "adapters.offline", "adapters.runs", "adapters.trainer",
     "adapters.report", "adapters.cli", "adapters.root",
     "tasks.jsonl",
-    "tasks.medical_questions", "tasks.stated_answers", "tasks.lm_eval_medical", "tasks.inspect_tasks",
+    "tasks.medical_questions", "tasks.stated_answers", "tasks.lm_eval_medical", "tasks.legal_questions",
+    "tasks.lm_eval_legal", "tasks.inspect_tasks",
 ]
 # fmt: on
 

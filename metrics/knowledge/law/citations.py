@@ -9,7 +9,7 @@ All patterns are bounded, so the cost is linear in the text. Cases ("347 U.S. 48
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 CITATION = "citation"
@@ -68,7 +68,7 @@ _CONSTITUTION = re.compile(
     rf"(?:{ACTS['us const']}),?\s(?P<part>[Aa]rt(?:icle|\.)|[Aa]mend(?:ment|\.))\s?(?P<number>{_ROMAN}|\d{{1,2}})"
     r"(?:,?\s(?:§|[Ss]ec(?:tion|\.))\s?(?P<section>\d{1,2}))?(?:,?\scl(?:ause|\.)\s?(?P<clause>\d{1,2}))?"
 )
-_ORDINALS: list[str] = (  # noqa: SIM905
+_ORDINALS: Sequence[str] = (  # noqa: SIM905
     "First Second Third Fourth Fifth Sixth Seventh Eighth Ninth Tenth Eleventh Twelfth Thirteenth Fourteenth Fifteenth"
     " Sixteenth Seventeenth Eighteenth Nineteenth Twentieth Twenty-First Twenty-Second Twenty-Third Twenty-Fourth"
     " Twenty-Fifth Twenty-Sixth Twenty-Seventh"

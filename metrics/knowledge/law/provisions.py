@@ -26,7 +26,7 @@ _MARKER = re.compile(
     r"\((?P<label>[a-z]|[ivx]{2,6}|[A-Z]|[IVX]{2,6}|\d{1,3}|aa|bb|cc|dd)\)(?=[\s*_(])",
     re.MULTILINE,
 )
-_ROMAN = [str(one) for one in "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()]
+_ROMAN: Sequence[str] = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()  # noqa: SIM905
 _LETTERS = [*"abcdefghijklmnopqrstuvwxyz", "aa", "bb", "cc", "dd"]
 _STYLES: tuple[Sequence[str], ...] = (
     _LETTERS,
