@@ -13,7 +13,8 @@ ANSWERS = ("yes", "no")
 DIVERSITY = tuple(f"diversity_{number}" for number in range(1, 7))
 
 # What each task of LegalBench asks, and the rule that it applies, as passages with a citation for an id where there is
-# one. The rules of evidence and the code are law of the United States; the others summarise LegalBench's descriptions (Guha et al. 2023, arXiv 2308.11462, CC BY 4.0).
+# one. The rules of evidence and the code are law of the United States; the others summarise LegalBench's descriptions
+# (Guha et al. 2023, arXiv 2308.11462, CC BY 4.0).
 _FRE = "Fed. R. Evid. 801. Definitions That Apply to This Article; Exclusions from Hearsay"
 _HEARSAY = (
     {
@@ -26,8 +27,8 @@ _HEARSAY = (
         "id": "fre 801(c)",
         "title": _FRE,
         "text": "(c) Hearsay. “Hearsay” means a statement that: (1) the declarant does not make while testifying at "
-        "the current trial or hearing; and (2) a party offers in evidence to prove the truth of the matter asserted in the "
-        "statement.",
+        "the current trial or hearing; and (2) a party offers in evidence to prove the truth of the matter asserted in "
+        "the statement.",
     },
 )
 _JURISDICTION = (
@@ -57,8 +58,8 @@ _DIVERSITY = (
         "id": "aggregation",
         "title": "Amount in controversy",
         "text": "The amounts of all claims of one plaintiff against one defendant are added up. Claims of one "
-        "plaintiff against different defendants are not, nor are claims of different plaintiffs against one defendant. One such "
-        "sum above $75,000 is enough.",
+        "plaintiff against different defendants are not, nor are claims of different plaintiffs against one defendant. "
+        "One such sum above $75,000 is enough.",
     },
 )
 RULES: Mapping[str, tuple[Sequence[Mapping[str, str]], str]] = {

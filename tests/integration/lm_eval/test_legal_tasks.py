@@ -12,7 +12,7 @@ pytest.importorskip("lm_eval")
 pytest.importorskip("inspect_ai")
 
 from inspect_ai import eval as inspect_eval
-from inspect_ai.model import ModelOutput, get_model
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 from scripted_lm import ScriptedLM, evaluate, rows
@@ -27,7 +27,8 @@ from stepgauge.tasks.legal_questions import RULES, read_lsat, read_rule_question
 LEGAL = Path(include_path()) / "legal"
 TSV = "label\ttext\tslice\nNo\tTo prove that Ann ran, the fact that Ann ran.\tNon-assertive conduct\n"
 CHAIN = (
-    "Rule 801(c) says that hearsay is a statement that “a party offers in evidence to prove the falsity of the matter”.\n"
+    "Rule 801(c) says that hearsay is a statement that “a party offers in evidence to prove the falsity of the matter”."
+    "\n"
     "Rule 801(a) needs an “oral assertion, written assertion, or nonverbal conduct”.\nAnswer: no"
 )
 
@@ -145,9 +146,9 @@ def test_lm_eval_judges_quotations_against_the_rule(tsv: str, tiny_scorer: str) 
 
 @pytest.mark.slow
 def test_inspect_judges_quotations_against_the_rule(tsv: str, tmp_path: Path) -> None:
-    model = get_model(
-        "mockllm/model", custom_outputs=[ModelOutput.from_content("mockllm/model", CHAIN + "\nANSWER: B")]
-    )
+    output = ModelOutput.from_content("mockllm/model", CHAIN + "\nANSWER: B")
+    output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)  # else Inspect fetches a tokenizer
+    model = get_model("mockllm/model", custom_outputs=[output])
     task = hearsay(path=tsv, scorer=None, claims=("citations",), judges=("quote",))
     (log,) = inspect_eval(task, model=model, log_dir=str(tmp_path), display="none")
     assert log.status == "success", log.error
