@@ -23,7 +23,8 @@ _HEADING = re.compile(
 _LOWER = re.compile(r"[\s*_]{0,4}[a-z]")
 _MARKER = re.compile(
     r"(?:(?:^|(?<=[:;,.—–-])|(?<=\bor)|(?<=\band))[ \t*_]{0,12}|(?<=\)))[ \t]{0,2}"
-    r"\((?P<label>[a-z]|[ivx]{2,6}|[A-Z]|[IVX]{2,6}|\d{1,3}|aa|bb|cc|dd)\)(?=[\s*_(])",
+    r"\((?P<label>[a-z]|[ivx]{2,6}|[A-Z]|[IVX]{2,6}|\d{1,3}|aa|bb|cc|dd)\)(?=[\s*_(])"
+    r"|^[ \t]{0,8}(?P<point>\d{1,3})\.(?=\s)",
     re.MULTILINE,
 )
 _ROMAN: Sequence[str] = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()  # noqa: SIM905
@@ -132,9 +133,13 @@ def _headings(text: str) -> list[_Heading]:
                 continue
             container = nested and match["unit"][:2].casefold() == "ar"
             section = ("art-" if container else "") + arabic(match["number"])
+            last = int(section) if section.isdigit() else last
         else:
             first, dot, _ = match["plain"].partition(".")
-            # A number in running text or in a list is not the next one of the document's own.
+            # A number in running text or in a list is not the next one of the document's own; below an article it is
+            # a paragraph of it.
+            if units and not dot:
+                continue
             if not rest.strip() or (not dot and not match["mark"]) or int(first) not in (last, last + 1):
                 continue
             if not dot and int(first) != last + 1:
@@ -157,7 +162,8 @@ def _subdivisions(act: str, section: str, above: tuple[str, ...], title: str, te
     stack: list[tuple[int, int, int]] = []  # per level: style, place in it, index in `opened`
     spans: list[list[int]] = []
     for match in _MARKER.finditer(text):
-        label, start = match["label"], match.start("label") - 1
+        label = match["label"] or match["point"]
+        start = match.start("label") - 1 if match["label"] else match.start("point")
         level = _level(label, stack)
         if level is None:
             continue

@@ -11,9 +11,7 @@ dollars = lambda text: int(text.replace(",", ""))  # noqa: E731
 NAME, MONEY = r"[A-Z][a-z]+", r"\$(\d[\d,]*)"
 CITIZEN = re.compile(rf"({NAME}) is (?:from|a citizen of) ([A-Z][a-z]+(?: [A-Z][a-z]+)?)")
 SUES = re.compile(rf"({NAME})(?: and ({NAME}) both)? sues? ({NAME}) for ([^.]*)")
-TOTAL = re.compile(
-    rf"({NAME})['’]s claims? against ({NAME})[^.$]{{0,60}}(?:[^.=]{{0,60}}=|totals?|adds? up to|is|are) {MONEY}"
-)
+TOTAL = re.compile(rf"({NAME})['’]s claims? against ({NAME})(?:[^.=]{{0,99}}=| totals?| adds? up to| is| are) {MONEY}")
 ABOVE = re.compile(rf"{MONEY} (is not|does not|is|) ?(?:more than|above|exceeds?) {MONEY}")
 DIVERSE = re.compile(r"(no|not)? ?(?:complete diversity|completely diverse)", re.IGNORECASE)
 AMOUNT = re.compile(r"amount[- ]in[- ]controversy (?:requirement )?is (not )?met", re.IGNORECASE)
@@ -65,18 +63,17 @@ class DiversityJudge:
     name, kinds, needs_evidence, needs_traces = KIND, frozenset({KIND}), False, True
 
     def judge(self, claims, evidence, traces):
-        return [self._verdict(claim, *read_facts(trace.question)) for claim, trace in zip(claims, traces, strict=True)]
-
-    def _verdict(self, claim, states, sums):
-        found = decide(claim.text, states, sums)
-        return found and Verdict(claim, "supported" if found[0] else "contradicted", self.name, reason=found[1])
+        found = [decide(c.text, *read_facts(t.question)) for c, t in zip(claims, traces, strict=True)]
+        labels = [of and ("supported" if of[0] else "contradicted") for of in found]
+        asked = zip(claims, labels, found, strict=True)
+        return [label and Verdict(claim, label, self.name, reason=of[1]) for claim, label, of in asked]
 
 
 @hookimpl
 def register_claim_extractors(register):
-    register(KIND, lambda around: ClaimExtractor(KIND, extract))
+    register(KIND, lambda _: ClaimExtractor(KIND, extract))
 
 
 @hookimpl
 def register_judges(register):
-    register(KIND, lambda around: DiversityJudge())
+    register(KIND, lambda _: DiversityJudge())
