@@ -14,6 +14,8 @@ from .hookspecs import hookimpl
 from .knowledge.arithmetic.extractor import ARITHMETIC
 from .knowledge.arithmetic.judge import ExactJudge
 from .knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
+from .knowledge.claims.citations import NAME as CITATIONS
+from .knowledge.claims.citations import make as make_citations
 from .knowledge.claims.figures import FIGURES
 from .knowledge.claims.llm import make as make_llm_claims
 from .knowledge.claims.sentence import SENTENCES_AS_CLAIMS
@@ -22,6 +24,7 @@ from .knowledge.judges.lm import LmJudge
 from .knowledge.judges.nli import make as make_nli_judge
 from .knowledge.judges.openai import make as make_openai_judge
 from .knowledge.judges.prm import make as make_prm_judge
+from .knowledge.judges.quote import QuoteJudge
 from .knowledge.judges.table import TableJudge
 from .likelihood import LikelihoodBackend
 from .lm_steps.splitter import LLM
@@ -53,6 +56,7 @@ def register_chain_metrics(register: Callable[[ChainMetric], None]) -> None:
 def register_claim_extractors(register: Callable[[str, Callable[..., ClaimExtractor]], None]) -> None:
     for extractor in (ARITHMETIC, SENTENCES_AS_CLAIMS, STEPS_AS_CLAIMS, FIGURES):
         register(extractor.name, _as_it_is(extractor))
+    register(CITATIONS, make_citations)
     register("llm", make_llm_claims)
 
 
@@ -70,6 +74,7 @@ def register_judges(register: Callable[[str, Callable[..., Judge]], None]) -> No
     register("nli", make_nli_judge)
     register("openai", make_openai_judge)
     register("prm", make_prm_judge)
+    register(QuoteJudge.name, QuoteJudge)
 
 
 class HuggingFace:

@@ -1,7 +1,8 @@
-"""Reads the rows of local data files, with errors that name file, line and field."""
+"""Reads the rows of local data files (JSON lines, JSON, TSV, CSV), with errors that name file, line and field."""
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,15 @@ def read_jsonl(path: Path, fields: tuple[str, ...] = ()) -> list[dict[str, Any]]
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a JSONL file, or of a `.json` file that holds a list of rows or one mapping.
+    """Rows of a JSONL file, of a `.json` file that holds a list of rows or one mapping, or of a `.tsv` or `.csv` file
+    whose first line names the fields.
 
     Raises:
         ValueError: names the file and what was expected.
         OSError: the file cannot be read.
     """
+    if path.suffix in (".tsv", ".csv"):
+        return _read_table(path, "\t" if path.suffix == ".tsv" else ",")
     if path.suffix != ".json":
         return read_jsonl(path)
     try:
@@ -53,4 +57,18 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     rows = [content] if isinstance(content, dict) else content
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{path}: expected a list of JSON objects, got {type(content).__name__}")
+    return rows
+
+
+def _read_table(path: Path, delimiter: str) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            rows = list(csv.DictReader(file, delimiter=delimiter, strict=True))
+        except csv.Error as error:
+            raise ValueError(f"{path}: expected rows of fields between {delimiter!r} ({error})") from error
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise ValueError(
+                f"{path}, row {number}: expected {len(rows[0])} fields as in the first line, got {row!r:.80}"
+            )
     return rows

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...metrics.printable import printable
-from ...metrics.retrieval.build import OVERLAP, WORDS, build_corpus
+from ...metrics.retrieval.build import BY, build_corpus
+from ...metrics.retrieval.chunks import OVERLAP, WORDS
 from ...metrics.retrieval.corpus import Corpus
 from ...metrics.retrieval.encoders import POOLING, SIMILARITY, TITLE, DenseOptions
 from ...metrics.retrieval.floors import PASSAGES
@@ -22,6 +23,7 @@ EXAMPLES = (
         "stepgauge corpus build passages.jsonl corpus --dense sentence-transformers/all-MiniLM-L6-v2",
         "with vectors, too",
     ),
+    ("stepgauge corpus build statutes corpus --by provision", "keyed by citation, for the retriever provision"),
     ("stepgauge corpus check corpus", "is every byte as it was built?"),
 )
 PAGE = "docs/corpora.md"
@@ -39,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--text-field", help="default: the first there is of text, content, contents")
     build.add_argument("--words", type=int, default=WORDS, help=f"words in a chunk (default {WORDS})")
     build.add_argument("--overlap", type=int, default=OVERLAP, help=f"words shared by neighbours (default {OVERLAP})")
+    build.add_argument(
+        "--by",
+        choices=BY,
+        default="words",
+        help="what a chunk is: --words words (default), or a provision of a statute, of rules, of a contract",
+    )
     build.add_argument("--dense", metavar="MODEL", help="also index vectors of this sentence-transformers model")
     build.add_argument("--query-encoder", metavar="MODEL", help="model for the queries (default: that of --dense)")
     build.add_argument("--pooling", choices=POOLING, help="pool token vectors so (default: as the model says)")
@@ -77,6 +85,7 @@ def _build(args: argparse.Namespace) -> int:
         fields=Fields(id=args.id_field, title=args.title_field, text=args.text_field),
         chunk_words=args.words,
         overlap=args.overlap,
+        by=args.by,
         dense=dense,
         device=args.device,
         batch_size=args.batch_size,

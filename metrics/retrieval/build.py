@@ -12,7 +12,7 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ..knowledge.law.provisions import cut_provisions
 from ..versions import package_version
 from . import bm25_index, dense_index, floors, manifest, words
-from .chunks import check_options, chunk, chunk_id
+from .chunks import OVERLAP, WORDS, check_options, chunk, chunk_id
 from .encoders import DenseOptions, Encoder, SentenceEncoder
 from .errors import CorpusBusy, CorpusError, require
 from .readers import Document, Fields, Source, find_source, read
@@ -33,7 +34,7 @@ from .store import TEXTS, Numbers, StoreWriter, TextStore
 
 log = logging.getLogger(__name__)
 
-WORDS, OVERLAP = 200, 40
+BY = ("words", "provision")
 _STAGES = "stages.json"
 _LOCK = "lock"
 _IDS = "ids.u64.tmp"
@@ -62,6 +63,7 @@ def build_corpus(
     fields: Fields | None = None,
     chunk_words: int = WORDS,
     overlap: int = OVERLAP,
+    by: str = "words",
     dense: DenseOptions | None = None,
     encoder: Callable[[], Encoder] | None = None,
     device: str | None = None,
@@ -74,6 +76,8 @@ def build_corpus(
         source: a file or folder, see `readers`.
         dest: a new or empty folder, or a corpus, which is replaced once the new one is complete.
         chunk_words, overlap: words in a chunk, and how many of them it shares with the one before.
+        by: "words" cuts documents into chunks of `chunk_words`; "provision" cuts statutes, rules and contracts into
+            their provisions, whose ids are citation keys ("fre 801(c)"), and a document without any as "words" does.
         dense: also make a dense index.
         encoder: called to create the passage encoder when it is first needed; None: `SentenceEncoder(dense)`.
         device, batch_size: for the passage encoder; they do not change what is built.
@@ -84,6 +88,8 @@ def build_corpus(
     """
     fields = fields or Fields()
     check_options(chunk_words, overlap)
+    if by not in BY:
+        raise CorpusError(f"a corpus by {by!r}: expected {' or '.join(BY)}")
     require("bm25s", "bm25s", "building a corpus")
     require("Stemmer", "PyStemmer", "building a corpus")
     if dense is not None:
@@ -98,7 +104,9 @@ def build_corpus(
         "chunk_words": chunk_words,
         "overlap": overlap,
         "dense": None if dense is None else asdict(dense),
+        **({"by": by} if by != "words" else {}),
     }
+    cut = partial(_pieces, words=chunk_words, overlap=overlap, by=by)
     digest = files.sha256()
     key = _key({"format": manifest.FORMAT, "words": words.NAME, "source": digest, **options})
     if (present := _present(dest)) is not None and present["key"] == key:
@@ -110,7 +118,7 @@ def build_corpus(
         resumed = tuple(stages.done)
         # A complete work folder means that an earlier build was stopped just before the final move.
         if not _is_complete(work, key):
-            texts = stages.run("texts", lambda: _write_texts(work, files, fields, chunk_words, overlap, progress))
+            texts = stages.run("texts", lambda: _write_texts(work, files, fields, cut, progress))
             counts = texts["counts"]
             bm25 = stages.run("bm25", lambda: bm25_index.build(work, TextStore(work), progress=progress))
             vectors = make = None
@@ -276,8 +284,21 @@ def _move(work: Path, dest: Path) -> None:
     shutil.rmtree(old)
 
 
+def _pieces(document: Document, *, words: int, overlap: int, by: str) -> list[tuple[str, str, str]]:
+    """Id, title and text of each chunk of a document."""
+    if by == "provision" and (found := cut_provisions(document.id, document.title, document.text)):
+        return [(one.key, one.title, one.text) for one in found]
+    parts = list(chunk(document.text, words, overlap))
+    names = _names(document, len(parts))
+    return [(name, document.title, part) for name, part in zip(names[-len(parts) :], parts, strict=False)]
+
+
 def _write_texts(
-    work: Path, source: Source, fields: Fields, chunk_words: int, overlap: int, progress: bool | None
+    work: Path,
+    source: Source,
+    fields: Fields,
+    cut: Callable[[Document], list[tuple[str, str, str]]],
+    progress: bool | None,
 ) -> dict[str, Any]:
     """Chunk all documents into the work folder; returns counts, and the files left out with the reasons."""
     left_out = list(source.left_out)
@@ -285,20 +306,19 @@ def _write_texts(
     hidden = None if progress is None else not progress
     with StoreWriter(work) as store, Numbers(work / _IDS, "u8") as ids:
         for document in tqdm(read(source, fields, left_out), desc="reading", unit="document", disable=hidden):
-            parts = list(chunk(document.text, chunk_words, overlap))
+            pieces = cut(document)
             counts["documents"] += 1
-            counts["empty"] += not parts
-            counts["chunks"] += len(parts)
-            names = _names(document, len(parts))
-            ids.extend(bm25_index.word_hash(name) for name in names)
-            for name, part in zip(names[-len(parts) :], parts, strict=False):
-                store.add(name, document.title, part)
+            counts["empty"] += not pieces
+            counts["chunks"] += len(pieces)
+            ids.extend(bm25_index.word_hash(name) for name in _taken(document, pieces))
+            for piece in pieces:
+                store.add(*piece)
     if not counts["chunks"]:
         (only, *others) = source.files
         where = source.root if others else source.root / only
         why = "".join(f"; {name}: {reason}" for name, reason in left_out[:3])
         raise CorpusError(f"{where}: no document with text ({counts['empty']} without){why}")
-    _check_unique(work / _IDS, source, fields, chunk_words, overlap)
+    _check_unique(work / _IDS, source, fields, cut)
     (work / _IDS).unlink()
     return {"counts": counts, "left_out": [{"file": name, "reason": reason} for name, reason in sorted(left_out)]}
 
@@ -309,7 +329,15 @@ def _names(document: Document, n_chunks: int) -> list[str]:
     return [document.id, *chunks] if n_chunks > 1 else [document.id]
 
 
-def _check_unique(path: Path, source: Source, fields: Fields, chunk_words: int, overlap: int) -> None:
+def _taken(document: Document, pieces: Sequence[tuple[str, str, str]]) -> list[str]:
+    """All ids that a document uses: those of its chunks, and its own where they are numbered after it."""
+    names = [name for name, _, _ in pieces]
+    return names if names and not names[0].startswith(f"{document.id}#") else [document.id, *names]
+
+
+def _check_unique(
+    path: Path, source: Source, fields: Fields, cut: Callable[[Document], list[tuple[str, str, str]]]
+) -> None:
     """Raises CorpusError naming the first row with a duplicate id. Compares hashes and rereads only colliding rows."""
     hashes = np.sort(np.fromfile(path, dtype="<u8"))
     suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
@@ -318,7 +346,7 @@ def _check_unique(path: Path, source: Source, fields: Fields, chunk_words: int, 
     del hashes
     seen: dict[str, str] = {}
     for document in read(source, fields):
-        for name in _names(document, sum(1 for _ in chunk(document.text, chunk_words, overlap))):
+        for name in _taken(document, cut(document)):
             if bm25_index.word_hash(name) not in suspects:
                 continue
             if name in seen:

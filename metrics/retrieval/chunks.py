@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from .errors import CorpusError
 
+WORDS, OVERLAP = 200, 40  # by default: in a chunk, and shared with the one before
 # A run without blanks (a language written without spaces, or base64) counts as one word per 64 characters, so that the
 # size of a chunk is bounded.
 _WORD = re.compile(r"\S{1,64}")

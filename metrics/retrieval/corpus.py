@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -92,6 +92,14 @@ class Corpus:
             chunk_id, title, text = self._store[number]
             out.append(Passage(chunk_id, text, title, score))
         return out
+
+    def whole(self, numbers: Sequence[int]) -> list[Passage]:
+        """Chunks by number, without scores."""
+        return [Passage(chunk_id, text, title) for chunk_id, title, text in (self._store[one] for one in numbers)]
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all chunks in order, read from disk."""
+        return (chunk_id for chunk_id, _, _ in self._store)
 
     def _damaged(self, why: object) -> CorpusError:
         reason = f"{type(why).__name__}: {why}" if isinstance(why, Exception) else why

@@ -1,4 +1,4 @@
-"""The retrievers `bm25`, `dense`, `hybrid` and `given`. Each answers for all claims in one call.
+"""The retrievers `bm25`, `dense`, `hybrid`, `given` and `provision`. Each answers for all claims in one call.
 
 The search text is the claim's query, or the claim itself if it has none.
 """
@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..knowledge.base import Surroundings
+from ..knowledge.law.citations import CITATION
+from ..knowledge.law.quotations import QUOTATION
 from ..knowledge.tables.grid import as_markdown
 from ..knowledge.types import Claim, Passage
 from ..optional_packages import is_installed
@@ -24,6 +26,8 @@ from .dense_index import fuse
 from .encoders import Encoder, SentenceEncoder
 from .errors import CorpusError, require
 from .on_the_fly import open_corpus
+from .passage_search import PassageSearch
+from .provision_lookup import ProvisionLookup
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +206,10 @@ class GivenRetriever:
     Passages have no scores.
 
     Args:
-        k: how many of them to return; None: all.
+        k: how many to return at most; None: all of them, whole and without scores. Where there is more, long passages
+            are cut into chunks as `corpus build` cuts documents ("contract#2"), and BM25 ranks them for the claim;
+            these have scores. Claims that are looked up to the letter (quotations, citations) get all passages in any
+            case: a part cannot show that something is not there.
     """
 
     name = "given"
@@ -215,10 +222,18 @@ class GivenRetriever:
     def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
         """Raises CorpusError naming the trace and the passage that is malformed."""
         known: dict[int, list[Passage]] = {}
-        for trace in traces:
+        searched: dict[int, PassageSearch] = {}
+        out = []
+        for claim, trace in zip(claims, traces, strict=True):
             if id(trace) not in known:
-                known[id(trace)] = given_passages(trace)[: self._k]
-        return [list(known[id(trace)]) for _, trace in zip(claims, traces, strict=True)]
+                known[id(trace)] = given_passages(trace)
+            if self._k is None or claim.kind in _TO_THE_LETTER:
+                out.append(list(known[id(trace)]))
+                continue
+            if id(trace) not in searched:
+                searched[id(trace)] = PassageSearch(known[id(trace)])
+            out.append(searched[id(trace)].best(claim.query or claim.text, self._k))
+        return out
 
 
 def default_retriever(corpus: str | Path) -> str:
@@ -229,7 +244,45 @@ def default_retriever(corpus: str | Path) -> str:
     return HybridRetriever.name if vectors else Bm25Retriever.name
 
 
-BUILTIN_RETRIEVERS = (Bm25Retriever, DenseRetriever, HybridRetriever, GivenRetriever)
+class ProvisionRetriever:
+    """The provisions that a claim cites, in a corpus keyed by provision (`corpus build --by provision`).
+
+    They come in the order in which they are cited, whole and without scores. Of one that the corpus lacks comes the
+    provision around it; where the corpus has neither, nothing comes: what is only similar is no evidence of what a
+    provision says. Claims that cite nothing are searched for as `bm25` does.
+
+    Args:
+        k, evidence, overlap: as for `bm25`.
+    """
+
+    name = "provision"
+    floor = None
+
+    def __init__(self, around: Surroundings, *, k: int = K, evidence: float | None = None, overlap: float = 0) -> None:
+        self._k = _count("k", self.name, k)
+        self._overlap = _share("overlap", self.name, overlap)
+        least = _number("evidence", self.name, evidence)
+        self._corpus = _open(self.name, around)
+        self._evidence = self._corpus.floor("evidence") if least is None else least
+        self._index = self._corpus.bm25()
+        self._lookup: ProvisionLookup | None = None
+
+    def describe(self) -> dict[str, Any]:
+        return {"corpus": self._corpus.digest, "evidence": self._evidence}
+
+    def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
+        del traces
+        if self._lookup is None:
+            self._lookup = ProvisionLookup(self._corpus)
+        cited = [self._lookup.cited(claim) for claim in claims]
+        queries = [query for query, found in zip(_queries(claims), cited, strict=True) if found is None]
+        searched = iter(_telling(self._index, queries, self._k, self._evidence or 0, self._overlap))
+        return [self._corpus.passages(next(searched)) if found is None else found[: self._k] for found in cited]
+
+
+BUILTIN_RETRIEVERS = (Bm25Retriever, DenseRetriever, HybridRetriever, GivenRetriever, ProvisionRetriever)
+# Kinds of claims that a judge looks up in all of the evidence.
+_TO_THE_LETTER = frozenset({QUOTATION, CITATION})
 
 
 def given_passages(trace: Trace) -> list[Passage]:

@@ -16,6 +16,7 @@ NEVER_RUN = ("text", "bibtex", "")  # what is printed, a picture, a citation
 OWN_TEST = {
     "README.md": "test_readme.py",
     "docs/custom-tasks.md": "test_guide.py",
+    "docs/domain-checker.md": "test_domain_checker.py",
     "docs/inspect.md": "test_inspect.py",
     "docs/paper.md": "test_paper.py",
     "docs/recipes.md": "test_recipes.py",

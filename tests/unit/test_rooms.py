@@ -35,7 +35,8 @@ ROOMS = [
     "adapters.report", "adapters.cli", "adapters.root",
     "tasks.jsonl",
     "tasks.medical_questions", "tasks.financial_questions", "tasks.hub_files", "tasks.stated_answers",
-    "tasks.lm_eval_medical", "tasks.lm_eval_finance", "tasks.inspect_tasks",
+    "tasks.lm_eval_medical", "tasks.lm_eval_finance", "tasks.legal_questions", "tasks.lm_eval_legal",
+    "tasks.inspect_tasks",
 ]
 # fmt: on
 
