@@ -56,7 +56,7 @@ def _paper(endpoint: Mapping[str, Any]) -> dict[str, Any]:
         "splitter": {"name": "llm", **endpoint},
         "claims": [{"name": "llm", "max_claims": 1, **endpoint}],
         "judges": [{"name": "openai", "two_way": True, **endpoint}],
-        "retriever": {"name": "dense"},
+        "retriever": {"name": "dense", "floor": -1},  # the paper shows the judge whatever is nearest
         "policy": "paper",
     }
 

@@ -97,7 +97,7 @@ def test_the_preset_written_out_is_what_the_gauge_uses():
         "splitter": "lines",
         "claims": [{"name": "llm", "max_claims": 1, **endpoint}],
         "judges": [{"name": "openai", "two_way": True, **endpoint}],
-        "retriever": {"name": "dense"},
+        "retriever": {"name": "dense", "floor": -1},
         "policy": "paper",
     }
     assert without_preset({"splitter": "lines"}, DEFAULTS) == {"splitter": "lines"}
