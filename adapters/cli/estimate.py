@@ -53,17 +53,18 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.utilisation <= 1:
         raise UserError(f"--utilisation {args.utilisation}: expected a share above 0, at most 1")
     settings = read_settings(args.set, scorer=args.scorer, controls=args.controls, preset=args.preset)
-    sources = find_sources(args.paths, format=args.format, settings=settings, wanted=Wanted.parse(args.where))
+    has_scorer = settings.gauge.get("scorer", "") is not None
     console = console_of()
     work: Work | None = None
     try:
+        if not has_scorer and not asked_servers((), settings.gauge, 0).parts:  # before anything is read
+            raise UserError("--scorer null: nothing would be computed by a scoring LM, and no server is asked")
+        sources = find_sources(args.paths, format=args.format, settings=settings, wanted=Wanted.parse(args.where))
         asked = asked_servers(sources, settings.gauge, limit_of(args))
-        if settings.gauge.get("scorer", "") is not None:
+        if has_scorer:
             for source in sources:
                 source.done = 0
             work = estimate(sources, settings.gauge, limit_of(args))
-        elif not asked.parts:
-            raise UserError("--scorer null: nothing would be computed by a scoring LM, and no server is asked")
     except (TypeError, ValueError) as error:
         raise UserError(str(error)) from error
     if work is not None:

@@ -11,6 +11,7 @@ from typing import Any
 from ...metrics import Gauge
 from ...metrics.errors import StepgaugeError
 from ...metrics.names import unknown_name
+from ...metrics.reliance.regrowing import NEEDS_A_MODEL
 
 TEMPLATES = ("question", "gold", "choices", "passages")
 LM_EVAL_ONLY = (*TEMPLATES, "base")
@@ -70,6 +71,8 @@ def read_settings(pairs: Sequence[str], **shortcuts: Any) -> Settings:
         name = name.strip()
         if not equals:
             raise OptionError(f"--set {pair!r}: expected NAME=VALUE")
+        if name == "regrow":
+            raise OptionError(f"--set {pair!r}: unknown option of finished runs; {NEEDS_A_MODEL}")
         if name not in known:
             raise OptionError(f"--set {pair!r}: {unknown_name('option', name, known)}")
         given[name] = _value(name, value)

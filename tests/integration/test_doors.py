@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from columns import (
+    EVIDENCE_IN_PANEL,
     GAINS,
     IN_PANEL,
     MAY_BE_MISSING,
@@ -84,7 +85,7 @@ def test_the_demo_shows_both_frameworks_two_chains_step_by_step_what_they_say_an
             assert_numbers(row[pipeline], ["exact_match"])
     assert_numbers(table["stepgauge_demo"]["reasoning"], ("infogain", "infogain_nats", "ki_coverage"))
     panel = inspect_panel(inspects)
-    assert [name for name, _ in panel] == ["answer", *IN_PANEL]
+    assert [name for name, _ in panel] == ["answer", *IN_PANEL, *EVIDENCE_IN_PANEL]
     assert_numbers(dict(panel)["answer"], ["accuracy", "stderr"])
     assert_numbers({name: found["mean"] for name, found in panel[1:]}, REASONING, or_missing=MAY_BE_MISSING)
     for part, tasks in ((lm_evals, 2), (inspects, 1)):
@@ -122,7 +123,7 @@ def test_lm_evals_files_hold_the_options_and_every_chain_step_by_step(folder: Pa
 def test_inspects_panel_shows_what_its_log_holds(demo: dict[str, str], log: EvalLog) -> None:
     assert log.status == "success"
     assert len(log.samples or []) == 2 * LIMIT
-    assert_panel(demo["Inspect"], log, ["answer", *IN_PANEL])
+    assert_panel(demo["Inspect"], log, ["answer", *IN_PANEL, *EVIDENCE_IN_PANEL])
 
 
 def test_inspect_score_appends_the_numbers_of_the_core_to_a_log_that_holds_accuracy_alone(

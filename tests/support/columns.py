@@ -16,6 +16,8 @@ GAINS = ("infogain_nats_before_answer", "infogain_nats", "infogain")
 REASONING = (*GAINS, "ki", "ki_coverage")
 # In Inspect's panel, where only short names have room beside each other.
 IN_PANEL = ("ki", "infogain", "ki_coverage", "infogain_nats", "infogain_nats_before_answer")
+# Behind them where a judge of the panel needs evidence.
+EVIDENCE_IN_PANEL = ("claims_supported", "claims_contradicted", "claims_not_covered")
 # What a real model's chains may lack: they give the answer in their first step, or compute nothing.
 MAY_BE_MISSING = ("infogain_nats_before_answer", "ki")
 NUMBER = r"[-−+]?\d[\d.,]*(?:e[-−+]?\d+)?"

@@ -153,7 +153,10 @@ _TOPICS = (
         r"|block|mean|require|regulate|function|occur|happen)\b",
         re.IGNORECASE,
     ),
-    re.compile(r"\bwhat\s(?:is|are)\s(?P<topic>(?:an?\s|the\s)?[\w-]{2,30}(?:\s[\w-]{2,30}){0,3})\?", re.IGNORECASE),
+    re.compile(
+        r"\bwhat\s(?:is|are)\s(?P<topic>(?:an?\s|the\s)?[\w-]{2,30}(?:\s[\w-]{2,30}){0,3})(?:,[^?.]{1,80})?\?",
+        re.IGNORECASE,
+    ),
 )
 
 

@@ -227,6 +227,8 @@ def test_extras_are_those_the_readme_names():
         "ray",
         "report",
         "train",
+        "documents",
+        "law",
         "all",
         "dev",
     }

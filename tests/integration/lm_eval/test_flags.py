@@ -125,7 +125,9 @@ def test_apply_chat_template_leaves_the_scored_question_the_tasks_own(monkeypatc
     from stepgauge.metrics import Gauge
 
     score = Gauge.score
-    monkeypatch.setattr(Gauge, "score", lambda self, traces: asked.extend(traces) or score(self, traces))
+    monkeypatch.setattr(
+        Gauge, "score", lambda self, traces, **more: asked.extend(traces) or score(self, traces, **more)
+    )
     results = evaluate(
         ChattyLM(SCRIPT),
         task(),
