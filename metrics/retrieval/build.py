@@ -108,7 +108,7 @@ def build_corpus(
     }
     cut = partial(_pieces, words=chunk_words, overlap=overlap, by=by)
     digest = files.sha256()
-    key = _key({"format": manifest.FORMAT, "words": words.NAME, "source": digest, **options})
+    key = _key({"format": manifest.FORMAT, "words": words.NAME, "floors": floors.NAME, "source": digest, **options})
     if (present := _present(dest)) is not None and present["key"] == key:
         return Built(present, built=False)
 
