@@ -22,8 +22,8 @@ from .encoders import Encoder
 # Part of a corpus's key: other sentences or shares build it again.
 NAME = "floors-1"
 # The share of foreign sentences that may reach the floor of words, and that of similarity, which has true evidence to
-# spare. Real chains have longer sentences than these, which reach it up to two times as often; both were chosen on half
-# of them (benchmarks/knowledge/RESULTS.md).
+# spare. Real chains have longer sentences than these, which reach it up to two times as often
+# (benchmarks/knowledge/RESULTS.md, which says how both were chosen).
 KEPT, KEPT_BY_SIMILARITY = 0.04, 0.02
 # Of its best passages for a claim the best decides, as for a judge that reads so many.
 PASSAGES = 5
