@@ -34,11 +34,11 @@ from rich.table import Table
 
 from benchmarks.knowledge import fit_nli
 from benchmarks.support.contracts import Contract, ContractClaim, read_contracts
-from benchmarks.support.labelled import WHOLE_STEPS, shared_data
+from benchmarks.support.labelled import shared_data
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.errors import ScorerError
 from stepgauge.metrics.knowledge.assess import assess
-from stepgauge.metrics.knowledge.base import Judge, Retriever, Surroundings
+from stepgauge.metrics.knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from stepgauge.metrics.knowledge.claims.sentence import SENTENCE
 from stepgauge.metrics.knowledge.types import Claim, Label, Passage, Verdict
 from stepgauge.metrics.names import lookup
@@ -61,6 +61,11 @@ def trace_of(contract: Contract) -> Trace:
 
 def claim_of(text: str) -> Claim:
     return Claim(text, 0, 0, len(text), SENTENCE, text)
+
+
+def hypotheses(traces: Sequence[Trace], steps: Sequence[Sequence[Step]]) -> list[list[Claim]]:
+    """Each trace is one claim."""
+    return [[claim_of(step.text) for step in own] for _, own in zip(traces, steps, strict=True)]
 
 
 def found_by(retriever: Retriever, contract: Contract) -> list[list[Passage]]:
@@ -137,9 +142,11 @@ def confusion(contracts: Sequence[Contract], judge: Judge, retriever: Retriever)
     for contract in contracts:
         for claim in contract.claims:
             trace = trace_of(contract)
-            traces.append(Trace(claim.text, claim.text, id=contract.id, meta=trace.meta))
+            traces.append(Trace("", claim.text, id=contract.id, meta=trace.meta))
             steps.append([Step(claim.text, 0, len(claim.text))])
-    verdicts = assess(traces, steps, extractors=[WHOLE_STEPS], judges=[judge], retriever=retriever)
+    verdicts = assess(
+        traces, steps, extractors=[ClaimExtractor("hypotheses", hypotheses)], judges=[judge], retriever=retriever
+    )
     given = [claim.label for contract in contracts for claim in contract.claims]
     said = [of_trace[0][0].label or FAILED for of_trace in verdicts]
     return Counter(zip(given, said, strict=True))

@@ -39,6 +39,8 @@ NOT_RUN = {
     "inspect eval stepgauge/with_reasoning -T task=inspect_evals/": "a paid server and data of the hub",
     "stepgauge corpus build SOURCE DEST --dense ncbi/MedCPT-Article-Encoder": "two models of the hub",
     "import gzip, json, re, sys, time": "a measurement, of minutes",
+    "stepgauge corpus build statutes.jsonl": "a source of the user's own, as test_provisions.py builds one",
+    "inspect eval stepgauge/hearsay -T path=test.tsv": "LegalBench's file, minutes; see test_legal_tasks.py",
     "lm-eval run --model hf --model_args pretrained=HuggingFaceTB/SmolLM2-135M-Instruct": "sixty questions, minutes; "
     "`stepgauge demo` runs the same task",
 }
