@@ -30,7 +30,7 @@ _TOKENS, _LENGTHS = "tokens.i32.tmp", "lengths.i32.tmp"
 # Tokens per sorted block; sorting one takes about 100 MB.
 BLOCK_TOKENS = 2_000_000
 # A word is rare up to this share of the chunks; in a small corpus up to this many.
-_RARE, _RARE_CHUNKS = 0.1, 2
+_RARE, _RARE_CHUNKS, _NEARLY_ALL = 0.1, 2, 0.9
 
 
 def word_hash(word: str) -> int:
@@ -168,7 +168,8 @@ class Bm25Index:
         Over the query's distinct words that say a subject, weighted by idf: sqrt(share · amount), where `share` is the
         weight of those found in the chunk over the weight of all, and `amount` is the weight of those found over that
         of a word found nowhere. A share alone is high for short claims by chance, an amount alone for long ones. 0
-        where none of the words found is rare: in more than a tenth of the chunks.
+        where none of the words found is rare, that is in at most a tenth of the chunks, unless nearly all are found: text
+        that stands in very many passages is still evidence for itself.
         """
         subject = [word for word in dict.fromkeys(words(query)) if says_subject(word)]
         held, weights, frequency = self._held(subject, chunks)
@@ -177,7 +178,8 @@ class Bm25Index:
         if not total:
             return [0.0] * len(chunks)
         found = held @ weights
-        return (found / np.sqrt(total * most) * (held & rare).any(axis=1)).tolist()
+        telling = (held & rare).any(axis=1) | (found >= _NEARLY_ALL * total)
+        return (found / np.sqrt(total * most) * telling).tolist()
 
     def _is_rare(self, frequency: np.ndarray) -> np.ndarray:
         return frequency <= max(_RARE * self._n_chunks, _RARE_CHUNKS)

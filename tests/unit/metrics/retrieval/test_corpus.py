@@ -370,11 +370,11 @@ class HashEncoder:
         if self.kill_after is not None and self.encoded >= self.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
         self.encoded += len(texts)
-        seeds = [sum(text.encode()) for text in texts]
-        return np.stack([np.random.default_rng(seed).standard_normal(8).astype(np.float32) for seed in seeds])
+        return self.queries(texts)
 
     def queries(self, texts) -> np.ndarray:
-        return self.passages(texts, texts)
+        seeds = [sum(text.encode()) for text in texts]
+        return np.stack([np.random.default_rng(seed).standard_normal(8).astype(np.float32) for seed in seeds])
 
 
 # What ends the process in mid-build, as `kill -9` does: no handler runs, no file is closed.
@@ -393,8 +393,8 @@ RESUMED = {
     "reading": (),
     "counting": ("texts",),
     "postings": ("texts",),
-    "manifest": ("texts", "bm25"),
-    "hashing": ("texts", "bm25"),
+    "manifest": ("texts", "bm25", "floors"),
+    "hashing": ("texts", "bm25", "floors"),
     "moving": (),
 }
 

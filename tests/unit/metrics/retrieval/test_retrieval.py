@@ -319,7 +319,7 @@ def assert_same(found, expected):
 def test_dense_retrieval_equals_brute_force_cosines_of_mean_pooled_states(dense_corpus, minilm):
     passages, _ = token_vectors(minilm, [f"{row['title']}. {row['text']}" for row in PASSAGES])
     queries, _ = token_vectors(minilm, EXPLANATIONS)
-    found = retrieve(DenseRetriever(around(dense_corpus), device="cpu"), *EXPLANATIONS)
+    found = retrieve(DenseRetriever(around(dense_corpus), floor=-1, device="cpu"), *EXPLANATIONS)
     assert_same(found, best(unit(queries), unit(passages), 5))
     wanted = [row["passages"] for row in QUESTIONS]
     hits = sum(len(set(a) & set(b)) for a, b in zip(ids(found), wanted, strict=True))
@@ -392,7 +392,7 @@ def test_the_evidence_of_a_passage_is_as_its_formula_says(corpus):
             share = sum(map(idf, held)) / sum(map(idf, subject))
             weight = sum(map(idf, held)) / idf("a word found nowhere")
             rare = any(of_word[word] <= 0.1 * len(documents) for word in held)
-            assert amount == pytest.approx(math.sqrt(share * weight) if rare else 0)
+            assert amount == pytest.approx(math.sqrt(share * weight) if rare or share >= 0.9 else 0)
 
 
 def test_the_floor_is_what_few_foreign_sentences_reach_and_the_corpus_own_field_is_not_foreign(corpus):
