@@ -168,8 +168,8 @@ class Bm25Index:
         Over the query's distinct words that say a subject, weighted by idf: sqrt(share · amount), where `share` is the
         weight of those found in the chunk over the weight of all, and `amount` is the weight of those found over that
         of a word found nowhere. A share alone is high for short claims by chance, an amount alone for long ones. 0
-        where none of the words found is rare, that is in at most a tenth of the chunks, unless nearly all are found: text
-        that stands in very many passages is still evidence for itself.
+        where none of the words found is rare (in at most a tenth of the chunks), unless nearly all are found: text that
+        stands in very many passages is still evidence for itself.
         """
         subject = [word for word in dict.fromkeys(words(query)) if says_subject(word)]
         held, weights, frequency = self._held(subject, chunks)
