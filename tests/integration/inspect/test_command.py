@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import rich
-from columns import IN_PANEL, assert_panel
+from columns import EVIDENCE_IN_PANEL, IN_PANEL, assert_panel
 from commands import in_process, shell
 
 pytest.importorskip("inspect_ai")
@@ -76,7 +76,7 @@ def test_eval_prints_accuracy_beside_the_reasoning_scores(tmp_path: Path, backen
         pytest.importorskip("trio")
     (tmp_path / "canned.py").write_text(CANNED)
     printed, log = inspect(tmp_path, "canned.py --limit 6", INSPECT_ASYNC_BACKEND=backend)
-    assert_panel(printed, log, ["answer", *IN_PANEL])
+    assert_panel(printed, log, ["answer", *IN_PANEL, *EVIDENCE_IN_PANEL])
     assert log.results is not None
     accuracy = log.results.scores[0].metrics["accuracy"].value
     assert accuracy == pytest.approx(4 / 6)
