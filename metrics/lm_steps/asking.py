@@ -7,16 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..abilities import can
-from ..errors import ScorerError
 from ..knowledge.base import Surroundings
 from ..knowledge.chat.batch import Chat, Totals, make_chat
 from ..knowledge.chat.fencing import defuse, fence
-from ..knowledge.chat.prompts import Prompt, read_prompt
-from ..knowledge.chat.reply import BadReply
+from ..knowledge.chat.scoring_lm import check_scoring_lm, json_writer, read_lm_prompt, read_reply, written_out
 from ..knowledge.chat.server_options import ServerOptions
-from ..likelihood import Unscored, WritesJson
-from ..optional_packages import is_installed, needs
+from ..likelihood import Unscored
 from .reply import read_begins, schema
 
 WHO = "splitter 'llm'"
@@ -84,41 +80,27 @@ class ScoringLM:
     """Asks the gauge's scoring LM, which writes under the schema's grammar. It is loaded when the first text is cut."""
 
     def __init__(self, around: Surroundings, options: ServerOptions, prompt: str) -> None:
-        if given := [name for name in options.given() if name != "max_tokens"]:
-            raise ValueError(
-                f"{WHO}, option {given[0]}: it concerns a server, and none is named; give its base_url, or leave the "
-                "option out to ask the scoring LM"
-            )
-        if around.scorer is None:
-            raise ValueError(f"{WHO}: the gauge has no scoring LM (scorer=None); give a scorer, or base_url and model")
-        if not is_installed("llguidance"):
-            raise ValueError(needs(WHO, "llguidance to write with the scoring LM", "generation"))
+        check_scoring_lm(WHO, around, options, "ask")
         self._around = around
         self._max_tokens = options.max_tokens or 1
-        self._prompt: Prompt = read_prompt("steps", prompt, ("before", "pieces"))
-        if self._prompt.turns and self._prompt.turns[-1][0] != "assistant":
-            raise ValueError(f"{WHO}, prompt {prompt!r}: expected an [assistant] turn at the end")
+        self._prompt = read_lm_prompt(WHO, "steps", prompt, ("before", "pieces"))
         self.name = f"{around.scorer}:{self._prompt.name}"
 
     def ask(self, windows: Sequence[Window], done: Callable[[int], None]) -> list[Answer]:
         """Raises ScorerError where the LM cannot be loaded or cannot write."""
-        writer = scorer = self._around.likelihoods()
-        if not can(writer, WritesJson):
-            raise ScorerError(
-                "the likelihood backend cannot generate (it has no method generate_json); "
-                "use the backend 'hf', or name a server with base_url and model"
-            )
+        scorer = self._around.likelihoods()
+        writer = json_writer(scorer)
         out: dict[Window, Answer] = {}
         for window in dict.fromkeys(windows):
             pieces = "\n".join(f"({n}) {text}" for n, text in enumerate(window.pieces, 1))
             filled = self._prompt.fill({"before": fence(window.before or _NOTHING), "pieces": fence(pieces)})
-            prompt = scorer.render_chat(filled.messages()) if filled.turns else f"{filled.text}\n"
+            prompt = written_out(filled, scorer)
             bounded = schema(len(window.pieces))
             # One by one: the grammar is another for each number of pieces.
             (text,) = writer.generate_json(
                 [prompt], bounded, self._max_tokens, lambda _: None, special_tokens=not filled.turns
             )
-            out[window] = _read(text)
+            out[window] = read_reply(text, read_begins)
             done(1)
         done(len(windows) - len(out))
         return [out[window] for window in windows]
@@ -128,15 +110,6 @@ class ScoringLM:
 
     def close(self) -> None:
         """The LM belongs to the gauge."""
-
-
-def _read(text: str | Unscored) -> Answer:
-    if isinstance(text, Unscored):
-        return text
-    try:
-        return read_begins(text)
-    except BadReply as error:
-        return Unscored(str(error))
 
 
 def message_of(window: Window) -> str:

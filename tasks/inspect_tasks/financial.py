@@ -22,8 +22,7 @@ from ...metrics.knowledge.components import Part
 from ..financial_questions import FinancialQuestion, read_documents, read_finqa, read_tatqa
 from ..hub_files import FINQA, tatqa_file
 from ..jsonl import read_rows
-from ..medical_questions import read_question
-from .medical import HUB, Parts, choice_task, hub_rows, question_sample, reasoning_scorer
+from .medical import Parts, hub_rows, question_task, reasoning_scorer
 
 MAX_TOKENS = 1024
 PROMPT = """Answer the question about the following part of a financial report. Think step by step, and show each \
@@ -88,13 +87,15 @@ def mmlu_pro_business(path: str | None = None, scorer: str | None = "smollm2", j
         path: JSONL or JSON file of rows; those of another category are left out.
         scorer, judges: as in `stepgauge/reasoning`.
     """
-    return _mmlu_pro("business", path, reasoning_scorer(scorer, None, None, None, judges))
+    score = reasoning_scorer(scorer, None, None, None, judges)
+    return question_task("mmlu_pro_business", path, score, "business")
 
 
 @task
 def mmlu_pro_economics(path: str | None = None, scorer: str | None = "smollm2", judges: Parts = None) -> Task:
     """MMLU-Pro, category economics: 844 questions; see `mmlu_pro_business`."""
-    return _mmlu_pro("economics", path, reasoning_scorer(scorer, None, None, None, judges))
+    score = reasoning_scorer(scorer, None, None, None, judges)
+    return question_task("mmlu_pro_economics", path, score, "economics")
 
 
 @scorer(metrics=[accuracy(), stderr()])
@@ -132,16 +133,3 @@ def _sample(question: FinancialQuestion) -> Sample:
         target=question.answer,
         metadata={"passages": row["passages"], "gold": gold},
     )
-
-
-def _mmlu_pro(category: str, path: str | None, score: Scorer) -> Task:
-    rows = hub_rows(*HUB["mmlu_pro_health"]) if path is None else read_rows(Path(path))
-    source = path or HUB["mmlu_pro_health"][0]
-    of_category = [
-        question_sample(read_question(row, f"{source}, row {number}"))
-        for number, row in enumerate(rows, 1)
-        if row.get("category") in (None, "", category)
-    ]
-    if not of_category:
-        raise OptionError(f"stepgauge/mmlu_pro_{category}: no question of the category {category!r} in {source}")
-    return choice_task(MemoryDataset(of_category, name=f"mmlu_pro_{category}", location=path), score)

@@ -18,11 +18,10 @@ from ...adapters.inspect.options import OptionError
 from ...metrics.knowledge.components import Part
 from ..jsonl import read_rows
 from ..legal_questions import ANSWERS, DIVERSITY, RuleQuestion, read_lsat, read_rule_question
-from ..medical_questions import LETTERS, read_question
-from .medical import Parts, choice_task, hub_rows, question_sample, reasoning_scorer
+from ..medical_questions import LETTERS
+from .medical import Parts, choice_task, hub_rows, question_sample, question_task, reasoning_scorer
 
 LEGALBENCH = "nguha/legalbench"
-MMLU_PRO = "TIGER-Lab/MMLU-Pro"
 LSAT = "hails/agieval-lsat-{}"
 CLAIMS = ("arithmetic", "citations", "sentence")
 JUDGES = ("exact", "quote", "lm")
@@ -107,13 +106,8 @@ def mmlu_pro_law(
     Args:
         path, scorer, corpus, retriever, claims, judges: as in `stepgauge/medqa`; rows of another category are left out.
     """
-    source, rows = _rows(path, MMLU_PRO, None)
-    chosen = [(number, row) for number, row in enumerate(rows, 1) if row.get("category") in (None, "", "law")]
-    samples = [question_sample(read_question(row, f"{source}, row {number}")) for number, row in chosen]
-    if not samples:
-        raise OptionError(f"stepgauge/mmlu_pro_law: no question of the category 'law' in {source}")
-    dataset = MemoryDataset(samples, name="mmlu_pro_law", location=path)
-    return choice_task(dataset, reasoning_scorer(scorer, corpus, retriever, claims, judges))
+    score = reasoning_scorer(scorer, corpus, retriever, claims, judges)
+    return question_task("mmlu_pro_law", path, score, "law")
 
 
 @task

@@ -41,7 +41,10 @@ HUB: dict[str, tuple[str, str | None, str]] = {
     "medqa": ("GBaker/MedQA-USMLE-4-options-hf", None, "test"),
     "medmcqa": ("openlifescienceai/medmcqa", None, "validation"),
     "pubmedqa": ("qiaojin/PubMedQA", "pqa_labeled", "train"),
-    "mmlu_pro_health": ("TIGER-Lab/MMLU-Pro", None, "test"),
+    **{
+        f"mmlu_pro_{category}": ("TIGER-Lab/MMLU-Pro", None, "test")
+        for category in ("business", "economics", "health", "law")
+    },
 }
 
 
@@ -67,7 +70,7 @@ def medqa(
     Raises:
         ValueError: a row is not a question; names file, row and field.
     """
-    return _multiple_choice("medqa", path, reasoning_scorer(scorer, corpus, retriever, claims, judges))
+    return question_task("medqa", path, reasoning_scorer(scorer, corpus, retriever, claims, judges))
 
 
 @task
@@ -85,7 +88,7 @@ def medmcqa(
     Args:
         path, scorer, corpus, retriever, claims, judges: as in `medqa`.
     """
-    return _multiple_choice("medmcqa", path, reasoning_scorer(scorer, corpus, retriever, claims, judges))
+    return question_task("medmcqa", path, reasoning_scorer(scorer, corpus, retriever, claims, judges))
 
 
 @task
@@ -102,9 +105,7 @@ def mmlu_pro_health(
     Args:
         path, scorer, corpus, retriever, claims, judges: as in `medqa`; rows of another category are left out.
     """
-    return _multiple_choice(
-        "mmlu_pro_health", path, reasoning_scorer(scorer, corpus, retriever, claims, judges), "health"
-    )
+    return question_task("mmlu_pro_health", path, reasoning_scorer(scorer, corpus, retriever, claims, judges), "health")
 
 
 @task
@@ -132,7 +133,7 @@ def pubmedqa(
     return choice_task(_pubmedqa_dataset(path), reasoning_scorer(scorer, corpus, retriever, claims, judges))
 
 
-def _multiple_choice(name: str, path: str | None, score: Scorer, category: str = "") -> Task:
+def question_task(name: str, path: str | None, score: Scorer, category: str = "") -> Task:
     samples = [question_sample(question) for question in _questions(name, path, read_question, category)]
     if not samples:
         which = f" of the category {category!r}" if category else ""

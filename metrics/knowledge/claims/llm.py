@@ -18,17 +18,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ...abilities import can
-from ...errors import ScorerError
-from ...likelihood import LikelihoodBackend, Unscored, WritesJson
-from ...optional_packages import is_installed, needs
+from ...likelihood import LikelihoodBackend, Unscored
 from ...trace import Step, Trace
 from ..base import ClaimExtractor, Surroundings
 from ..chat.batch import Chat, Totals, make_chat
 from ..chat.context import end_of
 from ..chat.fencing import defuse, fence
-from ..chat.prompts import Prompt, read_prompt
-from ..chat.reply import BadReply
+from ..chat.prompts import Prompt
+from ..chat.scoring_lm import check_scoring_lm, json_writer, read_lm_prompt, read_reply, written_out
 from ..chat.server_options import ServerOptions, takes_server_options
 from ..types import Claim, ExtractionFailed
 from .additions import KnownWords
@@ -92,17 +89,14 @@ class ScoringLM:
     def extract(self, asked: Sequence[Asked], done: Callable[[int], None]) -> Answers:
         """Raises ScorerError where the LM cannot be loaded or cannot generate."""
         backend = self._around.likelihoods()
-        if not can(backend, WritesJson):
-            raise ScorerError(
-                "the likelihood backend cannot generate (it has no method generate_json); "
-                "use the backend 'hf', or name a server with base_url and model"
-            )
-        prompts = [self._render(self._around.likelihoods(), one) for one in asked]
+        writer = json_writer(backend)
+        prompts = [self._render(backend, one) for one in asked]
         each = list(dict.fromkeys(prompts))
-        texts = backend.generate_json(
+        texts = writer.generate_json(
             each, schema(self._most), self._max_tokens, done, special_tokens=not self._prompt.turns
         )
-        read = {prompt: self._read(text) for prompt, text in zip(each, texts, strict=True)}
+        found = partial(read_claims, most=self._most)
+        read = {prompt: read_reply(text, found) for prompt, text in zip(each, texts, strict=True)}
         done(len(prompts) - len(each))
         return [read[prompt] for prompt in prompts]
 
@@ -115,16 +109,7 @@ class ScoringLM:
     def _render(self, backend: LikelihoodBackend, asked: Asked) -> str:
         values = {"question": asked.question, "steps": asked.before or _NOTHING, "step": asked.step}
         filled = self._prompt.fill({**{name: fence(text) for name, text in values.items()}, "most": str(self._most)})
-        # JSON begins on a line of its own; prompt files lose white space at their end.
-        return backend.render_chat(filled.messages()) if filled.turns else f"{filled.text}\n"
-
-    def _read(self, text: str | Unscored) -> Sequence[Extracted] | Unscored:
-        if isinstance(text, Unscored):
-            return text
-        try:
-            return read_claims(text, self._most)
-        except BadReply as error:
-            return Unscored(str(error))
+        return written_out(filled, backend)
 
 
 class Server:
@@ -207,19 +192,9 @@ def _server(options: ServerOptions, prompt: str, most: int) -> Server:
 
 
 def _scoring_lm(around: Surroundings, options: ServerOptions, prompt: str, most: int) -> ScoringLM:
-    if given := [name for name in options.given() if name != "max_tokens"]:
-        raise ValueError(
-            f"{WHO}, option {given[0]}: it concerns a server, and none is named; give its base_url, or leave the "
-            "option out to extract with the scoring LM"
-        )
-    if around.scorer is None:
-        raise ValueError(f"{WHO}: the gauge has no scoring LM (scorer=None); give a scorer, or base_url and model")
-    if not is_installed("llguidance"):
-        raise ValueError(needs(WHO, "llguidance to write with the scoring LM", "generation"))
+    check_scoring_lm(WHO, around, options, "extract with")
     _whole("max_tokens", options.max_tokens, 1, 100_000)
-    read = read_prompt("claims", prompt, ("question", "steps", "step", "most"))
-    if read.turns and read.turns[-1][0] != "assistant":
-        raise ValueError(f"{WHO}, prompt {prompt!r}: expected an [assistant] turn at the end")
+    read = read_lm_prompt(WHO, "claims", prompt, ("question", "steps", "step", "most"))
     return ScoringLM(around, read, most, options.max_tokens or 1)
 
 
