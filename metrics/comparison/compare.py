@@ -16,7 +16,7 @@ from ..score import ARITHMETIC_ONLY, arithmetic_only
 from .accuracy_names import AccuracyNames
 from .cautions import cautions
 from .flips import flips_of
-from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, RELIANCE, Measure
+from .measures import CONFOUNDERS, OUTCOMES, OVER_CONTROLS, REGROWN, RELIANCE, Measure
 from .numbers import number
 from .pairs import WORDS, By, Pair, Pairing, by_subject, pair_runs
 from .power import questions_needed
@@ -104,6 +104,9 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
     claims = [{claim_in(record.score.provenance) for record in run.records} - {None} for run in (base, tuned)]
     if not any(claims):
         unasked |= {one.key for one in RELIANCE}
+    unasked |= {one.key for one in REGROWN} - {
+        key for run in (base, tuned) for one in run.records for key in one.score.metrics
+    }
     if all(claims):
         settings = replace(settings, deciding=(*settings.deciding, RELIANCE_KEY))
     unasked -= set(settings.deciding)

@@ -192,6 +192,13 @@ RELIANCE: Sequence[Measure] = (
     _chain_metric("true_thinking_before_answer", "true thinking, own answer"),
 )
 
+# Only where the model under test wrote ends anew.
+REGROWN: Sequence[Measure] = (
+    _chain_metric("mistake_effect", "effect of a mistake"),
+    _chain_metric("answer_kept_share", "answer kept, mistake"),
+    _chain_metric("answer_kept_share_unchanged", "answer kept, unchanged"),
+)
+
 OUTCOMES: Sequence[Measure] = (
     Measure(
         "infogain_nats_before_own_answer",
@@ -244,6 +251,7 @@ OUTCOMES: Sequence[Measure] = (
     _chain_metric("claims_contradicted", "claims contradicted"),
     _chain_metric("claims_not_covered", "claims not covered"),
     *RELIANCE,
+    *REGROWN,
     _chain_metric("n_steps", "steps", n_steps),
     Measure(
         "tokens",

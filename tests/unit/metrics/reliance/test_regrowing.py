@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import pytest
+from made_runs import record, run
 from regrowing import Rule, from_the_question, from_the_steps
 from scripted_likelihoods import scripted_gauge
 
 from stepgauge.metrics import ChainScore, Gauge, ScorerError, Trace
+from stepgauge.metrics.comparison import compare_runs
 from stepgauge.metrics.likelihood import Unscored
 from stepgauge.metrics.reliance.regrowing import Continuation
 
@@ -184,3 +187,22 @@ def test_without_a_model_under_test_the_option_is_refused():
 def test_a_wrong_number_of_steps_is_refused(given):
     with pytest.raises(ValueError, match=r"regrow .*: expected a number of steps of each chain, or 'all'"):
         Gauge(None, regrow=given)
+
+
+def test_two_runs_are_compared_by_what_a_mistake_does_to_their_answers():
+    runs = [
+        run(name, [record(i, score(rule, chain(question=f"Case {i}: {QUESTION}"))) for i in range(3)])
+        for name, rule in (("needs", from_the_steps), ("knows", from_the_question))
+    ]
+    (task,) = compare_runs(*runs).tasks
+    needs, knows = (statistics.mean(one.score.metrics["mistake_effect"] for one in of.records) for of in runs)
+    row = task.row("mistake_effect")
+    assert (row.n, row.base, row.tuned) == (3, pytest.approx(needs), pytest.approx(knows))
+    assert (needs > 0, knows) == (True, 0)
+    assert task.row("answer_kept_share").tuned == task.row("answer_kept_share_unchanged").tuned == 1
+
+
+def test_runs_without_ends_written_anew_have_no_such_rows():
+    rows = [record(i, score(from_the_steps, regrow=0)) for i in range(3)]
+    (task,) = compare_runs(run("a", rows), run("b", rows)).tasks
+    assert not {"mistake_effect", "answer_kept_share"} & {row.measure for row in task.rows}
