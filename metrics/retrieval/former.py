@@ -11,7 +11,7 @@ import functools
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class FileRecord:
     ids: int = 0
 
     def line(self) -> str:
-        return json.dumps(asdict(self)) + "\n"
+        return json.dumps({name: getattr(self, name) for name in self.__slots__}) + "\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,9 @@ class TextStore:
     """The chunks in a folder, by number. Raises CorpusError if its two files do not fit together."""
 
     def __init__(self, folder: Path) -> None:
-        self._offsets = np.memmap(folder / OFFSETS, dtype="<i8", mode="r")
-        self._texts = np.memmap(folder / TEXTS, dtype=np.uint8, mode="r")
+        # Plain views of the maps: a slice of a memmap takes several times as long to make.
+        self._offsets = np.asarray(np.memmap(folder / OFFSETS, dtype="<i8", mode="r"))
+        self._texts = np.asarray(np.memmap(folder / TEXTS, dtype=np.uint8, mode="r"))
         if len(self._offsets) % 3 != 1 or int(self._offsets[-1]) != len(self._texts):
             raise CorpusError(f"{folder}: {OFFSETS} and {TEXTS} do not fit together; build the corpus again")
 
