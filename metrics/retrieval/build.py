@@ -163,6 +163,7 @@ def build_corpus(
             manifest.write(work, content)
         for name in (_STAGES, _LOCK):
             (work / name).unlink(missing_ok=True)
+        former.cache_clear()  # closes its files, which some systems do not delete while they are open
         _move(work, dest)
     return Built(manifest.read(dest), built=True, resumed=resumed, kept=kept)
 

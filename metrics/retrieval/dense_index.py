@@ -50,9 +50,12 @@ def exact_vectors(folder: Path, n_chunks: int, dimension: int) -> Any:
     import faiss
 
     index = _open(folder, n_chunks, dimension)
+    # Not what is derived from them, such as an index that drops duplicates.
+    if type(index) not in (faiss.IndexFlat, faiss.IndexFlatIP, faiss.IndexIVFFlat, faiss.IndexHNSWFlat):
+        return None
     if isinstance(index, faiss.IndexIVFFlat):
         index.make_direct_map()
-    return index if isinstance(index, (faiss.IndexFlat, faiss.IndexIVFFlat, faiss.IndexHNSWFlat)) else None
+    return index
 
 
 class KeptVectors:
@@ -83,6 +86,7 @@ class KeptVectors:
         return out
 
     def take(self, numbers: np.ndarray) -> np.ndarray:
+        """The vectors of chunks by number."""
         return self._index.reconstruct_batch(np.ascontiguousarray(numbers))
 
     def _text(self, row: tuple[str, str, str]) -> tuple[str, str]:
@@ -103,8 +107,8 @@ def build(
 ) -> dict[str, Any]:
     """Encode what of `store` has no vector in `kept`, and index all vectors into `folder`.
 
-    Returns figures: the dimension, and how many vectors were kept. Raises CorpusError for a vector that is not finite,
-    naming the chunk.
+    Returns the dimension, and how many vectors were kept. Raises CorpusError for a vector that is not finite, naming
+    the chunk.
     """
     hidden = None if progress is None else not progress
     shape = _encode(folder, store, encoder, kept, hidden)

@@ -148,7 +148,7 @@ def test_one_changed_row_of_a_large_file_is_encoded_alone(tmp_path):
 
 def test_texts_with_one_hash_do_not_get_each_others_vectors(tmp_path, folder, monkeypatch):
     again(folder, tmp_path / "c")
-    append("a.txt", " Always.")(folder)
+    append("sub/e.txt", " Always.")(folder)
     monkeypatch.setattr(dense_index, "word_hash", lambda text: len(text) % 2)
     built, _ = again(folder, tmp_path / "c")
     assert built.kept["vectors"] == 2  # the first of either hash
