@@ -112,11 +112,11 @@ class TextStore:
             for i in range(0, 3 * (high - low), 3):
                 yield self._parts(offsets[i : i + 4])
 
-    def blocks(self, start: int, stop: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def blocks(self, start: int, stop: int) -> Iterator[tuple[bytes, np.ndarray]]:
         """Bytes of chunks, and where each of their strings ends in them, some chunks at a time."""
         for low in range(start, stop, _FLUSH):
             at = self._offsets[3 * low : 3 * min(low + _FLUSH, stop) + 1]
-            yield self._texts[at[0] : at[-1]], at[1:] - at[0]
+            yield self._texts[at[0] : at[-1]].tobytes(), at[1:] - at[0]
 
     def sizes(self, numbers: np.ndarray) -> np.ndarray:
         """The bytes of the chunks with these numbers."""
