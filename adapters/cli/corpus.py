@@ -99,10 +99,19 @@ def _build(args: argparse.Namespace) -> int:
     size = sum(file["bytes"] for file in built.manifest["files"].values())
     empty = f" ({counts['empty']:,} of them without text)" if counts["empty"] else ""
     print(f"{args.dest}: {counts['documents']:,} documents{empty}, {counts['chunks']:,} chunks, {size:,} bytes")
+    if built.kept:
+        _print_kept(built.kept, counts)
     _print_left_out(built.manifest["left_out"])
     for name, file in built.manifest["files"].items():
         print(f"  {file['bytes'] / counts['chunks']:10.1f} bytes a chunk  {name}")
     return 0
+
+
+def _print_kept(kept: Mapping[str, int], counts: Mapping[str, int]) -> None:
+    """What was taken over from the corpus that was there, and what was made anew."""
+    of = {"documents": counts["documents"], "chunks": counts["chunks"], "vectors": counts["chunks"]}
+    for what, number in kept.items():
+        print(f"  {what}: {number:,} kept, {of[what] - number:,} new")
 
 
 def _print_left_out(left_out: Sequence[Mapping[str, str]]) -> None:

@@ -2,7 +2,8 @@
 
 Everything is written into `.NAME.building` beside the destination, stage by stage (texts, BM25, dense vectors). An
 interrupted build resumes after its last finished stage (the dense stage after its last vectors) if source and options
-are unchanged, and starts over otherwise. The destination appears in one rename, complete with its manifest.
+are unchanged, and starts over otherwise. Stages copy what is the same in a corpus that is there (`former`). The
+destination appears in one rename, complete with its manifest.
 """
 
 from __future__ import annotations
@@ -10,35 +11,33 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tqdm import tqdm
-
-from ..knowledge.law.provisions import cut_provisions
 from ..versions import package_version
 from . import bm25_index, dense_index, floors, manifest, words
-from .chunks import OVERLAP, WORDS, check_options, chunk, chunk_id
+from .chunks import OVERLAP, WORDS, check_options
 from .encoders import DenseOptions, Encoder, SentenceEncoder
 from .errors import CorpusBusy, CorpusError, require
-from .readers import Document, Fields, Source, find_source, read
-from .store import TEXTS, Numbers, StoreWriter, TextStore
+from .former import VERSIONS, Former, open_former
+from .readers import Fields, find_source
+from .store import TEXTS, TextStore
+from .texts import pieces_of, write_texts
 
 log = logging.getLogger(__name__)
 
 BY = ("words", "provision")
 _STAGES = "stages.json"
 _LOCK = "lock"
-_IDS = "ids.u64.tmp"
-_VERSIONS = ("stepgauge", "numpy", "bm25s", "PyStemmer", "faiss-cpu", "sentence-transformers", "transformers")
+_VERSIONS = (*VERSIONS, "numpy", "bm25s", "PyStemmer", "faiss-cpu")
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,13 @@ class Built:
         manifest: the corpus's manifest.
         built: False if the corpus already existed.
         resumed: stages reused from an interrupted build.
+        kept: how many documents, chunks and vectors were copied from the corpus that was there; empty without one.
     """
 
     manifest: Mapping[str, Any]
     built: bool
     resumed: tuple[str, ...] = ()
+    kept: Mapping[str, int] = field(default_factory=dict)
 
 
 def build_corpus(
@@ -74,7 +75,8 @@ def build_corpus(
 
     Args:
         source: a file or folder, see `readers`.
-        dest: a new or empty folder, or a corpus, which is replaced once the new one is complete.
+        dest: a new or empty folder, or a corpus, which is replaced once the new one is complete. What is the same in
+            it is not read and encoded again.
         chunk_words, overlap: words in a chunk, and how many of them it shares with the one before.
         by: "words" cuts documents into chunks of `chunk_words`; "provision" cuts statutes, rules and contracts into
             their provisions, whose ids are citation keys ("fre 801(c)"), and a document without any as "words" does.
@@ -106,8 +108,10 @@ def build_corpus(
         "dense": None if dense is None else asdict(dense),
         **({"by": by} if by != "words" else {}),
     }
-    cut = partial(_pieces, words=chunk_words, overlap=overlap, by=by)
-    digest = files.sha256()
+    cut = partial(pieces_of, words=chunk_words, overlap=overlap, by=by)
+    digests = files.digests()
+    digest = _key(digests)
+    versions = {"Python": platform.python_version(), **{name: package_version(name) for name in _VERSIONS[1:]}}
     key = _key({"format": manifest.FORMAT, "words": words.NAME, "floors": floors.NAME, "source": digest, **options})
     if (present := _present(dest)) is not None and present["key"] == key:
         return Built(present, built=False)
@@ -116,17 +120,24 @@ def build_corpus(
     with _locked(work), _cleared_on_error(work):
         stages = _Stages(work, key)
         resumed = tuple(stages.done)
+        kept: dict[str, int] = {}
+        former = cache(partial(open_former, dest, versions))
         # A complete work folder means that an earlier build was stopped just before the final move.
         if not _is_complete(work, key):
-            texts = stages.run("texts", lambda: _write_texts(work, files, fields, cut, progress))
+            texts = stages.run(
+                "texts", lambda: write_texts(work, files, digests, fields, options, cut, former(), progress)
+            )
             counts = texts["counts"]
             bm25 = stages.run("bm25", lambda: bm25_index.build(work, TextStore(work), progress=progress))
             vectors = make = None
             if dense is not None:
                 make = cache(encoder or partial(SentenceEncoder, dense, device=device, batch_size=batch_size))
+                held = partial(_vectors, former, dense)
                 vectors = stages.run(
-                    "dense", lambda: dense_index.build(work, TextStore(work), dense, make, progress=progress)
+                    "dense",
+                    lambda: dense_index.build(work, TextStore(work), dense, make, kept=held, progress=progress),
                 )
+            kept = _kept(texts, vectors)
             found_floors = stages.run("floors", lambda: _floors(work, counts["chunks"], dense, vectors, make, encoder))
             if files.state() != before:
                 stages.forget()
@@ -144,16 +155,17 @@ def build_corpus(
                 "left_out": texts["left_out"],
                 "options": options,
                 "bm25": {"words": words.NAME, **bm25},
-                "dense": None if dense is None or vectors is None else {**asdict(dense), **vectors},
+                "dense": options["dense"] and vectors and {**options["dense"], "dimension": vectors["dimension"]},
                 "floors": found_floors,
-                "versions": {name: package_version(name) for name in _VERSIONS},
+                "versions": versions,
                 "files": manifest.describe_files(work, leave_out=(_STAGES, _LOCK)),
             }
             manifest.write(work, content)
         for name in (_STAGES, _LOCK):
             (work / name).unlink(missing_ok=True)
+        former.cache_clear()  # closes its files, which some systems do not delete while they are open
         _move(work, dest)
-    return Built(manifest.read(dest), built=True, resumed=resumed)
+    return Built(manifest.read(dest), built=True, resumed=resumed, kept=kept)
 
 
 def _floors(
@@ -175,6 +187,16 @@ def _floors(
             # The passages stand; who searches with this query encoder is told what is wrong with it.
             log.warning("no floor for dense retrieval: %s", error)
     return out
+
+
+def _vectors(former: Callable[[], Former | None], dense: DenseOptions) -> dense_index.KeptVectors | None:
+    return None if (found := former()) is None else found.vectors(dense)
+
+
+def _kept(texts: Mapping[str, Any], vectors: Mapping[str, Any] | None) -> dict[str, int]:
+    if texts["kept"] is None:
+        return {}
+    return {**texts["kept"], **({} if vectors is None else {"vectors": vectors["kept"]})}
 
 
 def _is_complete(work: Path, key: str) -> bool:
@@ -282,76 +304,3 @@ def _move(work: Path, dest: Path) -> None:
     dest.rename(old)
     work.rename(dest)
     shutil.rmtree(old)
-
-
-def _pieces(document: Document, *, words: int, overlap: int, by: str) -> list[tuple[str, str, str]]:
-    """Id, title and text of each chunk of a document."""
-    if by == "provision" and (found := cut_provisions(document.id, document.title, document.text)):
-        return [(one.key, one.title, one.text) for one in found]
-    parts = list(chunk(document.text, words, overlap))
-    names = _names(document, len(parts))
-    return [(name, document.title, part) for name, part in zip(names[-len(parts) :], parts, strict=False)]
-
-
-def _write_texts(
-    work: Path,
-    source: Source,
-    fields: Fields,
-    cut: Callable[[Document], list[tuple[str, str, str]]],
-    progress: bool | None,
-) -> dict[str, Any]:
-    """Chunk all documents into the work folder; returns counts, and the files left out with the reasons."""
-    left_out = list(source.left_out)
-    counts = {"documents": 0, "empty": 0, "chunks": 0}
-    hidden = None if progress is None else not progress
-    with StoreWriter(work) as store, Numbers(work / _IDS, "u8") as ids:
-        for document in tqdm(read(source, fields, left_out), desc="reading", unit="document", disable=hidden):
-            pieces = cut(document)
-            counts["documents"] += 1
-            counts["empty"] += not pieces
-            counts["chunks"] += len(pieces)
-            ids.extend(bm25_index.word_hash(name) for name in _taken(document, pieces))
-            for piece in pieces:
-                store.add(*piece)
-    if not counts["chunks"]:
-        (only, *others) = source.files
-        where = source.root if others else source.root / only
-        why = "".join(f"; {name}: {reason}" for name, reason in left_out[:3])
-        raise CorpusError(f"{where}: no document with text ({counts['empty']} without){why}")
-    _check_unique(work / _IDS, source, fields, cut)
-    (work / _IDS).unlink()
-    return {"counts": counts, "left_out": [{"file": name, "reason": reason} for name, reason in sorted(left_out)]}
-
-
-def _names(document: Document, n_chunks: int) -> list[str]:
-    """All ids that a document uses: its own, then those of its chunks if there are several."""
-    chunks = [chunk_id(document.id, number, only=False) for number in range(1, n_chunks + 1)]
-    return [document.id, *chunks] if n_chunks > 1 else [document.id]
-
-
-def _taken(document: Document, pieces: Sequence[tuple[str, str, str]]) -> list[str]:
-    """All ids that a document uses: those of its chunks, and its own where they are numbered after it."""
-    names = [name for name, _, _ in pieces]
-    return names if names and not names[0].startswith(f"{document.id}#") else [document.id, *names]
-
-
-def _check_unique(
-    path: Path, source: Source, fields: Fields, cut: Callable[[Document], list[tuple[str, str, str]]]
-) -> None:
-    """Raises CorpusError naming the first row with a duplicate id. Compares hashes and rereads only colliding rows."""
-    hashes = np.sort(np.fromfile(path, dtype="<u8"))
-    suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
-    if not suspects:
-        return
-    del hashes
-    seen: dict[str, str] = {}
-    for document in read(source, fields):
-        for name in _taken(document, cut(document)):
-            if bm25_index.word_hash(name) not in suspects:
-                continue
-            if name in seen:
-                raise CorpusError(
-                    f"{document.where}, field {fields.id!r}: {name!r} is taken by {seen[name]}; ids must differ: join "
-                    "several fields (--id-field source,id), or number the rows (--id-field :row)"
-                )
-            seen[name] = document.where

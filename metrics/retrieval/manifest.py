@@ -86,7 +86,11 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def damaged_files(folder: Path) -> list[str]:
-    """Names of the files whose content differs from what was built; reads every file. Raises like `read`."""
-    content = read(folder)
-    return [name for name, about in content["files"].items() if sha256(folder / name) != about["sha256"]]
+def damaged_files(folder: Path, among: Collection[str] | None = None) -> list[str]:
+    """Names of the files whose content differs from what was built; reads every file, or those in `among`.
+
+    Raises like `read`.
+    """
+    files = read(folder)["files"]
+    chosen = [name for name in files if among is None or name in among]
+    return [name for name in chosen if sha256(folder / name) != files[name]["sha256"]]

@@ -13,13 +13,15 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from .documents import DOCX, HTML, PDF, Unreadable, decoded, parts_of, read_bytes
 from .errors import CorpusError
+from .manifest import sha256
 
 JSONL = (".jsonl", ".jsonl.gz")
 CSV = (".csv", ".tsv")
@@ -32,7 +34,6 @@ ROW = ":row"
 _TEXT_FIELDS = ("text", "content", "contents")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(\S[^\n]{0,300})$", re.MULTILINE)
 _ABOUT = re.compile(r"(readme|license|licence|source|changelog|citation)(\.(txt|md))?", re.IGNORECASE)
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,39 @@ class Source:
         stats = [(path, (self.root / path).stat()) for path in self.files]
         return [(path.as_posix(), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
 
-    def sha256(self) -> str:
-        """Hex digest over the names and bytes of the files."""
-        digest = hashlib.sha256()
-        for path in self.files:
-            name = path.as_posix().encode("utf-8", "surrogateescape")
-            size = (self.root / path).stat().st_size
-            digest.update(b"%d %s %d " % (len(name), name, size))
-            with (self.root / path).open("rb") as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-        return digest.hexdigest()
+    def digests(self) -> dict[str, str]:
+        """Hex digest of the bytes of each file, by name."""
+        return {path.as_posix(): sha256(self.root / path) for path in self.files}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a corpus that is there holds of a file that is as it was.
+
+    Attributes:
+        text: digest of its text, as `ReadFile` has it.
+        kept: whether its documents are in the corpus; False for one left out as a duplicate.
+    """
+
+    text: str | None
+    kept: bool
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """A file of a source.
+
+    Attributes:
+        name: its path.
+        text: digest of its text; None for rows, which are not compared, and where there is none.
+        documents: in order; None for those of a known file, which is not read again.
+        reason: why it is left out; None: it is not.
+    """
+
+    name: str
+    text: str | None
+    documents: Iterable[Document] | None
+    reason: str | None = None
 
 
 def find_source(path: str | Path) -> Source:
@@ -117,41 +140,55 @@ def find_source(path: str | Path) -> Source:
 
 
 def read(source: Source, fields: Fields, left_out: list[tuple[str, str]] | None = None) -> Iterator[Document]:
-    """The documents in order.
+    """The documents in order; names and reasons of files left out go into `left_out`. Raises like `read_files`."""
+    for file in read_files(source, fields):
+        if file.reason is not None and left_out is not None:
+            left_out.append((file.name, file.reason))
+        yield from file.documents or ()
 
-    A file that cannot be read, that says what one before said, or whose first row has not the fields, is left out, with
-    the reason in `left_out`, unless it is the only one. A bad row ends the reading.
+
+def read_files(source: Source, fields: Fields, known: Mapping[str, Known] | None = None) -> Iterator[ReadFile]:
+    """The files in order; the documents of each are to be read before the next.
+
+    A file that cannot be read, that says what one before said, or whose first row has not the fields, is left out,
+    unless it is the only one. A bad row ends the reading. Files in `known` are read only where what is held of them
+    does not do: a duplicate whose first is gone.
 
     Raises:
         CorpusError: naming file, row and field.
     """
-    skipped = [] if left_out is None else left_out
-    seen: dict[bytes, str] = {}
+    seen: dict[str, str] = {}
     for file in source.files:
-        path, name, lower = source.root / file, file.as_posix(), file.name.lower()
-        if lower.endswith(JSONL):
-            yield from _jsonl(path, name, fields)
-            continue
+        path, name = source.root / file, file.as_posix()
+        held = (known or {}).get(name)
+        text = None if held is None else held.text
+        documents: Iterable[Document] | None = None
+        reason = None
         try:
-            if lower.endswith((*CSV, *JSON)):
-                rows = _csv(path, name, fields) if lower.endswith(CSV) else _json(path, name, fields)
-                first = next(rows, None)
-                found: list[Document] = [] if first is None else [first]
-            else:
-                rows = iter(())
-                found = [_text(path, file)] if lower.endswith(TEXT) else list(_parts(path, name))
-                digest = hashlib.sha256(
-                    "\0".join(document.text for document in found).encode("utf-8", "replace")
-                ).digest()
-                if (same := seen.setdefault(digest, name)) != name and any(one.text.strip() for one in found):
-                    raise Unreadable(f"the same text as {same}")
+            if held is None or not (held.kept or text in seen):
+                documents, text = _open(path, file, fields)
+            if text is not None and (same := seen.setdefault(text, name)) != name:
+                raise Unreadable(f"the same text as {same}")
         except (Unreadable, CorpusError) as error:
             if len(source.files) == 1:
                 raise CorpusError(f"{path}: {error}" if isinstance(error, Unreadable) else str(error)) from None
-            skipped.append((name, str(error)))
-            continue
-        yield from found
-        yield from rows
+            documents, reason = (), str(error)
+        yield ReadFile(name, text, documents, reason)
+
+
+def _open(path: Path, file: Path, fields: Fields) -> tuple[Iterable[Document], str | None]:
+    """A file's documents, and the digest of its text."""
+    name, lower = file.as_posix(), file.name.lower()
+    if lower.endswith(JSONL):
+        return _jsonl(path, name, fields), None
+    if lower.endswith((*CSV, *JSON)):
+        rows = _csv(path, name, fields) if lower.endswith(CSV) else _json(path, name, fields)
+        first = next(rows, None)
+        return (() if first is None else chain((first,), rows)), None
+    found = [_text(path, file)] if lower.endswith(TEXT) else list(_parts(path, name))
+    if not any(one.text.strip() for one in found):
+        return found, None
+    return found, hashlib.sha256("\0".join(one.text for one in found).encode("utf-8", "replace")).hexdigest()
 
 
 def _text(path: Path, file: Path) -> Document:

@@ -67,6 +67,13 @@ class StoreWriter:
             self._position += len(data)
             self._offsets.add(self._position)
 
+    def copy(self, store: TextStore, start: int, stop: int) -> None:
+        """Append chunks of another store, from `start` up to but not including `stop`, byte by byte."""
+        for data, ends in store.blocks(start, stop):
+            self._texts.write(data)
+            self._offsets.extend((ends + self._position).tolist())
+            self._position += len(data)
+
     def __enter__(self) -> StoreWriter:
         return self
 
@@ -79,8 +86,9 @@ class TextStore:
     """The chunks in a folder, by number. Raises CorpusError if its two files do not fit together."""
 
     def __init__(self, folder: Path) -> None:
-        self._offsets = np.memmap(folder / OFFSETS, dtype="<i8", mode="r")
-        self._texts = np.memmap(folder / TEXTS, dtype=np.uint8, mode="r")
+        # Plain views of the maps: a slice of a memmap takes several times as long to make.
+        self._offsets = np.asarray(np.memmap(folder / OFFSETS, dtype="<i8", mode="r"))
+        self._texts = np.asarray(np.memmap(folder / TEXTS, dtype=np.uint8, mode="r"))
         if len(self._offsets) % 3 != 1 or int(self._offsets[-1]) != len(self._texts):
             raise CorpusError(f"{folder}: {OFFSETS} and {TEXTS} do not fit together; build the corpus again")
 
@@ -103,6 +111,16 @@ class TextStore:
             offsets = self._offsets[3 * low : 3 * high + 1].tolist()
             for i in range(0, 3 * (high - low), 3):
                 yield self._parts(offsets[i : i + 4])
+
+    def blocks(self, start: int, stop: int) -> Iterator[tuple[bytes, np.ndarray]]:
+        """Bytes of chunks, and where each of their strings ends in them, some chunks at a time."""
+        for low in range(start, stop, _FLUSH):
+            at = self._offsets[3 * low : 3 * min(low + _FLUSH, stop) + 1]
+            yield self._texts[at[0] : at[-1]].tobytes(), at[1:] - at[0]
+
+    def sizes(self, numbers: np.ndarray) -> np.ndarray:
+        """The bytes of the chunks with these numbers."""
+        return self._offsets[3 * numbers + 3] - self._offsets[3 * numbers]
 
     def _parts(self, at: list[int]) -> tuple[str, str, str]:
         data = self._texts[at[0] : at[3]].tobytes()

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
 import pytest
+from corpora import HashEncoder, build, chunks_of, contents, jsonl
 from repo import REPO
 from sweeps import sweep
 
 from stepgauge.adapters.cli import main
-from stepgauge.metrics.retrieval.build import build_corpus
 from stepgauge.metrics.retrieval.chunks import chunk
 from stepgauge.metrics.retrieval.corpus import Corpus
 from stepgauge.metrics.retrieval.encoders import DenseOptions
@@ -34,31 +33,8 @@ ROWS = [
 ]
 
 
-def jsonl(path: Path, rows) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows)
-    if path.suffix == ".gz":
-        path.write_bytes(gzip.compress(text.encode()))
-    else:
-        path.write_text(text, encoding="utf-8")
-    return path
-
-
 def documents(path: Path, **fields):
     return [(doc.id, doc.title, doc.text) for doc in read(find_source(path), Fields(**fields))]
-
-
-def build(source, dest, **options):
-    return build_corpus(source, dest, progress=False, **options)
-
-
-def chunks_of(folder) -> list[tuple[str, str, str]]:
-    return list(TextStore(folder))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Everything but the manifest, which holds the date."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -358,34 +334,15 @@ def test_a_source_that_changes_meanwhile_is_noticed(tmp_path):
 # --- interruptions ---------------------------------------------------------------------------------------------------
 
 
-class HashEncoder:
-    """Vectors that depend on the text alone; counts what it encoded and may end the process on the way."""
-
-    def __init__(self, kill_after: int | None = None) -> None:
-        self.encoded = 0
-        self.kill_after = kill_after
-
-    def passages(self, titles, texts) -> np.ndarray:
-        del titles
-        if self.kill_after is not None and self.encoded >= self.kill_after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.encoded += len(texts)
-        return self.queries(texts)
-
-    def queries(self, texts) -> np.ndarray:
-        seeds = [sum(text.encode()) for text in texts]
-        return np.stack([np.random.default_rng(seed).standard_normal(8).astype(np.float32) for seed in seeds])
-
-
 # What ends the process in mid-build, as `kill -9` does: no handler runs, no file is closed.
 KILL = "import os, signal\ndef die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)\n"
 KILLED_IN = {
     "reading": "from stepgauge.metrics.retrieval import store\nreal, n = store.StoreWriter.add, [0]\n"
-    "def add(*a):\n    n[0] += 1\n    return die() if n[0] > 1500 else real(*a)\nstore.StoreWriter.add = add\n",
+    "def add(*a):\n    n[0] += 1\n    return die() if n[0] > 400 else real(*a)\nstore.StoreWriter.add = add\n",
     "counting": "from stepgauge.metrics.retrieval import bm25_index\nbm25_index._postings = die\n",
     "postings": "import numpy\nnumpy.lib.format.open_memmap = die\n",
     "manifest": "from stepgauge.metrics.retrieval import manifest\nmanifest.write = die\n",
-    "hashing": "from stepgauge.metrics.retrieval import manifest\nmanifest.sha256 = die\n",
+    "hashing": "from stepgauge.metrics.retrieval import manifest\nmanifest.describe_files = die\n",
     "moving": "from stepgauge.metrics.retrieval import build\nbuild._move = die\n",
 }
 
@@ -402,7 +359,10 @@ RESUMED = {
 @pytest.fixture(scope="module")
 def big(tmp_path_factory) -> Path:
     rows = [{"id": str(i), "title": f"t{i % 7}", "text": f"word{i} and word{i % 50} again"} for i in range(2500)]
-    return jsonl(tmp_path_factory.mktemp("big") / "x.jsonl", rows)
+    folder = tmp_path_factory.mktemp("big")
+    for start in range(0, 2500, 500):
+        jsonl(folder / f"{start:04}.jsonl", rows[start : start + 500])
+    return folder
 
 
 @pytest.mark.slow
@@ -416,14 +376,17 @@ def big(tmp_path_factory) -> Path:
 )
 def test_a_killed_build_never_loads_and_the_next_one_equals_a_clean_one(tmp_path, big, where, replacing):
     dest = tmp_path / "c"
-    if replacing:
-        build(SAMPLE, dest)
+    if replacing:  # a corpus from which most is kept
+        before = Path(shutil.copytree(big, tmp_path / "before"))
+        jsonl(before / "0500.jsonl", ROWS)
+        build(before, dest)
+        shutil.rmtree(before)
     code = KILL + KILLED_IN[where] + "import sys\nfrom stepgauge.adapters.cli import main\nmain(sys.argv[1:])"
     command = [sys.executable, "-c", code, "corpus", "build", str(big), str(dest)]
     killed = subprocess.run(command, capture_output=True, check=False, timeout=120)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     if replacing:
-        assert len(Corpus(dest)) == 65
+        assert len(Corpus(dest)) == 2002
     else:
         with pytest.raises(CorpusError, match="no such folder"):
             Corpus(dest)
@@ -443,12 +406,12 @@ def test_a_killed_build_never_loads_and_the_next_one_equals_a_clean_one(tmp_path
 @pytest.mark.parametrize("torn", sweep([0, 13], [13]))
 def test_a_killed_encoding_goes_on_where_it_stopped(tmp_path, big, torn):
     pytest.importorskip("faiss")
-    here = Path(__file__).parent
     code = (
-        "import sys\nsys.path += sys.argv[3:]\nfrom test_corpus import HashEncoder, DenseOptions, build\n"
+        "import sys\nsys.path.append(sys.argv[3])\nfrom corpora import HashEncoder, build\n"
+        "from stepgauge.metrics.retrieval.encoders import DenseOptions\n"
         "build(sys.argv[1], sys.argv[2], dense=DenseOptions('hash'), encoder=lambda: HashEncoder(kill_after=2048))"
     )
-    command = [sys.executable, "-c", code, str(big), str(tmp_path / "c"), str(here), str(REPO / "tests" / "support")]
+    command = [sys.executable, "-c", code, str(big), str(tmp_path / "c"), str(REPO / "tests" / "support")]
     assert subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == -signal.SIGKILL
     work = tmp_path / ".c.building"
     assert (work / "vectors.f32.tmp").stat().st_size == 2048 * 8 * 4

@@ -427,6 +427,26 @@ def test_known_items_are_searched_for_as_the_retriever_does(corpus, capsys):
     assert "every file is as it was built\n  bm25: of " in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_a_corpus_built_again_after_a_change_is_searched_like_one_from_scratch(tmp_path, minilm):
+    rows = [{**row} for row in PASSAGES]
+    source = tmp_path / "x.jsonl"
+    for changed in (False, True):
+        rows[7]["text"] = "The cornea bends light." if changed else rows[7]["text"]
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        built = build_corpus(source, tmp_path / "c", dense=DenseOptions(minilm), device="cpu", progress=False)
+    assert built.kept == {"documents": 0, "chunks": 0, "vectors": len(rows) - 1}
+    build_corpus(source, tmp_path / "clean", dense=DenseOptions(minilm), device="cpu", progress=False)
+    found = [
+        retrieve(DenseRetriever(around(tmp_path / name), k=5, device="cpu"), "What bends light?", *EXPLANATIONS)
+        for name in ("c", "clean")
+    ]
+    for own, clean in zip(*found, strict=True):
+        assert [one.id for one in own] == [one.id for one in clean]
+        assert [one.score for one in own] == pytest.approx([one.score for one in clean], abs=1e-5)
+    assert found[0][0][0].text == "The cornea bends light."
+
+
 def test_a_corpus_whose_query_encoder_is_not_there_has_no_floor_and_says_so(tmp_path, minilm, caplog):
     options = DenseOptions(minilm, query_model=str(tmp_path / "gone"))
     build_corpus(SAMPLES / "corpus", tmp_path / "c", dense=options, device="cpu", progress=False)
