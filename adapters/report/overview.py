@@ -14,7 +14,7 @@ from ...metrics.comparison.results import Comparison, Row, TaskComparison
 from ...metrics.conclusion import Conclusion
 from ...metrics.judge_measures.lines import judge_lines
 from ...metrics.printable import clean
-from ...metrics.reliance.claims import claim_in, claim_lines
+from ...metrics.reliance.claims import claim_in, claim_lines, regrown_lines
 from ...metrics.score import ARITHMETIC_ONLY, arithmetic_only
 from . import numbers
 from .aggregates import by_question, mean_of
@@ -152,7 +152,8 @@ def run_view(
         places: the number of the question on the page, from 1, by the `id()` of its records.
     """
     records = run.records
-    claims = claim_lines(claim_in(record.score.provenance) for record in records)
+    about = [record.score.provenance for record in records]
+    claims = [*claim_lines(map(claim_in, about)), *regrown_lines(about)]
     judges = judge_lines(record.score for record in records)
     said, misled = _conclusion(records, accuracy_name, key_of)
     questions = {key_of(record) for record in records}

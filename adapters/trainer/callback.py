@@ -19,7 +19,7 @@ from ...metrics.printable import printable
 from .answering import answer, as_prompt, undisturbed
 from .evaluations import Evaluations
 from .monitor import PREFIX, TRAP, accuracy, against, curves, decisive, told
-from .questions import read_questions
+from .questions import check_count, read_questions
 from .running_trainer import running_trainer
 
 log = logging.getLogger(__name__)
@@ -81,10 +81,9 @@ class StepgaugeCallback(TrainerCallback):
         if gauge is not None and scorer is not None:
             raise ValueError(f"scorer {scorer!r}: the gauge has one; give a gauge or a scorer")
         for name, value in (("max_new_tokens", max_new_tokens), ("batch_size", batch_size)):
-            if value < 1:
-                raise ValueError(f"{name} {value}: expected 1 or more")
-        if isinstance(until, str):
-            raise ValueError(f"until {until!r}: expected a list of texts")
+            check_count(name, value)
+        if isinstance(until, str) or not all(isinstance(one, str) and one for one in until):
+            raise ValueError(f"until {until!r}: expected a list of texts, none of them empty")
         self._questions = read_questions(questions, n)
         self._own_gauge = gauge is None
         self._gauge = gauge if gauge is not None else Gauge(scorer or SMOLLM2, progress=False)

@@ -67,12 +67,18 @@ class Question:
 
 def read_questions(rows: Iterable[Mapping[str, Any]], n: int | None) -> list[Question]:
     """The first n rows, or all. Raises ValueError for a row without question or gold answer, or for no rows."""
-    if n is not None and n < 1:
-        raise ValueError(f"n {n}: expected 1 or more questions, or None for all")
+    if n is not None:
+        check_count("n", n)
     found = [_question(i, row) for i, row in enumerate(islice(rows, n), 1)]
     if not found:
         raise ValueError("questions: there is none")
     return found
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raises ValueError for what is no whole number of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} {value!r}: expected a whole number, 1 or more")
 
 
 def is_right(trace: Trace) -> bool:
@@ -96,7 +102,10 @@ def _question(number: int, row: Mapping[str, Any]) -> Question:
         raise ValueError(f"{where}: expected text under 'question', got {question!r:.80}")
     if prompt is not None and not isinstance(prompt, str | list):
         raise ValueError(f"{where}: expected a text or a list of messages under 'prompt', got {prompt!r:.80}")
-    choices = None if row.get("choices") is None else list(row["choices"])
+    options = row.get("choices")
+    if isinstance(options, str | Mapping) or not isinstance(options, Iterable | None):
+        raise ValueError(f"{where}: expected a list of options under 'choices', got {options!r:.80}")
+    choices = None if options is None else list(options)
     values = value if isinstance(value, list | tuple) else [value]
     try:
         answers = gold_answers(values, choices)

@@ -51,13 +51,13 @@ _MONEY = re.compile(r"[$€£¥₹]")
 _DEGREE = re.compile(r"\^\s?\{?\s?\\circ(?![a-zA-Z])\s?\}?|\\degree(?![a-zA-Z])")
 
 # Scripts that put no space between words: every character is a token.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _LATIN = "a-zß-öø-ÿ"
 _PLAIN_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)*|\.\d+)"
 _TOKEN = re.compile(
     rf"(?P<fraction>(?:(?<![\w)\]}}.%])-)?{_PLAIN_NUMBER}(?:/{_PLAIN_NUMBER})+)"
     rf"|(?P<number>(?:(?<![\w)\]}}.%])-)?{_PLAIN_NUMBER})"
-    rf"|(?P<word>[{_LATIN}][{_LATIN}0-9_\u0300-\u036f]*(?:'[{_LATIN}]+)?|\\[a-z]+|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+)"
+    rf"|(?P<word>[{_LATIN}][{_LATIN}0-9_\u0300-\u036f]*(?:'[{_LATIN}]+)?|\\[a-z]+|[{UNSPACED}]|[^\W\d_{UNSPACED}]+)"
     r"|(?P<other>\S)"
 )
 _MATH = frozenset("+-*/^_=<>|\\!×÷·±√")

@@ -11,7 +11,7 @@ from ..errors import StepgaugeError
 from ..judge_measures.lines import judge_lines
 from ..names import unknown_name
 from ..printable import printable
-from ..reliance.claims import claim_in, claim_lines
+from ..reliance.claims import claim_in, claim_lines, regrown_lines
 from ..score import ARITHMETIC_ONLY, arithmetic_only
 from .accuracy_names import AccuracyNames
 from .cautions import cautions
@@ -126,6 +126,7 @@ def compare_runs(base: Run, tuned: Run, settings: Settings | None = None) -> Com
         notes=[
             *notes,
             *claim_lines(sorted(filter(None, set().union(*claims)))),
+            *regrown_lines(record.score.provenance for run in (base, tuned) for record in run.records),
             *judge_lines(record.score for run in (base, tuned) for record in run.records),
             *names.notes,
             *(cut_differently(pairing.pairs) if all(scored) else ()),

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from ..answers.golds import UNSPACED
 from ..chain import Chain, ChainMetric
 from ..errors import Missing
 from ..infogain import before_answer
@@ -20,8 +21,7 @@ from ..probability import log_sum_exp
 COPY_SHARE = 0.9
 VOCABULARY = 50_000
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_TOKEN = re.compile(rf"\d|[^\W\d_{_UNSPACED}]+|\S")
+_TOKEN = re.compile(rf"\d|[^\W\d_{UNSPACED}]+|\S")
 
 
 def copy_tokens(text: str) -> list[str]:

@@ -11,9 +11,11 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Sequence
 
+from ..answers.golds import UNSPACED
 from ..answers.matching import AnswerMatcher
 from ..controls.other_chains import ForeignSteps
 from ..likelihood import Unscored
+from ..numbers import ASCII_DIGITS, GROUP_MARK, find_numbers
 from ..trace import Trace
 from .own import toward
 
@@ -24,12 +26,17 @@ NO_WORDS = Unscored(
     "no words of another question's chain are at hand to corrupt a step with: score more chains together"
 )
 
-# "Step 3:", "2.", "- 4)": what counts the steps says nothing.
+# "Step 3:", "2.", "- 4)": what counts the steps says nothing. But "2.50 * 4" and "12:30" begin with a number.
 _LABEL = re.compile(
-    r"\s{0,8}(?:[-*•#>]{1,6}\s{0,4})?(?:\*\*)?(?:step\s?)?[0-9]{1,3}\s?[.:)](?=[\s*]*\S)", re.IGNORECASE
+    r"\s{0,8}(?:[-*•#>]{1,6}\s{0,4})?(?:\*\*)?(?:step\s?)?\d{1,3}\s?(?:[.:](?!\d)|\))(?=[\s*]*\S)", re.IGNORECASE
 )
-# The whole part of a number; what follows it (decimals, %) stays. Digits within a name ("B12", "x_1") are none.
-_WHOLE = re.compile(r"(?<!\w)(?<![0-9]\.)(?:[0-9]{1,3}(?:,[0-9]{3}){1,12}|[0-9]{1,40})(?![0-9])")
+# The whole part of a number, in digits of any script; what follows it (decimals, %) stays, as do the decimals of ".25".
+# Digits within a name ("B12", "x_1") are none; scripts that put no space between words have no such names.
+_WHOLE = re.compile(
+    rf"(?<![^\W{UNSPACED}])(?<!\d)(?<!\d[.٫])(?<!^\.)(?<![\s(=$£€]\.)"
+    rf"(?:\d{{1,3}}(?:{GROUP_MARK}\d{{3}}){{1,12}}|\d{{1,40}})(?!\d)"
+)
+_GROUP_MARK = re.compile(GROUP_MARK)
 _WORD = re.compile(r"(?<!\\)\b[^\W\d_]{3,}")  # no command of LaTeX
 # Words of three letters and more that say nothing of a question.
 _EMPTY_WORDS = """
@@ -53,6 +60,7 @@ def corruptions_of(
         foreign: steps of other chains, whose words are put in where they do not state the own answer.
     """
     itself = toward(trace, own)
+    own_words = {word.casefold() for word in _WORD.findall(own)}
 
     @functools.cache
     def other_words() -> list[str]:
@@ -60,7 +68,8 @@ def corruptions_of(
             return []
         matcher = AnswerMatcher(itself.answers, itself.question, itself.choices)
         drawn, _ = foreign.draw(itself, matcher, max(len(texts), _WORDS_FROM))
-        return [word for text in drawn for word in content_words(text)]
+        words = [word for text in drawn for word in content_words(text)]
+        return [word for word in words if word.casefold() not in own_words]
 
     return [corrupted(text, f"{itself.hash} {k}", own, other_words) for k, text in enumerate(texts)]
 
@@ -88,7 +97,7 @@ def corrupted(step: str, key: str, own: str, other_words: Callable[[], Sequence[
     begin = label.end() if label else 0
     head, body = step[:begin], step[begin:]
     count = 0
-    kept_out = {_value(number) for number in _WHOLE.findall(own)}
+    kept_out = _wholes(own)
 
     def moved(match: re.Match[str]) -> str:
         nonlocal count
@@ -122,13 +131,30 @@ def _moved(written: str, key: str, kept_out: Collection[int]) -> str:
     steps = [by for by in range(-MOST_MOVED, MOST_MOVED + 1) if by and value + by > 0]
     allowed = [value + by for by in steps if value + by not in kept_out] or [value + MOST_MOVED + 1]
     new = allowed[_drawn(key, len(allowed))]
-    if "," in written:
-        return f"{new:,}"
-    return str(new).zfill(len(written)) if written.startswith("0") and len(written) > 1 else str(new)
+    return _written_as(new, written)
+
+
+def _written_as(value: int, written: str) -> str:
+    """A number with the leading zeros, the mark between groups and the script's digits of another."""
+    if mark := _GROUP_MARK.search(written):
+        digits = f"{value:,}".replace(",", mark[0])
+    elif int(written[0]) == 0:
+        digits = str(value).zfill(len(written))
+    else:
+        digits = str(value)
+    zero = ord(written[0]) - int(written[0])
+    return digits.translate({ord("0") + i: zero + i for i in range(10)})
 
 
 def _value(written: str) -> int:
-    return int(written.replace(",", ""))
+    return int("".join(char for char in written if char.isdecimal()))
+
+
+def _wholes(text: str) -> set[int]:
+    """The whole parts of the numbers in a text, in digits or in words, under each way to read them."""
+    ascii_text = text.translate(ASCII_DIGITS).replace("−", "-")
+    read = {abs(int(value)) for number in find_numbers(ascii_text) for value in number.values}
+    return read | {_value(number) for number in _WHOLE.findall(text)}
 
 
 def _drawn(key: str, count: int) -> int:

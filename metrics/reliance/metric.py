@@ -123,7 +123,7 @@ def necessary_share(part: Part) -> float:
 def critical_step(part: Part) -> float:
     most = max(part.deletions)
     if most <= part.epsilon:
-        raise Missing(f"no step is necessary: without none of them more than epsilon ({part.epsilon} nats) is lost")
+        raise Missing(f"no step is necessary: leaving one out never costs more than epsilon ({part.epsilon} nats)")
     return float(part.deletions.index(most) + 1)
 
 

@@ -229,7 +229,13 @@ def _written(continuations: Continuations, wanted: Sequence[Beginning]) -> Seque
         return [Unscored(f"the new end could not be written: {said(error)}")] * len(wanted)
     if len(found) != len(wanted):
         raise RuntimeError(f"{len(wanted)} beginnings were given, {len(found)} continuations came back")
-    return found
+    return [_checked(one) for one in found]
+
+
+def _checked(written: object) -> Continuation | Unscored:
+    if isinstance(written, Unscored) or (isinstance(written, Continuation) and isinstance(written.text, str)):
+        return written
+    return Unscored(f"the new end could not be written: expected a Continuation with a text, got {written!r:.80}")
 
 
 def describe(most: int | str, continuations: object, claim: str) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ import json
 import random
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -357,6 +358,13 @@ def test_verdict_and_conclusion_stand_before_every_table(tmp_path):
     for said in ("More answers are right, but the reasoning before them got worse.", "44.1\u00a0% → 50.4\u00a0%"):
         assert 0 < page.index(said) < page.index("<table")
     assert page.index("100% right. Before the answer is stated") < page.index("<table")
+
+
+def test_numbers_of_ends_written_anew_say_what_they_may_be_taken_for(tmp_path):
+    (first, *others), about = made().records, {"regrown": {"steps": 3, "claim": "causal for this model"}}
+    anew = replace(first, score=replace(first.score, provenance={**first.score.provenance, **about}))
+    page = page_of(tmp_path, [Run("base", [anew, *others])])
+    assert "ends written anew: causal for this model" in page.text
 
 
 def test_a_gain_is_never_said_to_be_leaked_beyond_all_of_it(tmp_path):

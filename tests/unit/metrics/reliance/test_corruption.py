@@ -37,6 +37,13 @@ def corrupted(*steps: str, others=(OTHER,), question: str = "How many?", answer:
         ("Vitamin B12 twice in 007 days", r"Vitamin B12 twice in (\d{3}) days"),
         ("Give -4 and 0 of 1", r"Give -(\d+) and (\d+) of (\d+)"),
         (r"\frac{3}{4} of $60", r"\\frac\{(\d+)\}\{(\d+)\} of \$(\d+)"),
+        ("2.50 * 4 is the price", r"(\d+)\.50 \* (\d+) is the price"),
+        ("12:30 is the time", r"(\d+):(\d+) is the time"),
+        (".25 of 8", r"\.25 of (\d+)"),
+        (r"1{,}000 and 3'000 francs", r"(\d{1,3}|1\{,\}\d{3}) and (\d'\d{3}|\d{3}) francs"),
+        ("小明有3个苹果，又买了5个。", r"小明有(\d+)个苹果，又买了(\d+)个。"),
+        ("لديه ٣ كتب و ٥ أقلام", r"لديه ([٠-٩]+) كتب و ([٠-٩]+) أقلام"),
+        ("３つと７つ", r"([０-９]+)つと([０-９]+)つ"),
     ],
 )
 def test_every_number_is_moved_a_little_and_keeps_its_form(step, form):
@@ -46,9 +53,9 @@ def test_every_number_is_moved_a_little_and_keeps_its_form(step, form):
     assert before, "the test's own form"
     assert after, found
     for old, new in zip(before.groups(), after.groups(), strict=True):
-        moved = abs(int(new.replace(",", "")) - int(old.replace(",", "")))
-        assert 1 <= moved <= 3
-        assert int(new.replace(",", "")) > 0
+        was, now = (int(re.sub(r"\D", "", one)) for one in (old, new))
+        assert 1 <= abs(now - was) <= 3
+        assert now > 0
 
 
 def test_no_number_ever_stays_the_same():
@@ -118,10 +125,18 @@ def test_the_own_answer_is_never_put_in():
         changed = corrupted_step("So 12*12 = 144, and 3 are left.", f"key {k}", "145 apples", list)
         assert "145" not in changed
         assert changed != "So 12*12 = 144, and 3 are left."
+        assert "1,203" not in corrupted_step("So 1,200 are left.", f"key {k}", "1 203", list)
+        assert "14" not in corrupted_step("So 12 are left.", f"key {k}", "fourteen", list)
 
 
-def test_members_of_a_list_are_numbers_a_closing_number_is_no_label_and_commands_are_no_words():
-    changed = corrupted_step("So x in {1,2,3} or (4,5).", "key", "9", list)
-    assert all(left != right for left, right in zip("12345", re.findall(r"[0-9]+", changed), strict=True))
-    assert corrupted_step("72.", "key", "9", list) not in ("72.", None)
-    assert corrupted_step(r"The value is \sqrt{x}.", "key", "9", lambda: ["apples"]) == r"The apples is \sqrt{x}."
+def test_nor_are_words_of_the_own_option():
+    """A step of another chain may speak of it without stating it."""
+    other = Trace("Where?", "Two plus three equals five.\nInside or outside cows graze.\nThe answer is Tom.", "Tim")
+    choices = ["inside", "outside"]
+    trace = Trace("How?", f"{'crates hold apples ' * 20}\nMost fell.\nThe answer is inside.", "outside", choices)
+    with scripted_gauge(lambda *_: (-1.0, 1), reliance=True) as gauge:
+        (found,) = gauge.score([trace], foreign_from=[other])
+    assert found.own_answer == "inside"
+    put = set(re.findall(r"\w+", str(found.steps[0].corrupted).casefold()))
+    assert {"plus", "equals", "outside", "cows", "graze"} <= put
+    assert "inside" not in put

@@ -134,6 +134,18 @@ def test_a_model_that_raises_costs_these_numbers_alone():
     assert found.metrics["n_steps"] == 3
 
 
+@pytest.mark.parametrize("written", ["The answer is 12.", None, Continuation(None)])  # type: ignore[arg-type]
+def test_what_is_no_continuation_costs_these_numbers_alone(written):
+    class Wrong:
+        def continued(self, beginnings):
+            return [written for _ in beginnings]
+
+    with Gauge(None, splitter="lines", regrow="all", progress=False) as gauge:
+        (found,) = gauge.score([chain()], continuations=Wrong())
+    assert "expected a Continuation with a text, got" in found.missing["answer_kept_share"]
+    assert found.metrics["n_steps"] == 3
+
+
 def test_of_many_steps_as_many_as_asked_for_are_taken_evenly_spread():
     lines = [f"Bag {10 + i} holds {20 + i} pens." for i in range(9)]
     trace = chain("\n".join([*lines, "The answer is 99."]))
@@ -194,7 +206,9 @@ def test_two_runs_are_compared_by_what_a_mistake_does_to_their_answers():
         run(name, [record(i, score(rule, chain(question=f"Case {i}: {QUESTION}"))) for i in range(3)])
         for name, rule in (("needs", from_the_steps), ("knows", from_the_question))
     ]
-    (task,) = compare_runs(*runs).tasks
+    compared = compare_runs(*runs)
+    assert "ends written anew: causal for this model (the model under test wrote them itself)" in compared.notes
+    (task,) = compared.tasks
     needs, knows = (statistics.mean(one.score.metrics["mistake_effect"] for one in of.records) for of in runs)
     row = task.row("mistake_effect")
     assert (row.n, row.base, row.tuned) == (3, pytest.approx(needs), pytest.approx(knows))
