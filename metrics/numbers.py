@@ -1,4 +1,4 @@
-"""Reads numbers as people write them: "1,234.5", "1.250", "1,25,000", "１２", "2 1/2", "7.2 million", "twenty-five".
+"""Reads numbers as people write them: "1,234.5", "1.250", "1,25,000", "１２", "2 1/2", "7.2 million", "fünf".
 
 The one reader of written numbers: the judge of equations and the search for stated answers read values here. Values are
 exact. Every pattern is bounded, so the cost is linear in the text.
@@ -174,9 +174,40 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 
+_GERMAN = ["zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"]
+_GERMAN_TENS = ["zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig"]
+# Of other languages, from 2; without those that are another word elsewhere (elf, sei, once, dos, neuf, onze, doce).
+_ELSEWHERE = {
+    **{one: i for i, one in enumerate(_GERMAN, 2)},
+    **{ten: 10 * i for i, ten in enumerate(_GERMAN_TENS, 2)},
+    **{
+        f"{one}und{ten}": 10 * i + j
+        for i, ten in enumerate(_GERMAN_TENS, 2)
+        for j, one in enumerate(("ein", *_GERMAN), 1)
+    },
+    "zehn": 10, "zwölf": 12, "dreizehn": 13, "vierzehn": 14, "fünfzehn": 15, "sechzehn": 16, "siebzehn": 17,
+    "achtzehn": 18, "neunzehn": 19, "hundert": 100, "tausend": 1000,
+    "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "huit": 8, "dix": 10, "douze": 12, "treize": 13, "quinze": 15,
+    "vingt": 20, "trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60,
+    "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6, "siete": 7, "ocho": 8, "nueve": 9, "diez": 10, "trece": 13,
+    "veinte": 20, "treinta": 30, "cuarenta": 40, "cincuenta": 50, "sesenta": 60, "setenta": 70, "ochenta": 80,
+    "noventa": 90, "três": 3, "oito": 8, "vinte": 20, "trinta": 30, "quarenta": 40, "cinquenta": 50,
+    "tre": 3, "quattro": 4, "cinque": 5, "sette": 7, "dieci": 10, "dodici": 12,
+}  # fmt: skip
+# With what makes another number of them: "treinta y cinco", "vingt-cinq", "tres mil", "deux et demi" are not read.
+_OTHERS = (
+    "cien ciento cento cent cents mil mille mila demi demie medio media meio meia mezzo mezza un une uno una um uma"
+)
+_ANY_ELSEWHERE = "|".join(sorted((*_ELSEWHERE, *_OTHERS.split()), key=len, reverse=True))
+_RUN_ELSEWHERE = re.compile(
+    rf"(?<![^\W_])(?<![^\W_]-)(?:{_ANY_ELSEWHERE})(?:(?:\s|-)(?:(?:et|y|e)(?:\s|-))?(?:{_ANY_ELSEWHERE})(?![^\W_])){{0,4}}"
+    r"(?![^\W_]|-[^\W_])",
+    re.IGNORECASE,
+)
+
 
 def find_numbers(text: str) -> Iterator[Written]:
-    """The numbers of a text, in digits or in English words; not in the order of the text.
+    """The numbers of a text, in digits or in words; not in the order of the text.
 
     Where a notation may mean two things both come: "1 250" is 1250, or 1 and 250. A version, a date ("1.2.3", "1/2/24")
     and a number of more than 40 digits are none.
@@ -202,6 +233,10 @@ def find_numbers(text: str) -> Iterator[Written]:
         value = _in_words(match)
         if value is not None:
             yield Written(*match.span(), (value,), "words")
+    for match in _RUN_ELSEWHERE.finditer(text):
+        number = _ELSEWHERE.get(match[0].lower())
+        if number is not None:
+            yield Written(*match.span(), (Fraction(number),), "words")
 
 
 @lru_cache(maxsize=4_096)

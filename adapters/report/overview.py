@@ -89,12 +89,13 @@ def comparison_view(comparison: Comparison, number: int, shown: Mapping[str, str
     ]
     settings = [(one_line(key, 60), one_line(_plain(given), 200)) for key, given in comparison.settings.items()]
     views = [_part(part, f"comparison-{number}-{i}", group, alpha, i < _OPEN) for i, part in enumerate(parts)]
+    labels = {row.label: row.measure for part in parts for row in part.rows}
     return {
         "id": f"comparison-{number}",
         "base": shown[comparison.base],
         "tuned": shown[comparison.tuned],
         "facts": facts,
-        "notes": [clip(note, _TEXT) for note in comparison.notes],
+        "notes": [in_plain_words(clip(note, _TEXT), labels) for note in comparison.notes],
         "settings": settings,
         "alpha": f"{alpha:g}",
         "group": group,

@@ -27,6 +27,8 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"[^\d=≈\n]{1,40}[:：][*_]{0,2}[ \t]*")
+# "B: 3": among others of its kind an entry of a list, which concludes nothing.
+_LETTERED = re.compile(r"\W{0,4}[(\[]?([A-Z])[)\]]?\s?[:：.)]\s", re.IGNORECASE)
 _LONGEST_SENTENCE = 200
 _LOOKED_BACK = 20  # steps among which the last result is looked for
 
@@ -52,7 +54,8 @@ def final_answers(steps: Sequence[str]) -> list[bool]:
         final[last] = before < 0 or not bare[before] or _same_value(steps[before], steps[last])
     elif last == len(steps) - 1:
         word = is_closing_word(steps[last]) and not (last and steps[last - 1].rstrip().endswith(("?", "？")))
-        final[last] = word or closing_letter(steps[last]) is not None or _restated(steps) is not None
+        names_one = closing_letter(steps[last]) is not None and not _is_next_entry(steps)
+        final[last] = word or names_one or _restated(steps) is not None
     return final
 
 
@@ -61,6 +64,12 @@ def without_heading(text: str) -> str:
     heading, _, below = text.partition("\n")
     label = "\n" not in below.strip() and _LABEL.fullmatch(heading)
     return below if below.strip() and (label or _HEADING.fullmatch(heading)) else text
+
+
+def _is_next_entry(steps: Sequence[str]) -> bool:
+    """Whether the last step goes on with a lettered list: "H: 10", "I: 10"."""
+    letters = [match[1].upper() for match in map(_LETTERED.match, steps[-2:]) if match]
+    return len(letters) == 2 and ord(letters[1]) - ord(letters[0]) == 1
 
 
 def _same_value(one: str, other: str) -> bool:

@@ -37,6 +37,10 @@ WRITTEN = [
     ("two and a half", ["2.5"]),
     ("two thirds", ["2/3"]),
     ("a million", ["1000000"]),
+    ("fünf", ["5"]),
+    ("Fünfunddreißig", ["35"]),
+    ("cinco", ["5"]),
+    ("douze", ["12"]),
 ]
 
 
@@ -113,6 +117,12 @@ WITH_UNIT = [
     ("That is two and a half cups.", "2.5", True),
     ("There are two left.", "2", True),
     ("There are twenty-five left.", "25", True),
+    ("In zwei Tagen sind es 2 * 2,5 Liter, also fünf.", "5", True),
+    ("En dos días son cinco litros.", "5", True),
+    ("En deux jours, cela fait cinq litres.", "5", True),
+    ("Cela fait vingt-cinq litres.", "5", False),
+    ("Son treinta y cinco litros.", "5", False),
+    ("Son cinco mil litros.", "5", False),
     ("One of them left.", "1", False),
     ("The answer is one.", "1", True),
     ("That is $1.2 \\times 10^5$ m.", "120000", True),

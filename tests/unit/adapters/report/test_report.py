@@ -91,6 +91,7 @@ def test_the_verdict_and_its_numbers_stand_in_the_page_without_javascript(tmp_pa
     assert "Chains got longer." in words
     assert "About 2,300 questions would be needed." in words
     assert "3 questions unpaired." in words
+    assert "“Gain of the whole chain” does not decide." in words
     for line in (
         "accuracy (correct) 500 480 44.1 % 50.4 % ▲ +6.3 pp +14.3 % +2.0 to +11.0 pp 0.004 0.012",
         "Gain as published PPL 498 478 1,523 12 −1,511 −99.2 % −9,000 to +4 0.610 1.000",

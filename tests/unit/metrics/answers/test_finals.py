@@ -78,6 +78,8 @@ def test_values_on_lines_of_their_own_are_data_unless_they_end_the_chain() -> No
     assert final_answers(["2 + 3 = 5", "5", "The answer is 5."]) == [False, True, True]
     assert final_answers(["**Option A**", "raises glucose", "**Option C**"]) == [False, False, True]
     assert final_answers(["72"]) == [True]
+    assert final_answers(["G: 10", "H: 10", "I: 10"]) == [False] * 3
+    assert final_answers(["A: Thiazide harms.", "B: Beta blocker harms.", "Only B fits."])[-1]
     assert final_answers([]) == []
 
 
