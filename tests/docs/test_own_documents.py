@@ -127,7 +127,9 @@ def test_a_verdict_names_the_page_of_the_pdf_that_it_rests_on(run):
     folder, _, _ = run
     by_id = {row["id"]: row for row in rows(folder / "scores")}
     pages = {
-        number: {verdict["evidence"][0]["id"] for step in by_id[number]["score"]["steps"] for verdict in step["verdicts"]}
+        number: {
+            verdict["evidence"][0]["id"] for step in by_id[number]["score"]["steps"] for verdict in step["verdicts"]
+        }
         for number in by_id
     }
     assert pages == {
