@@ -239,7 +239,7 @@ def printed_of(capsys, *arguments: object) -> str:
 
 def test_the_corrected_ki_stands_wherever_the_scores_are_shown_until_they_change(scores, tmp_path, capsys):
     own = tmp_path / "scores"
-    shutil.copytree(scores, own)
+    shutil.copytree(scores, own, ignore=shutil.ignore_patterns("corrected_ki.json"))
     rows = sample(own, tmp_path, "--n", "60")
     labels = fill(tmp_path, rows, lambda _: "right")
     ki = corrected(capsys, own, labels, "--no-keep")["shares"][0]
@@ -263,24 +263,20 @@ def test_the_corrected_ki_stands_wherever_the_scores_are_shown_until_they_change
 )
 def test_a_damaged_file_of_a_corrected_ki_is_passed_over_in_a_line(damage, scores, tmp_path, capsys):
     own = tmp_path / "scores"
-    shutil.copytree(scores, own)
+    shutil.copytree(scores, own, ignore=shutil.ignore_patterns("corrected_ki.json"))
     digest = hashlib.sha256((own / "scores.jsonl").read_bytes()).hexdigest()[:16]
     (own / "corrected_ki.json").write_text(damage.replace("SAME", digest), encoding="utf-8")
     assert "is not what `stepgauge label` writes" in " ".join(printed_of(capsys, "show", own).split())
 
 
-def test_models_of_one_folder_are_corrected_each_for_itself(tmp_path, capsys):
-    chains = [
-        {"id": f"q{i}", "question": f"Q{i}?", "response": equation(i, 1), "answer": "1", "model": model}
-        for model in ("one", "two")
-        for i in range(2, 12)
-    ]
-    path = write_jsonl(tmp_path / "in.jsonl", chains)
-    own = tmp_path / "scores"
-    assert main(["score", str(path), "--scorer", "null", "--out", str(own), "--set", "splitter=lines"]) == 0
+def test_models_of_one_folder_are_corrected_each_for_itself(scores, tmp_path, capsys):
+    kept = [json.loads(line) for line in (scores / "scores.jsonl").read_text(encoding="utf-8").splitlines()]
+    own = write_jsonl(
+        tmp_path / "scores.jsonl", [{**row, "model": ("one", "two")[i % 2]} for i, row in enumerate(kept)]
+    )
     for model in ("one", "two"):
         rows = sample(Path(f"{own}::{model}"), tmp_path)
         corrected(capsys, Path(f"{own}::{model}"), fill(tmp_path, rows, lambda _: "right"))
     said = printed_of(capsys, "show", own)
-    assert "KI of one corrected by 10 labelled steps: 1.00" in said
-    assert "KI of two corrected by 10 labelled steps: 1.00" in said
+    assert "KI of one corrected by 60 labelled steps: 1.00" in said
+    assert "KI of two corrected by 60 labelled steps: 1.00" in said
