@@ -230,7 +230,7 @@ def _confusion(found: Judged) -> dict[str, dict[str, int]]:
 
 
 def _cost(found: Judged, missing: dict[str, str]) -> dict[str, float]:
-    """A claim that the cache answered took no time and cost nothing: calls and tokens are those of the others."""
+    """A claim that the cache or an equal claim answered cost nothing: calls and tokens are those of the others."""
     if not found.claims:
         return {}
     spent = dict(found.spent)
@@ -238,7 +238,7 @@ def _cost(found: Judged, missing: dict[str, str]) -> dict[str, float]:
     asked = found.claims - cached
     cost = {"claims": float(found.claims)}
     if cached:
-        missing["cost in seconds"] = f"{cached:,} of {found.claims:,} claims were answered from the cache"
+        missing["cost in seconds"] = f"{cached:,} of {found.claims:,} claims took no call of their own (cache)"
     else:
         cost |= {"seconds": found.seconds / found.claims, "cpu_seconds": found.cpu / found.claims}
     return cost | ({name: value / asked for name, value in spent.items()} if asked > 0 else {})

@@ -111,7 +111,7 @@ def test_the_estimate_is_no_less_than_what_the_run_asked_for(printed, server):
     chains, steps, claims = int(said[0]), float(said[1]), int(said[2])
     assert (chains, claims) == (12, calls["extractor"])  # the paper's route: one claim a step
     assert calls["judge"] == claims < chains * steps  # the last step announces the answer
-    assert re.search(rf"\b{chains} +{steps}\b", printed["--dry-run"]), printed["--dry-run"]
+    assert re.search(rf"\b{chains} +\d+ +{steps}\b", printed["--dry-run"]), printed["--dry-run"]
     sorts = [quoted(request) for request in server.requests]
     assert 0 < sum("pieces" in shown for shown in sorts) <= calls["splitter"] + 1  # the page's Python asks one more
     assert sum("claim" in shown for shown in sorts) > 0

@@ -249,7 +249,7 @@ def test_an_interrupted_check_asks_a_paid_judge_for_the_rest_alone(tmp_path, cap
         # What a claim costs is that of those that were asked for; the time of the others is not known.
         assert (found["cost"]["calls"], found["cost"]["tokens"]) == (1, 110)
         assert "seconds" not in found["cost"]
-        assert found["missing"] == {"cost in seconds": "50 of 80 claims were answered from the cache"}
+        assert found["missing"] == {"cost in seconds": "50 of 80 claims took no call of their own (cache)"}
         assert check(*given) == 0
         assert len(server.requests) == before + 30
         (found,) = json.loads(capsys.readouterr().out)["judges"]
