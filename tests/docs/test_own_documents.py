@@ -115,9 +115,11 @@ def test_ki_and_the_three_answers_are_what_the_verdicts_say(run):
         }
         assert {name: row["score"]["metrics"][name] for name in found} == pytest.approx(found)
         shares = {name: value + found[name] / len(scored) for name, value in shares.items()}
-    header = next(line for line in printed.splitlines() if "ki_coverage" in line).split()
-    values = next(line for line in printed.splitlines() if line.startswith("chains.jsonl")).split()
-    assert float(values[header.index("ki")]) == pytest.approx(shares["ki"], abs=5e-4)
+    lines = printed.splitlines()
+    top = next(i for i, line in enumerate(lines) if "ki_coverage" in line)
+    names = lines[top].removeprefix("input, task, model").replace("before answer", "before_answer").split()
+    (values,) = (line.split()[1:] for line in lines[top : top + 3] if line.startswith("chains.jsonl"))
+    assert float(dict(zip(names, values, strict=True))["ki"]) == pytest.approx(shares["ki"], abs=5e-4)
     assert "ki: policy default" in printed
     assert "judge lm:smollm2:plain: not measured on your domain (stepgauge judge-check)" in printed
 
