@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ...metrics import Gauge
+from ...metrics.comparison.numbers import plural
 from ...metrics.judge_check.check import MOVED, Judged, agreement, check
 from ...metrics.judge_check.items import Labelled, drawn, whole_steps
 from ...metrics.judge_check.render import Agreement, csv_table, markdown, print_measures
 from ...metrics.judge_measures.measure import Measure
 from ...metrics.judge_measures.store import keep
-from ...metrics.knowledge.base import ClaimExtractor, Surroundings
+from ...metrics.knowledge.base import ClaimExtractor, Judge, Surroundings
 from ...metrics.knowledge.components import KnowledgeParts
 from ...metrics.names import unknown_name
 from ...metrics.plugins import registry
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         panels = [KnowledgeParts(registry(), around, extractors, [one], retriever) for one in given]
     except ValueError as error:
         raise UserError(str(error)) from error
-    for panel in panels:
+    for one, panel in zip(given, panels, strict=True):
         made, (judge,), finder = panel.panel()
         try:
             measure, judged = check(
@@ -105,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
                 move=args.move,
                 progress=None,
             )
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(_goes_on(one, judge)) from stop
         finally:
             about = panel.judges_described()[0][1]
             panel.close()
@@ -114,6 +117,17 @@ def run(args: argparse.Namespace) -> int:
             keep(measure, about)
     _print(args, measures, agreement(found))
     return 0
+
+
+def _goes_on(given: str | Mapping[str, Any], judge: Judge) -> str:
+    """What the same command will find where this one was interrupted."""
+    calls = getattr(getattr(judge, "totals", None), "calls", 0)
+    if not isinstance(calls, int) or not calls:
+        return f"judge {judge.name}; nothing of it is kept"
+    told = f"judge {judge.name}, after {plural(calls, 'call')}"
+    if isinstance(given, Mapping) and given.get("cache") == "off":
+        return f"{told}; its replies are not kept (cache: off)"
+    return f"{told}; its replies are kept, and the same command asks for the others alone"
 
 
 def _judge(text: str) -> str | Mapping[str, Any]:

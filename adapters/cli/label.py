@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,8 +19,11 @@ from ...metrics.labelling.sample import draw
 from ...metrics.labelling.units import Unit, units_of
 from ...metrics.printable import printable
 from ...metrics.strict_json import without_nan
+from ..labelled.corrected_file import FILE, with_corrected
 from ..labelled.label_files import Labels, label_table, read_labels
 from ..offline.whole_file import write_whole
+from ..runs.run_spec import parse_spec
+from ..scored import SCORES_FILES, scores_in
 from . import comparison_output
 from .errors import UserError
 from .terminal import console_of
@@ -29,6 +33,8 @@ EXAMPLES = (
     ("stepgauge label scores --labels labels.csv --width 0.1", "KI corrected, and how many labels it needs"),
 )
 PAGE = "docs/judge-check.md"
+
+log = logging.getLogger(__name__)
 
 _NAMES = {"ki": "KI", "claims": "share of right claims"}
 
@@ -42,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="write over a file at --out, labels and all")
     parser.add_argument("--labels", type=Path, metavar="CSV", help="the filled-in file, or the marks of a report")
     parser.add_argument("--width", type=float, metavar="W", help="how many labels an interval of KI this wide needs")
+    parser.add_argument("--no-keep", action="store_true", help="do not keep the corrected KI beside the scores")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="of what --labels prints")
     parser.add_argument("--columns", type=int, metavar="N", help="columns of the tables (default: the terminal's)")
 
@@ -63,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if not units:
         raise UserError(f"{args.run_spec}: no chain has a checkable step ({_counts(lost) or 'no chain is scored'})")
     if args.labels is not None:
-        return _corrected(args, units, read_labels(args.labels, units, runs[0].name))
+        return _corrected(args, units, read_labels(args.labels, units, runs[0].name), _scores_of(runs[0].source))
     return _sample(args, units)
 
 
@@ -83,8 +90,22 @@ def _sample(args: argparse.Namespace, units: Sequence[Unit]) -> int:
     return 0
 
 
-def _corrected(args: argparse.Namespace, units: Sequence[Unit], labels: Labels) -> int:
+def _scores_of(source: str) -> Path | None:
+    """The rows that `stepgauge score` wrote; None: the run is of another kind, and nothing is kept beside it."""
+    path = Path(source)
+    if path.is_dir():
+        return scores_in(path)
+    return path if path.name in SCORES_FILES else None
+
+
+def _corrected(args: argparse.Namespace, units: Sequence[Unit], labels: Labels, scores: Path | None) -> int:
     found = shares(units, labels.all_right, labels.of_units)
+    if scores is not None and not args.no_keep and not math.isnan(found[0].corrected.estimate.value):
+        model = parse_spec(args.run_spec).model or ""
+        try:
+            write_whole(scores.with_name(FILE), with_corrected(scores, model, found[0], marks=labels.marks))
+        except OSError as error:  # of someone else's folder; what was found is printed all the same
+            log.warning("not kept beside the scores: %s", error)
     groups = strata(units, labels.all_right)
     needed = None if args.width is None else labels_for(args.width, found[0].corrected)
     if args.format == "json":

@@ -37,7 +37,7 @@ class Packer:
     def pack(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Args: row: with `score` as `ChainScore.to_dict` gives it, which is not changed."""
         score = row["score"]
-        provenance = score["provenance"]
+        provenance = _seven_digits(score["provenance"])  # as it will be read: a reader takes the digest of that
         name = _digest(provenance)
         missing: dict[str, list[str]] = {}
         for metric, reason in score["missing"].items():

@@ -15,6 +15,7 @@ from ..formats.entries import Unreadable, identifier
 from ..formats.options import OptionError
 from ..formats.rows import open_stream, read_rows
 from ..grades import number
+from ..labelled.corrected_file import corrected_lines
 from ..offline.out_folder import check_folder, last_window
 from ..offline.packed import Unpacker
 from ..scored import SCORES_FILES, FieldError, absent, of_row
@@ -99,7 +100,7 @@ def scored_rows(path: Path, keep: Keep, notes: list[str]) -> Iterator[Scored]:
             key = row.get("key")
             file, repeat = (key.get("file"), key.get("repeat")) if isinstance(key, Mapping) else (None, None)
             yield Scored(record, keep.model(model), file, identifier(repeat))
-    notes += [*of_run, *lost.notes(read=read)]
+    notes += [*of_run, *corrected_lines(path), *lost.notes(read=read)]
 
 
 def _record(row: Mapping[str, Any], where: str, model: str | None, keep: Keep) -> Record | None:

@@ -38,7 +38,7 @@ class Judged:
         verdicts: those on single claims, with their documents.
         traces: the chain of each of these.
         seconds, cpu, claims: time spent in the judge, and the claims it was shown.
-        spent: what a server says it took, in all: calls, tokens.
+        spent: what a server says it took, in all: calls, tokens; `cached`: claims that no call was made for.
     """
 
     judge: Judge
@@ -161,7 +161,7 @@ def measure(
         brier=brier,
         moved=_moved(found, move),
         said=_confusion(found),
-        cost=_cost(found),
+        cost=_cost(found, missing),
         missing=missing,
         made={
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -229,21 +229,30 @@ def _confusion(found: Judged) -> dict[str, dict[str, int]]:
     return {truth: dict(sorted(counts.items())) for truth, counts in sorted(table.items())}
 
 
-def _cost(found: Judged) -> dict[str, float]:
+def _cost(found: Judged, missing: dict[str, str]) -> dict[str, float]:
+    """A claim that the cache or an equal claim answered cost nothing: calls and tokens are those of the others."""
     if not found.claims:
         return {}
-    each = {"seconds": found.seconds, "cpu_seconds": found.cpu, **found.spent}
-    return {"claims": float(found.claims), **{name: value / found.claims for name, value in each.items()}}
+    spent = dict(found.spent)
+    cached = round(spent.pop("cached", 0))
+    asked = found.claims - cached
+    cost = {"claims": float(found.claims)}
+    if cached:
+        missing["cost in seconds"] = f"{cached:,} of {found.claims:,} claims took no call of their own (cache)"
+    else:
+        cost |= {"seconds": found.seconds / found.claims, "cpu_seconds": found.cpu / found.claims}
+    return cost | ({name: value / asked for name, value in spent.items()} if asked > 0 else {})
 
 
 def _spent(judge: Judge) -> dict[str, float]:
-    """Calls and tokens so far, of judges that ask a server (`chat.batch.Totals`); empty for others."""
+    """Calls, tokens and claims from the cache so far, of judges that ask a server (`chat.batch.Totals`); else empty."""
     totals = getattr(judge, "totals", None)
     calls = getattr(totals, "calls", None)
     if not isinstance(calls, int):
         return {}
     tokens = [getattr(totals, name, 0) for name in ("prompt_tokens", "completion_tokens")]
-    return {"calls": float(calls), "tokens": float(sum(tokens))}
+    cached = getattr(totals, "cached", 0)
+    return {"calls": float(calls), "tokens": float(sum(tokens)), "cached": float(cached)}
 
 
 def _why_no_auroc(found: Judged, scored: Scored) -> str:

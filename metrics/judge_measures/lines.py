@@ -12,7 +12,6 @@ from .measure import line_of
 from .store import judge_key, kept
 
 IN_PROVENANCE = "judge_measures"
-_ARITHMETIC = "exact"  # computes: what it says needs no measure
 _SETS = 3
 _NAME = 80
 _UNMEASURED = "not measured on your domain (stepgauge judge-check)"
@@ -54,13 +53,13 @@ class Judges:
             mine += [one for one in measured if one not in mine]
 
     def lines(self) -> list[str]:
-        """A line for each judge, but for arithmetic that was not measured: it computes."""
+        """A line for each judge, but for one that computes (`knowledge.base.Computes`) and was not measured."""
         out: dict[str, None] = {}
         for (name, _), (about, measured) in self._found.items():
             here = [one.brief() for one in kept(name, about)]
             sets = {str(one["on"]): one for one in [*measured, *here] if isinstance(one, Mapping) and "on" in one}
             shown = [line for one in sets.values() if (line := line_of(one)) is not None]
-            if not shown and name == _ARITHMETIC:
+            if not shown and about.get("computes") is True:
                 continue
             more = [f"{len(shown) - _SETS} more sets"] if len(shown) > _SETS else []
             out[f"judge {printable(name)[:_NAME]}: {'; '.join([*shown[:_SETS], *more]) or _UNMEASURED}"] = None

@@ -83,7 +83,7 @@ class Judge(Protocol):
         kinds: the claim kinds it can decide; None: every kind.
         needs_evidence: whether passages must be retrieved for it first.
 
-    What a judge may have besides: `ReadsTraces`, `Frees`.
+    What a judge may have besides: `ReadsTraces`, `SaysLabels`, `Computes`, `Frees`.
     """
 
     name: str
@@ -136,7 +136,17 @@ class SaysLabels(Protocol):
     labels: frozenset[Label]
 
 
+class Computes(Protocol):
+    """A judge that, where `computes` is true, calculates or looks up to the letter, and estimates nothing.
+
+    Tables do not say of it that it was not measured.
+    """
+
+    name: str
+    computes: bool
+
+
 # What a part of each kind must meet, then what it may meet.
 EXTRACTOR = (Extracts, Describes, Frees)
 RETRIEVER = (Retriever, HasFloor, Describes, Frees)
-JUDGE = (Judge, ReadsTraces, SaysLabels, Describes, Frees)
+JUDGE = (Judge, ReadsTraces, SaysLabels, Computes, Describes, Frees)

@@ -20,6 +20,7 @@ from .base import (
     JUDGE,
     RETRIEVER,
     ClaimExtractor,
+    Computes,
     Describes,
     Frees,
     Judge,
@@ -238,7 +239,8 @@ def _check_values(who: str, part: Any) -> None:
 def _said_of_itself(part: object) -> dict[str, Any]:
     try:
         about = part.describe() if can(part, Describes) else {}
-        return {str(key): _as_json(value) for key, value in about.items()}
+        computes = {"computes": True} if can(part, Computes) and part.computes is True else {}
+        return {**{str(key): _as_json(value) for key, value in about.items()}, **computes}
     except THIRD_PARTY as error:
         return {"not_described": said(error)}
 

@@ -19,7 +19,7 @@ from ..optional_packages import is_installed, needs
 PDF, DOCX, HTML = (".pdf",), (".docx",), (".html", ".htm", ".xhtml")
 # Of hostile or mistaken files no more is read: bytes on disk, bytes once unpacked, pages, characters of text.
 MAX_BYTES, MAX_UNPACKED, MAX_PAGES, MAX_CHARACTERS = 200 << 20, 400 << 20, 5_000, 20_000_000
-_SILENT = frozenset({"script", "style", "template", "noscript", "head", "svg"})
+_SILENT = frozenset({"script", "style", "template", "noscript", "head", "title", "svg"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _BLOCK_NAMES = """
 address article aside blockquote br caption dd div dl dt figcaption figure footer form header hr li main nav ol p pre

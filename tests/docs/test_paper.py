@@ -68,10 +68,10 @@ def printed(folder, server) -> dict[str, str]:
     for language, body in blocks(PAGE):
         body = body.replace(ADDRESS, server.base_url)
         if language == "sh":
-            key = "cuts" if "--splitters" in body else body.split()[1]
+            key = next((option for option in ("--splitters", "--dry-run") if option in body), body.split()[1])
             out[key] = shell(folder, body, STEPGAUGE_CACHE=str(folder / "cache")).stdout
-            if body.split()[1] == "estimate":
-                assert server.requests == []  # an estimate asks nobody
+            if key in ("estimate", "--dry-run"):
+                assert server.requests == []  # neither asks anybody
         elif language == "python":
             out[language] = shell(folder, [sys.executable, "-c", body], STEPGAUGE_CACHE=str(folder / "cache")).stdout
         elif language == "yaml":
@@ -107,10 +107,27 @@ def test_the_estimate_is_no_less_than_what_the_run_asked_for(printed, server):
     }
     assert set(calls) == {"splitter", "extractor", "judge"}
     assert re.search(r"\d\.\d\d$", printed["estimate"].splitlines()[2].rstrip()), printed["estimate"]
+    (said,) = re.findall(r"(\d+) chains of (\d+\.\d) steps, with (\d+) claims at most", printed["estimate"])
+    chains, steps, claims = int(said[0]), float(said[1]), int(said[2])
+    assert (chains, claims) == (12, calls["extractor"])  # the paper's route: one claim a step
+    assert calls["judge"] == claims < chains * steps  # the last step announces the answer
+    assert re.search(rf"\b{chains} +\d+ +{steps}\b", printed["--dry-run"]), printed["--dry-run"]
     sorts = [quoted(request) for request in server.requests]
     assert 0 < sum("pieces" in shown for shown in sorts) <= calls["splitter"] + 1  # the page's Python asks one more
     assert sum("claim" in shown for shown in sorts) > 0
     assert {request["model"] for request in server.requests} == {"gpt-4o"}
+
+
+@pytest.mark.slow
+def test_the_same_run_again_pays_for_no_reply_twice(folder, printed, server):
+    assert printed["score"]
+    before = len(server.requests)
+    (body,) = (text for language, text in blocks(PAGE) if language == "sh" and "--out scores" in text)
+    body = body.replace(ADDRESS, server.base_url).replace("--out scores", "--out again")
+    shell(folder, body, STEPGAUGE_CACHE=str(folder / "cache"))
+    assert len(server.requests) == before
+    metrics = [[row["score"]["metrics"]["ki"] for row in rows(folder / name)] for name in ("scores", "again")]
+    assert metrics[0] == metrics[1]
 
 
 @pytest.mark.slow
@@ -121,7 +138,7 @@ def test_python_and_yaml_take_the_preset(printed):
 
 @pytest.mark.slow
 def test_the_same_chains_are_shown_under_each_splitter(printed, folder):
-    lines = printed["cuts"].partition("The same chains, cut by each splitter:")[2].splitlines()
+    lines = printed["--splitters"].partition("The same chains, cut by each splitter:")[2].splitlines()
     assert {line.split()[0] for line in lines if line.startswith(("auto", "sentences", "llm"))} == {
         "auto",
         "sentences",

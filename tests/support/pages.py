@@ -18,6 +18,7 @@ OWN_TEST = {
     "docs/custom-tasks.md": "test_guide.py",
     "docs/domain-checker.md": "test_domain_checker.py",
     "docs/inspect.md": "test_inspect.py",
+    "docs/own-documents.md": "test_own_documents.py",
     "docs/paper.md": "test_paper.py",
     "docs/recipes.md": "test_recipes.py",
 }

@@ -22,6 +22,7 @@ class ExactJudge:
     name = "exact"
     kinds: frozenset[str] | None = frozenset({EQUATION})
     needs_evidence = False
+    computes = True
 
     def judge(self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]]) -> list[Verdict | None]:  # noqa: ARG002
         return [self._judge(claim) for claim in claims]

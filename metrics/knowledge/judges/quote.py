@@ -48,6 +48,7 @@ class QuoteJudge:
     name = "quote"
     kinds: frozenset[str] | None = frozenset({QUOTATION, CITATION})
     needs_evidence = True
+    computes = True
 
     def __init__(self, around: Surroundings) -> None:
         del around

@@ -45,6 +45,7 @@ class TableJudge:
     kinds: frozenset[str] | None = frozenset({FIGURE, DERIVATION})
     needs_evidence = True
     needs_traces = True
+    computes = True
 
     def judge(
         self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]], traces: Sequence[Trace]

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from chat_server import ChatServer, claim_of, verdict
+from ctrl_c import pressing_ctrl_c
 from scoring import write_jsonl
 from tiny_classifiers import make_classifier
 
@@ -201,3 +205,52 @@ def test_two_judges_are_measured_side_by_side_with_their_agreement(tmp_path, cap
         assert one["cost"]["seconds"] > 0
     (pair,) = found["agreement"]
     assert pair["judges"] == ["nli:one", "nli:two"]
+
+
+def test_an_interrupted_check_asks_a_paid_judge_for_the_rest_alone(tmp_path, capsys):
+    pytest.importorskip("openai")
+    facts = [f"Fact {i} holds." for i in range(80)]  # three batches of claims
+    rows = [
+        {"claim": claim, "label": ("right", "wrong")[i % 2], "passages": [f"Passage {i}."], "document": str(i)}
+        for i, claim in enumerate(facts)
+    ]
+    path = write_jsonl(tmp_path / "facts.jsonl", rows)
+    well = threading.Event()
+
+    def answer(request):
+        claim = claim_of(request)
+        number = int(claim.split()[1])
+        if number >= 50 and not well.is_set():
+            return replace(verdict("supported", 0.9), delay=600)
+        return verdict("supported", 0.9) if number % 2 == 0 else verdict("contradicted", 0.2)
+
+    with ChatServer(answer) as server:
+        judge = json.dumps({"name": "openai", "model": "m", "base_url": server.base_url, "concurrency": 4})
+        given = ("--judges", judge, "--on", path, "--move", 0, "--format", "json")
+
+        def answered() -> bool:
+            return len(server.requests) == 50 + 4  # all that may be in flight at once hang, the others have their reply
+
+        begun = time.monotonic()
+        with pressing_ctrl_c(answered):
+            assert check(*given) == 130
+        assert time.monotonic() - begun < 60
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("stepgauge: ")]
+        assert "judge openai:m, after " in line
+        assert line.endswith("its replies are kept, and the same command asks for the others alone")
+        assert not list((tmp_path / "cache").glob("judge-measures/**/*.json"))
+        well.set()
+        before = len(server.requests)
+        assert check(*given) == 0
+        (found,) = json.loads(capsys.readouterr().out)["judges"]
+        again = [claim_of(request) for request in server.requests[before:]]
+        assert sorted(again) == sorted(facts[50:])  # each once, and none of those that were paid for
+        assert (found["claims"], found["unscored"], found["auroc"]["value"]) == (80, 0, 1.0)
+        # What a claim costs is that of those that were asked for; the time of the others is not known.
+        assert (found["cost"]["calls"], found["cost"]["tokens"]) == (1, 110)
+        assert "seconds" not in found["cost"]
+        assert found["missing"] == {"cost in seconds": "50 of 80 claims took no call of their own (cache)"}
+        assert check(*given) == 0
+        assert len(server.requests) == before + 30
+        (found,) = json.loads(capsys.readouterr().out)["judges"]
+        assert found["cost"] == {"claims": 80}

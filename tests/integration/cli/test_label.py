@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -227,3 +229,54 @@ def test_a_cell_is_inert_and_read_back_as_it_was(text):
     cell = inert(text)
     assert not cell.lstrip().startswith(("=", "+", "-", "@"))
     assert restored(cell) == text
+
+
+def printed_of(capsys, *arguments: object) -> str:
+    capsys.readouterr()
+    assert main([*map(str, arguments)]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_corrected_ki_stands_wherever_the_scores_are_shown_until_they_change(scores, tmp_path, capsys):
+    own = tmp_path / "scores"
+    shutil.copytree(scores, own, ignore=shutil.ignore_patterns("corrected_ki.json"))
+    rows = sample(own, tmp_path, "--n", "60")
+    labels = fill(tmp_path, rows, lambda _: "right")
+    ki = corrected(capsys, own, labels, "--no-keep")["shares"][0]
+    assert "KI corrected" not in printed_of(capsys, "show", own)
+    assert corrected(capsys, own, labels)["shares"][0] == ki
+    three = [f"{ki['corrected']['estimate'][name]:.2f}".replace("0.", ".", 1) for name in ("value", "low", "high")]
+    line = f"KI corrected by 60 labelled steps: {three[0]} [{three[1]}, {three[2]}]; as judged .7"
+    assert line in printed_of(capsys, "show", own)
+    assert line in printed_of(capsys, "compare", f"a={own}", f"b={scores}", "--width", "200")
+    assert main(["report", f"a={own}", "--out", str(tmp_path / "report.html")]) == 0
+    assert line in (tmp_path / "report.html").read_text(encoding="utf-8")
+    with (own / "scores.jsonl").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    said = printed_of(capsys, "show", own)
+    assert "KI corrected" not in said
+    assert "labels of scores that were here before" in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "[]", "[" * 5000, '{"scores": 1}', '{"scores": "SAME", "of": {"": {"labels": "x"}}}']
+)
+def test_a_damaged_file_of_a_corrected_ki_is_passed_over_in_a_line(damage, scores, tmp_path, capsys):
+    own = tmp_path / "scores"
+    shutil.copytree(scores, own, ignore=shutil.ignore_patterns("corrected_ki.json"))
+    digest = hashlib.sha256((own / "scores.jsonl").read_bytes()).hexdigest()[:16]
+    (own / "corrected_ki.json").write_text(damage.replace("SAME", digest), encoding="utf-8")
+    assert "is not what `stepgauge label` writes" in " ".join(printed_of(capsys, "show", own).split())
+
+
+def test_models_of_one_folder_are_corrected_each_for_itself(scores, tmp_path, capsys):
+    kept = [json.loads(line) for line in (scores / "scores.jsonl").read_text(encoding="utf-8").splitlines()]
+    own = write_jsonl(
+        tmp_path / "scores.jsonl", [{**row, "model": ("one", "two")[i % 2]} for i, row in enumerate(kept)]
+    )
+    for model in ("one", "two"):
+        rows = sample(Path(f"{own}::{model}"), tmp_path)
+        corrected(capsys, Path(f"{own}::{model}"), fill(tmp_path, rows, lambda _: "right"))
+    said = printed_of(capsys, "show", own)
+    assert "KI of one corrected by 60 labelled steps: 1.00" in said
+    assert "KI of two corrected by 60 labelled steps: 1.00" in said

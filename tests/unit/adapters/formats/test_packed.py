@@ -61,6 +61,13 @@ def test_a_batch_of_chains_has_a_provenance_once(scored):
     assert len(whole) < 12
 
 
+def test_every_chain_of_a_batch_has_its_provenance_whatever_numbers_stand_in_it(scored, tmp_path):
+    limits = ("--limit", 5, "--set", "epsilon=0.0123456789")
+    assert score(scored / "in.jsonl", "--out", tmp_path / "out", *limits) == 0
+    told = [row["score"]["provenance"].get("epsilon") for row in rows(tmp_path / "out")]
+    assert told == [pytest.approx(0.0123456789, rel=1e-6)] * 5
+
+
 def test_it_takes_half_the_room_and_with_gzip_a_tenth(scored):
     restored = rows(scored / "out")
     before = sum(len(json.dumps(row)) + 1 for row in restored)

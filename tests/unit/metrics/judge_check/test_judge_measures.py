@@ -115,8 +115,43 @@ def test_arithmetic_needs_no_measure_but_shows_the_one_it_has():
     (score,) = gauge.score([Trace("?", "2 + 2 = 4", answer="4")])
     assert score.ki == 1
     assert judge_lines([score]) == []
-    keep(measured("prmbench", "exact"), {})
+    keep(measured("prmbench", "exact"), {"computes": True})
     assert judge_lines([score]) == ["judge exact: AUROC .71 [.66, .76] on prmbench, 200 claims"]
+
+
+PASSAGES = [
+    {"id": "act", "title": "Act", "text": "1. Term\n1.1 This Agreement ends two years after its date."},
+    {"id": "report", "table": [["", "2018"], ["Revenue", "76"]]},
+]
+
+
+class Lookup(Believer):
+    name, computes = "lookup", True
+
+
+class Unsure(Believer):
+    name, computes = "unsure", False
+
+
+def every_line(traces, steps):  # noqa: ARG001
+    return [[Claim(step.text, i, step.start, step.end, "x") for i, step in enumerate(own)] for own in steps]
+
+
+@pytest.mark.parametrize(
+    ("claims", "judge", "response", "shown"),
+    [
+        ("citations", "quote", "Section 1.1 says “This Agreement ends two years after its date”.", False),
+        ("figures", "table", "Revenue in 2018 was 76.", False),
+        (ClaimExtractor("lines", every_line), Lookup(), "Water is wet.", False),
+        (ClaimExtractor("lines", every_line), Unsure(), "Water is wet.", True),
+    ],
+)
+def test_a_judge_that_computes_is_not_called_unmeasured_whoever_brings_it(claims, judge, response, shown):
+    gauge = Gauge(scorer=None, claims=[claims], judges=[judge], retriever="given", splitter="lines")
+    (score,) = gauge.score([Trace("What was revenue?", response, answer="x", meta={"passages": PASSAGES})])
+    assert {verdict.label for step in score.steps for verdict in step.verdicts} == {"supported"}
+    lines = judge_lines([ChainScore.from_dict(json.loads(json.dumps(score.to_dict())))])
+    assert [line.endswith("not measured on your domain (stepgauge judge-check)") for line in lines] == [True] * shown
 
 
 @pytest.mark.parametrize("hostile", [None, [], {"believer": 3}, {"believer": {"sets": 5}}, {"believer": {"sets": [3]}}])

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pdf_files import pdf
 
 from stepgauge.adapters.cli import main
 from stepgauge.metrics.retrieval import documents
@@ -22,31 +23,6 @@ def found(path: Path, **fields) -> tuple[dict[str, tuple[str, str]], dict[str, s
     source, left_out = find_source(path), []
     rows = {one.id: (one.title, one.text) for one in read(source, Fields(**fields), left_out)}
     return rows, dict([*source.left_out, *left_out])
-
-
-def pdf(*pages: str) -> bytes:
-    """A PDF with one line of text on each page, written byte by byte."""
-    kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(len(pages)))
-    objects = [
-        "<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    for i, text in enumerate(pages):
-        stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
-        objects.append(
-            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> "
-            f"/Contents {5 + 2 * i} 0 R >>"
-        )
-        objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
-    out, places = b"%PDF-1.4\n", []
-    for number, content in enumerate(objects, 1):
-        places.append(len(out))
-        out += f"{number} 0 obj\n{content}\nendobj\n".encode()
-    start = len(out)
-    out += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
-    out += b"".join(f"{place:010d} 00000 n \n".encode() for place in places)
-    return out + f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n".encode()
 
 
 def test_a_pdf_is_read_page_by_page(tmp_path):
@@ -83,6 +59,11 @@ def test_html_is_read_section_by_section_without_what_is_not_shown(tmp_path):
         "g.html#Dosage now": ("Guide: Dosage now", "5 mg\n\none\ntwo"),
         "g.html#Dosage now-2": ("Guide: Dosage now", "again"),
     }
+
+
+def test_a_title_without_a_head_is_no_text_of_the_page(tmp_path):
+    (tmp_path / "g.html").write_text("<title>Guide</title><h2>Dosage</h2><p>5 mg</p>")
+    assert found(tmp_path)[0] == {"g.html#Dosage": ("Guide: Dosage", "5 mg")}
 
 
 def test_html_of_any_depth_is_read(tmp_path):

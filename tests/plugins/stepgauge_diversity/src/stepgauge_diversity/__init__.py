@@ -60,7 +60,7 @@ def extract(traces, steps):
 
 
 class DiversityJudge:
-    name, kinds, needs_evidence, needs_traces = KIND, frozenset({KIND}), False, True
+    name, kinds, needs_evidence, needs_traces, computes = KIND, frozenset({KIND}), False, True, True
 
     def judge(self, claims, evidence, traces):  # noqa: ARG002
         found = [decide(c.text, *read_facts(t.question)) for c, t in zip(claims, traces, strict=True)]
