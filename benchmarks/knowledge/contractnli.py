@@ -198,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         found = retrieved(contracts, max(*DEPTHS, *args.k), dense=not args.no_dense)
         Console(width=170).print(recall_table(contracts, found))
-        Console(width=260).print(confusion_table(contracts, found, args, data))
+        Console(width=330).print(confusion_table(contracts, found, args, data))
     except (FileNotFoundError, ValueError, ScorerError) as error:
         print(error, file=sys.stderr)
         return 2
