@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .medical_questions import Question, read_question
@@ -132,21 +132,28 @@ def read_rule_question(row: Mapping[str, Any], where: str, task: str) -> RuleQue
 
 
 def read_lsat(row: Mapping[str, Any], where: str) -> Question:
-    """Read a row of AGIEval (`query`, `choices`, `gold`), or any that `read_question` reads.
+    """Read a row of AGIEval, from the hub (`query`, `choices`, `gold`) or from its own files (`passage`, `question`,
+    `options`, `label`), or any that `read_question` reads.
 
     Raises:
         ValueError: names the row and the field.
     """
-    query = row.get("query")
-    if query is None:
-        return read_question(row, where)
-    if not isinstance(query, str):
-        raise ValueError(f"{where}, field 'query': expected text, got {query!r:.80}")
-    text = _CUE.sub("", query)
-    if options := list(_ANSWER_CHOICES.finditer(text)):
-        text = text[: options[-1].start()]
-    choices = row.get("choices")
+    listed = "options" if row.get("choices") is None else "choices"
+    choices = row.get(listed)
     if isinstance(choices, list):
         choices = [_OPTION_LETTER.sub("", one, count=1) if isinstance(one, str) else one for one in choices]
+    row = {**row, listed: choices}
+    name = "passage" if row.get("query") is None else "query"
+    text = row.get(name)
+    if text is None:
+        return read_question(row, where)
+    if not isinstance(text, str):
+        raise ValueError(f"{where}, field {name!r}: expected text, got {text!r:.80}")
+    if name == "passage":
+        question = read_question(row, where)
+        return replace(question, text=f"{text.strip()}\n{question.text}".strip())
+    text = _CUE.sub("", text)
+    if options := list(_ANSWER_CHOICES.finditer(text)):
+        text = text[: options[-1].start()]
     plain = {"question": text.strip().removeprefix("Q:").strip(), "choices": choices, "answer_index": row.get("gold")}
     return read_question({**plain, **({"id": row["id"]} if row.get("id") else {})}, where)

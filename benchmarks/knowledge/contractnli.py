@@ -1,6 +1,6 @@
 """Measures the whole path from a claim to its verdict on contracts: retrieval within the document, then the judge.
 
-    python -m benchmarks.knowledge.contractnli [--limit 20] [--k 5] [--judge '{"name": "lm", "insufficient": 0.1}' …]
+    python -m benchmarks.knowledge.contractnli [--limit 20] [--k 5 10] [--judge '{"name": "lm", "insufficient": 0.1}' …]
 
 Data ($STEPGAUGE_SHARED/data): ContractNLI (Koreeda and Manning 2021, arXiv 2110.01799), development half: 61
 non-disclosure agreements with 17 hypotheses each, which a contract entails (supported), contradicts (contradicted) or
@@ -10,10 +10,12 @@ Retrievers, each within the claim's own contract: `given` (all passages, no sear
 BM25, and `bm25`, `dense` and `hybrid` over an index of the contract (all-MiniLM-L6-v2 from its wheel). Evidence recall
 is the share of the labelled spans that are among the passages found, `any` the share of claims with at least one.
 
-Judges decide each claim on what `given` with k found: `perfect` knows the label, but must have found one of the spans
-that show it, so it is the upper end of what any judge can do with that retriever; `majority` always says "supported";
-`lm` is the scoring LM, by default with a band of 0.1 in which it says "insufficient"; `nli`, with --nli, the stand-in
-of `fit_nli`, which has no label "contradicted". Rows of the confusion are labels, columns verdicts. Nothing is tuned.
+Judges decide each claim on what a retriever found, the first k passages: `perfect` knows the label, but must have found
+one of the spans that show it, so it is the upper end of what any judge can do with that retriever; `majority` always
+says "supported"; `nli`, with --nli, is the stand-in of `fit_nli`, which has no label "contradicted", with every
+retriever; `lm` is the scoring LM, by default with a band of 0.1 in which it says "insufficient", with the first
+retriever (`given` with k). Judges with a model see the first k of --k. Rows of the confusion are labels, columns
+verdicts. Nothing is tuned.
 """
 
 from __future__ import annotations
@@ -27,13 +29,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.knowledge import fit_nli
-from benchmarks.support.contracts import Contract, ContractClaim, read_contracts
+from benchmarks.support.contracts import Contract, read_contracts
 from benchmarks.support.labelled import shared_data
 from stepgauge.metrics import Gauge
 from stepgauge.metrics.errors import ScorerError
@@ -51,7 +54,9 @@ from stepgauge.metrics.trace import Step, Trace
 LABELS: tuple[Label, ...] = ("supported", "contradicted", "insufficient")
 DEPTHS = (1, 3, 5, 10)
 FAILED = "failed"
+ALL = "all"  # all passages of the contract, without search
 LM = {"name": "lm", "insufficient": 0.1}
+Found = Sequence[Sequence[Sequence[Passage]]]  # of each contract, of each of its claims
 
 
 def trace_of(contract: Contract) -> Trace:
@@ -74,6 +79,21 @@ def found_by(retriever: Retriever, contract: Contract) -> list[list[Passage]]:
     return retriever.retrieve([claim_of(one.text) for one in contract.claims], [trace] * len(contract.claims))
 
 
+class Recorded:
+    """Returns the first `k` passages that a retriever found before; None: all of them."""
+
+    def __init__(self, name: str, contracts: Sequence[Contract], found: Found, k: int | None = None) -> None:
+        self.name = name
+        self._found = {
+            (contract.id, claim.text): list(passages[:k])
+            for contract, of_contract in zip(contracts, found, strict=True)
+            for claim, passages in zip(contract.claims, of_contract, strict=True)
+        }
+
+    def retrieve(self, claims: Sequence[Claim], traces: Sequence[Trace]) -> list[list[Passage]]:
+        return [self._found[str(trace.id), claim.text] for claim, trace in zip(claims, traces, strict=True)]
+
+
 def index_of(contract: Contract, folder: Path, encoder: Encoder, options: DenseOptions) -> str:
     """A corpus of one contract; a document for each of its spans."""
     source = folder / f"{contract.id}.jsonl"
@@ -84,7 +104,7 @@ def index_of(contract: Contract, folder: Path, encoder: Encoder, options: DenseO
     return str(dest)
 
 
-def recall(contracts: Sequence[Contract], found: Sequence[Sequence[Sequence[Passage]]], k: int | None) -> list[str]:
+def recall(contracts: Sequence[Contract], found: Found, k: int | None) -> list[str]:
     """Evidence recall over labelled spans, and the share of claims with at least one, among the first `k` passages."""
     hits = spans = some = claims = 0
     for contract, of_contract in zip(contracts, found, strict=True):
@@ -101,28 +121,23 @@ class Perfect:
 
     name = "perfect"
     kinds = frozenset({SENTENCE})
-    needs_evidence = False
+    needs_evidence = True
     needs_traces = True
 
-    def __init__(self, contracts: Sequence[Contract], found: Mapping[str, Sequence[Sequence[Passage]]]) -> None:
-        self._known = {
-            (contract.id, claim.text): self._says(claim, passages)
-            for contract in contracts
-            for claim, passages in zip(contract.claims, found[contract.id], strict=True)
-        }
+    def __init__(self, contracts: Sequence[Contract]) -> None:
+        self._known = {(contract.id, claim.text): claim for contract in contracts for claim in contract.claims}
 
-    @staticmethod
-    def _says(claim: ContractClaim, passages: Sequence[Passage]) -> Label:
+    def _says(self, key: tuple[str, str], passages: Sequence[Passage]) -> Label:
+        claim = self._known[key]
         there = {int(passage.id.partition("#")[0]) for passage in passages}
         return claim.label if there & claim.spans else "insufficient"
 
     def judge(
         self, claims: Sequence[Claim], evidence: Sequence[Sequence[Passage]], traces: Sequence[Trace]
     ) -> list[Verdict | None]:
-        del evidence
         return [
-            Verdict(claim, self._known[str(trace.id), claim.text], self.name)
-            for claim, trace in zip(claims, traces, strict=True)
+            Verdict(claim, self._says((str(trace.id), claim.text), passages), self.name)
+            for claim, passages, trace in zip(claims, evidence, traces, strict=True)
         ]
 
 
@@ -168,11 +183,11 @@ def figures(counts: Counter[tuple[str, str]]) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int, help="contracts (default: all 61)")
-    parser.add_argument("--judge-limit", type=int, default=4, help="contracts that judges with a model see (default 4)")
-    parser.add_argument("--k", type=int, default=5, help="passages that judges are shown (default 5)")
+    parser.add_argument("--judge-limit", type=int, default=4, help="contracts that --judge sees (default 4; 0: none)")
+    parser.add_argument("--k", type=int, nargs="+", default=[5, 10], help="passages that judges are shown (5 10)")
     parser.add_argument("--scorer", default="smollm2", help="the LM of the judge `lm`")
     parser.add_argument("--judge", action="append", type=json.loads, help="JSON: name and options; default: lm")
-    parser.add_argument("--nli", action="store_true", help="also the stand-in of `fit_nli`, trained on first use")
+    parser.add_argument("--nli", type=int, default=0, help="contracts that the stand-in of `fit_nli` sees (default 0)")
     parser.add_argument("--no-dense", action="store_true", help="without `dense` and `hybrid`, which encode contracts")
     args = parser.parse_args(argv)
     try:
@@ -181,78 +196,84 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(
             f"{datetime.now(UTC):%Y-%m-%d}  {len(contracts)} contracts, {sum(len(c.claims) for c in contracts)} claims"
         )
-        _print_recall(contracts, dense=not args.no_dense)
-        _print_confusion(contracts, args, data)
+        found = retrieved(contracts, max(*DEPTHS, *args.k), dense=not args.no_dense)
+        Console(width=170).print(recall_table(contracts, found))
+        Console(width=330).print(confusion_table(contracts, found, args, data))
     except (FileNotFoundError, ValueError, ScorerError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _print_recall(contracts: Sequence[Contract], *, dense: bool) -> None:
+def retrieved(contracts: Sequence[Contract], k: int, *, dense: bool) -> dict[str, Found]:
+    """What each retriever finds: all passages under `ALL`, of the others the first `k`."""
     around = Surroundings(_no_scorer)
     found: dict[str, list[list[list[Passage]]]] = {
-        "given": [found_by(GivenRetriever(around), one) for one in contracts],
-        "given, k": [found_by(GivenRetriever(around, k=max(DEPTHS)), one) for one in contracts],
+        ALL: [found_by(GivenRetriever(around), one) for one in contracts],
+        "given": [found_by(GivenRetriever(around, k=k), one) for one in contracts],
     }
     if dense:
         model = str(fit_nli.encoder_folder())
         options = DenseOptions(model=model)
         encoder = SentenceEncoder(options, device="cpu", batch_size=32)
-        for name in ("bm25", "dense", "hybrid"):
-            found[name] = []
         with TemporaryDirectory() as folder:
             for contract in contracts:
                 here = Surroundings(_no_scorer, corpus=index_of(contract, Path(folder), encoder, options))
-                deepest = max(DEPTHS)
                 made = (
-                    Bm25Retriever(here, k=deepest, overlap=0.0),
-                    DenseRetriever(here, k=deepest),
-                    HybridRetriever(here, k=deepest, overlap=0.0),
+                    Bm25Retriever(here, k=k, overlap=0.0),
+                    DenseRetriever(here, k=k),
+                    HybridRetriever(here, k=k, overlap=0.0),
                 )
                 for retriever in made:
-                    found[retriever.name].append(found_by(retriever, contract))
+                    found.setdefault(retriever.name, []).append(found_by(retriever, contract))
+    return dict(found)
+
+
+def recall_table(contracts: Sequence[Contract], found: Mapping[str, Found]) -> Table:
     columns = [f"{what} @{k}" for k in DEPTHS for what in ("recall", "any")]
     table = Table("retriever", *columns, "recall, all", box=box.MARKDOWN)
     for name, of_all in found.items():
-        if name == "given":
+        if name == ALL:
             table.add_row(name, *["–"] * len(columns), recall(contracts, of_all, None)[0])
         else:
             table.add_row(name, *(cell for k in DEPTHS for cell in recall(contracts, of_all, k)), "–")
-    Console(width=170).print(table)
+    return table
 
 
-def _print_confusion(contracts: Sequence[Contract], args: argparse.Namespace, data: Path) -> None:
-    around = Surroundings(_no_scorer)
-    retriever = GivenRetriever(around, k=args.k)
-    every = GivenRetriever(around)
-    some = contracts[: args.judge_limit]
-    gauge = Gauge(args.scorer, progress=False)
-    asking = Surroundings(lambda: gauge.backend, scorer=args.scorer)
-    asked = list(args.judge or [LM])
+def confusion_table(
+    contracts: Sequence[Contract], found: Mapping[str, Found], args: argparse.Namespace, data: Path
+) -> Table:
+    searching = [name for name in found if name != ALL]
+    rows: list[tuple[str, Judge, int, str, int | None]] = []  # retriever and k in words, judge, contracts, retriever, k
+    perfect = Perfect(contracts)
+    rows.append(("all passages", perfect, len(contracts), ALL, None))
+    rows += [(f"{name}, k {k}", perfect, len(contracts), name, k) for name in searching for k in args.k]
+    rows += [("–", Majority(), many, ALL, 1) for many in sorted({len(contracts), args.nli, args.judge_limit} - {0})]
     if args.nli:
-        asked.append({"name": "nli", "model": str(fit_nli.checkpoint(data))})
-    rows: list[tuple[str, str, Sequence[Contract], Judge, Retriever]] = []
-    for name, one, of in (("all passages", every, contracts), (f"BM25, k {args.k}", retriever, contracts)):
-        rows.append((name, "perfect", of, Perfect(of, {c.id: found_by(one, c) for c in of}), one))
-    rows.append(("–", "majority", contracts, Majority(), retriever))
-    if some:
-        rows.append(("–", "majority", some, Majority(), retriever))
-    for options in asked if some else ():
-        others = {key: value for key, value in options.items() if key != "name"}
-        judge = lookup("judge", registry().judges, options["name"])(asking, **others)
-        rows.append((f"BM25, k {args.k}", judge.name, some, judge, retriever))
+        nli = _judge({"name": "nli", "model": str(fit_nli.checkpoint(data))}, args.scorer)
+        rows += [(f"{name}, k {args.k[0]}", nli, args.nli, name, args.k[0]) for name in searching]
+    for options in args.judge or [LM] if args.judge_limit else ():
+        judge = _judge(options, args.scorer)
+        rows.append((f"{searching[0]}, k {args.k[0]}", judge, args.judge_limit, searching[0], args.k[0]))
     heads = [f"{gold[:4]} → {said[:4]}" for gold in LABELS for said in (*LABELS, FAILED)]
     table = Table(
         "passages", "judge", "claims", "acc.", *(f"F1 {x[:4]}." for x in LABELS), "mean", *heads, "s", box=box.MARKDOWN
     )
-    for passages, name, of, judge, one in rows:
+    for passages, judge, many, retriever, k in rows:
         started = time.perf_counter()
-        counts = confusion(of, judge, one)
+        some = contracts[:many]
+        counts = confusion(some, judge, Recorded(retriever, some, found[retriever][:many], k))
         cells = [str(counts[gold, said]) for gold in LABELS for said in (*LABELS, FAILED)]
         seconds = f"{time.perf_counter() - started:.0f}"
-        table.add_row(passages, name, str(sum(counts.values())), *figures(counts), *cells, seconds)
-    Console(width=260).print(table)
+        table.add_row(passages, judge.name, str(sum(counts.values())), *figures(counts), *cells, seconds)
+    return table
+
+
+def _judge(options: Mapping[str, Any], scorer: str) -> Judge:
+    gauge = Gauge(scorer, progress=False)
+    asking = Surroundings(lambda: gauge.backend, scorer=scorer)
+    others = {key: value for key, value in options.items() if key != "name"}
+    return lookup("judge", registry().judges, options["name"])(asking, **others)
 
 
 def _no_scorer() -> object:

@@ -19,7 +19,6 @@ first two different digits exchanged, or the first digit changed where there are
 
 from __future__ import annotations
 
-import argparse
 import csv
 import re
 import sys
@@ -30,11 +29,9 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.labelled import shared_data
-from benchmarks.support.run_header import about_run, header
+from benchmarks.support.tatqa import Measured, run
 from stepgauge.metrics.gauge import Gauge
 from stepgauge.metrics.knowledge.tables.amounts import amounts
 from stepgauge.metrics.trace import Trace
@@ -104,16 +101,8 @@ def judged(
     return counts, misses
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--list", action="store_true", help="print what is missed")
-    args = parser.parse_args(argv)
-    try:
-        data = shared_data("tatqa")
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 2
-    documents = {one["table"]["uid"]: one for one in read_documents(data / "tatqa" / "dev.json.gz")}
+def measure(file: Path) -> Measured:
+    documents = {one["table"]["uid"]: one for one in read_documents(file)}
     gauge = Gauge(scorer=None, claims=["figures"], judges=["table"], retriever="given")
     counts, misses = by_hand(documents, gauge)
     rows = list(statements(documents))
@@ -124,12 +113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.add_row(f"by hand: {label}", *_figures(counts, label))
     for kind in ("right", "wrong"):
         table.add_row(f"of questions: {kind} figure", *_figures(of_questions, kind))
-    print(header(about_run()))
-    Console(width=120).print(table)
-    print(f"by hand, equal: {sum(counts[label, label] for label in LABELS)} of {counts.total()}")
-    if args.list:
-        print("\n".join([*misses, *more]))
-    return 0
+    equal = f"by hand, equal: {sum(counts[label, label] for label in LABELS)} of {counts.total()}"
+    return Measured(table, equal, [*misses, *more])
 
 
 def _figures(counts: Counter[tuple[str, str]], row: str) -> list[str]:
@@ -139,4 +124,4 @@ def _figures(counts: Counter[tuple[str, str]], row: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, None, measure))

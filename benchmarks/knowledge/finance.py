@@ -21,25 +21,22 @@ that change this answer by more than rounding may:
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.labelled import shared_data
-from benchmarks.support.run_header import about_run, header
+from benchmarks.support.tatqa import Measured, run
 from stepgauge.metrics.knowledge.arithmetic.extractor import ARITHMETIC
 from stepgauge.metrics.knowledge.arithmetic.judge import ExactJudge
 from stepgauge.metrics.knowledge.types import Claim
@@ -71,9 +68,9 @@ class Derivation:
         return f"The result is {self.derivation} = {answer:,f}{unit}."
 
 
-def derivations(data: Path) -> Iterator[Derivation]:
-    with gzip.open(data / "tatqa" / "dev.json.gz", "rt", encoding="utf-8") as file:
-        documents = json.load(file)
+def derivations(file: Path) -> Iterator[Derivation]:
+    with gzip.open(file, "rt", encoding="utf-8") as text:
+        documents = json.load(text)
     for document in documents:
         for one in document["questions"]:
             if one["answer_type"] == "arithmetic":
@@ -118,19 +115,11 @@ def judged(one: Derivation, answer: Decimal) -> tuple[str, str]:
     return "no claim", ""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--list", action="store_true", help="print what is not decided as it should be")
-    args = parser.parse_args(argv)
-    try:
-        data = shared_data("tatqa")
-    except FileNotFoundError as error:
-        print(error, file=sys.stderr)
-        return 2
+def measure(file: Path) -> Measured:
     chance = random.Random(SEED)
     counts: dict[str, Counter[str]] = {}
     missed: list[str] = []
-    for one in derivations(data):
+    for one in derivations(file):
         wrong = wrong_results(one)
         kind = chance.choice([kind for kind in KINDS if kind in wrong]) if wrong else ""
         for name, answer in (("right", one.answer), *([(f"wrong: {kind}", wrong[kind])] if kind else [])):
@@ -146,12 +135,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         table.add_row(
             row, f"{total:,}", *(f"{of_row[label]:,} ({of_row[label] / max(total, 1):.1%})" for label in LABELS)
         )
-    print(header(about_run()))
-    Console(width=150).print(table)
-    if args.list:
-        print("\n".join(missed))
-    return 0
+    return Measured(table, "", missed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, None, measure))

@@ -42,6 +42,12 @@ function passage(one) {
   return el('div', { class: 'passage' }, el('div', { class: 'source', dir: 'auto' }, source), el('div', { class: 'text', dir: 'auto' }, one.t));
 }
 
+// Where the evidence is, without opening it: document and place of the first passage, and how many more there are.
+function whereEvidence(all) {
+  const more = all.length > 1 ? `, and ${all.length - 1} more` : '';
+  return el('summary', { dir: 'auto' }, `Evidence: ${all[0].id || 'a passage'}${more}`);
+}
+
 // `key` names the verdict among the reader's marks.
 function verdict(one, key) {
   const kind = one.l ?? 'unscored';
@@ -53,26 +59,26 @@ function verdict(one, key) {
   if (reason) item.append(el('div', { class: 'text reason', dir: 'auto' }, reason));
   if (one.ev) {
     const more = one.em ? el('p', { class: 'hint' }, `${one.em} more passages left out.`) : null;
-    item.append(el('details', {}, el('summary', {}, `Evidence: ${one.ev.length} passage${one.ev.length === 1 ? '' : 's'}`), one.ev.map(passage), more));
+    item.append(el('details', {}, whereEvidence(one.ev), one.ev.map(passage), more));
   }
   if (LABELS[one.l]) item.append(markButtons(key, 'Do you agree with this verdict?'));
   return item;
 }
 
+const isMeasured = (chain) => chain.s.some((one) => !missing(one.g) || !missing(one.p));
 const isContradicted = (one) => (one.v ?? []).some((verdict) => verdict.l === 'contradicted');
 
-// `place` is "question.run.step", the step from 0.
-function step(one, place, scale) {
+// `place` is "question.run.step", the step from 0; `measured`: the chain has likelihoods.
+function step(one, place, scale, measured) {
   const number = Number(place.split('.')[2]) + 1;
-  const rows = [
-    ['gain, nats', gainBar(one.g, scale), signed(one.g)],
-    ['chance of answer', tokenBar(one.p), small(one.p)],
-  ];
+  const rows = measured
+    ? [['gain, nats', gainBar(one.g, scale), signed(one.g)], ['chance of answer', tokenBar(one.p), small(one.p)]]
+    : [];
   if (!missing(one.o)) rows.push(['of right option', tokenBar(one.o), small(one.o)]);
   const flags = [];
   if (one.f) flags.push(el('span', { class: 'tag' }, 'final answer'));
   if (one.a) flags.push(el('span', { class: 'tag leak' }, '⚑ states the gold answer'));
-  const content = el('div', {}, el('div', { class: 'text', dir: 'auto' }, one.t), flags.length ? el('div', { class: 'flags' }, flags) : null, bars(rows));
+  const content = el('div', {}, el('div', { class: 'text', dir: 'auto' }, one.t), flags.length ? el('div', { class: 'flags' }, flags) : null, rows.length ? bars(rows) : null);
   if (one.v) {
     const more = one.vm ? el('li', { class: 'hint' }, `${one.vm} more claims left out.`) : null;
     content.append(el('ul', { class: 'verdicts-of', 'aria-label': `Claims of step ${number}` }, one.v.map((each, i) => verdict(each, `${place}.${i}`)), more));
@@ -125,7 +131,8 @@ function side(name, chain, numbers, place, scale) {
   const why = Object.entries(chain.why).map(([key, reason]) => el('li', {}, data.numbers[key][0], ': ', el('bdi', {}, reason)));
   const notes = chain.notes.map((note) => el('li', { dir: 'auto' }, note));
   if (why.length + notes.length) out.append(el('details', { class: 'more' }, el('summary', {}, 'What is missing, and notes'), el('ul', { class: 'notes' }, why, notes)));
-  const steps = chain.s.map((one, at) => step(one, `${place}.${at}`, scale));
+  const measured = isMeasured(chain);
+  const steps = chain.s.map((one, at) => step(one, `${place}.${at}`, scale, measured));
   out.append(contradictedFirst(chain.s, place) ?? '', el('ol', { class: 'steps' }, missing(chain.p) ? null : questionAlone(chain), steps));
   if (!chain.s.length) out.append(el('p', { class: 'empty' }, 'No steps in the response.'));
   if (chain.more) out.append(el('p', { class: 'notice' }, `${chain.more.toLocaleString('en-US')} more steps are left out of this page.`));
@@ -150,8 +157,10 @@ async function drawChain(i, state, links, place) {
   if (found?.a.length) asked.append(block('Gold answer', found.a.join('\n')));
   const title = el('h2', { id: 'chain-title', tabindex: '-1' }, `Question ${i + 1}`);
   const away = found ? null : el('p', { class: 'notice' }, 'The steps of this question are not on the page: there are too many chains for all of them. Its numbers are below.');
-  const readingHelp = el('p', { class: 'hint' }, 'Below each step: its ', term('gain', 'gain'), ', and the ', term('chance', 'chance of the answer'), ' after it',
-    runs.some((run) => found?.r[run]?.s.some((one) => !missing(one.o))) ? [', also ', term('option', 'among the options')] : '', '. Say of each ', term('contradicted', 'verdict'), ' whether you agree.');
+  const shown = runs.map((run) => found?.r[run]).filter(Boolean);
+  const gain = !shown.some(isMeasured) ? [] : ['Below each step: its ', term('gain', 'gain'), ', and the ', term('chance', 'chance of the answer'), ' after it',
+    shown.some((chain) => chain.s.some((one) => !missing(one.o))) ? [', also ', term('option', 'among the options')] : '', '. '];
+  const readingHelp = el('p', { class: 'hint' }, gain, 'Say of each ', term('contradicted', 'verdict'), ' whether you agree.');
   byId('chain').replaceChildren(
     walk('Around this question'), title, where ? el('p', { class: 'hint', dir: 'auto' }, where) : '', asked, away ?? '', readingHelp,
     el('p', { class: 'marked', 'data-marked': '', hidden: true }),

@@ -188,7 +188,7 @@ function drawRows(found, state, hrefOf) {
   const shown = found.slice((page - 1) * PER_PAGE, page * PER_PAGE);
   byId('rows').replaceChildren(...shown.map((i) => el('tr', {}, list.map((column) => cell(data.rows[i], i, column, state, hrefOf)))));
   const all = data.rows.length.toLocaleString('en-US');
-  byId('status').textContent = found.length === data.rows.length ? `${all} questions` : `${found.length.toLocaleString('en-US')} of ${all} questions`;
+  byId('status').textContent = found.length === data.rows.length ? `${all} question${found.length === 1 ? '' : 's'}` : `${found.length.toLocaleString('en-US')} of ${all} questions`;
   byId('page-number').textContent = `page ${page} of ${pages}`;
   byId('previous-page').disabled = page <= 1;
   byId('next-page').disabled = page >= pages;

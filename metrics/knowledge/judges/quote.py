@@ -103,20 +103,30 @@ class QuoteJudge:
                 return self._open(claim, f"{resolved.key} has no {cited[0].key} to compare it with")
         places = [evidence.place(named)] if named else evidence.whole
         if found := _holding(places, pieces) or (None if named else _holding(evidence.pairs, pieces)):
+            found = _holding(evidence.parts(found), pieces) or found
             note = f"; where {attribution} is cannot be told" if cited and not named else ""
             return self._supported(claim, found, f"stands in {found.key}{note}")
         if named and (found := evidence.elsewhere(named, pieces)):
             passages = tuple(dict.fromkeys((*found.passages, *places[0].passages)))
             return Verdict(claim, "contradicted", self.name, 0.0, passages, f"stands in {found.key}, not in {named}")
         source = named or ("" if cited or not evidence.complete else attribution)
-        return self._not_there(claim, pieces, places, source, bool(attribution))
+        return self._not_there(claim, pieces, places, source, evidence, bool(attribution))
 
     def _not_there(
-        self, claim: Claim, pieces: Sequence[Piece], places: Sequence[_Place], source: str, attributed: bool
+        self,
+        claim: Claim,
+        pieces: Sequence[Piece],
+        places: Sequence[_Place],
+        source: str,
+        evidence: _Evidence,
+        attributed: bool,
     ) -> Verdict:
         """`source`: what the step names, where all of it is in `places`; else ""."""
         count = sum(len(piece.words) for piece in pieces)
         edits, place, shown = _nearest(places, pieces)
+        if parts := evidence.parts(place):
+            within = _nearest(parts, pieces)
+            place = within[1] if within[0] <= edits else place
         share = NEAR if attributed else NEAR_UNATTRIBUTED
         if edits <= max(1, share * count) and (attributed or count >= LEAST_UNATTRIBUTED):
             reason = f"nearly stands in {place.key}: {shown}"
@@ -168,9 +178,16 @@ class _Evidence:
     @cached_property
     def by_key(self) -> dict[str, _Place]:
         out = {place.key.casefold(): place for place in self.whole}
-        for key, raw, passages in self._cut:
-            out[key.casefold()] = _Place(key, raw, passages)
+        for key, raw, passage in self._cut:
+            out[key.casefold()] = _Place(key, raw, (_part(passage, key, raw),))
         return out
+
+    def parts(self, place: _Place) -> list[_Place]:
+        """The provisions of a whole passage, shortest first; none of a provision."""
+        if place not in self.whole:
+            return []
+        of_passage = [_Place(key, raw, (_part(p, key, raw),)) for key, raw, p in self._cut if p in place.passages]
+        return sorted(of_passage, key=lambda part: len(part.raw))
 
     @cached_property
     def known(self) -> KnownProvisions:
@@ -193,21 +210,28 @@ class _Evidence:
         return _holding(sorted(others, key=lambda place: len(place.raw)), pieces)
 
     @cached_property
-    def _cut(self) -> list[tuple[str, str, tuple[Passage, ...]]]:
+    def _cut(self) -> list[tuple[str, str, Passage]]:
         each = [(p, cut_provisions(p.id, p.title, p.text)) for p in self._passages]
-        out = [(one.key, one.text, (passage,)) for passage, of_passage in each for one in of_passage]
+        out = [(one.key, one.text, passage) for passage, of_passage in each for one in of_passage]
         if self.complete and len(each) > 1 and not any(is_provision(p.id, p.title) for p in self._passages):
             # One document in several passages: its headings are numbered throughout.
             title = self._passages[0].title or self._passages[0].id
             whole = cut_provisions("", title, "\n".join(passage.text for passage in self._passages))
             if len(whole) > len(out):
-                out = [(one.key, one.text, (self._holder(one.text),)) for one in whole]
+                out = [(one.key, one.text, self._holder(one.text)) for one in whole]
         return out
 
     def _holder(self, text: str) -> Passage:
         """The passage in which a provision begins."""
         start = text[:60].partition("\n")[0]
         return next((passage for passage in self._passages if start in passage.text), self._passages[0])
+
+
+def _part(passage: Passage, key: str, text: str) -> Passage:
+    """A provision of a passage as evidence, so that a reader is shown where in the document it is."""
+    if key.casefold() == passage.id.casefold() or text.strip() == passage.text.strip():
+        return passage
+    return Passage(f"{passage.id}: {key}", text, passage.title, passage.score)
 
 
 def _holding(places: Sequence[_Place], pieces: Sequence[Piece]) -> _Place | None:

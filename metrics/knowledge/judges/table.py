@@ -19,8 +19,10 @@ from ..arithmetic.tokens import in_ascii, tokenize
 from ..claims.figures import DERIVATION, FIGURE, equations, figures, named
 from ..tables.amounts import Amount, amounts, scale_said
 from ..tables.grid import MAX_CHARACTERS, grids, prose
+from ..tables.inputs import inputs_of, wrong_input
 from ..tables.layout import read_table
-from ..tables.lookup import Finding, Source, inputs_of, look_up, wrong_input
+from ..tables.lookup import look_up
+from ..tables.sources import Finding, Source
 from ..types import Claim, Passage, Verdict
 
 _IN_SCALE = re.compile(r"\b(?:in|of)\s(?:thousands|millions|billions)\b", re.IGNORECASE)

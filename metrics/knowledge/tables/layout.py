@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from .amounts import Amount, cell_amount, scale_said, years
@@ -14,6 +14,8 @@ _PER_UNIT = re.compile(
     r"\bper\s+(?:\w+\s+){0,3}(?:share|unit|ADS|store|employee|day|month|year)s?\b|\bratio\b", re.IGNORECASE
 )
 _PERCENT = re.compile(r"%|\bpercent|\bper cent", re.IGNORECASE)
+# A year in wide print, as texts taken from PDF files have it: "2 0 1 8".
+_SPREAD_YEAR = re.compile(r"(?<![\d.,])(?<!\d )(?:1 9|2 0) \d \d(?![ .,]?\d)")
 _MARKS = re.compile(r"\s*(?:\(\s?(?:\d{1,2}|[a-z])\s?\)|[*†‡:])+\s*$")
 
 
@@ -70,6 +72,7 @@ def read_table(grid: Grid, title: str = "") -> Table:
     """The table that a grid is. title: what the passage is called; it may say the scale."""
     if not grid.rows:
         return Table((), (), (), grid.caption, grid.problem)
+    grid = replace(grid, rows=[[_with_years(text) for text in row] for row in grid.rows])
     head = _head(grid)
     columns = _columns(grid.rows[:head], len(grid.rows[0]))
     stub = " ".join(row[0] for row in grid.rows[:head] if row[0])
@@ -87,6 +90,10 @@ def read_table(grid: Grid, title: str = "") -> Table:
                 cells.append(_cell(i, k, amount, of_rows[i], of_columns[k], scale, text))
     table = Table(rows, columns, cells, f"{grid.caption} {stub}".strip(), grid.problem)
     return _transposed(table) if _is_on_its_side(table) else table
+
+
+def _with_years(text: str) -> str:
+    return _SPREAD_YEAR.sub(lambda year: year.group().replace(" ", ""), text)
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,23 @@ def test_what_is_cited_must_exist_where_what_is_around_it_does() -> None:
     assert not any(one.evidence for one in found[4:])
 
 
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        (f"Rule 801(c) speaks of what “{TRUTH}”.", "rules: fre 801(c)"),
+        (f"The rules speak of what “{TRUTH}”.", "rules: fre 801(c)(2)"),
+        ("The rules say “a party offers in evidence to prove the lie of the matter”.", "rules: fre 801(c)(2)"),
+        ("Rule 803 applies.", "rules: fre 803"),
+    ],
+)
+def test_evidence_is_the_provision_and_not_the_whole_document(written: str, place: str) -> None:
+    (verdict, *_) = quoted(written) or verdicts(written)
+    (passage,) = verdict.evidence
+    assert passage.id == place
+    assert passage.title == "Federal Rules of Evidence"
+    assert len(passage.text) < len(RULES) / 2
+
+
 def test_a_contract_in_many_passages_is_one_document() -> None:
     clauses = [
         "1. Definitions",

@@ -221,3 +221,31 @@ def test_prose_is_what_stands_outside_of_tables() -> None:
     assert prose(HTML) == "Sales by product (in thousands):"
     assert prose(CSV) == ""
     assert prose(TEXT) == TEXT
+
+
+SPREAD = [["", "2 0 2 0", "2 0 1 9"], ["Rent expense", "$ 4,120", "$ 3,980"], ["Deferred tax", "310", "(275)"]]
+AT_DATES = [
+    ["(in millions)", "December 31, 1 9 9 9", "December 31, 1 9 9 8"],
+    ["Inventories", "84.2", "79.5"],
+    ["Goodwill", "12.0", "15.5"],
+]
+ON_ITS_SIDE = [["Year ending", "Operating leases"], ["2 0 2 1", "$612"], ["2 0 2 2", "587"], ["2 0 2 3", "540"]]
+NO_YEARS = [["Lot", "2 0 1 8 5", "1 2 0 1 9"], ["Pieces", "612", "587"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "step", "label"),
+    [
+        (SPREAD, "Rent expense was $4,120 in 2020.", "supported"),
+        (SPREAD, "Rent expense was $4,210 in 2020.", "contradicted"),
+        (SPREAD, "Rent expense was $4,120 in 2019.", "contradicted"),
+        (SPREAD, "Rent expense was $4,120 in 2018.", "insufficient"),
+        (AT_DATES, "Inventories were $79.5 million in 1998.", "supported"),
+        (AT_DATES, "Goodwill was $15.5 million in 1999.", "contradicted"),
+        (ON_ITS_SIDE, "Operating leases are $587 in 2022.", "supported"),
+        (ON_ITS_SIDE, "Operating leases are $578 in 2022.", "contradicted"),
+        (NO_YEARS, "Pieces were 621 in 2018.", "insufficient"),
+    ],
+)
+def test_a_year_in_wide_print_is_a_year(rows: list[list[str]], step: str, label: str) -> None:
+    assert [one.label for one in verdicts(step, {"id": "p", "text": as_markdown(rows)})] == [label]

@@ -1,0 +1,76 @@
+"""Whether a cell, or an amount in a sentence, says a figure: units, scales, rounding and signs."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from .amounts import Amount
+from .context import About
+from .layout import Cell
+from .sources import Place
+
+_NEGATIVE = re.compile(
+    r"\b(?:loss\w*|lost|deficit|expens\w*|cost\w*|outflow\w*|us(?:ed|e)|negative\w*|deduct\w*|decreas\w*|declin\w*|benefit\w*"
+    r"|paid|payments?|repurchas\w*|charge\w*|write\w*|reduc\w*|allowance|provision|less|minus|tax\w*|depreciation"
+    r"|amorti[sz]ation|liabilit\w*|debt)\b",
+    re.IGNORECASE,
+)
+_HEDGED = Fraction(1, 10)
+_TWICE_ROUNDED = Fraction(6, 10)  # of a unit of the last digit: 2,149.6 thousand as 2.15 and then 2.2 million
+
+
+def agreement(about: About, place: Place) -> str:
+    """ "same" where the cell says the figure, why it may do so, or "": it surely says another."""
+    figure, cell = about.figure, place.cell
+    why = ""
+    if figure.percent and not cell.percent:
+        return ""
+    for value, other, unit, certain in _readings(figure, cell):
+        off = abs(abs(value) - abs(other))
+        if off <= unit / 2 or (about.hedged and off <= _HEDGED * abs(other) / 5):
+            if value * other >= 0:
+                return "same"
+            negative = f"{about.sentence} {place.row.label}"
+            if not figure.signed and _NEGATIVE.search(negative):
+                return "same"
+            why = why or "the sign differs"
+        elif (off < unit and (abs(value) < abs(other) or off <= unit * _TWICE_ROUNDED)) or (
+            about.hedged and off <= _HEDGED * abs(other)
+        ):
+            why = why or "rounding may explain the difference"
+        elif not certain and _power_of_1000(value, other, unit):
+            why = why or "the table may be in thousands or millions"
+    return why
+
+
+def _readings(figure: Amount, cell: Cell) -> list[tuple[Fraction, Fraction, Fraction, bool]]:
+    """What figure and cell may stand for, one unit of the figure's last digit, and whether the scale is certain."""
+    v, c, unit = figure.value, cell.value, figure.unit
+    zeros = 0
+    if not figure.decimals and v:
+        digits = figure.written.replace(",", "")
+        run = re.search(r"0+(?=\D*$)", digits)
+        zeros = len(run.group()) if run else 0
+    if cell.percent:
+        return [(v, c, unit, True)]
+    if figure.scale != 1:
+        if cell.scale is not None:
+            return [(v * figure.scale, c * cell.scale, unit * figure.scale, True)]
+        return [(v, c, unit, False), (v * figure.scale, c, unit * figure.scale, False)]
+    out = [(v, c, unit, False)]
+    if cell.scale not in (None, 1):
+        # "$774,000" of 774 thousand; "$1,500,000" of 1,496.5 thousand shows fewer digits.
+        out.append((v, c * cell.scale, Fraction(10 ** min(zeros, 9)), False))
+    return out
+
+
+def _power_of_1000(a: Fraction, b: Fraction, unit: Fraction) -> bool:
+    """Whether `a`, rounded to `unit`, is `b` in thousands, millions or billions, or the reverse."""
+    factors = [Fraction(1000) ** n for n in (-3, -2, -1, 1, 2, 3)]
+    return any(abs(abs(a) - abs(b) * factor) <= unit / 2 for factor in factors)
+
+
+def equal_amounts(a: Amount, b: Amount) -> bool:
+    off = abs(abs(a.value * a.scale) - abs(b.value * b.scale))
+    return off <= a.unit * a.scale / 2

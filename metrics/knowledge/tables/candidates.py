@@ -1,0 +1,74 @@
+"""Which cells of the given tables a figure may be of: row by label, column by year or words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from .context import About
+from .layout import Heading, Table
+from .sources import Place, Source
+from .words import stems
+
+_NO_MONEY = re.compile(
+    r"\b(?:years|months|days|shares outstanding|number of|employees|units|headcount)\b", re.IGNORECASE
+)
+_ADDED = re.compile(
+    r"^\W{0,3}(?:add|less|plus|deduct|of which|including|thereof|hereof)\b[/()\w]{0,10}\s?:?\s", re.IGNORECASE
+)
+_OR_LOSS = re.compile(r"\b(\w+)\s?/\s?\((\w+)\)|\((\w+)\)\s?/\s?(\w+)\b")
+_BRACKETED = re.compile(r"\([^()]{0,80}\)")
+
+
+def places_of(about: About, sources: Sequence[Source]) -> list[Place]:
+    """The cells that may be meant."""
+    for window in about.windows():
+        said = stems(window)
+        rows = [
+            (source, source.table, row, max(named, key=len))
+            for source in sources
+            if source.table is not None
+            for row, heading in enumerate(source.table.rows)
+            if (named := [words for words in _names(heading.label) if words <= said])
+        ]
+        # "Cost of revenue" is meant where its words stand, and not "Revenue".
+        rows = [one for one in rows if not any(one[3] < other[3] for other in rows)]
+        found = [place for source, table, row, _ in rows for place in _of_row(about, source, table, row)]
+        if found:
+            named = [p for p in found if p.row.section and stems(p.row.section) <= about.words]
+            return named or found
+    return []
+
+
+@lru_cache(maxsize=16_384)
+def _names(label: str) -> tuple[frozenset[str], ...]:
+    """The words of a row's label, in each way that it may be said: "Net profit/(loss)", "Add: finance costs (net)"."""
+    label = _ADDED.sub("", label)
+    ways = {label, _BRACKETED.sub(" ", label)}
+    if _OR_LOSS.search(label):
+        ways |= {_OR_LOSS.sub(lambda m, k=k: f" {m[k] or m[k + 2]} ", label) for k in (1, 2)}
+    return tuple({words for way in ways if (words := stems(way))})
+
+
+def _of_row(about: About, source: Source, table: Table, row: int) -> list[Place]:
+    cells = [cell for cell in table.cells if cell.row == row]
+    heading = table.rows[row]
+    if about.years and any(column.years for column in table.columns):
+        cells = [cell for cell in cells if table.columns[cell.column].years & about.years]
+    elif about.years and heading.years:
+        cells = cells if heading.years & about.years else []
+    if about.figure.money:
+        cells = [cell for cell in cells if not _NO_MONEY.search(f"{heading.label} {table.columns[cell.column].label}")]
+    kinds = [cell for cell in cells if cell.percent == about.figure.percent]
+    cells = kinds or cells
+    if len(cells) > 1:
+        own = {k: stems(table.columns[k].label) - _years_of(table.columns[k]) for k in {c.column for c in cells}}
+        named = [cell for cell in cells if own[cell.column] and own[cell.column] <= about.words]
+        most = max((len(own[cell.column]) for cell in named), default=0)
+        cells = [cell for cell in named if len(own[cell.column]) == most] or cells
+    return [Place(source, table, cell) for cell in cells]
+
+
+def _years_of(heading: Heading) -> frozenset[str]:
+    return frozenset(stem for year in heading.years for stem in stems(year))

@@ -1,0 +1,100 @@
+"""Why a cell that says another number than a step may not be what the step means."""
+
+from __future__ import annotations
+
+import re
+
+from .agreement import agreement
+from .context import About
+from .layout import Table
+from .sources import Place
+from .words import NEUTRAL, WORD, stems
+
+# A figure behind these is worked out and not read off, unless the row's label has the word, too.
+_CHANGES = re.compile(
+    r"\b(?:increas|decreas|chang|ris(?:e|ing)|rose|fall|fell|grew|grow|declin|drop|gain(?:ed)? |improv|reduc|differ"
+    r"|higher|lower|more|less|fewer|up|down)\w*",
+    re.IGNORECASE,
+)
+_WORKED_OUT = re.compile(
+    r"\b(?:averages?|mean|median|ratio|proportion|percentages?|shares?|sum|combined|together|difference|growth|margin"
+    r"|total|overall|each|per|half|twice|double|both|cumulative|remaining|additional|target|budget\w*|forecast\w*)\b",
+    re.IGNORECASE,
+)
+_TO_OR_FROM = re.compile(
+    r"\b(?:from|to|at|vs\.?|versus|against)\s+(?:(?:about|around|nearly|almost|approximately)\s+)?$", re.IGNORECASE
+)
+_UNEXPLAINED = 2
+
+
+def doubt_about(about: About, place: Place) -> str:
+    """Why a cell that differs from the figure may not be what is meant, or ""."""
+    row, column, figure = place.row, place.column, about.figure
+    same = agreement(about, place)
+    if same:
+        return same
+    if word := worked_out(about, row.label):
+        return f"it may be worked out ({word.strip()!r})"
+    if word := qualified(about, place):
+        return f"{word!r} may make it another amount"
+    if len(other := _unexplained(about, place)) > _UNEXPLAINED:
+        return f"it may be of something else ({', '.join(other[:4])})"
+    if not column.sure:
+        return "the column's heading is not certain"
+    of_row = [cell for cell in place.table.cells if cell.row == place.cell.row]
+    has_years = bool(column.years or row.years)
+    if len(of_row) > 1 and has_years and len(about.years) != 1:
+        return "the period is not named"
+    if place.table.problem:
+        return f"the table was not read in full: {place.table.problem}"
+    if figure.percent != place.cell.percent:
+        return "one of them is a percentage"
+    return ""
+
+
+def worked_out(about: About, label: str) -> str:
+    """The word by which the figure is the result of a calculation and no row's own, or ""."""
+    own = stems(label)
+    words = [m for m in _WORKED_OUT.finditer(f"{about.head} {about.after}") if not stems(m.group()) <= own]
+    if not _TO_OR_FROM.search(about.before[-40:]):
+        words += [m for m in _CHANGES.finditer(about.before) if not stems(m.group()) <= own]
+    return words[0].group() if words else ""
+
+
+def qualified(about: About, place: Place, also: frozenset[str] = frozenset()) -> str:
+    """A word beside the row's label that may make it another thing ("net revenue" of "revenue"), or ""."""
+    wanted = stems(place.row.label)
+    known = wanted | NEUTRAL | stems(f"{place.row.section} {place.column.section} {place.column.label}")
+    known |= stems(place.table.caption) | stems(place.source.passage.title) | _genus(about, place.table)
+    known |= also
+    words = list(WORD.finditer(about.sentence))
+    at = [i for i, word in enumerate(words) if stems(word.group()) & wanted]
+    if not at:
+        return ""
+    near = [i for i in at if words[i].end() <= about.figure.start] or at
+    last = near[-1]
+    first = last
+    while first - 1 >= 0 and (first - 1 in at or not stems(words[first - 1].group())) and last - first < 12:
+        first -= 1
+    for i in (*range(max(first - 1, 0), last), last + 1):
+        if i >= len(words) or about.figure.start <= words[i].start() < about.figure.end:
+            continue
+        word = words[i].group()
+        if stems(word) - known and not word.endswith(("'s", "’s")) and not word[0].isdigit():
+            return word
+    return ""
+
+
+def _unexplained(about: About, place: Place) -> list[str]:
+    """Words of the figure's clause that neither row, column nor table have: they may say of what else it is."""
+    known = NEUTRAL | stems(f"{place.row.label} {place.row.section} {place.column.section} {place.column.label}")
+    known |= stems(f"{place.table.caption} {place.source.passage.title}")
+    text = f"{about.head} {about.after}"
+    return [w for w in dict.fromkeys(m.group() for m in WORD.finditer(text)) if stems(w) - known and w.isalpha()]
+
+
+def _genus(about: About, table: Table) -> frozenset[str]:
+    """What all rows are of: the words of its total's label, and those of the text beside it that no row has."""
+    totals = (heading.label for heading in table.rows if heading.label.lower().startswith("total"))
+    in_rows = frozenset().union(*(stems(heading.label) for heading in table.rows))
+    return frozenset().union(*map(stems, totals)) | (about.context - in_rows)
