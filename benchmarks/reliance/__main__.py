@@ -1,6 +1,6 @@
 """Does reliance tell a model that needs its steps from one that has seen the answer?
 
-    python -m benchmarks.reliance --out DIR [--questions 200] [--steps 3000]
+    python -m benchmarks.reliance --out DIR [--questions 200] [--steps 12000]
 
 Two small models are trained from scratch (`models.py`); each answers held-out questions and scores its own chains. The
 first table asks of each number how well it tells the chains of `steps` from those of `key`; the second, within the
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "steps right",
             flush=True,
         )
-    console = Console(width=110)
+    console = Console(width=120)
     console.print(_chains(scored))
     console.print(_steps([one for one in scored if one.kind == "steps" and one.right]))
     console.print(_kept([one for one in scored if one.right]))

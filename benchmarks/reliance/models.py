@@ -63,7 +63,7 @@ class Question:
 class Training:
     """How a model is trained."""
 
-    steps: int = 6000
+    steps: int = 12_000
     batch: int = 32
     lr: float = 3e-3
     hidden: int = 64
