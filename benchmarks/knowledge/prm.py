@@ -2,14 +2,13 @@
 
     python -m benchmarks.knowledge.prm
 
-The chains are those of `benchmarks.validity.planted`, unchanged: five numbers, each added to or multiplied modulo 50, one
-a step; in half of the chains one step is wrong. The verifier is a tiny GPT-2, first trained as a language model on the
-right result of every step, then with one more layer and a head over its tokens on the labels of steps, both with
-transformers' Trainer: the form of trl's PRMTrainer, with a line break behind each step.
+The chains are those of `benchmarks.validity.planted`, unchanged: five numbers, each added to or multiplied modulo 50,
+one a step; in half of the chains one step is wrong. The verifier is a tiny Llama, first trained as a language model on
+the right results, of single sums and then of whole chains, then with one more layer and a head over its tokens on the
+labels of steps, all with transformers' Trainer: the form of trl's PRMTrainer, with a line break behind each step.
 
-Two things make it learn in minutes. Numbers enter as points on circles, as in Fourier number embeddings (Zhou et al.
-2025), so that sums modulo 50 need not be learnt as a table; and the question's letters, which always stand in the same
-order, are not read: a place tells as much.
+Where embeddings begin makes it learn in minutes: a word is the sum of its parts ("d*13" is d, *, 13), and a number its
+place on circles, as in Fourier number embeddings (Zhou et al. 2025), so that sums modulo 50 are no table to be learnt.
 """
 
 from __future__ import annotations
@@ -35,7 +34,8 @@ from stepgauge.metrics.versions import package_version
 
 ABOUT = "fitted.json"
 NAME = "planted-verifier"
-_WORD = re.compile(r"\n|[+*]?\d\d|[A-Z]")
+_WORD = re.compile(r"\n|[a-z][+*]?\d\d|[A-Z]|\d\d")
+RESULTS_AT = 1  # the first result's letter in the vocabulary
 HELD_OUT = 1_000  # chains, of another seed than those for training
 
 
@@ -43,14 +43,15 @@ HELD_OUT = 1_000  # chains, of another seed than those for training
 class Training:
     """How the verifier is trained: steps of `batch` chains, of `chains` distinct ones."""
 
-    chains: int = 20_000
-    lm_steps: int = 1_500
-    prm_steps: int = 400
+    chains: int = 10_000
+    sum_steps: int = 250
+    lm_steps: int = 200
+    prm_steps: int = 200
     batch: int = 64
     lm_lr: float = 5e-3
-    prm_lr: float = 2e-3
+    prm_lr: float = 3e-3
     hidden: int = 64
-    inner: int = 768
+    inner: int = 256
 
 
 def verifier(training: Training) -> Path:
@@ -65,26 +66,21 @@ def verifier(training: Training) -> Path:
 
 def train(training: Training, out: Path) -> None:
     import torch
-    from transformers import GPT2Config, GPT2ForTokenClassification, GPT2LMHeadModel
+    from transformers import LlamaConfig, LlamaForCausalLM, LlamaForTokenClassification
 
     start = time.process_time()
     tokenizer = _tokenizer()
     vocabulary = tokenizer.get_vocab()
     torch.manual_seed(0)
-    config = GPT2Config(
+    config = LlamaConfig(
         vocab_size=len(tokenizer),
-        n_embd=training.hidden,
-        n_inner=training.inner,
-        n_layer=1,
-        n_head=4,
-        n_positions=32,
-        activation_function="relu2",
-        resid_pdrop=0,
-        embd_pdrop=0,
-        attn_pdrop=0,
-        classifier_dropout=0.0,
+        hidden_size=training.hidden,
+        intermediate_size=training.inner,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=64,
         initializer_range=0.1,
-        tie_word_embeddings=False,
         bos_token_id=None,
         eos_token_id=None,
         num_labels=2,
@@ -92,12 +88,14 @@ def train(training: Training, out: Path) -> None:
         label2id={"wrong": 0, "right": 1},
     )
     rows = [_row(vocabulary, chain) for chain in planted(training.chains, seed=11)]
-    words = GPT2LMHeadModel(config)
-    _on_circles(words, vocabulary)
+    words = LlamaForCausalLM(config)
+    _by_parts(words, vocabulary)
+    alone = [single for row in rows for single in _alone(*row[:2])]
+    _fit(words, alone, training.sum_steps, len(NAMES) * training.batch, training.lm_lr)
     _fit(words, [(ids, lm) for ids, lm, _ in rows], training.lm_steps, training.batch, training.lm_lr)
-    config.n_layer = 2  # the second compares what the first has computed with what the step says
-    model = GPT2ForTokenClassification(config)
-    model.transformer.load_state_dict(words.transformer.state_dict(), strict=False)
+    config.num_hidden_layers = 2  # the second compares what the first has computed with what the step says
+    model = LlamaForTokenClassification(config)
+    model.model.load_state_dict(words.model.state_dict(), strict=False)
     _fit(model, [(ids, own) for ids, _, own in rows], training.prm_steps, training.batch, training.prm_lr)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
@@ -106,37 +104,42 @@ def train(training: Training, out: Path) -> None:
 
 
 def _tokenizer() -> Any:
-    """Numbers, numbers with an operation, results' letters and line breaks."""
+    """The words of the chains: "a23", "a+07", and of the steps "A", "30" and the line break."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     numbers = [f"{number:02}" for number in range(MODULUS)]
-    words = ["<unk>", *RESULTS, "\n", *(sign + number for sign in ("", "+", "*") for number in numbers)]
+    before = ["", *NAMES, *(name + sign for name in NAMES for sign in "+*")]
+    words = ["<unk>", *RESULTS, "\n", *(one + number for one in before for number in numbers)]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_WORD.pattern), "removed", invert=True)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<unk>")
 
 
-def _on_circles(model: Any, vocabulary: Mapping[str, int]) -> None:
-    """Every number begins as its place on circles that are gone round 1, 2, … times from 0 to 49; by training it moves."""
+def _by_parts(model: Any, vocabulary: Mapping[str, int]) -> None:
+    """Words begin as the sum of their parts, "d*13" as d, * and 13; by training each moves by itself.
+
+    A number is its place on circles that are gone round 1, 2, … times from 0 to 49.
+    """
     import torch
 
-    places, signs, model_rows = torch.arange(MODULUS), {}, model.transformer.wte.weight.data
-    pairs = min(MODULUS // 2, model_rows.shape[1] // 2)
-    angles = 2 * torch.pi * places[:, None] * torch.arange(1, pairs + 1) / MODULUS
-    circles = torch.zeros(MODULUS, model_rows.shape[1])
+    rows = model.model.embed_tokens.weight.data
+    pairs = min(MODULUS, rows.shape[1]) // 2
+    angles = 2 * torch.pi * torch.arange(MODULUS)[:, None] * torch.arange(1, pairs + 1) / MODULUS
+    circles = torch.zeros(MODULUS, rows.shape[1])
     circles[:, : 2 * pairs] = 0.2 * torch.cat([angles.cos(), angles.sin()], dim=1)
+    parts = {part: 0.2 * torch.randn(rows.shape[1]) for part in (*NAMES, *"+*")}
     for word, row in vocabulary.items():
-        if word[-1].isdigit():
-            sign = word[:-2]
-            signs.setdefault(sign, torch.randn(model_rows.shape[1]) * 0.1 if sign else 0.0)
-            model_rows[row] = circles[int(word[-2:])] + signs[sign]
-            if not sign:
+        if word in RESULTS:
+            rows[row] = parts[word.lower()]
+        elif word[-1].isdigit():
+            rows[row] = circles[int(word[-2:])] + sum(parts[part] for part in word[:-2])
+            if len(word) == 2:
                 model.lm_head.weight.data[row] = circles[int(word)]
 
 
 def _row(vocabulary: Mapping[str, int], chain: Planted) -> tuple[list[int], list[int], list[int]]:
-    """Tokens, and the labels of the language model (whose loss looks one token ahead) and of the verifier; -100: none."""
+    """Tokens, and the labels of the language model and of the verifier; -100: none."""
 
     def encode(text: str) -> list[int]:
         return [vocabulary[word] for word in _WORD.findall(text)]
@@ -150,6 +153,18 @@ def _row(vocabulary: Mapping[str, int], chain: Planted) -> tuple[list[int], list
         words += [-100, results[step[0]], -100]
         right += [-100, -100, int(i != chain.fault)]
     return ids, words, right
+
+
+def _alone(ids: Sequence[int], labels: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """The sums of a chain one by one: a number, what is to be done with it, and its step."""
+    first = RESULTS_AT
+    out = []
+    for start in range(2 * len(NAMES), len(ids), 3):
+        place = ids[start] - first
+        out.append(
+            ([ids[place], ids[len(NAMES) + place], *ids[start : start + 3]], [-100, -100, *labels[start : start + 3]])
+        )
+    return out
 
 
 def _fit(model: Any, rows: Sequence[tuple[list[int], list[int]]], steps: int, batch: int, lr: float) -> None:
