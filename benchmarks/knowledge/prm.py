@@ -119,7 +119,8 @@ def _tokenizer() -> Any:
 def _by_parts(model: Any, vocabulary: Mapping[str, int]) -> None:
     """Words begin as the sum of their parts, "d*13" as d, * and 13; by training each moves by itself.
 
-    A number is its place on circles that are gone round 1, 2, … times from 0 to 49.
+    A number is its place on circles that are gone round 1, 2, … times from 0 to 49. It outweighs the letter, which
+    would else make five tables of one.
     """
     import torch
 
@@ -127,15 +128,15 @@ def _by_parts(model: Any, vocabulary: Mapping[str, int]) -> None:
     pairs = min(MODULUS, rows.shape[1]) // 2
     angles = 2 * torch.pi * torch.arange(MODULUS)[:, None] * torch.arange(1, pairs + 1) / MODULUS
     circles = torch.zeros(MODULUS, rows.shape[1])
-    circles[:, : 2 * pairs] = 0.2 * torch.cat([angles.cos(), angles.sin()], dim=1)
-    parts = {part: 0.2 * torch.randn(rows.shape[1]) for part in (*NAMES, *"+*")}
+    circles[:, : 2 * pairs] = 0.5 * torch.cat([angles.cos(), angles.sin()], dim=1)
+    parts = {part: 0.1 * torch.randn(rows.shape[1]) for part in (*NAMES, *"+*")}
     for word, row in vocabulary.items():
         if word in RESULTS:
             rows[row] = parts[word.lower()]
         elif word[-1].isdigit():
             rows[row] = circles[int(word[-2:])] + sum(parts[part] for part in word[:-2])
             if len(word) == 2:
-                model.lm_head.weight.data[row] = circles[int(word)]
+                model.lm_head.weight.data[row] = 0.4 * circles[int(word)]
 
 
 def _row(vocabulary: Mapping[str, int], chain: Planted) -> tuple[list[int], list[int], list[int]]:

@@ -157,13 +157,15 @@ def test_a_step_verifier_is_measured_on_whole_steps_beside_a_judge_of_equations(
 
     items = drawn(read_set("prmbench", shared_data), 4)
     folder = token_classifier(tmp_path / "tiny", "llama", [step.text for item in items for step in item.steps])
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 4096}), encoding="utf-8")
     judge = json.dumps({"name": "prm", "model": str(folder), "device": "cpu"})
     data = ["--on", "prmbench", "--data", shared_data, "--limit", 4]
     assert check("--judges", "exact", judge, *data, "--format", "json") == 0
     exact, found = json.loads(capsys.readouterr().out)["judges"]
     right = [one for item in items for one in item.right]
     assert exact["claims"] == found["claims"] == found["cost"]["claims"] == len(right)
-    assert found["unscored"] == 0 < exact["unscored"]
+    assert found["unscored"] == 0 < exact["unscored"], found["missing"]
     oracle = Oracle(folder, "token-classification")
     own = [p for item in items for p in oracle.right(item.trace.question, [step.text for step in item.steps])]
     assert found["auroc"]["value"] == pytest.approx(roc_auc_score(right, own), abs=1e-3)
