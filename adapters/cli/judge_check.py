@@ -18,6 +18,7 @@ from ...metrics.judge_check.render import Agreement, csv_table, markdown, print_
 from ...metrics.judge_measures.measure import Measure
 from ...metrics.judge_measures.store import keep
 from ...metrics.knowledge.base import ClaimExtractor, Judge, Surroundings
+from ...metrics.knowledge.claims.step import STEP, STEPS_AS_CLAIMS
 from ...metrics.knowledge.components import KnowledgeParts
 from ...metrics.names import unknown_name
 from ...metrics.plugins import registry
@@ -95,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(str(error)) from error
     for one, panel in zip(given, panels, strict=True):
         made, (judge,), finder = panel.panel()
+        if judge.kinds == frozenset({STEP}):  # a step verifier has nothing to say on parts of steps
+            made = [STEPS_AS_CLAIMS]
         try:
             measure, judged = check(
                 judge,

@@ -46,7 +46,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.knowledge import fit_nli
-from benchmarks.knowledge.evidence import medquad
 from benchmarks.support.discrimination import RESAMPLES, auroc, balanced_accuracy, interval
 from benchmarks.support.labelled import (
     Reader,
@@ -63,8 +62,11 @@ from stepgauge.metrics.judge_check.items import Labelled, drawn, whole_steps
 from stepgauge.metrics.knowledge.base import ClaimExtractor, Judge, Retriever, Surroundings
 from stepgauge.metrics.knowledge.claims.sentence import SENTENCE
 from stepgauge.metrics.knowledge.types import Claim, Passage, Verdict
+from stepgauge.metrics.models.cache import cache_dir
 from stepgauge.metrics.names import lookup
 from stepgauge.metrics.plugins import registry
+from stepgauge.metrics.retrieval import build_corpus
+from stepgauge.metrics.retrieval.readers import Fields
 
 SEED = 0
 WORD = re.compile(r"[^\W_]+")
@@ -212,7 +214,7 @@ def rows(
     out = []
     for chosen in (one for one in DATA_SETS if one.name in names):
         items = drawn(chosen.read(data), limit)
-        around = Surroundings(_no_scorer, corpus=str(medquad(data).folder) if chosen.retriever == "bm25" else None)
+        around = Surroundings(_no_scorer, corpus=str(medquad(data)) if chosen.retriever == "bm25" else None)
         retriever = registry().retrievers[chosen.retriever](around)
         extractors = [whole_steps(items)]
         if chosen.claims is not None:
@@ -229,6 +231,15 @@ def rows(
             for judge in judges:
                 out.append(row(where, some, judge, extractors, retriever, resamples))
                 print(" | ".join(out[-1]), file=sys.stderr, flush=True)
+    return out
+
+
+def medquad(data: Path) -> Path:
+    """The folder of a corpus of all MedQuAD documents, indexed once in the cache folder."""
+    out = cache_dir() / "corpora" / "medquad"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fields = Fields(id=":row", title="question", text="answer")
+    build_corpus(data / "medquad" / "medquad.jsonl.gz", out, fields=fields)
     return out
 
 

@@ -386,7 +386,7 @@ def test_the_trap_at_full_size_is_not_run_without_an_accelerator(capsys, tmp_pat
 
 def test_a_verifier_is_trained_measured_and_kept(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path))
-    small = ["--chains=64", "--lm-steps=2", "--prm-steps=2", "--batch=8", "--hidden=16", "--layers=1", "--held-out=30"]
+    small = ["--chains=64", "--lm-steps=2", "--prm-steps=2", "--batch=8", "--hidden=16", "--inner=16", "--held-out=30"]
     assert benchmark("knowledge.prm").main(small) == 0
     printed = capsys.readouterr()
     assert "training the verifier" in printed.err
@@ -397,6 +397,19 @@ def test_a_verifier_is_trained_measured_and_kept(tmp_path, monkeypatch, capsys):
     again = capsys.readouterr()
     assert again.err == ""
     assert [line for line in again.out.splitlines() if line.startswith("| ")][1:] == lines
+
+
+def test_verifiers_of_real_chains_are_measured_on_questions_that_they_were_not_trained_on(capsys, shared_data):
+    chains = benchmark("knowledge.prm_chains")
+    train, test = chains.halves(chains.SETS["mrben medicine"](shared_data))
+    assert not {item.trace.question for item in train} & {item.trace.question for item in test}
+    assert len(train) + len(test) == 570
+    assert chains.main(["--layers=1", "--chains=6", "--data=prmbench counterfactual"]) == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| prmbench")]
+    assert [row[1] for row in rows] == ["chance", "position", "length", "exact", "prm:smollm2-1-layers"]
+    assert {(row[3], row[4]) for row in rows} == {("3", rows[0][4])}
+    assert [row[2] for row in rows] == ["–"] * 4 + ["3"]
+    assert rows[4][6].startswith("0 ")
 
 
 # --- a perfect judge -------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from chat_server import ChatServer, claim_of, verdict
 from ctrl_c import pressing_ctrl_c
 from scoring import write_jsonl
 from tiny_classifiers import make_classifier
+from tiny_verifiers import Oracle, token_classifier
 
 from stepgauge.adapters.cli import main
 
@@ -146,6 +147,28 @@ def test_every_public_set_is_read_with_its_labels(name, shared_data):
             "contradicted": 95,
         }
         assert len({item.group for item in items}) == 61
+
+
+def test_a_step_verifier_is_measured_on_whole_steps_beside_a_judge_of_equations(tmp_path, capsys, shared_data):
+    from sklearn.metrics import roc_auc_score
+
+    from stepgauge.adapters.labelled.sets import read_set
+    from stepgauge.metrics.judge_check.items import drawn
+
+    items = drawn(read_set("prmbench", shared_data), 4)
+    folder = token_classifier(tmp_path / "tiny", "llama", [step.text for item in items for step in item.steps])
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 4096}), encoding="utf-8")
+    judge = json.dumps({"name": "prm", "model": str(folder), "device": "cpu"})
+    data = ["--on", "prmbench", "--data", shared_data, "--limit", 4]
+    assert check("--judges", "exact", judge, *data, "--format", "json") == 0
+    exact, found = json.loads(capsys.readouterr().out)["judges"]
+    right = [one for item in items for one in item.right]
+    assert exact["claims"] == found["claims"] == found["cost"]["claims"] == len(right)
+    assert found["unscored"] == 0 < exact["unscored"], found["missing"]
+    oracle = Oracle(folder, "token-classification")
+    own = [p for item in items for p in oracle.right(item.trace.question, [step.text for step in item.steps])]
+    assert found["auroc"]["value"] == pytest.approx(roc_auc_score(right, own), abs=1e-3)
 
 
 def test_what_was_measured_stands_under_the_ki_of_later_scores_and_of_compare(tmp_path, capsys):
