@@ -3,9 +3,10 @@
     python -m benchmarks.knowledge.prm
 
 The chains are those of `benchmarks.validity.planted`, unchanged: five numbers, each added to or multiplied modulo 50,
-one a step; in half of the chains one step is wrong. The verifier is a tiny Llama, first trained as a language model on
-the right results, of single sums and then of whole chains, then with one more layer and a head over its tokens on the
-labels of steps, all with transformers' Trainer: the form of trl's PRMTrainer, with a line break behind each step.
+one a step; in half of the chains one step is wrong. The verifier is a tiny Ministral, first trained as a language model
+on the right results, of single sums and then of whole chains; then with one more layer, which sees its own step alone,
+and a head over its tokens on the labels of steps, of single sums again (half of them wrong) and of whole chains. All
+with transformers' Trainer, in the form of trl's PRMTrainer, with a line break behind each step.
 
 Where embeddings begin makes it learn in minutes: a word is the sum of its parts ("d*13" is d, *, 13), and a number its
 place on circles, as in Fourier number embeddings (Zhou et al. 2025), so that sums modulo 50 are no table to be learnt.
@@ -35,6 +36,7 @@ from stepgauge.metrics.versions import package_version
 ABOUT = "fitted.json"
 NAME = "planted-verifier"
 _WORD = re.compile(r"\n|[a-z][+*]?\d\d|[A-Z]|\d\d")
+_STEP = 3  # tokens: the letter, the number, the line break
 RESULTS_AT = 1  # the first result's letter in the vocabulary
 HELD_OUT = 1_000  # chains, of another seed than those for training
 
@@ -44,9 +46,10 @@ class Training:
     """How the verifier is trained: steps of `batch` chains, of `chains` distinct ones."""
 
     chains: int = 10_000
-    sum_steps: int = 250
-    lm_steps: int = 200
-    prm_steps: int = 200
+    sum_steps: int = 500
+    lm_steps: int = 300
+    prm_sum_steps: int = 300
+    prm_steps: int = 1_500
     batch: int = 64
     lm_lr: float = 5e-3
     prm_lr: float = 3e-3
@@ -66,19 +69,22 @@ def verifier(training: Training) -> Path:
 
 def train(training: Training, out: Path) -> None:
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM, LlamaForTokenClassification
+    from transformers import MinistralConfig, MinistralForCausalLM, MinistralForTokenClassification
 
     start = time.process_time()
     tokenizer = _tokenizer()
     vocabulary = tokenizer.get_vocab()
     torch.manual_seed(0)
-    config = LlamaConfig(
+    config = MinistralConfig(
         vocab_size=len(tokenizer),
         hidden_size=training.hidden,
         intermediate_size=training.inner,
         num_hidden_layers=1,
         num_attention_heads=4,
         num_key_value_heads=4,
+        head_dim=training.hidden // 4,
+        layer_types=["full_attention"],
+        sliding_window=_STEP,
         max_position_embeddings=64,
         initializer_range=0.1,
         bos_token_id=None,
@@ -88,14 +94,19 @@ def train(training: Training, out: Path) -> None:
         label2id={"wrong": 0, "right": 1},
     )
     rows = [_row(vocabulary, chain) for chain in planted(training.chains, seed=11)]
-    words = LlamaForCausalLM(config)
+    words = MinistralForCausalLM(config)
     _by_parts(words, vocabulary)
     alone = [single for row in rows for single in _alone(*row[:2])]
     _fit(words, alone, training.sum_steps, len(NAMES) * training.batch, training.lm_lr)
     _fit(words, [(ids, lm) for ids, lm, _ in rows], training.lm_steps, training.batch, training.lm_lr)
     config.num_hidden_layers = 2  # the second compares what the first has computed with what the step says
-    model = LlamaForTokenClassification(config)
+    config.layer_types = ["full_attention", "sliding_attention"]
+    model = MinistralForTokenClassification(config)
     model.model.load_state_dict(words.model.state_dict(), strict=False)
+    labelled = [single for ids, _, own in rows for single in _alone(ids, own)]
+    wrong = [single for single in labelled if not single[1][-1]]
+    right = [single for single in labelled if single[1][-1]][: len(wrong)]
+    _fit(model, wrong + right, training.prm_sum_steps, len(NAMES) * training.batch, training.prm_lr)
     _fit(model, [(ids, own) for ids, _, own in rows], training.prm_steps, training.batch, training.prm_lr)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
@@ -160,10 +171,13 @@ def _alone(ids: Sequence[int], labels: Sequence[int]) -> list[tuple[list[int], l
     """The sums of a chain one by one: a number, what is to be done with it, and its step."""
     first = RESULTS_AT
     out = []
-    for start in range(2 * len(NAMES), len(ids), 3):
+    for start in range(2 * len(NAMES), len(ids), _STEP):
         place = ids[start] - first
         out.append(
-            ([ids[place], ids[len(NAMES) + place], *ids[start : start + 3]], [-100, -100, *labels[start : start + 3]])
+            (
+                [ids[place], ids[len(NAMES) + place], *ids[start : start + _STEP]],
+                [-100, -100, *labels[start : start + _STEP]],
+            )
         )
     return out
 

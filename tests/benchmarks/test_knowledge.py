@@ -386,7 +386,17 @@ def test_the_trap_at_full_size_is_not_run_without_an_accelerator(capsys, tmp_pat
 
 def test_a_verifier_is_trained_measured_and_kept(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path))
-    small = ["--chains=64", "--lm-steps=2", "--prm-steps=2", "--batch=8", "--hidden=16", "--inner=16", "--held-out=30"]
+    small = [
+        "--chains=64",
+        "--sum-steps=2",
+        "--lm-steps=2",
+        "--prm-sum-steps=2",
+        "--prm-steps=2",
+        "--batch=8",
+        "--hidden=16",
+        "--inner=16",
+        "--held-out=30",
+    ]
     assert benchmark("knowledge.prm").main(small) == 0
     printed = capsys.readouterr()
     assert "training the verifier" in printed.err
