@@ -65,11 +65,16 @@ class Stream:
     damage: Callable[[], str | None]
 
 
+_ENCRYPTED = 0x1  # of a member's flags (.ZIP File Format Specification, 4.4.4)
+
+
 def zip_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """The one JSON file in an archive. Raises ValueError when there is none, or more than one."""
+    """The one JSON file in an archive. Raises ValueError when there is none, more than one, or it is encrypted."""
     members = [info for info in archive.infolist() if info.filename.lower().endswith((".json", ".jsonl"))]
     if len(members) != 1:
         raise ValueError(f"expected one .json or .jsonl file in the archive, found {len(members)}; unpack it")
+    if members[0].flag_bits & _ENCRYPTED:
+        raise ValueError("the archive is encrypted; unpack it with its password")
     return members[0]
 
 

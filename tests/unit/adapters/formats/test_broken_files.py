@@ -142,6 +142,14 @@ def test_broken_file_in_a_folder_costs_what_is_broken(tmp_path, capsys, case):
     assert f"{len(kinds)} skipped, 0 failed" in capsys.readouterr().out
 
 
+def test_an_encrypted_archive_is_named_as_that(tmp_path):
+    (tmp_path / "a.zip").write_bytes(encrypted(GOOD))
+    (tmp_path / "good.jsonl").write_bytes(GOOD)
+    assert score(tmp_path, "--out", tmp_path / "out", *NULL) == 0
+    [skipped] = rows(tmp_path / "out", "skipped.jsonl")
+    assert skipped["reason"] == "the file cannot be read: the archive is encrypted; unpack it with its password"
+
+
 def test_zipped_line_over_64_mib_costs_itself(tmp_path):
     long = b'{"question": "q", "response": "' + b"x" * (65 * 2**20) + b'"}\n'
     (tmp_path / "a.zip").write_bytes(zipped("a.jsonl", GOOD * 2 + long + GOOD, compression=zipfile.ZIP_DEFLATED))
