@@ -17,7 +17,7 @@ _DECISIVE = ("fit", "scorer", "revision", "architecture", "quantization", "templ
 # What a score has that does not name the setting.
 _UNNAMED = {"target": "gold"}
 # Settings that may shift the numbers: a difference becomes a note.
-_TOLD = ("dtype", "engine", "epsilon", "claims", "judges", "retriever", "policy")
+_TOLD = ("dtype", "engine", "epsilon", "claims", "judges", "retriever", "policy", "regrow")
 
 # Of these, what names the scorer: it differs where each run's model scored its own chains.
 _OF_SCORER = ("fit", "scorer", "revision", "architecture", "quantization")
@@ -143,6 +143,8 @@ def _values(provenances: Iterable[Mapping[str, Any]], name: str, none: str | Non
 
 def _value(provenance: Mapping[str, Any], name: str) -> str | None:
     value = provenance.get(name)
+    if name == "regrow" and isinstance(found := provenance.get("regrown"), Mapping):  # of how many steps of each chain
+        value = found.get("steps")
     fit = provenance.get("fit")
     if fit and name in ("scorer", "revision"):  # the digest of the weights identifies it, whatever folder they are in
         return f"fitted scorer {fit}" if name == "scorer" else None

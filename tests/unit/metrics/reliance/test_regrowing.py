@@ -216,6 +216,13 @@ def test_two_runs_are_compared_by_what_a_mistake_does_to_their_answers():
     assert task.row("answer_kept_share").tuned == task.row("answer_kept_share_unchanged").tuned == 1
 
 
+def test_a_note_says_that_mistakes_stood_in_other_numbers_of_steps():
+    all_of_them, one = ([record(0, score(from_the_steps, regrow=most))] for most in ("all", 1))
+    (note,) = [note for note in compare_runs(run("a", all_of_them), run("b", one)).notes if "regrow" in note]
+    assert note == "regrow differs: a: all; b: 1"
+    assert not [note for note in compare_runs(run("a", one), run("b", one)).notes if "regrow differs" in note]
+
+
 def test_runs_without_ends_written_anew_have_no_such_rows():
     rows = [record(i, score(from_the_steps, regrow=0)) for i in range(3)]
     (task,) = compare_runs(run("a", rows), run("b", rows)).tasks
