@@ -5,8 +5,8 @@
 The chains are those of `benchmarks.validity.planted`, unchanged: five numbers, each added to or multiplied modulo 50,
 one a step; in half of the chains one step is wrong. The verifier is a tiny Ministral, first trained as a language model
 on the right results, of single sums and then of whole chains; then with one more layer, which sees its own step alone,
-and a head over its tokens on the labels of steps, of single sums again (half of them wrong) and of whole chains. All
-with transformers' Trainer, in the form of trl's PRMTrainer, with a line break behind each step.
+and a head over its tokens on the labels of steps, first of chains with half of their steps wrong, then of those as they
+are. All with transformers' Trainer, in the form of trl's PRMTrainer, with a line break behind each step.
 
 Where embeddings begin makes it learn in minutes: a word is the sum of its parts ("d*13" is d, *, 13), and a number its
 place on circles, as in Fourier number embeddings (Zhou et al. 2025), so that sums modulo 50 are no table to be learnt.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import random
 import re
 import sys
 import tempfile
@@ -45,11 +46,11 @@ HELD_OUT = 1_000  # chains, of another seed than those for training
 class Training:
     """How the verifier is trained: steps of `batch` chains, of `chains` distinct ones."""
 
-    chains: int = 10_000
+    chains: int = 20_000
     sum_steps: int = 500
     lm_steps: int = 300
-    prm_sum_steps: int = 300
-    prm_steps: int = 1_500
+    prm_mixed_steps: int = 1_200
+    prm_steps: int = 400
     batch: int = 64
     lm_lr: float = 5e-3
     prm_lr: float = 3e-3
@@ -99,15 +100,14 @@ def train(training: Training, out: Path) -> None:
     alone = [single for row in rows for single in _alone(*row[:2])]
     _fit(words, alone, training.sum_steps, len(NAMES) * training.batch, training.lm_lr)
     _fit(words, [(ids, lm) for ids, lm, _ in rows], training.lm_steps, training.batch, training.lm_lr)
+    draw = random.Random(0)
     config.num_hidden_layers = 2  # the second compares what the first has computed with what the step says
     config.layer_types = ["full_attention", "sliding_attention"]
     model = MinistralForTokenClassification(config)
     model.model.load_state_dict(words.model.state_dict(), strict=False)
-    labelled = [single for ids, _, own in rows for single in _alone(ids, own)]
-    wrong = [single for single in labelled if not single[1][-1]]
-    right = [single for single in labelled if single[1][-1]][: len(wrong)]
-    _fit(model, wrong + right, training.prm_sum_steps, len(NAMES) * training.batch, training.prm_lr)
-    _fit(model, [(ids, own) for ids, _, own in rows], training.prm_steps, training.batch, training.prm_lr)
+    mixed = [_half_wrong(ids, own, vocabulary, draw) for ids, _, own in rows]
+    _fit(model, mixed, training.prm_mixed_steps, training.batch, training.prm_lr)
+    _fit(model, [(ids, own) for ids, _, own in rows], training.prm_steps, training.batch, training.prm_lr / 3)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     about = {**vars(training), "cpu_seconds": round(time.process_time() - start)}
@@ -165,6 +165,23 @@ def _row(vocabulary: Mapping[str, int], chain: Planted) -> tuple[list[int], list
         words += [-100, results[step[0]], -100]
         right += [-100, -100, int(i != chain.fault)]
     return ids, words, right
+
+
+def _half_wrong(
+    ids: Sequence[int], labels: Sequence[int], vocabulary: Mapping[str, int], draw: random.Random
+) -> tuple[list[int], list[int]]:
+    """The same chain with half of its right steps wrong, as `planted` makes one: few wrong steps teach slowly."""
+    words = {row: word for word, row in vocabulary.items()}
+    ids, labels = list(ids), list(labels)
+    for start in range(2 * len(NAMES), len(ids), _STEP):
+        place = ids[start] - RESULTS_AT
+        number, sum_of = words[ids[place]], words[ids[len(NAMES) + place]]  # "a23", "a+07"
+        value, operand = int(number[1:]), int(sum_of[2:])
+        other = value * operand if sum_of[1] == "+" else value + operand
+        wrong = [f"{one % MODULUS:02}" for one in (other, value) if vocabulary[f"{one % MODULUS:02}"] != ids[start + 1]]
+        if labels[start + 2] and wrong and draw.random() < 0.5:
+            ids[start + 1], labels[start + 2] = vocabulary[draw.choice(wrong)], 0
+    return ids, labels
 
 
 def _alone(ids: Sequence[int], labels: Sequence[int]) -> list[tuple[list[int], list[int]]]:
@@ -234,7 +251,7 @@ def figure(right: Sequence[bool], values: Sequence[float], groups: Sequence[str]
 
 
 def planted_table(folder: Path, count: int) -> str:
-    chains = planted(count, seed=2)
+    chains = planted(count, seed=4)
     found = judged(folder, chains)
     items = [(chain, i) for chain in chains for i in range(len(NAMES))]
     right = [i != chain.fault for chain, i in items]

@@ -390,7 +390,7 @@ def test_a_verifier_is_trained_measured_and_kept(tmp_path, monkeypatch, capsys):
         "--chains=64",
         "--sum-steps=2",
         "--lm-steps=2",
-        "--prm-sum-steps=2",
+        "--prm-mixed-steps=2",
         "--prm-steps=2",
         "--batch=8",
         "--hidden=16",

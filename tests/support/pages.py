@@ -37,8 +37,6 @@ NOT_RUN = {
     "inspect score log.eval --scorer stepgauge/knowledge": "a paid server",
     "inspect eval stepgauge/tatqa": "data of the hub, and minutes; test_finance_tasks.py runs the task",
     "include: tatqa_cot_stepgauge.yaml": "data of the hub; test_finance_tasks.py runs the same",
-    "group: finance_local": "files of the user's own; test_domain_tasks.py runs such groups",
-    "group: legal_local": "files of the user's own; test_domain_tasks.py runs such groups",
     "stepgauge lm-eval run --tasks finance_local": "files of the user's own, and minutes",
     "stepgauge lm-eval run --tasks legal_local": "files of the user's own, and minutes",
     "inspect eval stepgauge/with_reasoning -T task=inspect_evals/": "a paid server and data of the hub",

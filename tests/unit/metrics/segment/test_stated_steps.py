@@ -59,7 +59,7 @@ CHAINS = {
         "Wie viele Liter?",
         "Pro Tag sind es 2,5 Liter.\nIn zwei Tagen sind es 2 * 2,5 Liter, also fünf.",
         "5",
-        ["-", "-"],
+        ["-", "S"],
     ),
     "data on lines of their own": (
         "Sum of the primes below 8, of which 7 is one?",
