@@ -27,7 +27,7 @@ from . import bm25_index, dense_index, floors, manifest, words
 from .chunks import OVERLAP, WORDS, check_options
 from .encoders import DenseOptions, Encoder, SentenceEncoder
 from .errors import CorpusBusy, CorpusError, require
-from .former import VERSIONS, Former, open_former
+from .former import READERS, VERSIONS, Former, open_former
 from .readers import Fields, find_source
 from .store import TEXTS, TextStore
 from .texts import pieces_of, write_texts
@@ -112,8 +112,11 @@ def build_corpus(
     digests = files.digests()
     digest = _key(digests)
     versions = {"Python": platform.python_version(), **{name: package_version(name) for name in _VERSIONS[1:]}}
-    key = _key({"format": manifest.FORMAT, "words": words.NAME, "floors": floors.NAME, "source": digest, **options})
-    if (present := _present(dest)) is not None and present["key"] == key:
+    made_of = {"format": manifest.FORMAT, "words": words.NAME, "floors": floors.NAME, "source": digest, **options}
+    # What is left out by its name is no part of the digest, but the manifest lists it.
+    key = _key({**made_of, **({"left_out": files.left_out} if files.left_out else {})})
+    present = _present(dest)
+    if present is not None and present["key"] == key and not _reads_more(present, versions):
         return Built(present, built=False)
 
     work = dest.with_name(f".{dest.name}.building")
@@ -197,6 +200,12 @@ def _kept(texts: Mapping[str, Any], vectors: Mapping[str, Any] | None) -> dict[s
     if texts["kept"] is None:
         return {}
     return {**texts["kept"], **({} if vectors is None else {"vectors": vectors["kept"]})}
+
+
+def _reads_more(present: Mapping[str, Any], versions: Mapping[str, Any]) -> bool:
+    """Whether files left out may be readable now: a library was installed since, or has another version."""
+    had = present.get("versions", {})
+    return bool(present.get("left_out")) and any(had.get(name) != versions[name] for name in READERS)
 
 
 def _is_complete(work: Path, key: str) -> bool:

@@ -73,6 +73,15 @@ def test_csv_and_jsonl_say_the_same(tmp_path, capsys):
     assert numbers[0] == numbers[1]
 
 
+def test_a_claim_that_stands_in_many_rows_is_evidence_once(tmp_path, capsys):
+    # Ten copies of two sums, of which the judge gets one right each.
+    claims = [{"claim": f"2 + 2 = {n}", "label": "right", "kind": "equation"} for n in (4, 5)] * 10
+    path = write_jsonl(tmp_path / "copies.jsonl", claims)
+    assert check("--judges", "exact", "--on", path, "--format", "json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["judges"]
+    assert found["documents"] == 2
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -86,6 +95,7 @@ def test_csv_and_jsonl_say_the_same(tmp_path, capsys):
         ("a.csv", "claim,verdict\nx,right", "row 1: no column 'label'"),
         ("a.csv", "claim,label\nx", "row 2: 1 cells, expected 2"),
         ("a.csv", 'claim,label\n"x', "not CSV"),
+        ("a.csv", "claim,label,label\nx,right,wrong", "row 1: the column 'label' is there twice"),
         ("a.csv", b"claim,label\n\xff,right", "not UTF-8"),
     ],
 )
