@@ -247,11 +247,14 @@ def test_what_a_build_leaves_out_is_listed_when_it_comes_to_a_source_that_is_bui
         (folder / "talk").symlink_to(tmp_path / ("elsewhere" if change == "a link to a folder" else "nowhere"))
     built, _ = again(folder, tmp_path / "c", dense=None)
     (said,) = [one["reason"] for one in built.manifest["left_out"] if one["file"].startswith("talk")]
-    assert said == {
-        "a file of another type": "files of type .pptx are not read",
-        "a link to a folder": "a link to a folder, which is not followed",
-        "a link to nothing": "a link to nothing",
-    }[change]
+    assert (
+        said
+        == {
+            "a file of another type": "files of type .pptx are not read",
+            "a link to a folder": "a link to a folder, which is not followed",
+            "a link to nothing": "a link to nothing",
+        }[change]
+    )
     assert not build(folder, tmp_path / "c").built
 
 
@@ -267,10 +270,10 @@ def test_a_file_that_could_not_be_read_is_read_once_its_library_is_there(tmp_pat
     assert kept(built)[0] < built.manifest["counts"]["documents"] == 6
 
 
-def test_a_corpus_within_its_own_source_is_no_part_of_it(tmp_path, folder):
+def test_a_corpus_within_its_own_source_is_no_part_of_it(folder):
     counts = build(folder, folder / "sub" / "c").manifest["counts"]
     assert not build(folder, folder / "sub" / "c").built
-    (folder / "d.csv").write_text("id,text\nr1,Kidneys filter blood.\nr2,The spleen does, too.\n")
+    (folder / "d.csv").write_text("id,text\nr1,Kidneys filter blood.\nr2,The spleen does too.\n")
     built = build(folder, folder / "sub" / "c")
     assert built.manifest["counts"]["documents"] == counts["documents"] + 1
     assert {one["file"] for one in built.manifest["left_out"]} == {"copy.txt", "prices.csv"}
