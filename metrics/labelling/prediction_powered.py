@@ -218,7 +218,7 @@ def population(
     clusters: Sequence[object],
     labels: Sequence[float],
 ) -> Population:
-    """From plain sequences of the same length; strata and clusters by any names, None the stratum of what is settled."""
+    """From plain sequences of the same length; strata and clusters by any names, None: settled."""
     numbers = []
     for names in (strata, clusters):
         places = {name: place for place, name in enumerate(dict.fromkeys(names))}

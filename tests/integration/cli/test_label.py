@@ -287,7 +287,7 @@ def test_under_the_papers_policy_steps_with_nothing_to_check_are_right_without_a
         {
             "id": f"q{i}",
             "question": f"Q{i}?",
-            "response": f"We think about this one.\n{i} + 1 = {i + 1 + (i % 3 == 0)}\n{i} + 2 = {i + 2}\nThe answer is 4.",
+            "response": f"We think about it.\n{i} + 1 = {i + 1 + (i % 3 == 0)}\n{i} + 2 = {i + 2}\nThe answer is 4.",
             "answer": "4",
         }
         for i in range(2, 14)
