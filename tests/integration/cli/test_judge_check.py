@@ -225,6 +225,19 @@ def test_what_was_measured_stands_under_the_ki_of_later_scores_and_of_compare(tm
     assert line in capsys.readouterr().out
 
 
+def test_a_judge_that_scored_no_claim_leaves_the_earlier_measure(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path / "cache"))
+    path = sums(tmp_path)
+    assert check("--judges", "exact", "--on", path) == 0
+    (kept,) = (tmp_path / "cache" / "judge-measures").rglob("*.json")
+    before = kept.read_bytes()
+    # No equation in it: `exact` takes none of these claims.
+    write_jsonl(path, [{"claim": "Iron is a metal.", "label": "right"}, {"claim": "Iron is a gas.", "label": "wrong"}])
+    assert check("--judges", "exact", "--on", path) == 0
+    assert "no claim has a score" in " ".join(capsys.readouterr().out.split())
+    assert kept.read_bytes() == before
+
+
 def test_two_judges_are_measured_side_by_side_with_their_agreement(tmp_path, capsys, shared_data):
     folders = [make_classifier(tmp_path / name, "bert", ["a claim and its passage"]) for name in ("one", "two")]
     judges = [json.dumps({"name": "nli", "model": str(folder)}) for folder in folders]

@@ -259,7 +259,15 @@ def test_the_corrected_ki_stands_wherever_the_scores_are_shown_until_they_change
 
 
 @pytest.mark.parametrize(
-    "damage", ["", "[]", "[" * 5000, '{"scores": 1}', '{"scores": "SAME", "of": {"": {"labels": "x"}}}']
+    "damage",
+    [
+        "",
+        "[]",
+        "[" * 5000,
+        '{"scores": 1}',
+        '{"scores": "SAME", "of": {"": {"labels": "x"}}}',
+        '{"scores": "SAME", "of": {"": {"labels": 1e999, "corrected": [1, 0, 1], "judged": [1], "marks": false}}}',
+    ],
 )
 def test_a_damaged_file_of_a_corrected_ki_is_passed_over_in_a_line(damage, scores, tmp_path, capsys):
     own = tmp_path / "scores"
