@@ -16,7 +16,8 @@ _DENIES = re.compile(r"\b(?:not?|never|none|neither|nor|without|cannot)\b|n['’
 _DENIAL_LIKE = re.compile(
     r"\b(?:un(?!it|der|iv|iq|ion|til)\w{3,}|in(?:correct|valid|effect|appropriate|accurate|sufficient|consistent|significant)"
     r"|im(?:possib|prop|plausib|probab)|non|dis(?:prov|agree|similar|qualif)|contraindic|false|wrong|lack|absen|fail|exclu"
-    r"|eliminat|rule[sd]? out|avoid|rather|instead|except|only|few|rare|little|free|opposite|other than|reject|den[iy])",
+    r"|eliminat|rule[sd]? out|avoid|rather|instead|except|only|few|rare|little|free|opposite|other than|reject"
+    r"|den[iy])",
     re.IGNORECASE,
 )
 _PREFIX = 4  # letters that two forms of a word share at least
