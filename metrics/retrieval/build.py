@@ -121,7 +121,7 @@ def build_corpus(
 
     work = dest.with_name(f".{dest.name}.building")
     with _locked(work), _cleared_on_error(work):
-        stages = _Stages(work, key)
+        stages = _Stages(work, key, {name: versions[name] for name in READERS})
         resumed = tuple(stages.done)
         kept: dict[str, int] = {}
         former = cache(partial(open_former, dest, versions))
@@ -269,25 +269,29 @@ def _cleared_on_error(work: Path) -> Iterator[None]:
 
 
 class _Stages:
-    """The finished stages of a build with their return values, recorded in the work folder."""
+    """The finished stages of a build with their return values, recorded in the work folder.
 
-    def __init__(self, work: Path, key: str) -> None:
+    Args:
+        readers: versions of the libraries that read files: with others they may find other text.
+    """
+
+    def __init__(self, work: Path, key: str, readers: Mapping[str, Any]) -> None:
         self._work = work
-        self._key = key
+        self._of = {"key": key, "readers": dict(readers)}
         try:
             known = json.loads((work / _STAGES).read_text(encoding="utf-8"))
-            self.done: dict[str, Any] = dict(known["done"]) if known["key"] == key else {}
-            same = known["key"] == key
+            same = {name: known[name] for name in self._of} == self._of
+            self.done: dict[str, Any] = dict(known["done"]) if same else {}
         except (OSError, ValueError, KeyError, TypeError):
             same, self.done = _is_complete(work, key), {}
         if not same:
             self.forget()
-            manifest.replace_json(work / _STAGES, {"key": key, "done": {}})
+            manifest.replace_json(work / _STAGES, {**self._of, "done": {}})
 
     def run(self, name: str, stage: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         if name not in self.done:
             self.done[name] = stage()
-            manifest.replace_json(self._work / _STAGES, {"key": self._key, "done": self.done})
+            manifest.replace_json(self._work / _STAGES, {**self._of, "done": self.done})
         return self.done[name]
 
     def forget(self) -> None:

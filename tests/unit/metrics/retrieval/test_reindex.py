@@ -21,6 +21,7 @@ from stepgauge.metrics.retrieval.build import Built
 from stepgauge.metrics.retrieval.corpus import Corpus
 from stepgauge.metrics.retrieval.encoders import DenseOptions
 from stepgauge.metrics.retrieval.errors import CorpusError
+from stepgauge.metrics.versions import package_version
 
 DENSE = DenseOptions("hash")
 # As many passages are encoded again to see whether the encoder still gives the vectors that are kept.
@@ -268,6 +269,24 @@ def test_a_file_that_could_not_be_read_is_read_once_its_library_is_there(tmp_pat
     (tmp_path / "c" / "manifest.json").write_text(json.dumps(manifest))
     built, _ = again(folder, tmp_path / "c", dense=None)
     assert kept(built)[0] < built.manifest["counts"]["documents"] == 6
+
+
+def test_an_interrupted_build_reads_again_once_a_library_is_there(tmp_path, folder, monkeypatch):
+    def stop(*_args, **_options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as without:
+        without.setattr("stepgauge.metrics.retrieval.documents.is_installed", lambda name: name != "bs4")
+        real = package_version
+        without.setattr(
+            "stepgauge.metrics.retrieval.build.package_version", lambda n: None if n == "beautifulsoup4" else real(n)
+        )
+        without.setattr("stepgauge.metrics.retrieval.bm25_index.build", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build(folder, tmp_path / "c")
+    built, _ = again(folder, tmp_path / "c", dense=None)
+    assert "c.html" not in {one["file"] for one in built.manifest["left_out"]}
+    assert built.resumed == ()
 
 
 def test_a_corpus_within_its_own_source_is_no_part_of_it(folder):
