@@ -139,12 +139,12 @@ class Conclusion:
         if ki is None:
             return "No step could be checked against an external source."
         basis = f" ({ARITHMETIC_ONLY})" if self._kinds == {EQUATION} else ""
-        if coverage is None:
-            return f"On average {ki.mean:.0%} of a chain's checkable steps hold{basis}."
-        return (
-            f"On average {ki.mean:.0%} of a chain's checkable steps hold{basis}; {coverage.mean:.0%} of its steps are "
-            "checkable."
-        )
+        said = f"On average {ki.mean:.0%} of a chain's checkable steps hold{basis}"
+        if any(name in POLICIES and POLICIES[name].unchecked_step == "consistent" for name in self._policies):
+            said = (
+                f"On average {ki.mean:.0%} of a chain's steps hold{basis}, with what cannot be checked counted as right"
+            )
+        return f"{said}." if coverage is None else f"{said}; {coverage.mean:.0%} of its steps are checkable."
 
     def _of_evidence(self) -> list[str]:
         shares = [_interval(self._values[name]) for name in EVIDENCE_COLUMNS]

@@ -30,9 +30,13 @@ def ki(chain: Chain) -> float:
 
 
 def ki_coverage(chain: Chain) -> float:
-    """Checkable steps / steps, 0 to 1. Raises Missing where there are no steps, or one is undecided."""
-    counts = _decided(chain)
-    return (counts["consistent"] + counts["inconsistent"]) / counts.total()
+    """Steps with a checkable claim / steps, 0 to 1. Raises Missing where there are no steps, or one is undecided.
+
+    Under the policy `paper`, too, where `ki` counts the others as right.
+    """
+    total = _decided(chain).total()
+    outcomes = [{chain.policy.outcome(verdict) for verdict in verdicts} for verdicts in chain.verdicts or ()]
+    return sum(not found.isdisjoint(("consistent", "inconsistent")) for found in outcomes) / total
 
 
 def ki_paper(chain: Chain) -> float:

@@ -116,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
             panel.close()
         measures.append(measure)
         found.append(judged)
-        if not args.no_keep:
+        # A judge that failed, or takes no such claims, was not measured; what was measured before stands.
+        if not args.no_keep and measure.unscored < measure.claims:
             keep(measure, about)
     _print(args, measures, agreement(found))
     return 0

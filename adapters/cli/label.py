@@ -67,8 +67,9 @@ def run(args: argparse.Namespace) -> int:
         names = ", ".join(run.name for run in runs)
         raise UserError(f"{args.run_spec} holds several runs ({names}): name one with PATH::MODEL")
     units, lost = units_of(record for record in runs[0].records if record.scored)
-    if not units:
-        raise UserError(f"{args.run_spec}: no chain has a checkable step ({_counts(lost) or 'no chain is scored'})")
+    if all(unit.settled for unit in units):
+        why = _counts(lost) or ("nothing to check" if units else "no chain is scored")
+        raise UserError(f"{args.run_spec}: no chain has a checkable step ({why})")
     if args.labels is not None:
         return _corrected(args, units, read_labels(args.labels, units, runs[0].name), _scores_of(runs[0].source))
     return _sample(args, units)
@@ -83,8 +84,8 @@ def _sample(args: argparse.Namespace, units: Sequence[Unit]) -> int:
     if args.out.exists() and not args.overwrite:
         raise UserError(f"--out {args.out}: it is there, perhaps with labels in it; name another, or --overwrite")
     write_whole(args.out, text)
-    claims = sum(len(unit.verdicts) for unit in chosen)
-    print(f"{args.out}: {plural(claims, 'claim')} of {len(chosen):,} of {plural(len(units), 'checkable step')}")
+    claims, steps = sum(len(unit.verdicts) for unit in chosen), sum(not unit.settled for unit in units)
+    print(f"{args.out}: {plural(claims, 'claim')} of {len(chosen):,} of {plural(steps, 'checkable step')}")
     print("fill in the column human (right, wrong or unsure), then: ", end="")
     print(f"stepgauge label {args.run_spec} --labels {args.out}")
     return 0
@@ -124,7 +125,7 @@ def _corrected(args: argparse.Namespace, units: Sequence[Unit], labels: Labels, 
         for one in groups
     ]
     print_table(console, "", ["judge, label", "steps", "labelled", "right"], [[1], [2], [3]], [("", cells)], fold=False)
-    for line in _notes(found[0], labels, args.width, needed, len(units)):
+    for line in _notes(found[0], labels, args.width, needed, sum(one.steps for one in groups)):
         console.print(f"• {line}", markup=False)
     return 0
 

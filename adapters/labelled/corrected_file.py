@@ -58,7 +58,7 @@ def corrected_lines(scores: Path) -> list[str]:
         return [f"{path}: labels of scores that were here before; `stepgauge label` corrects these"]
     try:
         return [_line(str(model), one) for model, one in list(kept["of"].items())[:_MOST]]
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return [f"{path}: {_UNREAD}"]
 
 

@@ -36,7 +36,7 @@ def read_labelled(path: Path) -> list[Labelled]:
 
     Fields: `claim`, `label` (supported, contradicted, not covered; or right, wrong); optional are `passages` (a text,
     or a list of texts or of {id, title, text}), `question`, `id`, `document` (what claims have in common, for the
-    intervals; else the passages, else the row) and `kind` (sentence, equation).
+    intervals; else the passages, else the claim) and `kind` (sentence, equation).
 
     Raises:
         OptionError: names file, row and field.
@@ -63,7 +63,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a CSV (or TSV) file with a heading, as (number from 2 on, cells by name); empty rows are passed over.
 
-    Raises OptionError: it is no UTF-8, has no such columns, or a row has too many cells or too few.
+    Raises OptionError: it is no UTF-8, has no such columns or one twice, or a row has too many cells or too few.
     """
     csv.field_size_limit(_LONGEST)
     number = 1
@@ -77,6 +77,8 @@ def csv_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str,
             head = [restored(name).strip() for name in next(reader, [])]
             if absent := [name for name in needed if name not in head]:
                 raise OptionError(f"{path}, row 1: no column {absent[0]!r}; it has {', '.join(head)[:200] or 'none'}")
+            if twice := [name for name in head if name and head.count(name) > 1]:
+                raise OptionError(f"{path}, row 1: the column {twice[0]!r:.80} is there twice")
             for number, cells in enumerate(reader, 2):
                 if not any(cell.strip() for cell in cells):
                     continue
@@ -105,7 +107,8 @@ def _item(row: Mapping[str, Any], where: str, number: int) -> Labelled:
     document = row.get("document")
     if not isinstance(document, str | int | None) or isinstance(document, bool):
         raise OptionError(f"{where}, field 'document': expected text, got {document!r:.80}")
-    group = str(document) if document not in (None, "") else repr(passages) if passages else f"row {number}"
+    # A claim that stands in many rows is evidence once.
+    group = str(document) if document not in (None, "") else repr(passages) if passages else f"claim {claim}"
     trace = Trace(
         _text(row, "question", where),
         claim,

@@ -105,18 +105,23 @@ class Measure:
     def brief(self) -> dict[str, Any]:
         """What goes into the provenance of scores: enough for the line below a table."""
         auroc = without_nan([self.auroc.value, self.auroc.low, self.auroc.high])
-        return {"on": self.on, "claims": self.claims, "auroc": auroc, "date": str(self.made.get("date", ""))}
+        date = str(self.made.get("date", ""))
+        return {"on": self.on, "claims": self.claims, "unscored": self.unscored, "auroc": auroc, "date": date}
 
 
 def line_of(brief: Mapping[str, Any]) -> str | None:
-    """`AUROC .71 [.66, .76] on scifact, 200 claims`; None for what `Measure.brief` did not write."""
+    """`AUROC .71 [.66, .76] on scifact, 200 claims`; None for what `Measure.brief` did not write.
+
+    Claims that the judge failed on, or passed, are told apart: the AUROC does not rest on them.
+    """
     try:
         auroc = Estimate(*map(_number, brief["auroc"]))
-        on, claims = printable(brief["on"])[:_TEXT], int(brief["claims"])
-    except (KeyError, TypeError, ValueError):
+        on, claims, unscored = printable(brief["on"])[:_TEXT], int(brief["claims"]), int(brief.get("unscored", 0))
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     what = f"AUROC {auroc}" if not math.isnan(auroc.value) else "no AUROC"
-    return f"{what} on {on}, {claims:,} claims"
+    without = f", {unscored:,} of them without a score" if unscored else ""
+    return f"{what} on {on}, {claims:,} claims{without}"
 
 
 def _estimate(data: Mapping[str, Any]) -> Estimate:

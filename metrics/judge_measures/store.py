@@ -60,6 +60,6 @@ def kept(judge: str, about: Mapping[str, Any]) -> list[Measure]:
                 raise ValueError(f"{stat.st_size:,} bytes")
             measure = Measure.from_dict(json.loads(path.read_text(encoding="utf-8")))
             found.append((stat.st_mtime, measure))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             log.warning("%s: not a judge's measure, passed over: %s", path, error)
     return [measure for _, measure in sorted(found, key=lambda one: -one[0])]

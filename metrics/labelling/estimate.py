@@ -47,15 +47,14 @@ def shares(units: Sequence[Unit], all_right: Mapping[str, float], right_claims: 
     """
     out = []
     for name, labels in (("ki", all_right), ("claims", right_claims)):
-        counted = [unit.weight if name == "ki" else float(len(unit.verdicts)) for unit in units]
-        said = np.array([float(unit.consistent) if name == "ki" else _said(unit) for unit in units])
-        scores = [unit.score for unit in units]
+        own = [unit for unit in units if name == "ki" or not unit.settled]
+        said = np.array([float(unit.consistent) if name == "ki" else _said(unit) for unit in own])
         data = population(
-            counted,
-            scores,
-            [unit.stratum for unit in units],
-            [unit.question for unit in units],
-            [labels.get(unit.key, math.nan) for unit in units],
+            [unit.weight if name == "ki" else float(len(unit.verdicts)) for unit in own],
+            [unit.score for unit in own],
+            [None if unit.settled else unit.stratum for unit in own],
+            [unit.question for unit in own],
+            [1.0 if unit.settled else labels.get(unit.key, math.nan) for unit in own],
         )
         out.append(Share(name, uncorrected(data, said), corrected(data)))
     return out
@@ -64,8 +63,9 @@ def shares(units: Sequence[Unit], all_right: Mapping[str, float], right_claims: 
 def strata(units: Sequence[Unit], all_right: Mapping[str, float]) -> list[Stratum]:
     """By judge and label, in alphabetical order."""
     out = []
-    for name in sorted({unit.stratum for unit in units}):
-        own = [unit for unit in units if unit.stratum == name]
+    open_ones = [unit for unit in units if not unit.settled]
+    for name in sorted({unit.stratum for unit in open_ones}):
+        own = [unit for unit in open_ones if unit.stratum == name]
         found = [all_right[unit.key] for unit in own if unit.key in all_right]
         out.append(Stratum(*name, len(own), len(found), round(sum(found))))
     return out

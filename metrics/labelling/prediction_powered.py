@@ -43,6 +43,7 @@ class Population:
         stratum: (N,) 0 … strata - 1; a person's labels are of steps drawn at random within each.
         cluster: (N,) 0 … clusters - 1: questions.
         label: (N,) the person's, 0 to 1; nan where there is none.
+        settled: (N,) steps whose label is known without a person, in a stratum of their own.
     """
 
     weight: Array
@@ -50,6 +51,7 @@ class Population:
     stratum: NDArray[np.intp]
     cluster: NDArray[np.intp]
     label: Array
+    settled: NDArray[np.bool_]
 
     @property
     def labelled(self) -> NDArray[np.bool_]:
@@ -77,7 +79,7 @@ class Corrected:
 
 def corrected(data: Population) -> Corrected:
     """The share with its 95 % interval. All nan with fewer than two labels or clusters."""
-    labels = int(data.labelled.sum())
+    labels = int((data.labelled & ~data.settled).sum())
     if labels < _FEWEST or len(np.unique(data.cluster)) < 2:
         return Corrected(Estimate(), labels, math.nan, math.nan, math.nan)
     stratum = _joined(data)
@@ -159,7 +161,8 @@ def _linear(data: Population, stratum: NDArray[np.intp], power: float) -> _Linea
     clusters = int(data.cluster.max()) + 1
     # A step's own label moves its stratum's mean toward it: by the jackknife its residual is as much larger as it
     # would be from the mean of the others (HC3 of MacKinnon and White 1985).
-    leverage = np.where(labelled, w / sampled[stratum], 0.0)
+    # Settled steps have no such residual, not even one that is alone.
+    leverage = np.where(labelled & ~data.settled, w / sampled[stratum], 0.0)
     off = np.where(labelled, (totals / sampled)[stratum] * w * (residual - means[stratum]) / (1 - leverage), 0.0)
     of_sample: Array = np.bincount(data.cluster, weights=off, minlength=clusters).astype(np.float64)
     pulls: Array = of_sample + np.bincount(data.cluster, weights=w * (f + means[stratum] - value), minlength=clusters)
@@ -192,8 +195,11 @@ def _floors(data: Population, stratum: NDArray[np.intp], shares: Array) -> Array
 
 
 def _joined(data: Population) -> NDArray[np.intp]:
-    """Strata numbered anew: those with too few labels are joined to the one whose judge scores are nearest."""
-    names = np.unique(data.stratum)
+    """Strata numbered anew: those with too few labels are joined to the one whose judge scores are nearest.
+
+    Settled steps stay by themselves: they say nothing of what a judge is wrong by.
+    """
+    names = np.unique(data.stratum[~data.settled])
     scores = {int(h): float(data.score[data.stratum == h].mean()) for h in names}
     counts = {int(h): int((data.labelled & (data.stratum == h)).sum()) for h in names}
     stratum = data.stratum.copy()
@@ -212,10 +218,11 @@ def population(
     clusters: Sequence[object],
     labels: Sequence[float],
 ) -> Population:
-    """From plain sequences of the same length; strata and clusters by any names."""
+    """From plain sequences of the same length; strata and clusters by any names, None: settled."""
     numbers = []
     for names in (strata, clusters):
         places = {name: place for place, name in enumerate(dict.fromkeys(names))}
         numbers.append(np.array([places[name] for name in names], dtype=np.intp))
     values = [np.asarray(one, dtype=np.float64) for one in (weights, scores, labels)]
-    return Population(values[0], values[1], numbers[0], numbers[1], values[2])
+    settled = np.array([name is None for name in strata], dtype=bool)
+    return Population(values[0], values[1], numbers[0], numbers[1], values[2], settled)

@@ -39,7 +39,7 @@ def draw(units: Sequence[Unit], n: int, seed: int = 0) -> list[Unit]:
     """Steps to label, at most n, in an order that says nothing of their strata; equal chains' steps once."""
     strata: dict[tuple[str, str], dict[str, Unit]] = {}
     weights: dict[tuple[str, str], float] = {}
-    for unit in units:
+    for unit in (one for one in units if not one.settled):
         strata.setdefault(unit.stratum, {}).setdefault(unit.key, unit)
         weights[unit.stratum] = weights.get(unit.stratum, 0.0) + unit.weight
     # In a fixed order, so that the file's order does not matter.

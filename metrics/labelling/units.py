@@ -1,4 +1,4 @@
-"""The checkable steps of scored chains: what a person labels, and what a Knowledge Index counts."""
+"""The steps of scored chains that a Knowledge Index counts, of which a person labels the checkable ones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from ..comparison.record import Record, cluster_of
 from ..judge_check.items import said_of
 from ..knowledge.policy import DEFAULT, POLICIES, Policy
-from ..knowledge.types import Verdict
+from ..knowledge.types import NO_JUDGE, Verdict
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A checkable step of a chain, with its claims that count.
+    """A step of a chain that counts, with its claims that do: none where nothing is checkable and the policy says so.
 
     Attributes:
         key: of the step: of the chain's hash and the step's number, from 1.
@@ -24,7 +24,7 @@ class Unit:
         stratum: the judge and the label of the verdict that decides.
         consistent: what the judge makes of the step.
         score: the judge's probability that it is right; 1 or 0 without one.
-        weight: the step's part in its question's KI: 1 / (chains of the question × checkable steps of the chain).
+        weight: the step's part in its question's KI: 1 / (chains of the question × steps of the chain that count).
     """
 
     key: str
@@ -37,13 +37,18 @@ class Unit:
     score: float
     weight: float
 
+    @property
+    def settled(self) -> bool:
+        """Whether the policy counts it as right without a claim, so that there is nothing to label."""
+        return not self.verdicts
+
     def claim_key(self, number: int) -> str:
         """Of the step's claim with this number."""
         return f"{self.key}.{number}"
 
 
 def units_of(records: Iterable[Record]) -> tuple[list[Unit], Counter[str]]:
-    """All checkable steps of the chains that have a KI, and why chains have none.
+    """All steps that count, of the chains that have a KI, and why chains have none.
 
     Of equal chains (the same question, the same response) each has its steps, under the same keys.
     """
@@ -55,12 +60,12 @@ def units_of(records: Iterable[Record]) -> tuple[list[Unit], Counter[str]]:
         if "unscored" in outcomes:
             lost["a judge, a retriever or an extractor failed"] += 1
             continue
-        checkable = [i for i, one in enumerate(outcomes) if one in ("consistent", "inconsistent")]
-        if not checkable:
+        counting = [i for i, one in enumerate(outcomes) if one in ("consistent", "inconsistent")]
+        if not counting:
             lost["no checkable step"] += 1
             continue
         question = cluster_of(record.question, record.question_hash, record.task, record.doc_id)
-        own = [_unit(record, question, i, policy, 1 / len(checkable)) for i in checkable]
+        own = [_unit(record, question, i, policy, 1 / len(counting)) for i in counting]
         by_question.setdefault(question, []).append((record, own))
     units = []
     for chains in by_question.values():
@@ -78,7 +83,7 @@ def _unit(record: Record, question: str, index: int, policy: Policy, weight: flo
     outcomes = [policy.outcome(verdict) for verdict in verdicts]
     counted = [i for i, one in enumerate(outcomes) if one in ("consistent", "inconsistent")]
     consistent = all(outcomes[i] == "consistent" for i in counted)
-    deciding = verdicts[next(i for i in counted if consistent or outcomes[i] == "inconsistent")]
+    deciding = next((verdicts[i] for i in counted if consistent or outcomes[i] == "inconsistent"), None)
     found = said_of([verdicts[i] for i in counted]).score
     score = float(consistent) if found is None else min(1.0, max(0.0, found))
     key = f"{record.score.trace_hash[:16]}.{index + 1}"
@@ -88,7 +93,7 @@ def _unit(record: Record, question: str, index: int, policy: Policy, weight: flo
         record,
         index,
         [(i + 1, verdicts[i]) for i in counted],
-        (deciding.judge, deciding.label or "none"),
+        (NO_JUDGE, "none") if deciding is None else (deciding.judge, deciding.label or "none"),
         consistent,
         score,
         weight,

@@ -27,7 +27,7 @@ from . import bm25_index, dense_index, floors, manifest, words
 from .chunks import OVERLAP, WORDS, check_options
 from .encoders import DenseOptions, Encoder, SentenceEncoder
 from .errors import CorpusBusy, CorpusError, require
-from .former import VERSIONS, Former, open_former
+from .former import READERS, VERSIONS, Former, open_former
 from .readers import Fields, find_source
 from .store import TEXTS, TextStore
 from .texts import pieces_of, write_texts
@@ -112,13 +112,16 @@ def build_corpus(
     digests = files.digests()
     digest = _key(digests)
     versions = {"Python": platform.python_version(), **{name: package_version(name) for name in _VERSIONS[1:]}}
-    key = _key({"format": manifest.FORMAT, "words": words.NAME, "floors": floors.NAME, "source": digest, **options})
-    if (present := _present(dest)) is not None and present["key"] == key:
+    made_of = {"format": manifest.FORMAT, "words": words.NAME, "floors": floors.NAME, "source": digest, **options}
+    # What is left out by its name is no part of the digest, but the manifest lists it.
+    key = _key({**made_of, **({"left_out": files.left_out} if files.left_out else {})})
+    present = _present(dest)
+    if present is not None and present["key"] == key and not _reads_more(present, versions):
         return Built(present, built=False)
 
     work = dest.with_name(f".{dest.name}.building")
     with _locked(work), _cleared_on_error(work):
-        stages = _Stages(work, key)
+        stages = _Stages(work, key, {name: versions[name] for name in READERS})
         resumed = tuple(stages.done)
         kept: dict[str, int] = {}
         former = cache(partial(open_former, dest, versions))
@@ -199,6 +202,12 @@ def _kept(texts: Mapping[str, Any], vectors: Mapping[str, Any] | None) -> dict[s
     return {**texts["kept"], **({} if vectors is None else {"vectors": vectors["kept"]})}
 
 
+def _reads_more(present: Mapping[str, Any], versions: Mapping[str, Any]) -> bool:
+    """Whether files left out may be readable now: a library was installed since, or has another version."""
+    had = present.get("versions", {})
+    return bool(present.get("left_out")) and any(had.get(name) != versions[name] for name in READERS)
+
+
 def _is_complete(work: Path, key: str) -> bool:
     try:
         return manifest.read(work)["key"] == key
@@ -260,25 +269,29 @@ def _cleared_on_error(work: Path) -> Iterator[None]:
 
 
 class _Stages:
-    """The finished stages of a build with their return values, recorded in the work folder."""
+    """The finished stages of a build with their return values, recorded in the work folder.
 
-    def __init__(self, work: Path, key: str) -> None:
+    Args:
+        readers: versions of the libraries that read files: with others they may find other text.
+    """
+
+    def __init__(self, work: Path, key: str, readers: Mapping[str, Any]) -> None:
         self._work = work
-        self._key = key
+        self._of = {"key": key, "readers": dict(readers)}
         try:
             known = json.loads((work / _STAGES).read_text(encoding="utf-8"))
-            self.done: dict[str, Any] = dict(known["done"]) if known["key"] == key else {}
-            same = known["key"] == key
+            same = {name: known[name] for name in self._of} == self._of
+            self.done: dict[str, Any] = dict(known["done"]) if same else {}
         except (OSError, ValueError, KeyError, TypeError):
             same, self.done = _is_complete(work, key), {}
         if not same:
             self.forget()
-            manifest.replace_json(work / _STAGES, {"key": key, "done": {}})
+            manifest.replace_json(work / _STAGES, {**self._of, "done": {}})
 
     def run(self, name: str, stage: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         if name not in self.done:
             self.done[name] = stage()
-            manifest.replace_json(self._work / _STAGES, {"key": self._key, "done": self.done})
+            manifest.replace_json(self._work / _STAGES, {**self._of, "done": self.done})
         return self.done[name]
 
     def forget(self) -> None:

@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 FILES, IDS = "files.jsonl", "ids.u64"
 # Other versions of these may find other text in the same bytes, or give other vectors of the same text.
-_READERS = ("Python", "stepgauge", "pypdf", "python-docx", "beautifulsoup4", "charset-normalizer")
+READERS = ("Python", "stepgauge", "pypdf", "python-docx", "beautifulsoup4", "charset-normalizer")
 _ENCODERS = ("sentence-transformers", "transformers")
-VERSIONS = (*_READERS, *_ENCODERS)
+VERSIONS = (*READERS, *_ENCODERS)
 # Options of the dense index that decide the passages' vectors.
 _OF_VECTORS = ("model", "pooling", "similarity", "title")
 _ALL = "all passages are encoded"
@@ -92,7 +92,7 @@ class Former:
     def files(self, digests: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Held]:
         """The files whose chunks stay what they are: of the same name and bytes, read and cut in the same way."""
         had = self._manifest.get("options", {})
-        same = {**had, "dense": None} == {**options, "dense": None} and self._same(_READERS)
+        same = {**had, "dense": None} == {**options, "dense": None} and self._same(READERS)
         if not same or FILES not in self._manifest["files"]:
             return {}
         return {

@@ -21,7 +21,8 @@ from typing import Any
 
 from .documents import DOCX, HTML, PDF, Unreadable, decoded, parts_of, read_bytes
 from .errors import CorpusError
-from .manifest import sha256
+from .manifest import NAME, sha256
+from .store import TEXTS
 
 JSONL = (".jsonl", ".jsonl.gz")
 CSV = (".csv", ".tsv")
@@ -119,12 +120,16 @@ def find_source(path: str | Path) -> Source:
         return Source(path.parent, (Path(path.name),))
     if not path.is_dir():
         raise CorpusError(f"{path}: no such file or folder")
-    files = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
-    files = sorted(file for file in files if not any(part.startswith(".") for part in file.parts))
+    found = [file for file in path.rglob("*") if not any(p.startswith(".") for p in file.relative_to(path).parts)]
+    files = sorted(file.relative_to(path) for file in found if file.is_file())
+    # `corpus build . corpus`: what was built from the folder is no part of it.
+    built = {file.parent for file in files if file.name == NAME and file.with_name(TEXTS) in files}
+    files = [file for file in files if built.isdisjoint(file.parents)]
+    links = [file for file in found if file.is_symlink() and not file.is_file()]
     jsonl = [file for file in files if file.name.lower().endswith(JSONL)]
     medrag = any(file.parts[0] == "chunk" and len(file.parts) > 1 for file in jsonl)
     chosen: list[Path] = []
-    left_out: list[tuple[str, str]] = []
+    left_out = [(file.relative_to(path).as_posix(), f"a link to {_target(file)}") for file in sorted(links)]
     for file in files:
         if medrag and not (file.name.lower().endswith(JSONL) and file.parts[0] == "chunk"):
             left_out.append((file.as_posix(), "beside the folder chunk, which holds the documents"))
@@ -137,6 +142,10 @@ def find_source(path: str | Path) -> Source:
     if not chosen:
         raise CorpusError(f"{path}: no document in this folder; expected files whose names end in one of {known}")
     return Source(path, tuple(chosen), tuple(left_out))
+
+
+def _target(link: Path) -> str:
+    return "a folder, which is not followed" if link.is_dir() else "nothing"
 
 
 def read(source: Source, fields: Fields, left_out: list[tuple[str, str]] | None = None) -> Iterator[Document]:
@@ -184,7 +193,9 @@ def _open(path: Path, file: Path, fields: Fields) -> tuple[Iterable[Document], s
     if lower.endswith((*CSV, *JSON)):
         rows = _csv(path, name, fields) if lower.endswith(CSV) else _json(path, name, fields)
         first = next(rows, None)
-        return (() if first is None else chain((first,), rows)), None
+        if first is None:
+            raise Unreadable("no row in it")
+        return chain((first,), rows), None
     found = [_text(path, file)] if lower.endswith(TEXT) else list(_parts(path, name))
     if not any(one.text.strip() for one in found):
         return found, None

@@ -95,7 +95,7 @@ def test_the_run_takes_the_papers_route(folder, printed):
         assert about["evidence"]["openai:gpt-4o"]["two_way"] is True
         assert about["evidence"]["openai:gpt-4o"]["reported_models"] == ["gpt-4o-2024-08-06"]
         assert score["metrics"]["ki"] == score["metrics"]["ki_paper"]
-        assert score["metrics"]["ki_coverage"] == 1
+        assert 0 < score["metrics"]["ki_coverage"] < 1  # the last step announces the answer
 
 
 @pytest.mark.slow

@@ -88,6 +88,15 @@ _OPTION = re.compile(
     r"|(?P<bare>[B-J])(?=\s(?:is|are|was|can|could|may|might|would|does|has|describes|refers|states|represents)\b)"
     r"|(?P<a>A)(?=\s(?:is|are|was|can|could|may|would|does|has|describes|refers|states|represents)\b))",
 )
+_LETTERS = r"[(\[]?[A-J][)\]]?(?:,\s[(\[]?[A-J][)\]]?){0,8},?\s(?:and|or|nor)\s[(\[]?[A-J][)\]]?"
+# "Options A and B", "Neither A nor B"; bare letters only before a verb that no noun could be ("A and B cells").
+_OPTIONS = re.compile(
+    rf"(?:both\s|neither\s)?(?:the\s)?(?:choices|options|answers|statements)\s{_LETTERS}(?=\s)"
+    rf"|(?:both|neither)\s(?-i:{_LETTERS})(?=\s)"
+    rf"|(?-i:{_LETTERS})(?=\s(?:both|are|were|can|could|may|might|would|do|have)\b)",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(r"[(\[]?\b(?P<letter>[A-J])\b[)\]]?")
 # An option's letter is said and its text beside it: "Choice B (CT scan)", "Choice A, riboflavin, is …".
 _ITS_TEXT = re.compile(r"\s?(?:[(:\"“,–—-]|\sis\scalled)")
 _OPTION_LINE = re.compile(
@@ -109,6 +118,8 @@ _DESCRIBED = re.compile(
     r"|adolescent|teenager|mother|student|worker|athlete|primigravida|client)\b(?:\swith(?:\s[^\s,.;?!]{1,20}){1,7})?)",
     re.IGNORECASE,
 )
+_HE = word_set("he him his man male boy father gentleman")
+_SHE = word_set("she her hers woman female girl mother lady primigravida")
 _OLD = re.compile(
     r"\b(?:\d{1,3}|[a-z]{3,12})[- ](?:year|month|week|day)s?[- ]old\b|\bgravida\b|\bG\dP\d", re.IGNORECASE
 )
@@ -218,8 +229,14 @@ class Antecedents:
         found: re.Match[str] | None
         if found := _OPTION.match(sentence, body):
             return self._option(step, sentence, found)
+        # Blood groups and the like are no options: "Both A and B antigens …".
+        if self._options and (found := _OPTIONS.match(sentence, body)) and _verb_follows(sentence, found.end()):
+            return self._several(step, sentence, found)
         if found := _PATIENT.match(sentence, body):
-            return self._put(step, sentence, found, self._described(step), found["said"].lower() in ("his", "her"))
+            whom = self._described(step)
+            if whom is not None and _other_sex(found["said"], whom.text):
+                whom = None
+            return self._put(step, sentence, found, whom, found["said"].lower() in ("his", "her"))
         found = _CASE.match(sentence, body)
         if found and _verb_follows(sentence, found.end()):
             case = self._described(step)
@@ -250,7 +267,7 @@ class Antecedents:
         self, step: int, sentence: str, found: re.Match[str], topic: _Topic | None, own: bool = False
     ) -> tuple[Reading, _Topic]:
         """The sentence with `topic` in the place of what was found."""
-        if topic is None:
+        if topic is None or not topic.text:
             return Reading(problem=_unknown(found["said"])), _Topic(step, "")
         own = own or bool(found.groupdict().get("own"))
         text = f"{topic.text}'s" if own and not topic.text.endswith("s") else f"{topic.text}'" if own else topic.text
@@ -268,6 +285,16 @@ class Antecedents:
         if all(word in sentence.lower() for word in words):
             return Reading(), _topic(step, text)  # its text stands beside it
         return self._put(step, sentence, found, _topic(step, text))
+
+    def _several(self, step: int, sentence: str, found: re.Match[str]) -> tuple[Reading, _Topic]:
+        """The texts of several options in the place of their letters."""
+        said = re.sub(r"(?i)(?:the\s)?(?:choices|options|answers|statements)\s", "", found.group(), count=1)
+        texts = [_topic(step, self._options.get(one["letter"])).text for one in _LETTER.finditer(said)]
+        if not all(texts):
+            return Reading(problem=_unknown(found.group())), _Topic(step, "")
+        left = iter(texts)
+        standalone = f"{sentence[: found.start()]}{_LETTER.sub(lambda _: next(left), said)}{sentence[found.end() :]}"
+        return Reading(standalone[:1].upper() + standalone[1:]), _Topic(step, " and ".join(texts), plural=True)
 
     def _spoken_of(self, step: int, *, plural: bool | None) -> _Topic | None:
         """What a pronoun stands for, the nearest first; None where that cannot be told.
@@ -373,6 +400,12 @@ class Antecedents:
 
 def _unknown(said: str) -> str:
     return f"what {said!r} stands for could not be told from the question and the steps before"
+
+
+def _other_sex(said: str, described: str) -> bool:
+    """Whether "she" cannot be the man whom the question describes."""
+    one, other = _words(said), _words(described.split(" with ", 1)[0])
+    return bool(one & _HE and other & _SHE) or bool(one & _SHE and other & _HE)
 
 
 def _topic(step: int, text: str | None) -> _Topic:

@@ -28,7 +28,7 @@ from ..chat.prompts import Prompt
 from ..chat.scoring_lm import check_scoring_lm, json_writer, read_lm_prompt, read_reply, written_out
 from ..chat.server_options import ServerOptions, takes_server_options
 from ..types import Claim, ExtractionFailed
-from .additions import KnownWords
+from .additions import KnownWords, denials
 from .llm_reply import Extracted, read_claims, schema
 from .sentence import SENTENCE, ReadSentence, content_words, read_sentences
 
@@ -253,7 +253,8 @@ def _extract(
 
 def _checked(one: Extracted, index: int, step: Step, known: KnownWords, sentences: Sequence[ReadSentence]) -> Claim:
     """The claim as it was written, or, where that adds a word or a number, the sentence of the step that is nearest."""
-    added = [] if _OTHER_SCRIPT.search(step.text) or _OTHER_SCRIPT.search(one.text) else known.additions(one.text)
+    foreign = _OTHER_SCRIPT.search(step.text) or _OTHER_SCRIPT.search(one.text)
+    added = [] if foreign else known.additions(one.text) or denials(one.text, step.text)
     if not added:
         return Claim(one.text, index, step.start, step.end, SENTENCE, one.query)
     note = f"{ADDED} {', '.join(repr(word) for word in added[:3])}"

@@ -73,6 +73,15 @@ def test_csv_and_jsonl_say_the_same(tmp_path, capsys):
     assert numbers[0] == numbers[1]
 
 
+def test_a_claim_that_stands_in_many_rows_is_evidence_once(tmp_path, capsys):
+    # Ten copies of two sums, of which the judge gets one right each.
+    claims = [{"claim": f"2 + 2 = {n}", "label": "right", "kind": "equation"} for n in (4, 5)] * 10
+    path = write_jsonl(tmp_path / "copies.jsonl", claims)
+    assert check("--judges", "exact", "--on", path, "--format", "json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["judges"]
+    assert found["documents"] == 2
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -86,6 +95,7 @@ def test_csv_and_jsonl_say_the_same(tmp_path, capsys):
         ("a.csv", "claim,verdict\nx,right", "row 1: no column 'label'"),
         ("a.csv", "claim,label\nx", "row 2: 1 cells, expected 2"),
         ("a.csv", 'claim,label\n"x', "not CSV"),
+        ("a.csv", "claim,label,label\nx,right,wrong", "row 1: the column 'label' is there twice"),
         ("a.csv", b"claim,label\n\xff,right", "not UTF-8"),
     ],
 )
@@ -213,6 +223,19 @@ def test_what_was_measured_stands_under_the_ki_of_later_scores_and_of_compare(tm
     assert line in capsys.readouterr().out
     assert main(["compare", f"a={tmp_path / 'before'}", f"b={tmp_path / 'after'}", "--width", "200"]) == 0
     assert line in capsys.readouterr().out
+
+
+def test_a_judge_that_scored_no_claim_leaves_the_earlier_measure(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path / "cache"))
+    path = sums(tmp_path)
+    assert check("--judges", "exact", "--on", path) == 0
+    (kept,) = (tmp_path / "cache" / "judge-measures").rglob("*.json")
+    before = kept.read_bytes()
+    # No equation in it: `exact` takes none of these claims.
+    write_jsonl(path, [{"claim": "Iron is a metal.", "label": "right"}, {"claim": "Iron is a gas.", "label": "wrong"}])
+    assert check("--judges", "exact", "--on", path) == 0
+    assert "no claim has a score" in " ".join(capsys.readouterr().out.split())
+    assert kept.read_bytes() == before
 
 
 def test_two_judges_are_measured_side_by_side_with_their_agreement(tmp_path, capsys, shared_data):

@@ -259,7 +259,15 @@ def test_the_corrected_ki_stands_wherever_the_scores_are_shown_until_they_change
 
 
 @pytest.mark.parametrize(
-    "damage", ["", "[]", "[" * 5000, '{"scores": 1}', '{"scores": "SAME", "of": {"": {"labels": "x"}}}']
+    "damage",
+    [
+        "",
+        "[]",
+        "[" * 5000,
+        '{"scores": 1}',
+        '{"scores": "SAME", "of": {"": {"labels": "x"}}}',
+        '{"scores": "SAME", "of": {"": {"labels": 1e999, "corrected": [1, 0, 1], "judged": [1], "marks": false}}}',
+    ],
 )
 def test_a_damaged_file_of_a_corrected_ki_is_passed_over_in_a_line(damage, scores, tmp_path, capsys):
     own = tmp_path / "scores"
@@ -280,3 +288,30 @@ def test_models_of_one_folder_are_corrected_each_for_itself(scores, tmp_path, ca
     said = printed_of(capsys, "show", own)
     assert "KI of one corrected by 60 labelled steps: 1.00" in said
     assert "KI of two corrected by 60 labelled steps: 1.00" in said
+
+
+def test_under_the_papers_policy_steps_with_nothing_to_check_are_right_without_a_label(tmp_path, capsys):
+    chains = [
+        {
+            "id": f"q{i}",
+            "question": f"Q{i}?",
+            "response": f"We think about it.\n{i} + 1 = {i + 1 + (i % 3 == 0)}\n{i} + 2 = {i + 2}\nThe answer is 4.",
+            "answer": "4",
+        }
+        for i in range(2, 14)
+    ]
+    chains.append({"id": "q0", "question": "Q0?", "response": "Nothing to check.\nThe answer is 4.", "answer": "4"})
+    path = write_jsonl(tmp_path / "in.jsonl", chains)
+    scores = tmp_path / "scores"
+    options = ["--set", "splitter=lines", "--set", "policy=paper"]
+    assert main(["score", str(path), "--scorer", "null", "--out", str(scores), *options]) == 0
+    rows = sample(scores, tmp_path, "--n", "1000")
+    assert len(rows) == 24
+    all_of_them = corrected(capsys, scores, fill(tmp_path, rows, lambda row: "right" if truth(row) else "wrong"))
+    ki = [json.loads(line)["score"]["metrics"]["ki"] for line in (scores / "scores.jsonl").read_text().splitlines()]
+    for kind in (all_of_them["shares"][0]["judged"], all_of_them["shares"][0]["corrected"]["estimate"]):
+        assert kind["value"] == pytest.approx(sum(ki) / 13)
+    assert all_of_them["shares"][0]["corrected"]["labels"] == 24
+    assert {one["label"]: one["steps"] for one in all_of_them["strata"]} == {"contradicted": 4, "supported": 20}
+    one = corrected(capsys, scores, fill(tmp_path, rows[:1], lambda _: "right"))
+    assert one["shares"][0]["corrected"]["estimate"]["value"] is None

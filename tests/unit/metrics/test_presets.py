@@ -10,6 +10,7 @@ import pytest
 from chat_server import Answer, ChatServer, quoted, verdict
 
 from stepgauge.metrics import Gauge, Trace
+from stepgauge.metrics.conclusion import Conclusion
 from stepgauge.metrics.presets import preset_options, without_preset
 
 DEFAULTS = {name: one.default for name, one in inspect.signature(Gauge).parameters.items()}
@@ -47,7 +48,7 @@ def test_ki_is_the_share_of_steps_that_are_not_judged_wrong():
     ]
     assert [verdict.label for step in score.steps for verdict in step.verdicts] == ["supported", "contradicted"]
     assert score.metrics["ki"] == score.metrics["ki_paper"] == 3 / 4
-    assert score.metrics["ki_coverage"] == 1
+    assert score.metrics["ki_coverage"] == 1 / 2
     assert score.provenance["policy"] == "paper"
 
 
@@ -88,6 +89,12 @@ def test_a_chain_without_knowledge_counts_as_right():
     with ChatServer(answer) as server:
         score = paper(server, "Let us begin. So it is D.")
     assert score.metrics["ki"] == 1
+    assert score.metrics["ki_coverage"] == 0
+    conclusion = Conclusion()
+    conclusion.add(score, question="q", accuracy=None)
+    text = " ".join(conclusion.sentences())
+    assert "On average 100% of a chain's steps hold, with what cannot be checked counted as right; 0% of" in text
+    assert "checkable steps hold" not in text
 
 
 def test_the_preset_written_out_is_what_the_gauge_uses():

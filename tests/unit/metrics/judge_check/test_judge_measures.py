@@ -170,3 +170,14 @@ def test_what_a_file_says_moves_no_cursor():
 @pytest.mark.parametrize(("value", "text"), [(0.714, ".71"), (1, "1.00"), (-0.2, "-.20"), (math.nan, "–")])
 def test_shares_are_written_without_the_zero_before_the_point(value, text):
     assert two_places(value) == text
+
+
+def test_claims_without_a_score_are_told_apart_in_the_line():
+    brief = Measure("j", "facts.jsonl", 200, 100, 150, 20, Estimate(0.71, 0.66, 0.76)).brief()
+    assert line_of(brief) == "AUROC .71 [.66, .76] on facts.jsonl, 200 claims, 150 of them without a score"
+
+
+@pytest.mark.parametrize("field", ["claims", "unscored", "auroc"])
+def test_a_number_beyond_all_bounds_in_a_log_is_no_measure(field):
+    brief = {"on": "x", "claims": 3, "auroc": [0.5, None, None], field: float("inf")}
+    assert line_of({**brief, "auroc": [10**400, None, None]} if field == "auroc" else brief) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepgauge.metrics.knowledge.claims.additions import KnownWords
+from stepgauge.metrics.knowledge.claims.additions import KnownWords, denials
 
 TEXTS = ("A man has taken ibuprofen for years. Which risk?", "It inhibits COX-1, causing ulcers at 2.5 mg/kg.")
 
@@ -20,7 +20,27 @@ TEXTS = ("A man has taken ibuprofen for years. Which risk?", "It inhibits COX-1,
         ("Ibuprofen causes ulcers at 25 mg/kg.", ["25"]),
         ("Ibuprofen causes gastric ulcers.", ["gastric"]),
         ("Ibuprofen inhibits COX-2.", ["2"]),
+        ("Ibuprofen inhibits COX-1 at -2.5 mg/kg.", ["-2.5"]),
+        ("Ibuprofen inhibits COX-1 at < 2.5 mg/kg.", ["<"]),
+        ("Ibuprofen causes ulcers at 2.5 %.", ["%"]),
+        ("Ibuprofen is taken at 2.5 mg/kg-COX-1.", []),
     ],
 )
 def test_words_and_numbers_that_stand_nowhere_are_additions(claim, added):
     assert KnownWords(TEXTS).additions(claim) == added
+
+
+@pytest.mark.parametrize(
+    ("claim", "step", "found"),
+    [
+        ("Heparin does not cross the placenta.", "Heparin crosses the placenta.", ["not"]),
+        ("Heparin does not increase bleeding.", "Heparin increases bleeding under warfarin.", ["not"]),
+        ("Heparin isn't teratogenic.", "Heparin is teratogenic.", ["n't"]),
+        ("Heparin does not cross the placenta.", "It cannot cross the placenta.", []),
+        ("Heparin is not the cause.", "Option A is incorrect.", []),
+        ("Heparin is not the cause.", "So we can rule out heparin.", []),
+        ("Heparin crosses the placenta.", "Heparin crosses the placenta.", []),
+    ],
+)
+def test_a_claim_denies_what_its_step_denies(claim, step, found):
+    assert denials(claim, step) == found

@@ -50,6 +50,9 @@ def last(response: str, question: str = "Which drug?", choices=None):
         # An option's letter.
         ("Option B is teratogenic.", OPTIONS, "Isotretinoin is teratogenic."),
         ("Choice (C) does not cross the placenta.", OPTIONS, "Insulin does not cross the placenta."),
+        ("Options B and C cross the placenta.", OPTIONS, "Isotretinoin and Insulin cross the placenta."),
+        ("Neither A nor (C) is teratogenic.", OPTIONS, "Neither Heparin nor Insulin is teratogenic."),
+        ("A, B and C are drugs in wide use.", OPTIONS, "Heparin, Isotretinoin and Insulin are drugs in wide use."),
         ("B is teratogenic in humans.\nIt harms the fetus.", OPTIONS, "Isotretinoin harms the fetus."),
     ],
 )
@@ -69,6 +72,7 @@ def test_the_query_carries_what_the_sentence_speaks_of(response, question, query
         "This is because warfarin inhibits VKOR.",
         "Choice B, isotretinoin, is teratogenic in humans.",
         "This vitamin K antagonist, warfarin, causes bleeding in some.",
+        "Both A and B antigens are on red cells of group AB.",
     ],
 )
 def test_a_sentence_that_stands_by_itself_is_searched_for_as_it_stands(response):
@@ -83,7 +87,10 @@ def test_a_sentence_that_stands_by_itself_is_searched_for_as_it_stands(response)
         ("Warfarin and heparin differ.\nThe former is taken by mouth.", "Q?"),
         ("The patient has a fever since yesterday.", "Which drug?"),
         ("Option B is teratogenic in humans.", "Which drug?"),
-        # Number does not fit; somebody else's subject is not taken.
+        ("Option B is teratogenic in humans.", "Which drug?\nA. Heparin\nB. None of the above"),
+        ("Options A and B cross the placenta.", "Which drug?\nA. Heparin\nB. None of the above"),
+        # Neither person nor number fits; somebody else's subject is not taken.
+        ("He has angina on exertion.", CASE),
         ("ACE inhibitors cause cough.\nIt raises potassium in the blood.", "Q?"),
         # The subject of the sentence between them cannot be read: the one before it is not taken in its place.
         ("Warfarin inhibits VKOR.\nHeparin, unlike it, blorbs factor X.\nIt causes bleeding in some.", "Q?"),

@@ -21,6 +21,7 @@ from stepgauge.metrics.retrieval.build import Built
 from stepgauge.metrics.retrieval.corpus import Corpus
 from stepgauge.metrics.retrieval.encoders import DenseOptions
 from stepgauge.metrics.retrieval.errors import CorpusError
+from stepgauge.metrics.versions import package_version
 
 DENSE = DenseOptions("hash")
 # As many passages are encoded again to see whether the encoder still gives the vectors that are kept.
@@ -235,6 +236,73 @@ def test_another_version_of_a_library_reads_or_encodes_all(tmp_path, folder, pac
     (tmp_path / "c" / "manifest.json").write_text(json.dumps(manifest))
     append("a.txt", " Always.")(folder)
     assert kept(again(folder, tmp_path / "c")[0]) == ((0, 0, 5) if package == "beautifulsoup4" else (5, 5, 0))
+
+
+@pytest.mark.parametrize("change", ["a file of another type", "a link to a folder", "a link to nothing"])
+def test_what_a_build_leaves_out_is_listed_when_it_comes_to_a_source_that_is_built(tmp_path, folder, change):
+    again(folder, tmp_path / "c", dense=None)
+    if change == "a file of another type":
+        (folder / "talk.pptx").write_bytes(b"PK")
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        (folder / "talk").symlink_to(tmp_path / ("elsewhere" if change == "a link to a folder" else "nowhere"))
+    built, _ = again(folder, tmp_path / "c", dense=None)
+    (said,) = [one["reason"] for one in built.manifest["left_out"] if one["file"].startswith("talk")]
+    assert (
+        said
+        == {
+            "a file of another type": "files of type .pptx are not read",
+            "a link to a folder": "a link to a folder, which is not followed",
+            "a link to nothing": "a link to nothing",
+        }[change]
+    )
+    assert not build(folder, tmp_path / "c").built
+
+
+def test_a_file_that_could_not_be_read_is_read_once_its_library_is_there(tmp_path, folder, monkeypatch):
+    with monkeypatch.context() as without:
+        without.setattr("stepgauge.metrics.retrieval.documents.is_installed", lambda name: name != "bs4")
+        first = build(folder, tmp_path / "c")
+    assert "c.html" in {one["file"] for one in first.manifest["left_out"]}
+    manifest = json.loads((tmp_path / "c" / "manifest.json").read_text())
+    manifest["versions"]["beautifulsoup4"] = None
+    (tmp_path / "c" / "manifest.json").write_text(json.dumps(manifest))
+    built, _ = again(folder, tmp_path / "c", dense=None)
+    assert kept(built)[0] < built.manifest["counts"]["documents"] == 6
+
+
+def test_an_interrupted_build_reads_again_once_a_library_is_there(tmp_path, folder, monkeypatch):
+    def stop(*_args, **_options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as without:
+        without.setattr("stepgauge.metrics.retrieval.documents.is_installed", lambda name: name != "bs4")
+        real = package_version
+        without.setattr(
+            "stepgauge.metrics.retrieval.build.package_version", lambda n: None if n == "beautifulsoup4" else real(n)
+        )
+        without.setattr("stepgauge.metrics.retrieval.bm25_index.build", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build(folder, tmp_path / "c")
+    built, _ = again(folder, tmp_path / "c", dense=None)
+    assert "c.html" not in {one["file"] for one in built.manifest["left_out"]}
+    assert built.resumed == ()
+
+
+def test_a_corpus_within_its_own_source_is_no_part_of_it(folder):
+    counts = build(folder, folder / "sub" / "c").manifest["counts"]
+    assert not build(folder, folder / "sub" / "c").built
+    (folder / "d.csv").write_text("id,text\nr1,Kidneys filter blood.\nr2,The spleen does too.\n")
+    built = build(folder, folder / "sub" / "c")
+    assert built.manifest["counts"]["documents"] == counts["documents"] + 1
+    assert {one["file"] for one in built.manifest["left_out"]} == {"copy.txt", "prices.csv"}
+
+
+def test_a_table_without_rows_is_listed(tmp_path, folder):
+    (folder / "empty.csv").write_text("id,text\n")
+    (folder / "empty.json").write_text("[]")
+    left_out = {one["file"]: one["reason"] for one in build(folder, tmp_path / "c").manifest["left_out"]}
+    assert left_out["empty.csv"] == left_out["empty.json"] == "no row in it"
 
 
 def flip(path: Path) -> None:
