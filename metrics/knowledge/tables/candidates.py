@@ -52,7 +52,7 @@ def _names(label: str) -> tuple[frozenset[str], ...]:
 
 
 def _of_row(about: About, source: Source, table: Table, row: int) -> list[Place]:
-    cells = [cell for cell in table.cells if cell.row == row]
+    cells = list(table.of_row.get(row, ()))
     heading = table.rows[row]
     if about.years and any(column.years for column in table.columns):
         cells = [cell for cell in cells if table.columns[cell.column].years & about.years]
@@ -62,12 +62,23 @@ def _of_row(about: About, source: Source, table: Table, row: int) -> list[Place]
         cells = [cell for cell in cells if not _NO_MONEY.search(f"{heading.label} {table.columns[cell.column].label}")]
     kinds = [cell for cell in cells if cell.percent == about.figure.percent]
     cells = kinds or cells
-    if len(cells) > 1:
-        own = {k: stems(table.columns[k].label) - _years_of(table.columns[k]) for k in {c.column for c in cells}}
-        named = [cell for cell in cells if own[cell.column] and own[cell.column] <= about.words]
-        most = max((len(own[cell.column]) for cell in named), default=0)
-        cells = [cell for cell in named if len(own[cell.column]) == most] or cells
+    # A column that the sentence names is meant where its cell is empty, too, and no other in its place.
+    empty = _empty(about, table, row) if cells else set()
+    if len(cells) + len(empty) > 1:
+        own = {
+            k: stems(table.columns[k].label) - _years_of(table.columns[k]) for k in empty | {c.column for c in cells}
+        }
+        named = [k for k in own if own[k] and own[k] <= about.words]
+        most = max((len(own[k]) for k in named), default=0)
+        best = [k for k in named if len(own[k]) == most]
+        cells = [cell for cell in cells if cell.column in best] if best else cells
     return [Place(source, table, cell) for cell in cells]
+
+
+def _empty(about: About, table: Table, row: int) -> set[int]:
+    """The columns of the years that are named that hold no amount in this row, and do in others."""
+    others = table.filled - {cell.column for cell in table.of_row.get(row, ())}
+    return {k for k in others if not about.years or not table.columns[k].years or table.columns[k].years & about.years}
 
 
 def _years_of(heading: Heading) -> frozenset[str]:
