@@ -44,7 +44,9 @@ _PARTED = re.compile(
     r"[!?]\s|(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\b[A-Z][a-z]{2})(?<!\bcf)(?<!\bv)\.\s+(?=[A-Z“\"])|\n\s*\n"
 )
 # What says of a source that the quoted words are its own; behind a quotation also a preposition or a bracket.
-_SAYS = re.compile(rf"[^\w]{{0,4}}(?:(?:itself|also|further|clearly|expressly|explicitly|specifically)\s)?(?:{_VERBS})\b")
+_SAYS = re.compile(
+    rf"[^\w]{{0,4}}(?:(?:itself|also|further|clearly|expressly|explicitly|specifically)\s)?(?:{_VERBS})\b"
+)
 _SAYS_BEHIND = re.compile(
     rf"[\s,.;:]{{0,4}}(?:(?:\(|\[|[–—-]|(?:as|see|cf\.?|{_VERBS}|is what|in|under|according to|of|from|per|by)\b)\s?"
     r"(?:(?:in|of|by|the|see|cf\.?)\s){0,2})?",

@@ -18,6 +18,7 @@ _NEGATIVE = re.compile(
 )
 _OR_LOSS = re.compile(r"(?<=\w)\s?/?\s?\((?:loss(?:es)?|expenses?|deficit|benefit|decrease)\)", re.IGNORECASE)
 _HEDGED = Fraction(1, 10)
+_NEAR = Fraction(1, 100)
 _TWICE_ROUNDED = Fraction(6, 10)  # of a unit of the last digit: 2,149.6 thousand as 2.15 and then 2.2 million
 
 
@@ -34,7 +35,9 @@ def agreement(about: About, place: Place) -> str:
         off = abs(abs(value) - abs(other))
         if about.bound and off > cell.amount.unit * (other / cell.value if cell.value else 1) / 2:
             if (about.bound == "lower") == (abs(value) > abs(other)):
-                continue  # "over 1 billion" of 774 million, however it is rounded
+                # "over 1 billion" is not said of 774 million, however it is rounded.
+                why = why or ("rounding may explain the difference" if off <= _NEAR * abs(other) else "")
+                continue
             why = why or "it is a bound, and holds"
         if off <= unit / 2 or (about.hedged and off <= _HEDGED * abs(other) / 5):
             if value * other >= 0:

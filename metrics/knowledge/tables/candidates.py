@@ -18,6 +18,7 @@ _ADDED = re.compile(
     r"^\W{0,3}(?:add|less|plus|deduct|of which|including|thereof|hereof)\b[/()\w]{0,10}\s?:?\s", re.IGNORECASE
 )
 _OR_LOSS = re.compile(r"\b(\w+)\s?/\s?\((\w+)\)|\((\w+)\)\s?/\s?(\w+)\b")
+_GLUED_MARK = re.compile(r"(?<=[a-z]{3})\d$")  # a footnote's, raised in print: "Current year1"
 _BRACKETED = re.compile(r"\([^()]{0,80}\)")
 
 
@@ -46,6 +47,7 @@ def _names(label: str) -> tuple[frozenset[str], ...]:
     """The words of a row's label, in each way that it may be said: "Net profit/(loss)", "Add: finance costs (net)"."""
     label = _ADDED.sub("", label)
     ways = {label, _BRACKETED.sub(" ", label)}
+    ways |= {_GLUED_MARK.sub("", label)}
     if _OR_LOSS.search(label):
         ways |= {_OR_LOSS.sub(lambda m, k=k: f" {m[k] or m[k + 2]} ", label) for k in (1, 2)}
     return tuple({words for way in ways if (words := stems(way))})

@@ -56,6 +56,8 @@ class About:
 
     def _is_range(self, first: int, second: int) -> bool:
         one, other = self.figures[first], self.figures[second]
+        if one.percent != other.percent and not one.bare:  # "rose 15% to $5.8 billion"
+            return False
         before, middle = self.sentence[max(one.start - 12, 0) : one.start].lower(), self.sentence[one.end : other.start]
         if middle.strip().lower() == "and":
             return before.rstrip().endswith("between")

@@ -47,6 +47,7 @@ _PART = re.compile(
 _PART_BEHIND = re.compile(r"\s(?:out )?of (?:the|its|this|that|their|our)\b", re.IGNORECASE)
 _PREPOSITIONS = frozenset(["of", "from", "for", "in", "at", "by", "to", "with", "within", "across", "on"])
 _SET_APART = frozenset(["before", "after", "excluding", "without", "except"])
+_AGAIN = re.compile(r"\W{0,3}(?:(?:or|i\.e\.|that is)\W{1,3})?")
 _UNEXPLAINED = 2
 
 
@@ -86,7 +87,9 @@ def worked_out(about: About, label: str) -> str:
     own = stems(label)
     words = [m for m in _WORKED_OUT.finditer(f"{about.head} {about.after}") if not stems(m.group()) <= own]
     if not _TO_OR_FROM.search(about.before[-40:]):
-        words += [m for m in _CHANGES.finditer(about.before) if not stems(m.group()) <= own]
+        # "rose 21.1%, or $3.2 million": the second says the first again.
+        change = about.head[-160:] if _AGAIN.fullmatch(about.before) else about.before
+        words += [m for m in _CHANGES.finditer(change) if not stems(m.group()) <= own]
     return words[0].group() if words else ""
 
 

@@ -21,6 +21,7 @@ _DIGITS = re.compile(r"[^\w]{0,6}(?:[A-Z]{2,3}\s?)?[^\w]{0,4}\d[\d.,]*[^\w]{0,6}
 _COMMA_IS_POINT = re.compile(r"(?<!\d)\d{1,3}(?:\.\d{3})*,\d{1,2}(?![\d.,])|\d{4,},\d{1,2}(?![\d.,])")
 _POINT_IS_POINT = re.compile(r"(?<![\d.])\d*(?:,\d{3})*\.(?:\d{1,2}|\d{4,})(?![\d.,])|\d,\d{3}(?!\d)")
 _SWAP = str.maketrans(".,", ",.")
+_MOST_PARTS = 20
 _MARKS = re.compile(r"\s*(?:\(\s?(?:\d{1,2}|[a-z])\s?\)|[*†‡:])+\s*$")
 
 
@@ -85,6 +86,26 @@ class Table:
     def filled(self) -> frozenset[int]:
         """The columns that hold an amount anywhere."""
         return frozenset(cell.column for cell in self.cells)
+
+
+def read_tables(grid: Grid, title: str = "") -> list[Table]:
+    """The tables that a grid is: a row of years below others begins a table with columns of its own."""
+    head = _head(grid) if grid.rows else 0
+    cuts = [i for i, row in enumerate(grid.rows) if i > head and _names_periods(row)]
+    if not cuts or len(cuts) > _MOST_PARTS:
+        return [read_table(grid, title)]
+    above = " ".join(cell for row in grid.rows[:head] for cell in row if scale_said(cell) is not None)
+    out = []
+    for begin, end in zip([0, *cuts], [*cuts, len(grid.rows)], strict=True):
+        caption = f"{grid.caption} {above}".strip() if begin else grid.caption
+        out.append(
+            read_table(replace(grid, rows=grid.rows[begin:end], caption=caption, head=0 if begin else grid.head), title)
+        )
+    return out
+
+
+def _names_periods(row: Sequence[str]) -> bool:
+    return sum(bool(years(cell)) for cell in row[1:]) > 1 and not any(cell_amount(cell) for cell in row[1:])
 
 
 def read_table(grid: Grid, title: str = "") -> Table:

@@ -102,6 +102,9 @@ def test_a_figure_is_held_against_the_cell_or_sentence_that_it_is_of(step: str, 
         # What was planned, or worked out.
         ("Appliances were originally reported as $690 thousand in 2019.", ["insufficient"]),
         ("The appliances of 2019 divided by 2 are $340 thousand.", ["insufficient"]),
+        # The same change said twice, and no range.
+        ("Appliances fell 12.1%, or $94 thousand, in 2019.", ["insufficient", "insufficient"]),
+        ("Appliances fell 12% to $680 thousand in 2019.", ["insufficient", "supported"]),
         # A noun of its own after another figure.
         ("Appliances at $680, equity at $900 in 2019.", ["supported", "insufficient"]),
         # Another currency, by sign or word.
@@ -120,6 +123,27 @@ def test_a_label_that_allows_for_a_loss_does_not_make_a_profit_of_it() -> None:
     table = "| (in millions) | 2019 | 2018 |\n|---|---|---|\n| Net income (loss) | 12.0 | (5.0) |\n"
     said = ["Net income was $5.0 million in 2018.", "Net income was -$5.0 million in 2018."]
     assert [verdicts(step, table)[0].label for step in said] == ["insufficient", "supported"]
+
+
+def test_a_second_header_in_a_table_has_columns_of_its_own() -> None:
+    table = (
+        "| | Weight (%) | 2019 | 2018 |\n|---|---|---|---|\n| Europe | 53.6 | 70.07 | 64.49 |\n"
+        "| Growth by cause | 2019 (%) | 2018 (%) | |\n| Business growth | 11.4 | 6.7 | |\n"
+    )
+    said = ["Business growth was 11.4% in 2019.", "Business growth was 6.7% in 2019.", "Europe was 70.07 in 2019."]
+    assert [verdicts(step, table)[0].label for step in said] == ["supported", "contradicted", "supported"]
+
+
+def test_a_footnote_mark_glued_to_a_label_does_not_hide_its_row() -> None:
+    table = "| Tax | 2019 |\n|---|---|\n| UK: | |\n| Current year1 | 21 |\n| Overseas: | |\n| Current year | 1,098 |\n"
+    said = ["Current year tax was 21 in 2019.", "Current year tax was 23 in 2019."]
+    assert [verdicts(step, table)[0].label for step in said] == ["supported", "insufficient"]
+
+
+def test_a_large_count_is_a_figure_and_a_small_one_is_none() -> None:
+    table = "| | 2019 |\n|---|---|\n| Options granted | 452,695 |\n"
+    assert [one.label for one in verdicts("Options granted were 452,695 options in 2019.", table)] == ["supported"]
+    assert verdicts("Options granted are valued over 24 months.", table) == []
 
 
 def test_an_empty_cell_that_is_meant_is_not_replaced_by_its_neighbour() -> None:
