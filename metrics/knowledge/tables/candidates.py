@@ -18,6 +18,7 @@ _ADDED = re.compile(
     r"^\W{0,3}(?:add|less|plus|deduct|of which|including|thereof|hereof)\b[/()\w]{0,10}\s?:?\s", re.IGNORECASE
 )
 _OR_LOSS = re.compile(r"\b(\w+)\s?/\s?\((\w+)\)|\((\w+)\)\s?/\s?(\w+)\b")
+_MOST_ROWS = 100  # that are looked at; with more than one nothing is contradicted
 _GLUED_MARK = re.compile(r"(?<=[a-z]{3})\d$")  # a footnote's, raised in print: "Current year1"
 _BRACKETED = re.compile(r"\([^()]{0,80}\)")
 
@@ -34,7 +35,8 @@ def places_of(about: About, sources: Sequence[Source]) -> list[Place]:
             if (named := [words for words in _names(heading.label) if words <= said])
         ]
         # "Cost of revenue" is meant where its words stand, and not "Revenue".
-        rows = [one for one in rows if not any(one[3] < other[3] for other in rows)]
+        named_by = {one[3] for one in rows}
+        rows = [one for one in rows if not any(one[3] < other for other in named_by)][:_MOST_ROWS]
         found = [place for source, table, row, _ in rows for place in _of_row(about, source, table, row)]
         if found:
             named = [p for p in found if p.row.section and stems(p.row.section) <= about.words]
@@ -67,9 +69,11 @@ def _of_row(about: About, source: Source, table: Table, row: int) -> list[Place]
     # A column that the sentence names is meant where its cell is empty, too, and no other in its place.
     empty = _empty(about, table, row) if cells else set()
     if len(cells) + len(empty) > 1:
-        own = {
-            k: stems(table.columns[k].label) - _years_of(table.columns[k]) for k in empty | {c.column for c in cells}
-        }
+        meant = empty | {cell.column for cell in cells}
+        own = {k: stems(table.columns[k].label) - _years_of(table.columns[k]) for k in meant}
+        if len(set(own.values())) < len(own):  # "Third" above "Quarter": the rows above tell columns apart
+            whole = {k: stems(table.columns[k].section) - _years_of(table.columns[k]) for k in own}
+            own = {k: words - frozenset.intersection(*whole.values()) for k, words in whole.items()}
         named = [k for k in own if own[k] and own[k] <= about.words]
         most = max((len(own[k]) for k in named), default=0)
         best = [k for k in named if len(own[k]) == most]

@@ -134,6 +134,14 @@ def test_a_second_header_in_a_table_has_columns_of_its_own() -> None:
     assert [verdicts(step, table)[0].label for step in said] == ["supported", "contradicted", "supported"]
 
 
+def test_columns_with_one_label_are_told_apart_by_the_row_above() -> None:
+    rows = [["", "First", "Second", ""], ["", "Quarter", "Quarter", "Total"], ["Revenues", "94.8", "96.0", "190.8"]]
+    said = ["Revenues were 96.0 in the second quarter.", "Revenues were 94.8 in the second quarter."]
+    labels = [verdicts(step, as_markdown(rows))[0].label for step in said]
+    assert labels[0] == "supported"
+    assert labels[1] != "supported"
+
+
 def test_a_footnote_mark_glued_to_a_label_does_not_hide_its_row() -> None:
     table = "| Tax | 2019 |\n|---|---|\n| UK: | |\n| Current year1 | 21 |\n| Overseas: | |\n| Current year | 1,098 |\n"
     said = ["Current year tax was 21 in 2019.", "Current year tax was 23 in 2019."]
@@ -298,6 +306,14 @@ def test_a_hostile_passage_costs_little_and_is_cut(hostile: str) -> None:
     for grid in grids(hostile):
         assert sum(map(len, grid.rows)) <= MAX_CELLS + MAX_COLUMNS
         assert all(len(row) <= MAX_COLUMNS for row in grid.rows)
+
+
+def test_thousands_of_rows_with_one_label_cost_little() -> None:
+    table = as_markdown([["", "2019", "2018"], *(["Revenue", i, i] for i in range(100, 3_100))])
+    begin = time.process_time()
+    found = verdicts("\n".join(f"Revenue was ${i}.5 million in 2019." for i in range(8)), table)
+    assert {one.label for one in found} == {"insufficient"}
+    assert time.process_time() - begin < 15
 
 
 def test_a_table_that_is_not_read_in_full_contradicts_nothing() -> None:
