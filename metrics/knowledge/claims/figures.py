@@ -88,8 +88,13 @@ def figures(sentence: str) -> list[Amount]:
         for amount in amounts(sentence)
         if not any(start <= amount.start < end for start, end in spans)
         and not (_SIGN_BEFORE.search(sentence[: amount.start]) or _SIGN_BEHIND.match(sentence, amount.end))
-        and not (amount.bare and (abs(amount.value) <= _SMALL or _COUNTED.match(sentence, amount.end)))
+        and not (amount.bare and (abs(amount.value) <= _SMALL or _is_count(sentence, amount)))
     ]
+
+
+def _is_count(sentence: str, amount: Amount) -> bool:
+    """ "12 months", "30 options"; "105,213 options" is read off something."""
+    return "," not in amount.written and _COUNTED.match(sentence, amount.end) is not None
 
 
 def equations(sentence: str) -> list[tuple[int, int, str]]:

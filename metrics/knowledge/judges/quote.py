@@ -40,6 +40,7 @@ NEAR_UNATTRIBUTED = 0.15
 LEAST_UNATTRIBUTED = 8
 LEAST_ABSENT = 6
 _SHOWN_PARTS = 12
+_LABEL = re.compile(r"\((?:[a-z]|[A-Z]|[ivx]{2,5}|\d{1,3})\)")
 
 
 class QuoteJudge:
@@ -158,6 +159,11 @@ class _Place:
     def text(self) -> Text:
         return as_text(self.raw)
 
+    @cached_property
+    def unnumbered(self) -> Text:
+        """Without the labels of its parts and numbers in brackets behind words, which writers leave out: "five (5)"."""
+        return as_text(_LABEL.sub(" ", self.raw))
+
 
 class _Evidence:
     """The passages of a claim, as they are and cut into provisions."""
@@ -235,7 +241,8 @@ def _part(passage: Passage, key: str, text: str) -> Passage:
 
 
 def _holding(places: Sequence[_Place], pieces: Sequence[Piece]) -> _Place | None:
-    return next((place for place in places if contains(place.text, pieces)), None)
+    found = next((place for place in places if contains(place.text, pieces)), None)
+    return found or next((place for place in places if contains(place.unnumbered, pieces)), None)
 
 
 def _nearest(places: Sequence[_Place], pieces: Sequence[Piece]) -> tuple[int, _Place, str]:

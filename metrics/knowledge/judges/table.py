@@ -20,7 +20,7 @@ from ..claims.figures import DERIVATION, FIGURE, equations, figures, named
 from ..tables.amounts import Amount, amounts, scale_said
 from ..tables.grid import MAX_CHARACTERS, grids, prose
 from ..tables.inputs import inputs_of, wrong_input
-from ..tables.layout import read_table
+from ..tables.layout import read_tables
 from ..tables.lookup import look_up
 from ..tables.sources import Finding, Source
 from ..types import Claim, Passage, Verdict
@@ -72,7 +72,8 @@ def _sources(passage: Passage) -> tuple[Source, ...]:
     """The tables of a passage and its sentences."""
     out = []
     for number, grid in enumerate(grids(passage.text), 1):
-        out.append(Source(passage, f"table {number}", read_table(grid, passage.title)))
+        for part, table in enumerate(read_tables(grid, passage.title), 1):
+            out.append(Source(passage, f"table {number}" + (f", part {part}" if part > 1 else ""), table))
     rest = prose(passage.text)[:MAX_CHARACTERS]
     sentences = [" ".join(rest[start:end].split()) for start, end in split_sentences(rest)[:MAX_SENTENCES]]
     out.append(

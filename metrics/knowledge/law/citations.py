@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CITATION = "citation"
 
@@ -74,7 +74,9 @@ _ORDINALS: Sequence[str] = (  # noqa: SIM905
     " Twenty-Fifth Twenty-Sixth Twenty-Seventh"
 ).split()
 _AMENDMENT = re.compile(rf"\b(?P<ordinal>{'|'.join(reversed(_ORDINALS))})\sAmendment\b")
-_NEXT = re.compile(rf"(?:,\s{{1,2}}|\s{{1,2}})(?:(?:and|or|&)\s{{1,2}})?(?P<number>{_NUMBER})")
+_NEXT = re.compile(rf"(?:,\s{{1,2}}|\s{{1,2}})(?:(?:and|or|&|to|through)\s{{1,2}})?(?P<number>{_NUMBER})")
+_RANGE = re.compile(r"(?P<first>(?:\d{1,5}\.){0,3}\d{1,5})[-–](?P<last>(?:\d{1,5}\.){0,3}\d{1,5})")
+_LONGEST_RANGE = 50  # "§§ 2-207" is one section of the Uniform Commercial Code
 _PLURAL = re.compile(r"§§|¶¶|[A-Za-z]{3,}s\b|[Aa]rts\.|[Ss]ecs\.")
 _MOST_IN_A_LIST = 10
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
@@ -90,6 +92,7 @@ class Citation:
         section: the provision's number as it is cited ("801", "2-207", "4.2", "amend-14").
         labels: its subdivisions, outermost first: ("2", "b").
         unit: "rule", "article" or "section"; "" where it is not said.
+        lead: what stands before the number of the first in a list ("Rules ") where this is a later one.
     """
 
     start: int
@@ -98,6 +101,7 @@ class Citation:
     section: str
     labels: tuple[str, ...]
     unit: str = ""
+    lead: str = ""
 
     @property
     def key(self) -> str:
@@ -169,19 +173,37 @@ def _all(text: str) -> Iterator[Citation]:
             continue
         for number, one in enumerate(cited, 1):
             last = end if number == len(cited) else one.end
-            yield Citation(one.start, last, act, one.section, one.labels, one.unit)
+            yield replace(one, end=last, act=act)
 
 
 def _listed(text: str, match: re.Match[str], act: str, unit: str, *, plural: bool) -> Iterator[Citation]:
     """The citation of a match, and where it is in the plural those listed after it ("§§ 101 and 102(b)")."""
     start, number, position = match.start(), match["number"], match.end("number")
+    lead = ""
     for _ in range(_MOST_IN_A_LIST if plural else 1):
         labels, end = _labels_at(text, position)
-        yield Citation(start, end, act, arabic(number), labels, unit)
+        ends = _range(number) if plural and act != "ucc" else ()
+        if ends:  # "Sections 2.1-2.4": its first and its last
+            cut = position - len(ends[1])
+            yield Citation(start, cut - 1, act, ends[0], (), unit, lead)
+            start, number = cut, ends[1]
+            lead = lead or text[match.start() : match.start("number")]
+        yield Citation(start, end, act, arabic(number), labels, unit, lead)
         following = _NEXT.match(text, end) if plural else None
         if following is None:
             return
         start, number, position = following.start("number"), following["number"], following.end("number")
+        lead = text[match.start() : match.start("number")]
+
+
+def _range(number: str) -> tuple[str, str] | tuple[()]:
+    """First and last of a range of provisions; empty where a number is none ("2-207")."""
+    match = _RANGE.fullmatch(number)
+    if match is None:
+        return ()
+    first, last = ([int(part) for part in match[name].split(".")] for name in ("first", "last"))
+    near = len(first) == len(last) and first < last and last[-1] - first[-1] <= _LONGEST_RANGE
+    return (match["first"], match["last"]) if near else ()
 
 
 def _labels_at(text: str, position: int) -> tuple[tuple[str, ...], int]:

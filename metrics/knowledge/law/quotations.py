@@ -43,18 +43,39 @@ _AFTER = re.compile(
 _PARTED = re.compile(
     r"[!?]\s|(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\b[A-Z][a-z]{2})(?<!\bcf)(?<!\bv)\.\s+(?=[A-Z“\"])|\n\s*\n"
 )
+# What says of a source that the quoted words are its own; behind a quotation also a preposition or a bracket.
+_SAYS = re.compile(
+    rf"[^\w]{{0,4}}(?:(?:itself|also|further|clearly|expressly|explicitly|specifically)\s)?(?:{_VERBS})\b"
+)
+_SAYS_BEHIND = re.compile(
+    rf"[\s,.;:]{{0,4}}(?:(?:\(|\[|[–—-]|(?:as|see|cf\.?|{_VERBS}|is what|in|under|according to|of|from|per|by)\b)\s?"
+    r"(?:(?:in|of|by|the|see|cf\.?)\s){0,2})?",
+    re.IGNORECASE,
+)
+# Words that somebody spoke or wrote, which a rule is applied to ("Under Rule 801(c), the statement “…” is hearsay").
+_SPOKEN = re.compile(
+    r"\b(?:statements?|words|remarks?|utterances?|testimony|testif\w{1,6}|letter|e-?mail|message|question|example|e\.g"
+    r"|such as|like|he|she|they|who|told|asked|replied|answered|shouted|yelled|exclaimed|assert(?:s|ed|ing)"
+    r"|would cover|covers?|applies)\b",
+    re.IGNORECASE,
+)
+_SPEAKER = re.compile(r"\b(?:I|my|me)\b")
 _REACH = 160
 _REACH_AFTER = 60
 _SEPARATOR = "” — "
 
 
 class Quotation(NamedTuple):
-    """Quoted words: the span between the marks, the text, and what they are attributed to ("" where to nothing)."""
+    """Quoted words: the span between the marks, the text, and what they are attributed to ("" where to nothing).
+
+    `said`: the attribution is by a verb, or at once ("Rule 801(c) says “…”", "Rule 801(c): “…”"), not by nearness only.
+    """
 
     start: int
     end: int
     text: str
     attribution: str
+    said: bool
 
 
 def find_quotations(text: str) -> list[Quotation]:
@@ -65,7 +86,7 @@ def find_quotations(text: str) -> list[Quotation]:
     for number, (start, end, quoted) in enumerate(spans):
         before = spans[number - 1][1] + 1 if number else 0
         after = spans[number + 1][0] if number + 1 < len(spans) else len(text)
-        out.append(Quotation(start, end, quoted, _attribution(text, start, end, before, after, citations)))
+        out.append(Quotation(start, end, quoted, *_attribution(text, start, end, before, after, citations)))
     return out
 
 
@@ -119,20 +140,36 @@ def _marked(text: str, first: int, last: int) -> Iterator[tuple[int, int, str]]:
             opened = at + 1, _OPENING[mark]
 
 
-def _attribution(text: str, start: int, end: int, before: int, after: int, citations: Sequence[Citation]) -> str:
-    """The citation or the source named nearest before the quotation, else one that follows at once."""
+def _attribution(
+    text: str, start: int, end: int, before: int, after: int, citations: Sequence[Citation]
+) -> tuple[str, bool]:
+    """The citation or the source named nearest before the quotation, else one that follows at once; whether it says so.
+
+    Words that somebody spoke are those of no source that stands near.
+    """
     head_start = max(before, start - _REACH)
     cited = [one for one in citations if head_start <= one.start and one.end <= start]
     for one in reversed(cited):
         if not _PARTED.search(text, one.end, start):
-            return text[one.start : one.end]
+            return _said(text[one.start : one.end], text[one.end : start - 1], text[start:end])
     head = text[head_start:start]
     named = [match for match in _BEFORE.finditer(head) if not _PARTED.search(head, match.end())]
     if named:
-        return " ".join(named[-1][0].split())
+        return _said(" ".join(named[-1][0].split()), head[named[-1].end() : -1], text[start:end])
     tail_end = min(after, end + _REACH_AFTER)
     for one in citations:
         if end <= one.start and one.end <= tail_end + 40 and one.start <= tail_end:
-            return text[one.start : one.end] if not _PARTED.search(text, end + 1, one.start) else ""
+            if _PARTED.search(text, end + 1, one.start):
+                return "", False
+            at_once = _SAYS_BEHIND.fullmatch(text, end + 1, one.start) is not None
+            spoken = not at_once and (_SPOKEN.search(text, head_start, one.start) or _SPEAKER.search(text, start, end))
+            return ("", False) if spoken else (text[one.start : one.end], at_once)
     found = _AFTER.match(text[end + 1 : tail_end])
-    return " ".join(found["source"].split()) if found else ""
+    return (" ".join(found["source"].split()), True) if found else ("", False)
+
+
+def _said(source: str, between: str, quoted: str) -> tuple[str, bool]:
+    if not re.search(r"\w", between) or _SAYS.match(between):
+        first_person = between.strip() == "," and _SPEAKER.search(quoted)  # "Under Rule 801(c), “I saw him” is hearsay"
+        return ("", False) if first_person else (source, True)
+    return ("", False) if _SPOKEN.search(between) or _SPEAKER.search(quoted) else (source, False)

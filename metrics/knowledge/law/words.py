@@ -20,7 +20,8 @@ import numpy as np
 
 _TYPES = str.maketrans(
     {"‘": "'", "’": "'", "‚": "'", "′": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'}
-    | dict.fromkeys("‐‑‒–—−", "-")
+    | dict.fromkeys("‐‑‒–−", "-")
+    | {"—": " - "}  # it parts words: "between—\n(1) citizens"
     | {"\u00ad": None, "\u200b": None, "\ufeff": None}
 )
 _LINE_HYPHEN = re.compile(r"(?<=[^\W\d_])-[ \t]{0,8}\r?\n\s{0,40}(?=[^\W\d_])")

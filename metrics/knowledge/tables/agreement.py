@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from .amounts import Amount
+from .amounts import Amount, currencies
 from .context import About
 from .layout import Cell
 from .sources import Place
@@ -16,7 +16,9 @@ _NEGATIVE = re.compile(
     r"|amorti[sz]ation|liabilit\w*|debt)\b",
     re.IGNORECASE,
 )
+_OR_LOSS = re.compile(r"(?<=\w)\s?/?\s?\((?:loss(?:es)?|expenses?|deficit|benefit|decrease)\)", re.IGNORECASE)
 _HEDGED = Fraction(1, 10)
+_NEAR = Fraction(1, 100)
 _TWICE_ROUNDED = Fraction(6, 10)  # of a unit of the last digit: 2,149.6 thousand as 2.15 and then 2.2 million
 
 
@@ -26,12 +28,22 @@ def agreement(about: About, place: Place) -> str:
     why = ""
     if figure.percent and not cell.percent:
         return ""
+    said = currencies(figure.written) or currencies(about.after[:16])
+    if said and place.currencies and not said & place.currencies:
+        return "the currency differs"
     for value, other, unit, certain in _readings(figure, cell):
         off = abs(abs(value) - abs(other))
+        if about.bound and off > cell.amount.unit * (other / cell.value if cell.value else 1) / 2:
+            if (about.bound == "lower") == (abs(value) > abs(other)):
+                # "over 1 billion" is not said of 774 million, however it is rounded.
+                why = why or ("rounding may explain the difference" if off <= _NEAR * abs(other) else "")
+                continue
+            why = why or "it is a bound, and holds"
         if off <= unit / 2 or (about.hedged and off <= _HEDGED * abs(other) / 5):
             if value * other >= 0:
                 return "same"
-            negative = f"{about.sentence} {place.row.label}"
+            # "Net income (loss)" is no loss by its label alone.
+            negative = f"{about.sentence} {_OR_LOSS.sub(' ', place.row.label)}"
             if not figure.signed and _NEGATIVE.search(negative):
                 return "same"
             why = why or "the sign differs"

@@ -19,6 +19,15 @@ _AMOUNT = re.compile(
     r"(?P<close>\s?\))?",
     re.IGNORECASE,
 )
+# Dollars of all countries are one: "$" says not which.
+_CURRENCIES = {
+    "dollar": re.compile(r"\$|\bUSD|\b(?:AUD|CAD|HKD|SGD)\b|\bdollars?\b", re.IGNORECASE),
+    "euro": re.compile(r"€|\bEUR(?:os?)?\b", re.IGNORECASE),
+    "pound": re.compile(r"£|\bGBP|\bpounds?\s(?:sterling)?|\bsterling\b", re.IGNORECASE),
+    "yen or yuan": re.compile(r"¥|\b(?:JPY|CNY|RMB|yen|yuan|renminbi)\b", re.IGNORECASE),
+    "rupee": re.compile(r"₹|\b(?:INR|rupees?)\b", re.IGNORECASE),
+    "franc": re.compile(r"\bCHF\b|\bfrancs?\b", re.IGNORECASE),
+}
 _YEAR = re.compile(r"(?<![\d.,$€£])(?:FY\s?|CY\s?)?((?:19|20)\d{2})(?![\d%]|[.,]\d)|\bFY\s?'?(\d{2})\b")
 # "3rd", "10-K", "1/2", "30 June"
 _GOES_ON = re.compile(
@@ -141,6 +150,11 @@ def cell_amount(text: str) -> Amount | None:
                 one = inner[0]
                 return Amount(one.value, one.decimals, 1, True, one.money, True, 0, len(text), text)
     return None
+
+
+def currencies(text: str) -> frozenset[str]:
+    """The currencies that a text names or has the signs of."""
+    return frozenset(name for name, written in _CURRENCIES.items() if written.search(text))
 
 
 def scale_said(text: str) -> int | None:

@@ -18,6 +18,8 @@ _ADDED = re.compile(
     r"^\W{0,3}(?:add|less|plus|deduct|of which|including|thereof|hereof)\b[/()\w]{0,10}\s?:?\s", re.IGNORECASE
 )
 _OR_LOSS = re.compile(r"\b(\w+)\s?/\s?\((\w+)\)|\((\w+)\)\s?/\s?(\w+)\b")
+_MOST_ROWS = 100  # that are looked at; with more than one nothing is contradicted
+_GLUED_MARK = re.compile(r"(?<=[a-z]{3})\d$")  # a footnote's, raised in print: "Current year1"
 _BRACKETED = re.compile(r"\([^()]{0,80}\)")
 
 
@@ -33,7 +35,8 @@ def places_of(about: About, sources: Sequence[Source]) -> list[Place]:
             if (named := [words for words in _names(heading.label) if words <= said])
         ]
         # "Cost of revenue" is meant where its words stand, and not "Revenue".
-        rows = [one for one in rows if not any(one[3] < other[3] for other in rows)]
+        named_by = {one[3] for one in rows}
+        rows = [one for one in rows if not any(one[3] < other for other in named_by)][:_MOST_ROWS]
         found = [place for source, table, row, _ in rows for place in _of_row(about, source, table, row)]
         if found:
             named = [p for p in found if p.row.section and stems(p.row.section) <= about.words]
@@ -46,13 +49,14 @@ def _names(label: str) -> tuple[frozenset[str], ...]:
     """The words of a row's label, in each way that it may be said: "Net profit/(loss)", "Add: finance costs (net)"."""
     label = _ADDED.sub("", label)
     ways = {label, _BRACKETED.sub(" ", label)}
+    ways |= {_GLUED_MARK.sub("", label)}
     if _OR_LOSS.search(label):
         ways |= {_OR_LOSS.sub(lambda m, k=k: f" {m[k] or m[k + 2]} ", label) for k in (1, 2)}
     return tuple({words for way in ways if (words := stems(way))})
 
 
 def _of_row(about: About, source: Source, table: Table, row: int) -> list[Place]:
-    cells = [cell for cell in table.cells if cell.row == row]
+    cells = list(table.of_row.get(row, ()))
     heading = table.rows[row]
     if about.years and any(column.years for column in table.columns):
         cells = [cell for cell in cells if table.columns[cell.column].years & about.years]
@@ -62,12 +66,25 @@ def _of_row(about: About, source: Source, table: Table, row: int) -> list[Place]
         cells = [cell for cell in cells if not _NO_MONEY.search(f"{heading.label} {table.columns[cell.column].label}")]
     kinds = [cell for cell in cells if cell.percent == about.figure.percent]
     cells = kinds or cells
-    if len(cells) > 1:
-        own = {k: stems(table.columns[k].label) - _years_of(table.columns[k]) for k in {c.column for c in cells}}
-        named = [cell for cell in cells if own[cell.column] and own[cell.column] <= about.words]
-        most = max((len(own[cell.column]) for cell in named), default=0)
-        cells = [cell for cell in named if len(own[cell.column]) == most] or cells
+    # A column that the sentence names is meant where its cell is empty, too, and no other in its place.
+    empty = _empty(about, table, row) if cells else set()
+    if len(cells) + len(empty) > 1:
+        meant = empty | {cell.column for cell in cells}
+        own = {k: stems(table.columns[k].label) - _years_of(table.columns[k]) for k in meant}
+        if len(set(own.values())) < len(own):  # "Third" above "Quarter": the rows above tell columns apart
+            whole = {k: stems(table.columns[k].section) - _years_of(table.columns[k]) for k in own}
+            own = {k: words - frozenset.intersection(*whole.values()) for k, words in whole.items()}
+        named = [k for k in own if own[k] and own[k] <= about.words]
+        most = max((len(own[k]) for k in named), default=0)
+        best = [k for k in named if len(own[k]) == most]
+        cells = [cell for cell in cells if cell.column in best] if best else cells
     return [Place(source, table, cell) for cell in cells]
+
+
+def _empty(about: About, table: Table, row: int) -> set[int]:
+    """The columns of the years that are named that hold no amount in this row, and do in others."""
+    others = table.filled - {cell.column for cell in table.of_row.get(row, ())}
+    return {k for k in others if not about.years or not table.columns[k].years or table.columns[k].years & about.years}
 
 
 def _years_of(heading: Heading) -> frozenset[str]:

@@ -11,10 +11,18 @@ from .sources import Source
 from .words import stems
 
 _ABOUT = re.compile(
-    r"\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|some|circa)\s*$|~\s*$|\b(?:over|above|below|under"
-    r"|exceed\w*|more than|less than|at least|at most|up to|between)\s*$",
+    r"\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|some|circa|close to|near)\s*$|~\s*$"
+    r"|\b(?:over|above|below|under|exceed\w*|more than|less than|at least|at most|up to|between)\s*$",
     re.IGNORECASE,
 )
+_BOUND = re.compile(
+    r"\b(?:(?P<lower>over|above|beyond|more than|greater than|higher than|exceed\w*|surpass\w*|topp(?:ed|ing)"
+    r"|(?:at|no|not) (?:least|less than|fewer than)|(?:in )?excess of|upwards? of|north of)"
+    r"|(?P<upper>under|below|beneath|less than|fewer than|lower than|up to|as (?:much|many|high) as|at most"
+    r"|(?:no|not) more than))\s{1,3}$",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"\s{0,3}(?:to|through|[-–—])\s{0,3}", re.IGNORECASE)
 _CLAUSE = re.compile(r";|,?\s\b(?:while|whereas|but|compared (?:to|with)|versus)\b", re.IGNORECASE)
 
 
@@ -36,6 +44,24 @@ class About:
         self.context = frozenset().union(*(stems(text) for source in sources for text in source.sentences))
         self.years = self._years(which)
         self.hedged = _ABOUT.search(self.before[-40:]) is not None
+        self.bound = self._bound(which)
+
+    def _bound(self, which: int) -> str:
+        """ "lower" ("over 5", "between 5 and 8"), "upper" ("at most 8", "5 to 8"), or ""."""
+        if found := _BOUND.search(self.before[-30:]):
+            return "lower" if found["lower"] else "upper"
+        if which + 1 < len(self.figures) and self._is_range(which, which + 1):
+            return "lower"
+        return "upper" if which and self._is_range(which - 1, which) else ""
+
+    def _is_range(self, first: int, second: int) -> bool:
+        one, other = self.figures[first], self.figures[second]
+        if one.percent != other.percent and not one.bare:  # "rose 15% to $5.8 billion"
+            return False
+        before, middle = self.sentence[max(one.start - 12, 0) : one.start].lower(), self.sentence[one.end : other.start]
+        if middle.strip().lower() == "and":
+            return before.rstrip().endswith("between")
+        return _RANGE.fullmatch(middle) is not None and not before.rstrip().endswith("from")
 
     def _years(self, which: int) -> frozenset[str]:
         """The years that the figure may be of; empty: the sentence names none."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from .agreement import agreement
+from .amounts import years
 from .context import About
 from .layout import Table
 from .sources import Place
@@ -18,12 +20,34 @@ _CHANGES = re.compile(
 )
 _WORKED_OUT = re.compile(
     r"\b(?:averages?|mean|median|ratio|proportion|percentages?|shares?|sum|combined|together|difference|growth|margin"
-    r"|total|overall|each|per|half|twice|double|both|cumulative|remaining|additional|target|budget\w*|forecast\w*)\b",
+    r"|total|overall|each|per|half|twice|double|both|cumulative|remaining|additional|target|budget\w*|forecast\w*"
+    r"|expect\w*|estimat\w*|project(?:ed|ion)s?|guidance|consensus|planned|original(?:ly)?|previously|initial(?:ly)?"
+    r"|restated|revised|adjusted|divided|multiplied|minus|subtract\w*)\b",
     re.IGNORECASE,
 )
 _TO_OR_FROM = re.compile(
     r"\b(?:from|to|at|vs\.?|versus|against)\s+(?:(?:about|around|nearly|almost|approximately)\s+)?$", re.IGNORECASE
 )
+# The base that a change is told from ("rose from 5 to 8 in 2019", "8 in 2019, against 5"), and periods by their order.
+_BASE = re.compile(r"\b(?:from|against|versus|vs\.?|(?:compared|relative) (?:to|with))\s{1,3}$", re.IGNORECASE)
+_ORDER = re.compile(
+    r"\b(?:(?:year|period|quarter)s? (?:earlier|before|ago|prior)|(?:prior|previous|preceding|last|following|next"
+    r"|subsequent) (?:fiscal )?(?:year|period|quarter)|(?:before|prior to|until|after|since|preceding)"
+    r" (?:fiscal |FY ?)?(?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
+_PART_OF_YEAR = re.compile(
+    r"\b(?:q[1-4]|[1-4]q|h[12]|[12]h|quarter|months?|weeks?|ytd|year-to-date|january|february|march|april|june|july"
+    r"|august|september|october|november)\b",
+    re.IGNORECASE,
+)
+_PART = re.compile(
+    r"(?:^|[,;:]\s)(?:of|out of|within|among) (?:the|its|this|that|all|total|their)\b[^,]{0,60},\s$", re.I
+)
+_PART_BEHIND = re.compile(r"\s(?:out )?of (?:the|its|this|that|their|our)\b", re.IGNORECASE)
+_PREPOSITIONS = frozenset(["of", "from", "for", "in", "at", "by", "to", "with", "within", "across", "on"])
+_SET_APART = frozenset(["before", "after", "excluding", "without", "except"])
+_AGAIN = re.compile(r"\W{0,3}(?:(?:or|i\.e\.|that is)\W{1,3})?")
 _UNEXPLAINED = 2
 
 
@@ -35,13 +59,19 @@ def doubt_about(about: About, place: Place) -> str:
         return same
     if word := worked_out(about, row.label):
         return f"it may be worked out ({word.strip()!r})"
+    if word := other_period(about, place):
+        return f"it may be of another period ({word.strip()!r})"
+    if _PART.search(about.head) or _PART_BEHIND.match(about.after):
+        return "it may be a part of it"
     if word := qualified(about, place):
         return f"{word!r} may make it another amount"
+    if word := _of_its_own(about, place):
+        return f"it may be of {word!r}"
     if len(other := _unexplained(about, place)) > _UNEXPLAINED:
         return f"it may be of something else ({', '.join(other[:4])})"
     if not column.sure:
         return "the column's heading is not certain"
-    of_row = [cell for cell in place.table.cells if cell.row == place.cell.row]
+    of_row = place.table.of_row[place.cell.row]
     has_years = bool(column.years or row.years)
     if len(of_row) > 1 and has_years and len(about.years) != 1:
         return "the period is not named"
@@ -57,8 +87,20 @@ def worked_out(about: About, label: str) -> str:
     own = stems(label)
     words = [m for m in _WORKED_OUT.finditer(f"{about.head} {about.after}") if not stems(m.group()) <= own]
     if not _TO_OR_FROM.search(about.before[-40:]):
-        words += [m for m in _CHANGES.finditer(about.before) if not stems(m.group()) <= own]
+        # "rose 21.1%, or $3.2 million": the second says the first again.
+        change = about.head[-160:] if _AGAIN.fullmatch(about.before) else about.before
+        words += [m for m in _CHANGES.finditer(change) if not stems(m.group()) <= own]
     return words[0].group() if words else ""
+
+
+def other_period(about: About, place: Place) -> str:
+    """The word by which a figure may be of another period than the one year that the sentence names, or ""."""
+    found = _BASE.search(about.before[-30:]) or _ORDER.search(about.sentence)
+    if found and len({year for *_, year in years(about.sentence)}) < 2:
+        return found.group()
+    column = f"{place.column.label} {place.column.section} {place.row.label} {place.row.section}"
+    said = f"{column} {place.table.caption} {place.source.passage.title}".lower()
+    return next((m.group() for m in _PART_OF_YEAR.finditer(about.sentence) if m.group().lower() not in said), "")
 
 
 def qualified(about: About, place: Place, also: frozenset[str] = frozenset()) -> str:
@@ -74,6 +116,9 @@ def qualified(about: About, place: Place, also: frozenset[str] = frozenset()) ->
     near = [i for i in at if words[i].end() <= about.figure.start] or at
     last = near[-1]
     first = last
+    for i in range(max(last - 3, 0), last):  # "income before income tax expense" of "Income tax expense"
+        if words[i].group().lower() in _SET_APART and words[i].group().lower() not in place.row.label.lower():
+            return words[i].group()
     while first - 1 >= 0 and (first - 1 in at or not stems(words[first - 1].group())) and last - first < 12:
         first -= 1
     for i in (*range(max(first - 1, 0), last), last + 1):
@@ -82,7 +127,27 @@ def qualified(about: About, place: Place, also: frozenset[str] = frozenset()) ->
         word = words[i].group()
         if stems(word) - known and not word.endswith(("'s", "’s")) and not word[0].isdigit():
             return word
-    return ""
+    return _of_what([word.group() for word in words[last + 1 :] if word.end() <= about.figure.start], known)
+
+
+def _of_what(behind: Sequence[str], known: frozenset[str]) -> str:
+    """ "services" of "Revenue from services was …": what the words behind a label say that it is of, or ""."""
+    if behind and stems(behind[0]) and stems(behind[0]) <= NEUTRAL:  # "revenue generated by …"
+        behind = behind[1:]
+    if not behind or behind[0].lower() not in _PREPOSITIONS:
+        return ""
+    word = next((word for word in behind[1:] if stems(word)), "")
+    return word if stems(word) - known and not word[0].isdigit() else ""
+
+
+def _of_its_own(about: About, place: Place) -> str:
+    """ "assets" of "Revenue was $774, assets at $2,500": a noun that a figure after another has for itself, or ""."""
+    label = stems(place.row.label)
+    if about.figure is about.figures[0] or stems(about.before) & label:
+        return ""
+    known = NEUTRAL | label | stems(f"{place.row.section} {place.column.section} {place.column.label}")
+    behind = re.search(r"(?:,|;|\band\b|\bwith\b)(.*)", about.before)
+    return next((m.group() for m in WORD.finditer(behind[1]) if stems(m.group()) - known), "") if behind else ""
 
 
 def _unexplained(about: About, place: Place) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
-from .amounts import Amount, cell_amount, scale_said, years
+from .amounts import Amount, cell_amount, currencies, scale_said, years
 from .grid import Grid
 
 _PER_UNIT = re.compile(
@@ -16,6 +17,11 @@ _PER_UNIT = re.compile(
 _PERCENT = re.compile(r"%|\bpercent|\bper cent", re.IGNORECASE)
 # A year in wide print, as texts taken from PDF files have it: "2 0 1 8".
 _SPREAD_YEAR = re.compile(r"(?<![\d.,])(?<!\d )(?:1 9|2 0) \d \d(?![ .,]?\d)")
+_DIGITS = re.compile(r"[^\w]{0,6}(?:[A-Z]{2,3}\s?)?[^\w]{0,4}\d[\d.,]*[^\w]{0,6}")
+_COMMA_IS_POINT = re.compile(r"(?<!\d)\d{1,3}(?:\.\d{3})*,\d{1,2}(?![\d.,])|\d{4,},\d{1,2}(?![\d.,])")
+_POINT_IS_POINT = re.compile(r"(?<![\d.])\d*(?:,\d{3})*\.(?:\d{1,2}|\d{4,})(?![\d.,])|\d,\d{3}(?!\d)")
+_SWAP = str.maketrans(".,", ",.")
+_MOST_PARTS = 20
 _MARKS = re.compile(r"\s*(?:\(\s?(?:\d{1,2}|[a-z])\s?\)|[*†‡:])+\s*$")
 
 
@@ -59,20 +65,54 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A grid with its headings. `rows[i]` and `columns[k]` are those of the cells with these indices."""
+    """A grid with its headings. `rows[i]` and `columns[k]` are those of the cells with these indices. `currencies`:
+    those that anything in it names."""
 
     rows: Sequence[Heading]
     columns: Sequence[Heading]
     cells: Sequence[Cell]
     caption: str = ""
     problem: str = ""
+    currencies: frozenset[str] = frozenset()
+
+    @cached_property
+    def of_row(self) -> Mapping[int, Sequence[Cell]]:
+        out: dict[int, list[Cell]] = {}
+        for cell in self.cells:
+            out.setdefault(cell.row, []).append(cell)
+        return out
+
+    @cached_property
+    def filled(self) -> frozenset[int]:
+        """The columns that hold an amount anywhere."""
+        return frozenset(cell.column for cell in self.cells)
+
+
+def read_tables(grid: Grid, title: str = "") -> list[Table]:
+    """The tables that a grid is: a row of years below others begins a table with columns of its own."""
+    head = _head(grid) if grid.rows else 0
+    cuts = [i for i, row in enumerate(grid.rows) if i > head and _names_periods(row)]
+    if not cuts or len(cuts) > _MOST_PARTS:
+        return [read_table(grid, title)]
+    above = " ".join(cell for row in grid.rows[:head] for cell in row if scale_said(cell) is not None)
+    out = []
+    for begin, end in zip([0, *cuts], [*cuts, len(grid.rows)], strict=True):
+        caption = f"{grid.caption} {above}".strip() if begin else grid.caption
+        out.append(
+            read_table(replace(grid, rows=grid.rows[begin:end], caption=caption, head=0 if begin else grid.head), title)
+        )
+    return out
+
+
+def _names_periods(row: Sequence[str]) -> bool:
+    return sum(bool(years(cell)) for cell in row[1:]) > 1 and not any(cell_amount(cell) for cell in row[1:])
 
 
 def read_table(grid: Grid, title: str = "") -> Table:
     """The table that a grid is. title: what the passage is called; it may say the scale."""
     if not grid.rows:
         return Table((), (), (), grid.caption, grid.problem)
-    grid = replace(grid, rows=[[_with_years(text) for text in row] for row in grid.rows])
+    grid = replace(grid, rows=_with_points([[_with_years(text) for text in row] for row in grid.rows]))
     head = _head(grid)
     columns = _columns(grid.rows[:head], len(grid.rows[0]))
     stub = " ".join(row[0] for row in grid.rows[:head] if row[0])
@@ -88,12 +128,22 @@ def read_table(grid: Grid, title: str = "") -> Table:
         for k, text in enumerate(row[1:], 1):
             if (amount := cell_amount(text)) is not None:
                 cells.append(_cell(i, k, amount, of_rows[i], of_columns[k], scale, text))
-    table = Table(rows, columns, cells, f"{grid.caption} {stub}".strip(), grid.problem)
+    named = currencies(" ".join([grid.caption, title, *(cell for row in grid.rows for cell in row)]))
+    table = Table(rows, columns, cells, f"{grid.caption} {stub}".strip(), grid.problem, named)
     return _transposed(table) if _is_on_its_side(table) else table
 
 
 def _with_years(text: str) -> str:
     return _SPREAD_YEAR.sub(lambda year: year.group().replace(" ", ""), text)
+
+
+def _with_points(rows: list[list[str]]) -> list[list[str]]:
+    """Cells with a decimal point, where the table writes a comma for it ("1.234,5") and nothing speaks against that."""
+    amounts_in = [match[0] for row in rows for cell in row if (match := _DIGITS.fullmatch(cell[:80]))]
+    continental = any(_COMMA_IS_POINT.search(cell) for cell in amounts_in)
+    if not continental or any(_POINT_IS_POINT.search(cell) for cell in amounts_in):
+        return rows
+    return [[cell.translate(_SWAP) if _DIGITS.fullmatch(cell[:80]) else cell for cell in row] for row in rows]
 
 
 @dataclass(frozen=True)
@@ -182,4 +232,4 @@ def _is_on_its_side(table: Table) -> bool:
 
 def _transposed(table: Table) -> Table:
     cells = [Cell(cell.column, cell.row, cell.amount, cell.percent, cell.scale) for cell in table.cells]
-    return Table(table.columns, table.rows, cells, table.caption, table.problem)
+    return replace(table, rows=table.columns, columns=table.rows, cells=cells)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..types import Label, Passage
-from .amounts import years
+from .amounts import currencies, years
 from .layout import Cell, Heading, Table
 
 MAX_SENTENCE = 1_000
@@ -60,6 +60,12 @@ class Place:
         scale = {10**3: " thousand", 10**6: " million", 10**9: " billion"}.get(self.cell.scale or 1, "")
         percent = "%" if self.cell.percent and "%" not in self.cell.amount.written else ""
         return f"{self.cell.amount.written}{percent}{'' if self.cell.amount.percent else scale}"
+
+    @property
+    def currencies(self) -> frozenset[str]:
+        """What the cell, else its row or column, else its table says that it is in."""
+        headings = " ".join((self.row.label, self.row.section, self.column.label, self.column.section))
+        return currencies(self.cell.amount.written) or currencies(headings) or self.table.currencies
 
     def evidence(self) -> Passage:
         passage = self.source.passage

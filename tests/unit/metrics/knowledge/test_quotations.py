@@ -164,6 +164,60 @@ def test_scare_quotes_and_words_of_the_question_are_no_claims() -> None:
     assert verdict.label == "supported"
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "Under Rule 801(c), the statement “{}” is hearsay.",
+        "Under Rule 801(c), “I do know: {}” is hearsay.",
+        "Tim's words “{}” fall under Rule 801(c).",
+        "Rule 801(a) applies because Tim replied “{}”.",
+        "Rule 803 would cover “{}” said by Tim.",
+        "By the terms of the rule, she replied “{}”.",
+    ],
+)
+def test_words_that_somebody_spoke_are_not_those_of_the_rule_that_is_applied_to_them(step: str) -> None:
+    found = quoted(step.format("the brakes on that old car need repair"))
+    assert [verdict.label for verdict in found] == ["insufficient"]
+    # Nor are they a claim where the question has them.
+    asked = quoted(step.format("the brakes on that old car need repair"), question=step)
+    assert [verdict.label for verdict in asked] == ["insufficient"]
+    facts = "Tim told Jimmy: I do know: the brakes on that old car need repair. Hearsay?"
+    assert quoted(step.format("the brakes on that old car need repair"), question=facts) == []
+
+
+def test_labels_of_parts_may_be_left_out_of_a_quotation_and_not_altered() -> None:
+    act = "§ 5. Terms\nSecret for five (5) years, and is between—\n(1) citizens of different States;\n(2) others.\n"
+    for said, label in [
+        ("and is between citizens of different States", "supported"),
+        ("and is between— (1) citizens of different States", "supported"),
+        ("Secret for five years, and is between", "supported"),
+        ("Secret for four (4) years, and is between", "contradicted"),
+        ("and is between (2) citizens of different States", "contradicted"),
+    ]:
+        gauge = Gauge(None, claims=["citations"], judges=["quote"], retriever="given", splitter="lines")
+        passages = [{"id": "act", "title": "Secrets Act", "text": act}]
+        (score,) = gauge.score([Trace("", f"The statute says “{said}”.", meta={"passages": passages})])
+        assert [verdict.label for step in score.steps for verdict in step.verdicts] == [label], said
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ("Rules 801(c) and 801(d)(2) apply.", {"Rules 801(c)": "supported", "Rules 801(d)(2)": "supported"}),
+        ("Fed. R. Evid. Rules 801-803 apply.", {"Rules 801": "supported", "Rules 803": "supported"}),
+        ("Rules 801 to 803 apply.", {"Rules 801": "supported", "Rules 803": "supported"}),
+    ],
+)
+def test_each_of_a_list_and_both_ends_of_a_range_are_looked_up(step: str, found: dict[str, str]) -> None:
+    labels = {one.claim.text.replace("Fed. R. Evid. ", ""): one.label for one in verdicts(step)}
+    assert labels == found
+
+
+def test_a_section_with_a_hyphen_is_no_range() -> None:
+    keys = [one.key for one in find_citations("UCC §§ 2-207 and 2-209; §§ 4-101 of the Code; Sections 2.1-2.4.")]
+    assert keys == ["ucc 2-207", "ucc 2-209", "code 4-101", "2.1", "2.4"]
+
+
 def test_what_is_cited_must_exist_where_what_is_around_it_does() -> None:
     found = verdicts(
         "Rule 801(c) and Fed. R. Evid. 801(d)(2)(B) apply.\nRule 801(f) and Federal Rule of Evidence 802 do not.\n"
