@@ -93,7 +93,10 @@ _LEAD = re.compile(
     r"\s*(?:>\s?)?(?:#{1,6}\s+)?(?:[-*•]\s+)?(?:(?:step\s?)?\d{1,4}\s?[:.)](?=\s)\s*|step\s\d{1,4}\s?[-–—]\s)?",
     re.IGNORECASE,
 )
-_LONE_LETTER = re.compile(r"(?<![\w'’&/+.^=-])[(（\[]?([A-J])[)）\]]?(?!(?!['’][dt][ıiuü]r\b)[\w'’&/+^=(-])(?!\.\s?\w)")
+# Not the letter of a provision: "Section 5(C)", "Rule 801(d)(2)(B)".
+_LONE_LETTER = re.compile(
+    r"(?<![\w'’&/+.^=)\]-])(?<![\d)\]][(（\[])[(（\[]?([A-J])[)）\]]?(?!(?!['’][dt][ıiuü]r\b)[\w'’&/+^=(-])(?!\.\s?\w)"
+)
 _HASHES = re.compile(r"^[ \t]{0,8}####\s?(?P<answer>\S[^\n]{0,120})$", re.MULTILINE)
 _SENTENCE_BREAK = re.compile(r"(?<=[.!?。！？])(?<!\b[A-Ja-j]\.)(?<!\b[Aa]ns\.)\s+(?=\S)|\n+|(?<=。)(?=.)")
 _INSIDE = re.compile(rf"(?<![A-Za-zÀ-ɏͰ-ӿ_-])(?:{ANNOUNCE.pattern})", re.IGNORECASE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from stepgauge.metrics import Chain, Missing, Trace
@@ -144,6 +146,24 @@ def test_options_are_committed_to_by_letter_or_text() -> None:
 def test_an_option_that_the_last_step_names_alone_is_the_chains_own_answer(closing: str) -> None:
     assert committed(["Thiazide raises glucose.", "Beta blockers harm.", closing], "Which drug?", DRUGS) == 2
     assert committed(["Thiazide raises glucose.", f"Nitrate or this one: {closing}"], "Which drug?", DRUGS[:3]) != 0
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "Section 5(C) applies.",
+        "So Rule 801(d)(2)(B) covers it.",
+        "Thus § 2[B] governs.",
+        "Therefore Art. 6(1)(C) applies.",
+    ],
+)
+def test_the_letter_of_a_provision_is_no_option(closing: str) -> None:
+    assert final_answers(["The statement was made in court.", closing]) == [False, False]
+    named = (
+        closing.replace("5(C)", "(C)").replace("801(d)(2)(B)", "(B)").replace("2[B]", "[B]").replace("6(1)(C)", "(C)")
+    )
+    named = re.sub(r"Section|Rule|§|Art\.", "option", named)
+    assert final_answers(["The statement was made in court.", named]) == [False, True]
 
 
 def test_the_heading_over_a_conclusion_hides_neither_the_answer_nor_the_step_it_is_found_at() -> None:
