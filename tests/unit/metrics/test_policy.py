@@ -66,7 +66,7 @@ def test_the_index_follows_the_chains_policy():
         "default": (1 / 2, 2 / 4, 3 / 4),
         "strict": (1 / 3, 3 / 4, 2 / 4),
         "lenient": (1.0, 1 / 4, 1.0),
-        "paper": (3 / 4, 1.0, 3 / 4),
+        "paper": (3 / 4, 2 / 4, 3 / 4),
     }
 
 

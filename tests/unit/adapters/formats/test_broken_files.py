@@ -294,5 +294,5 @@ def test_nothing_readable_at_all_is_one_line(tmp_path, capsys):
     for path in (tmp_path, tmp_path / "a.zip"):
         assert score(path, "--out", tmp_path / "out", *NULL) == 2
         error = capsys.readouterr().err
-        assert f"{tmp_path / 'a.zip'}: the file cannot be read: RuntimeError" in error
+        assert f"{tmp_path / 'a.zip'}: the file cannot be read: the archive is encrypted" in error
         assert error.count("\n") == 1

@@ -98,8 +98,12 @@ def test_a_score_names_its_judges_measure_wherever_it_is_read(tmp_path, monkeypa
     written = json.loads(json.dumps(scored().to_dict()))
     monkeypatch.setenv("STEPGAUGE_CACHE", str(tmp_path / "elsewhere"))
     restored = ChainScore.from_dict(written)
-    assert judge_lines([restored]) == ["judge believer: AUROC .71 [.66, .76] on scifact, 200 claims"]
-    assert "judge believer: AUROC .71 [.66, .76] on scifact, 200 claims" in chain_table(restored)
+    assert judge_lines([restored]) == [
+        "judge believer: AUROC .71 [.66, .76] on scifact, 200 claims, 3 of them without a score"
+    ]
+    assert "judge believer: AUROC .71 [.66, .76] on scifact, 200 claims, 3 of them without a score" in chain_table(
+        restored
+    )
 
 
 def test_a_judge_that_was_not_measured_is_said_to_be_so_until_it_is():
@@ -107,7 +111,7 @@ def test_a_judge_that_was_not_measured_is_said_to_be_so_until_it_is():
     assert "judge_measures" not in score.provenance
     assert judge_lines([score, score]) == ["judge believer: not measured on your domain (stepgauge judge-check)"]
     keep(measured("claims.csv", auroc=math.nan), ABOUT)
-    assert judge_lines([score]) == ["judge believer: no AUROC on claims.csv, 200 claims"]
+    assert judge_lines([score]) == ["judge believer: no AUROC on claims.csv, 200 claims, 3 of them without a score"]
 
 
 def test_arithmetic_needs_no_measure_but_shows_the_one_it_has():
@@ -116,7 +120,9 @@ def test_arithmetic_needs_no_measure_but_shows_the_one_it_has():
     assert score.ki == 1
     assert judge_lines([score]) == []
     keep(measured("prmbench", "exact"), {"computes": True})
-    assert judge_lines([score]) == ["judge exact: AUROC .71 [.66, .76] on prmbench, 200 claims"]
+    assert judge_lines([score]) == [
+        "judge exact: AUROC .71 [.66, .76] on prmbench, 200 claims, 3 of them without a score"
+    ]
 
 
 PASSAGES = [
