@@ -17,7 +17,6 @@ from ...metrics.comparison.numbers import plural
 from ...metrics.judge_measures.measure import Estimate
 from ...metrics.labelling.estimate import Share
 from ...metrics.printable import printable
-from ...metrics.strict_json import without_nan
 
 FILE = "corrected_ki.json"
 _LARGEST = 1_000_000  # bytes; ours have a few hundred a model
@@ -38,8 +37,8 @@ def with_corrected(scores: Path, model: str, ki: Share, *, marks: bool) -> str:
     others = kept["of"] if kept is not None and kept["scores"] == digest else {}
     found = {
         "labels": ki.corrected.labels,
-        "corrected": _three(ki.corrected.estimate),
-        "judged": _three(ki.judged),
+        "corrected": ki.corrected.estimate.three(),
+        "judged": ki.judged.three(),
         "marks": marks,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
@@ -63,19 +62,11 @@ def corrected_lines(scores: Path) -> list[str]:
 
 
 def _line(model: str, one: Mapping[str, Any]) -> str:
-    corrected, judged = (Estimate(*map(_number, one[name])) for name in ("corrected", "judged"))
+    corrected, judged = (Estimate.of(one[name]) for name in ("corrected", "judged"))
     whose = f" of {printable(model)[:_NAME]}" if model else ""
     marks = ", marks of a report and no random sample" if one["marks"] else ""
     labels = plural(int(one["labels"]), "labelled step")
     return f"KI{whose} corrected by {labels}{marks}: {corrected}; as judged {judged}"
-
-
-def _three(one: Estimate) -> Any:
-    return without_nan([one.value, one.low, one.high])
-
-
-def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,16 @@ class Estimate:
     value: float = math.nan
     low: float = math.nan
     high: float = math.nan
+
+    @classmethod
+    def of(cls, three: Sequence[float | None]) -> Estimate:
+        """From what `three` gave."""
+        value, low, high = map(_number, three)
+        return cls(value, low, high)
+
+    def three(self) -> Any:
+        """Value and bounds as strict JSON has them: None for nan."""
+        return without_nan([self.value, self.low, self.high])
 
     def __str__(self) -> str:
         if math.isnan(self.value):
@@ -104,9 +114,14 @@ class Measure:
 
     def brief(self) -> dict[str, Any]:
         """What goes into the provenance of scores: enough for the line below a table."""
-        auroc = without_nan([self.auroc.value, self.auroc.low, self.auroc.high])
         date = str(self.made.get("date", ""))
-        return {"on": self.on, "claims": self.claims, "unscored": self.unscored, "auroc": auroc, "date": date}
+        return {
+            "on": self.on,
+            "claims": self.claims,
+            "unscored": self.unscored,
+            "auroc": self.auroc.three(),
+            "date": date,
+        }
 
 
 def line_of(brief: Mapping[str, Any]) -> str | None:
@@ -115,7 +130,7 @@ def line_of(brief: Mapping[str, Any]) -> str | None:
     Claims that the judge failed on, or passed, are told apart: the AUROC does not rest on them.
     """
     try:
-        auroc = Estimate(*map(_number, brief["auroc"]))
+        auroc = Estimate.of(brief["auroc"])
         on, claims, unscored = printable(brief["on"])[:_TEXT], int(brief["claims"]), int(brief.get("unscored", 0))
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
