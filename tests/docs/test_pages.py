@@ -206,8 +206,15 @@ def _read_yaml(folder: Path, body: str) -> None:
     from lm_eval.tasks._yaml_loader import load_yaml
 
     path = folder / named[1]
+    path.parent.mkdir(exist_ok=True)
     path.write_text(body, encoding="utf-8")
-    config = complete(dict(load_yaml(path, resolve_func=True)))
-    assert config["task"] == path.stem
-    assert config["output_type"] == "generate_until"
-    read_options(config["task"], config)
+    config = dict(load_yaml(path, resolve_func=True))
+    assert path.stem == config.get("group", config["task"])
+    # A group changes shipped tasks; each is what remains of it once the user's keys are merged.
+    for task in config["task"] if "group" in config else [config]:
+        whole = complete(dict(task))
+        assert whole["output_type"] == "generate_until"
+        assert {key: whole[key] for key in task if key != "stepgauge"} == {
+            key: value for key, value in task.items() if key != "stepgauge"
+        }
+        read_options(whole["task"], whole)

@@ -199,27 +199,37 @@ def test_two_processes_give_the_table_that_one_gives(tmp_path, tokenizers):
         # `accelerate launch --cpu` starts one process whatever it is told; its launcher for GPUs, kept off them, two.
         env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
         env["HF_DATASETS_CACHE"] = str(tmp_path / f"cache{len(launcher)}")
+        out = tmp_path / f"out{len(launcher)}"
         command = [
             sys.executable,
             *launcher,
             str(REPO / "tests" / "support" / "lm_eval_in_parallel.py"),
             *arguments,
+            "--output_path",
+            str(out),
         ]
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=400)
         print(done.stdout[-3000:], done.stderr[-6000:])
         assert done.returncode == 0
         table = [line for line in done.stdout.splitlines() if line.startswith("|")]
-        return [[cell.strip() for cell in line.split("|")] for line in table], done.stderr
+        (results,) = out.rglob("results_*.json")
+        numbers = json.loads(results.read_text())["results"]["one"]
+        return [[cell.strip() for cell in line.split("|")] for line in table], numbers, done.stderr
 
     launcher = "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no"
     launcher += " --dynamo_backend no --main_process_port 0"
-    one, _ = run()
-    two, log = run(*launcher.split())
+    one, exact, _ = run()
+    two, exact_of_two, log = run(*launcher.split())
     assert "on rank 1" in log
+    # Chains that are batched otherwise round otherwise.
+    assert exact_of_two == {
+        name: pytest.approx(value, rel=1e-4, nan_ok=True) if isinstance(value, float) else value
+        for name, value in exact.items()
+    }
     for ours, theirs in zip(two, one, strict=True):
         assert [number(cell) for cell in ours] == [
-            # Chains that are batched otherwise round otherwise.
-            pytest.approx(number(cell), rel=1e-4, nan_ok=True) if isinstance(number(cell), float) else cell
+            # Four decimals are printed; the last may round otherwise.
+            pytest.approx(number(cell), rel=1e-4, abs=1.01e-4, nan_ok=True) if isinstance(number(cell), float) else cell
             for cell in theirs
         ]
     numbers = {row[5]: float(row[7]) for row in one if row[5] in ("exact_match", "infogain", "n_steps", "n_unscored")}
