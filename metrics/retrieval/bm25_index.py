@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .errors import CorpusError, require
+from .general_words import rarity
 from .store import Numbers, TextStore
 from .words import says_subject, words
 
@@ -165,21 +166,21 @@ class Bm25Index:
     def evidence(self, query: str, chunks: Sequence[int]) -> list[float]:
         """For each chunk how much speaks for its being about what the query is about; 0 and more.
 
-        Over the query's distinct words that say a subject, weighted by idf: sqrt(share · amount), where `share` is the
-        weight of those found in the chunk over the weight of all, and `amount` is the weight of those found over that
-        of a word found nowhere. A share alone is high for short claims by chance, an amount alone for long ones. 0
-        where none of the words found is rare (in at most a tenth of the chunks), unless nearly all are found: text that
-        stands in very many passages is still evidence for itself.
+        Over the query's distinct words that say a subject, weighted by their rarity in English at large
+        (`general_words`): amount · (1 + share²), where `amount` is the weight of those found in the chunk and `share` is
+        that weight over the weight of all. The amount alone is low for short claims. 0 where none of the words found is
+        rare here (in at most a tenth of the chunks), unless nearly all are found: text that stands in very many
+        passages is still evidence for itself.
         """
         subject = [word for word in dict.fromkeys(words(query)) if says_subject(word)]
-        held, weights, frequency = self._held(subject, chunks)
-        rare = self._is_rare(frequency)
-        total, most = float(weights.sum()), float(np.log1p((self._n_chunks + 0.5) / 0.5))
+        held, _, frequency = self._held(subject, chunks)
+        weights = np.asarray([rarity(word) for word in subject])
+        total = float(weights.sum())
         if not total:
             return [0.0] * len(chunks)
-        found = held @ weights
-        telling = (held & rare).any(axis=1) | (found >= _NEARLY_ALL * total)
-        return (found / np.sqrt(total * most) * telling).tolist()
+        amount = held @ weights
+        telling = (held & self._is_rare(frequency)).any(axis=1) | (amount >= _NEARLY_ALL * total)
+        return (amount * (1 + (amount / total) ** 2) * telling).tolist()
 
     def _is_rare(self, frequency: np.ndarray) -> np.ndarray:
         return frequency <= max(_RARE * self._n_chunks, _RARE_CHUNKS)

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 BY = ("words", "provision")
 _STAGES = "stages.json"
 _LOCK = "lock"
-_VERSIONS = (*VERSIONS, "numpy", "bm25s", "PyStemmer", "faiss-cpu")
+_VERSIONS = (*VERSIONS, "numpy", "bm25s", "PyStemmer", "wordfreq", "faiss-cpu")
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def build_corpus(
         raise CorpusError(f"a corpus by {by!r}: expected {' or '.join(BY)}")
     require("bm25s", "bm25s", "building a corpus")
     require("Stemmer", "PyStemmer", "building a corpus")
+    require("wordfreq", "wordfreq", "building a corpus")
     if dense is not None:
         dense_index.check_index(dense.index)
         if encoder is None:

@@ -20,15 +20,15 @@ from .dense_index import DenseIndex
 from .encoders import Encoder
 
 # Part of a corpus's key: other sentences or shares build it again.
-NAME = "floors-1"
-# The share of foreign sentences that may reach the floor of words, and that of similarity, which has true evidence to
-# spare. Real chains have longer sentences than these, which reach it up to two times as often
-# (benchmarks/knowledge/RESULTS.md, which says how both were chosen).
-KEPT, KEPT_BY_SIMILARITY = 0.04, 0.02
+NAME = "floors-2"
+# The share of foreign sentences that may reach a floor. Real chains have longer sentences than these, which reach it up to
+# two and a half times as often (benchmarks/knowledge/RESULTS.md, which says how it was chosen).
+KEPT = 0.02
 # Of its best passages for a claim the best decides, as for a judge that reads so many.
 PASSAGES = 5
-# In a corpus of a few passages foreign sentences share no word with any; this much is wanted all the same.
-LEAST_EVIDENCE = 0.3
+# In a corpus of a few passages foreign sentences share no word with any; this much is wanted all the same, as one
+# word has that is seen once in 170,000 words.
+LEAST_EVIDENCE = 4.5
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,11 @@ def foreign_sentences() -> tuple[tuple[str, str], ...]:
     return tuple((field, sentence) for field, sentence in rows)
 
 
-def calibrate(best: Callable[[Sequence[str]], Sequence[float]], kept: float, least: float | None = None) -> Floor:
+def calibrate(best: Callable[[Sequence[str]], Sequence[float]], least: float | None = None) -> Floor:
     """The floor of a corpus and a retriever.
 
     Args:
         best: for each sentence the score of the best passage that the retriever finds for it.
-        kept: the share of foreign sentences that may reach it.
         least: the floor is at least this.
     """
     rows = foreign_sentences()
@@ -68,7 +67,7 @@ def calibrate(best: Callable[[Sequence[str]], Sequence[float]], kept: float, lea
     closest = max(dict.fromkeys(of_field.tolist()), key=lambda field: float(scores[of_field == field].mean()))
     far = np.sort(scores[of_field != closest])
     # The least value that no more than the share reaches: just above the one that is reached by more.
-    value = float(np.nextafter(far[len(far) - 1 - int(kept * len(far))], np.inf))
+    value = float(np.nextafter(far[len(far) - 1 - int(KEPT * len(far))], np.inf))
     return Floor(value if least is None else max(value, least), closest, len(far))
 
 
@@ -82,7 +81,7 @@ def of_evidence(index: Bm25Index) -> dict[str, Any]:
             for sentence, of_sentence in zip(sentences, found, strict=True)
         ]
 
-    return asdict(calibrate(best, KEPT, LEAST_EVIDENCE))
+    return asdict(calibrate(best, LEAST_EVIDENCE))
 
 
 def of_similarity(index: DenseIndex, encoder: Encoder) -> dict[str, Any]:
@@ -91,4 +90,4 @@ def of_similarity(index: DenseIndex, encoder: Encoder) -> dict[str, Any]:
     def best(sentences: Sequence[str]) -> list[float]:
         return [found[0][1] for found in index.search(encoder.queries(sentences), 1)]
 
-    return asdict(calibrate(best, KEPT_BY_SIMILARITY))
+    return asdict(calibrate(best))

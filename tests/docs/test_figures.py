@@ -106,9 +106,7 @@ SENTENCES = {
     ),
     "docs/corpora.md": (
         f"`--words` {build.WORDS} words that overlap by `--overlap` {build.OVERLAP}",
-        f"at most {floors.KEPT:.0%} of the others reach it by words, and {floors.KEPT_BY_SIMILARITY:.0%} by".replace(
-            "%", " %"
-        ),
+        f"at most {floors.KEPT:.0%} of the others reach it".replace("%", " %"),
         f"sentence of {known_items.ITEMS} passages",
         f"Lucene's {len(words._STOP_LIST.split())} English stop words",
     ),
