@@ -167,9 +167,9 @@ class Bm25Index:
         """For each chunk how much speaks for its being about what the query is about; 0 and more.
 
         Over the query's distinct words that say a subject, weighted by their rarity in English at large
-        (`general_words`): amount · (1 + share²), where `amount` is the weight of those found in the chunk and `share` is
-        that weight over the weight of all. The amount alone is low for short claims. 0 where none of the words found is
-        rare here (in at most a tenth of the chunks), unless nearly all are found: text that stands in very many
+        (`general_words`): amount · (1 + share²), where `amount` is the weight of those found in the chunk and `share`
+        is that weight over the weight of all. The amount alone is low for short claims. 0 where none of the words found
+        is rare here (in at most a tenth of the chunks), unless nearly all are found: text that stands in very many
         passages is still evidence for itself.
         """
         subject = [word for word in dict.fromkeys(words(query)) if says_subject(word)]

@@ -21,8 +21,8 @@ from .encoders import Encoder
 
 # Part of a corpus's key: other sentences or shares build it again.
 NAME = "floors-2"
-# The share of foreign sentences that may reach a floor. Real chains have longer sentences than these, which reach it up to
-# two and a half times as often (benchmarks/knowledge/RESULTS.md, which says how it was chosen).
+# The share of foreign sentences that may reach a floor. Real chains have longer sentences than these, which reach it up
+# to four times as often (benchmarks/knowledge/RESULTS.md, which says how it was chosen).
 KEPT = 0.02
 # Of its best passages for a claim the best decides, as for a judge that reads so many.
 PASSAGES = 5

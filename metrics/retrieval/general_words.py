@@ -2,8 +2,8 @@
 
 A corpus does not know: in one on medicine "court" and "resolution" are as rare as "microglia", so whatever a claim from
 another field shares with it by chance would weigh as much as what a true one does. Frequencies are those of wordfreq
-(Speer 2022, https://doi.org/10.5281/zenodo.7199437), its small list: words that are seen once in a million or more often.
-It gets no new versions, which suits a measure that floors on disk depend on.
+(Speer 2022, https://doi.org/10.5281/zenodo.7199437), its small list: words that are seen once in a million or more
+often. It gets no new versions, which suits a measure that floors on disk depend on.
 """
 
 from __future__ import annotations
