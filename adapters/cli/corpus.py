@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from ...metrics.printable import printable
 from ...metrics.retrieval.build import BY, build_corpus
@@ -12,9 +14,10 @@ from ...metrics.retrieval.chunks import OVERLAP, WORDS
 from ...metrics.retrieval.corpus import Corpus
 from ...metrics.retrieval.encoders import POOLING, SIMILARITY, TITLE, DenseOptions
 from ...metrics.retrieval.floors import PASSAGES
-from ...metrics.retrieval.known_items import measure
+from ...metrics.retrieval.known_items import LOST, about, known_items, measure
 from ...metrics.retrieval.manifest import damaged_files
 from ...metrics.retrieval.readers import Fields
+from ..labelled.known_claims import read_known_claims
 from .errors import UserError
 
 EXAMPLES = (
@@ -25,9 +28,11 @@ EXAMPLES = (
     ),
     ("stepgauge corpus build statutes corpus --by provision", "keyed by citation, for the retriever provision"),
     ("stepgauge corpus check corpus", "is every byte as it was built?"),
+    ("stepgauge corpus check corpus --known-items claims.jsonl", "and do your claims find their passages?"),
 )
 PAGE = "docs/corpora.md"
 _NAMED = 3  # files left out for one reason that are named
+_OPTIONS = {"bm25": "option evidence", "dense": "option floor, of hybrid similarity"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--batch-size", type=int, default=32, help="passages in a forward pass of --dense (default 32)")
     check = actions.add_parser("check", help="compare every byte of a corpus with its manifest")
     check.add_argument("corpus", type=Path, help="folder of a corpus")
-    check.add_argument("--known-items", action="store_true", help="also search for sentences of its own passages")
+    check.add_argument(
+        "--known-items",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="also search for claims whose passages are known, rows with claim and passage (an id, or a list of ids); "
+        "without FILE for sentences of its own passages",
+    )
     check.add_argument("--device", help="torch device for the query encoder (default: the first accelerator, else CPU)")
 
 
@@ -130,11 +142,25 @@ def _check(args: argparse.Namespace) -> int:
         raise UserError(f"{corpus}: not as built: {', '.join(damaged)}; build it again with `stepgauge corpus build`")
     print(f"{corpus}: every file is as it was built")
     if args.known_items:
-        for found in measure(Corpus(corpus), device=args.device):
-            floor = "none" if found.floor is None else f"{found.floor:.3f}"
-            print(
-                f"  {found.retriever}: of {found.items} sentences with a third of their words dropped the own passage "
-                f"is among the best {PASSAGES} for {found.recall:.1%} (MRR {found.mrr:.3f}); the floor {floor} "
-                f"takes away {found.lost:.1%} of these, and is reached for {found.kept:.1%} of foreign sentences"
-            )
+        _search_known_items(Corpus(corpus), args.known_items, args.device)
     return 0
+
+
+def _search_known_items(corpus: Corpus, file: str | Literal[True], device: str | None) -> None:
+    if file is True:
+        items, what = known_items(corpus), "sentences of its own with a third of their words dropped"
+    else:
+        items, what = about(corpus, read_known_claims(Path(file))), "claims"
+    for found in measure(corpus, items, device=device):
+        floor = "there is no floor" if found.floor is None else f"the floor {found.floor:.3f}"
+        print(
+            f"  {found.retriever}: {found.items} {what};\n"
+            f"    a passage of theirs is among the best {PASSAGES} for {found.recall:.1%} (MRR {found.mrr:.3f});\n"
+            f"    {floor} takes away {found.lost:.1%} of these, {found.kept:.1%} of foreign sentences reach it"
+        )
+        if max(found.lost, found.kept) > LOST and math.isfinite(found.proposed):
+            proposed = math.floor(found.proposed * 1000) / 1000  # what is typed takes away no more
+            print(
+                f"    a floor of {proposed:.3f} ({_OPTIONS[found.retriever]}) takes away at most {LOST:.0%}, "
+                f"{found.kept_by_proposed:.1%} reach it"
+            )

@@ -41,17 +41,21 @@ def read_labelled(path: Path) -> list[Labelled]:
     Raises:
         OptionError: names file, row and field.
     """
-    if not path.is_file():
-        raise OptionError(f"{path}: no such file")
-    items = [_item(row, f"{path}, row {number}", number) for number, row in _rows(path)]
+    items = [_item(row, f"{path}, row {number}", number) for number, row in file_rows(path, ("claim", "label"))]
     if not items:
         raise OptionError(f"{path}: no labelled claim in it")
     return items
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def file_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of JSON Lines, JSON or CSV, which has the columns needed, with their numbers.
+
+    Raises OptionError, which names file and row.
+    """
+    if not path.is_file():
+        raise OptionError(f"{path}: no such file")
     if path.suffix.lower() in CSV:
-        yield from csv_rows(path, ("claim", "label"))
+        yield from csv_rows(path, needed)
         return
     with open_stream(path) as stream:
         for number, row in read_rows(stream, array=path.suffix.lower() == ".json"):

@@ -39,3 +39,9 @@ def chunk(text: str, words: int, overlap: int) -> Iterator[str]:
 def chunk_id(document_id: str, number: int, *, only: bool) -> str:
     """The document's id if it is a single chunk, else the id with the chunk's number, counted from 1 ("doc#2")."""
     return document_id if only else f"{document_id}#{number}"
+
+
+def document_of(chunk_id: str) -> str:
+    """The id of the document that a chunk is of; the id itself where it has no number."""
+    document, mark, number = chunk_id.rpartition("#")
+    return document if mark and number.isdecimal() else chunk_id

@@ -1,16 +1,19 @@
-"""How well a corpus is searched: known items, that is sentences of its own passages with words dropped.
+"""How well a corpus is searched: known items, that is claims of which it is known which passages they are about.
 
-A sentence of a drawn passage loses a third of its words and is searched for. Its passage should be found; and where it
-is found it should reach the floor, which sentences on other fields should not (`floors`).
+They are the user's own, or sentences of drawn passages with a third of their words dropped. Their passage should be
+found; and where it is found it should reach the floor, which sentences on other fields should not (`floors`).
 """
 
 from __future__ import annotations
 
+import math
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from .chunks import document_of
 from .corpus import Corpus
 from .encoders import SentenceEncoder
 from .errors import CorpusError
@@ -23,6 +26,10 @@ DROPPED = 1 / 3
 _SENTENCE = re.compile(r"[^.!?\n]{20,400}[.!?]")
 # A ranking of chunks, each with the score that the floor is about.
 Ranking = list[tuple[int, float]]
+# What is searched for, and the chunks that it is about.
+KnownItem = tuple[str, frozenset[int]]
+# The share of the passages found that a floor may take away to be proposed.
+LOST = 0.05
 
 
 @dataclass(frozen=True)
@@ -32,11 +39,13 @@ class Found:
     Attributes:
         retriever: its name.
         items: how many were searched for.
-        recall: the share whose passage is among the best `PASSAGES`.
-        mrr: mean of 1 / the rank of their passage, 0 beyond rank `DEPTH`.
+        recall: the share with a passage of theirs among the best `PASSAGES`.
+        mrr: mean of 1 / the rank of their first passage, 0 beyond rank `DEPTH`.
         floor: from which score on a passage is evidence; None: all are.
-        lost: of the passages found among the best `PASSAGES` the share that the floor takes away.
+        lost: of the items with a passage among the best `PASSAGES` the share of which the floor takes it away.
         kept: of foreign sentences the share for which some passage reaches the floor.
+        proposed: the highest floor that takes away at most `LOST` of them; nan where none was found.
+        kept_by_proposed: the share of foreign sentences that reaches it.
     """
 
     retriever: str
@@ -46,10 +55,12 @@ class Found:
     floor: float | None
     lost: float
     kept: float
+    proposed: float
+    kept_by_proposed: float
 
 
-def known_items(corpus: Corpus, count: int = ITEMS, seed: int = 0) -> list[tuple[int, str]]:
-    """Up to `count` chunks, each with one of its sentences that a third of the words are missing from."""
+def known_items(corpus: Corpus, count: int = ITEMS, seed: int = 0) -> list[KnownItem]:
+    """Sentences that a third of the words are missing from, each of another chunk of up to `count`."""
     draw = random.Random(seed)
     out = []
     for number in draw.sample(range(len(corpus)), min(len(corpus), 4 * count)):
@@ -60,18 +71,37 @@ def known_items(corpus: Corpus, count: int = ITEMS, seed: int = 0) -> list[tuple
         if sentences:
             said = draw.choice(sentences).split()
             left = sorted(draw.sample(range(len(said)), len(said) - round(DROPPED * len(said))))
-            out.append((number, " ".join(said[i] for i in left)))
+            out.append((" ".join(said[i] for i in left), frozenset((number,))))
         if len(out) == count:
             break
     return out
 
 
-def measure(corpus: Corpus, *, count: int = ITEMS, device: str | None = None) -> list[Found]:
+def about(corpus: Corpus, claims: Sequence[tuple[str, Sequence[str], str]]) -> list[KnownItem]:
+    """Claims with the chunks that they are about.
+
+    Args:
+        claims: each with ids of passages, or of documents, which stand for all their passages, and where it stands.
+
+    Raises CorpusError, which says where, for an id that the corpus does not have.
+    """
+    wanted = {one for _, ids, _ in claims for one in ids}
+    chunks: dict[str, set[int]] = {}
+    for number, chunk_id in enumerate(corpus.ids()):
+        for one in {chunk_id, document_of(chunk_id)} & wanted:
+            chunks.setdefault(one, set()).add(number)
+    for _, ids, where in claims:
+        if absent := [one for one in ids if one not in chunks]:
+            raise CorpusError(f"{where}, field 'passage': corpus {str(corpus.folder)!r} has no passage {absent[0]!r}")
+    return [(claim, frozenset().union(*(chunks[one] for one in ids))) for claim, ids, _ in claims]
+
+
+def measure(corpus: Corpus, items: Sequence[KnownItem], *, device: str | None = None) -> list[Found]:
     """Known items searched for by `bm25` and, where the corpus has vectors, by `dense`.
 
-    Raises CorpusError where no passage holds a sentence to search for, or the query encoder cannot be loaded.
+    Raises CorpusError where there is none (no passage holds a sentence to search for), or the query encoder cannot be
+    loaded.
     """
-    items = known_items(corpus, count)
     if not items:
         raise CorpusError(f"corpus {str(corpus.folder)!r}: no passage holds a sentence to search for")
     index = corpus.bm25()
@@ -83,7 +113,7 @@ def measure(corpus: Corpus, *, count: int = ITEMS, device: str | None = None) ->
             out.append(list(zip(chunks, index.evidence(query, chunks), strict=True)))
         return out
 
-    found = [_measure("bm25", items, by_words, corpus.floor("evidence"))]
+    found = [_measure("bm25", items, by_words, corpus.manifest["floors"]["evidence"])]
     if corpus.manifest["dense"] is not None:
         vectors, encoder = corpus.dense(), SentenceEncoder(corpus.dense_options().for_queries, device=device)
         found.append(
@@ -91,32 +121,45 @@ def measure(corpus: Corpus, *, count: int = ITEMS, device: str | None = None) ->
                 "dense",
                 items,
                 lambda queries: vectors.search(encoder.queries(queries), DEPTH),
-                corpus.floor("similarity"),
+                corpus.manifest["floors"]["similarity"],
             )
         )
     return found
 
 
 def _measure(
-    name: str, items: Sequence[tuple[int, str]], search: Callable[[Sequence[str]], list[Ranking]], floor: float | None
+    name: str,
+    items: Sequence[KnownItem],
+    search: Callable[[Sequence[str]], list[Ranking]],
+    floor: Mapping[str, Any] | None,
 ) -> Found:
-    rankings = search([query for _, query in items])
+    rankings = search([query for query, _ in items])
     ranks = [
-        next((rank for rank, (chunk, _) in enumerate(ranking, 1) if chunk == own), None)
-        for (own, _), ranking in zip(items, rankings, strict=True)
+        next((rank for rank, (chunk, _) in enumerate(ranking, 1) if chunk in own), None)
+        for (_, own), ranking in zip(items, rankings, strict=True)
     ]
-    best = [ranking[rank - 1][1] for rank, ranking in zip(ranks, rankings, strict=True) if rank and rank <= PASSAGES]
-    far = search([sentence for _, sentence in foreign_sentences()])
-
-    def reaches(score: float) -> bool:
-        return floor is None or score >= floor
-
+    # An item is lost when none of its passages among the best is left.
+    best = [
+        max(score for chunk, score in ranking[:PASSAGES] if chunk in own)
+        for (_, own), rank, ranking in zip(items, ranks, rankings, strict=True)
+        if rank and rank <= PASSAGES
+    ]
+    left_out = None if floor is None else floor["left_out"]  # the corpus's own field is not foreign
+    far = [
+        max((score for _, score in ranking[:PASSAGES]), default=-math.inf)
+        for ranking in search([sentence for field, sentence in foreign_sentences() if field != left_out])
+    ]
+    value = None if floor is None else float(floor["value"])
+    least = -math.inf if value is None else value
+    proposed = sorted(best)[int(LOST * len(best))] if best else math.nan
     return Found(
         retriever=name,
         items=len(items),
         recall=len(best) / len(items),
         mrr=sum(1 / rank for rank in ranks if rank) / len(items),
-        floor=floor,
-        lost=sum(not reaches(score) for score in best) / len(best) if best else float("nan"),
-        kept=sum(any(reaches(score) for _, score in ranking[:PASSAGES]) for ranking in far) / len(far),
+        floor=value,
+        lost=sum(score < least for score in best) / len(best) if best else math.nan,
+        kept=sum(score >= least for score in far) / len(far),
+        proposed=proposed,
+        kept_by_proposed=sum(score >= proposed for score in far) / len(far) if best else math.nan,
     )

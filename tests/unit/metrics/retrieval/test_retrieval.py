@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scoring import write_jsonl
 from wordfreq import get_frequency_dict
 
 from stepgauge.adapters.cli import main
@@ -431,19 +432,65 @@ def test_a_corpus_without_a_named_retriever_is_searched_by_the_one_that_fits(cor
 
 
 def test_known_items_are_searched_for_as_the_retriever_does(corpus, capsys):
-    (found,) = measure(Corpus(corpus), count=40)
     items = known_items(Corpus(corpus), 40)
-    own = [PASSAGES[number]["id"] for number, _ in items]
-    everything = retrieve(Bm25Retriever(around(corpus), k=65, evidence=0), *(query for _, query in items))
+    (found,) = measure(Corpus(corpus), items)
+    own = [PASSAGES[number]["id"] for _, (number,) in items]
+    everything = retrieve(Bm25Retriever(around(corpus), k=65, evidence=0), *(query for query, _ in items))
     ranks = [names.index(name) + 1 for name, names in zip(own, ids(everything), strict=True)]
     assert found.items == len(items) > 20
     assert found.recall == pytest.approx(sum(rank <= 5 for rank in ranks) / len(ranks))
     assert found.mrr == pytest.approx(sum(1 / rank for rank in ranks) / len(ranks))
-    kept = retrieve(Bm25Retriever(around(corpus)), *(query for _, query in items))
+    kept = retrieve(Bm25Retriever(around(corpus)), *(query for query, _ in items))
     left = sum(name in names for name, names in zip(own, ids(kept), strict=True))
     assert 1 - found.lost == pytest.approx(left / sum(rank <= 5 for rank in ranks))
     assert main(["corpus", "check", str(corpus), "--known-items"]) == 0
-    assert "every file is as it was built\n  bm25: of " in capsys.readouterr().out
+    assert "every file is as it was built\n  bm25: 65 sentences of its own with" in capsys.readouterr().out
+
+
+def test_claims_of_a_users_own_say_which_floor_would_keep_their_passages(corpus, tmp_path, capsys):
+    """Three words of each passage, of some of them short ones, which reach no floor."""
+    rows = []
+    for i, row in enumerate(PASSAGES):
+        words_of_row = [word for word in row["text"].split() if i % 5 or len(word) <= 5][:3]
+        rows.append({"claim": " ".join(words_of_row), "passage": [row["id"]] if i % 2 else row["id"]})
+    path = tmp_path / "claims.jsonl"
+    write_jsonl(path, rows)
+    assert main(["corpus", "check", str(corpus), "--known-items", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert f"bm25: {len(rows)} claims;" in said
+    lost, kept = (
+        float(x) / 100 for x in re.search(r"takes away ([\d.]+)% of these, ([\d.]+)% of foreign", said).groups()
+    )
+    proposed = float(re.search(r"a floor of ([\d.]+) \(option evidence\) takes away at most 5%", said)[1])
+    queries, own = [row["claim"] for row in rows], [row["id"] for row in PASSAGES]
+    best = ids(retrieve(Bm25Retriever(around(corpus), evidence=0), *queries))
+    found = [i for i, names in enumerate(best) if own[i] in names]
+
+    def share_lost(**options):
+        left = ids(retrieve(Bm25Retriever(around(corpus), **options), *queries))
+        return sum(own[i] not in left[i] for i in found) / len(found)
+
+    assert lost == pytest.approx(share_lost(), abs=6e-4)
+    assert share_lost(evidence=proposed) <= 0.05 < share_lost(evidence=proposed + 0.1)
+    far = [sentence for field, sentence in foreign_sentences() if field != "medicine"]
+    assert kept == pytest.approx(sum(map(bool, retrieve(Bm25Retriever(around(corpus)), *far))) / len(far), abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"claim": "Insulin lowers glucose.", "passage": "nowhere"}, "row 1, field 'passage': corpus"),
+        (
+            {"claim": "Insulin lowers glucose.", "passage": []},
+            "row 1, field 'passage': expected an id or a list of ids",
+        ),
+        ({"claim": " ", "passage": "x"}, "row 1, field 'claim': expected text"),
+    ],
+)
+def test_a_known_item_that_cannot_be_searched_for_is_named(corpus, tmp_path, capsys, row, said):
+    write_jsonl(tmp_path / "claims.jsonl", [row])
+    assert main(["corpus", "check", str(corpus), "--known-items", str(tmp_path / "claims.jsonl")]) == 2
+    assert f"claims.jsonl, {said}" in capsys.readouterr().err
 
 
 @pytest.mark.slow
