@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from .context import About
-from .layout import Heading, Table
+from .layout import Cell, Heading, Table
+from .periods import fits, of_cell
 from .sources import Place, Source
 from .words import stems
 
@@ -62,6 +63,9 @@ def _of_row(about: About, source: Source, table: Table, row: int) -> list[Place]
         cells = [cell for cell in cells if table.columns[cell.column].years & about.years]
     elif about.years and heading.years:
         cells = cells if heading.years & about.years else []
+    cells = [cell for cell in cells if _of_period(about, table, cell)]
+    if _two_kinds_of_year(about, table, cells):
+        return []
     if about.figure.money:
         cells = [cell for cell in cells if not _NO_MONEY.search(f"{heading.label} {table.columns[cell.column].label}")]
     kinds = [cell for cell in cells if cell.percent == about.figure.percent]
@@ -79,6 +83,29 @@ def _of_row(about: About, source: Source, table: Table, row: int) -> list[Place]
         best = [k for k in named if len(own[k]) == most]
         cells = [cell for cell in cells if cell.column in best] if best else cells
     return [Place(source, table, cell) for cell in cells]
+
+
+def _of_period(about: About, table: Table, cell: Cell) -> bool:
+    """Whether a cell is of a period that the figure is said of, in kind, too: a year is none of its quarters."""
+    row, column = table.rows[cell.row], table.columns[cell.column]
+    named = of_cell((*column.parts, *row.parts))
+    its_years = column.years or row.years
+    return not about.periods or any(
+        (said.year is None or not its_years or said.year in its_years)
+        and fits(said.part, named, table.of_period, dated=said.year is not None)
+        for said in about.periods
+    )
+
+
+def _two_kinds_of_year(about: About, table: Table, cells: Sequence[Cell]) -> bool:
+    """Whether fiscal and calendar years are beside each other, and the figure is said of a year of neither kind."""
+    of_cells = [part for cell in cells for part in table.columns[cell.column].parts]
+    dated = any(said.year is not None for said in about.periods)
+    return (
+        dated
+        and {part.kind for part in of_cells} >= {"fiscal", "calendar"}
+        and not any(said.part and said.part.kind for said in about.periods)
+    )
 
 
 def _empty(about: About, table: Table, row: int) -> set[int]:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from .amounts import Amount, years
+from .amounts import Amount
+from .periods import Period, periods, specific
 from .sources import Source
 from .words import stems
 
@@ -42,7 +43,8 @@ class About:
         self.head = sentence[: self.figure.start]
         self.words = stems(sentence)
         self.context = frozenset().union(*(stems(text) for source in sources for text in source.sentences))
-        self.years = self._years(which)
+        self.periods = self._periods(which)
+        self.years = frozenset(one.year for one in self.periods if one.year is not None)
         self.hedged = _ABOUT.search(self.before[-40:]) is not None
         self.bound = self._bound(which)
 
@@ -63,18 +65,29 @@ class About:
             return before.rstrip().endswith("between")
         return _RANGE.fullmatch(middle) is not None and not before.rstrip().endswith("from")
 
-    def _years(self, which: int) -> frozenset[str]:
-        """The years that the figure may be of; empty: the sentence names none."""
-        found = years(self.sentence)
-        names = list(dict.fromkeys(year for *_, year in found))
-        if len(names) < 2:
-            return frozenset(names)
+    def _periods(self, which: int) -> Sequence[Period]:
+        """The periods that the figure may be of; empty: the sentence names none."""
+        found = periods(self.sentence)
+        if len({(one.year, one.part) for one in found}) < 2:
+            return found[:1]
+        if len(found) != len(self.figures):
+            found = specific(found)
         if len(found) == len(self.figures):
-            order = sorted([(start, "year") for start, *_ in found] + [(f.start, "figure") for f in self.figures])
+            order = sorted([(one.start, "period") for one in found] + [(f.start, "figure") for f in self.figures])
             alternate = all(a[1] != b[1] for a, b in pairwise(order))
             if alternate or re.search(r"\brespectively\b", self.sentence, re.IGNORECASE):
-                return frozenset((found[which][2],))
-        return frozenset(names)
+                return [found[which]]
+        return found
+
+    @property
+    def undated(self) -> str:
+        """The words before and behind the figure that name no period."""
+        text = list(f"{self.head} {self.after}")
+        behind = self.figure.end - len(self.head) - 1
+        for one in periods(self.sentence):
+            shift = 0 if one.start < self.figure.start else behind
+            text[max(one.start - shift, 0) : max(one.end - shift, 0)] = " " * (one.end - one.start)
+        return "".join(text)
 
     def windows(self) -> list[str]:
         """Where the label of the figure's row may stand, likeliest first."""

@@ -9,6 +9,7 @@ from .agreement import equal_amounts
 from .amounts import Amount, amounts
 from .context import About
 from .doubts import worked_out
+from .periods import alike
 from .sources import MAX_SENTENCE, Finding, Source, quoted
 from .words import NEUTRAL, stems
 
@@ -18,7 +19,7 @@ _ALL_BUT = 0.8
 
 def in_sentences(about: About, sources: Sequence[Source]) -> Finding | None:
     figure = about.figure
-    own = frozenset(w for w in stems(f"{about.head} {about.after}") if not w.isdigit()) - NEUTRAL
+    own = frozenset(w for w in stems(about.undated) if not w.isdigit()) - NEUTRAL
     if not own:
         return None
     differing: list[tuple[Source, int, str, Amount]] = []
@@ -28,11 +29,11 @@ def in_sentences(about: About, sources: Sequence[Source]) -> Finding | None:
             shared = len(own & stems(sentence)) / len(own)
             if not said or shared < _SHARED_WORDS:
                 continue
-            of_years = [About(sentence, said, i).years for i in range(len(said))]
+            of_each = [About(sentence, said, i) for i in range(len(said))]
             kind = [
-                (one, named)
-                for one, named in zip(said, of_years, strict=True)
-                if one.percent == figure.percent and (not about.years or named & about.years)
+                (one, named.years)
+                for one, named in zip(said, of_each, strict=True)
+                if one.percent == figure.percent and _of_one_period(about, named)
             ]
             equal = next((one for one, _ in kind if equal_amounts(figure, one)), None)
             if equal is not None:
@@ -48,6 +49,12 @@ def in_sentences(about: About, sources: Sequence[Source]) -> Finding | None:
             reason = f"{source.name}, sentence {number} says {other.written}, not {figure.written}"
             return Finding("contradicted", reason, (quoted(source, number, sentence),))
     return None
+
+
+def _of_one_period(about: About, other: About) -> bool:
+    if about.years and not about.years & other.years:
+        return False
+    return not about.periods or any(alike(one, said) for one in about.periods for said in other.periods)
 
 
 @lru_cache(maxsize=4_096)
