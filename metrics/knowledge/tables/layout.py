@@ -10,10 +10,16 @@ from functools import cached_property
 
 from .amounts import Amount, cell_amount, currencies, scale_said, years
 from .grid import Grid
-from .periods import ORDINALS, Part, of_caption, of_columns, of_rows
+from .period_parts import ORDINALS, Part
+from .periods import of_caption, of_columns, of_rows
 
 _PER_UNIT = re.compile(
     r"\bper\s+(?:\w+\s+){0,3}(?:share|unit|ADS|store|employee|day|month|year)s?\b|\bratio\b", re.IGNORECASE
+)
+_OF_A_UNIT = re.compile(
+    r"\W*(?:(?:basic|diluted|and|from|continuing|discontinued|operations?|total|net|income|loss|earnings|assuming|dilution"
+    r"|common|class|[ab]|as|reported|adjusted|high|low|cash|dividends?|declared)\b\W*){1,8}",
+    re.IGNORECASE,
 )
 _PERCENT = re.compile(r"%|\bpercent|\bper cent", re.IGNORECASE)
 # A year in wide print, as texts taken from PDF files have it: "2 0 1 8".
@@ -156,17 +162,23 @@ def _with_points(rows: list[list[str]]) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a heading says of its amounts: that they are percentages, whole ones of a unit, or in a scale."""
+    """What a heading says of its amounts: that they are percentages, whole ones of a unit, or in a scale.
+
+    `may_be`: they stand somewhere below a heading of whole ones, which nothing ends.
+    """
 
     percent: bool
     per_unit: bool
+    may_be: bool
     scale: int | None
 
 
 def _kind(heading: Heading) -> _Kind:
     label = heading.label
-    per_unit = _PER_UNIT.search(f"{label} {heading.section}") is not None
-    return _Kind(_PERCENT.search(label) is not None, per_unit, scale_said(label))
+    per_unit = _PER_UNIT.search(label) is not None
+    of_section = not per_unit and _PER_UNIT.search(heading.section) is not None
+    own = _OF_A_UNIT.fullmatch(label) is not None
+    return _Kind(_PERCENT.search(label) is not None, per_unit or (of_section and own), of_section, scale_said(label))
 
 
 def _cell(i: int, k: int, amount: Amount, row: _Kind, column: _Kind, scale: int | None, text: str) -> Cell:
@@ -174,6 +186,8 @@ def _cell(i: int, k: int, amount: Amount, row: _Kind, column: _Kind, scale: int 
     if percent or row.per_unit:
         return Cell(i, k, amount, percent, 1)
     own = row.scale if row.scale is not None else column.scale
+    if own is None and row.may_be:
+        return Cell(i, k, amount, percent, None)
     return Cell(i, k, amount, percent, own if own is not None else scale)
 
 

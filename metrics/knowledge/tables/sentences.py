@@ -9,6 +9,7 @@ from .agreement import equal_amounts
 from .amounts import Amount, amounts
 from .context import About
 from .doubts import worked_out
+from .owners import owners_of
 from .periods import alike
 from .sources import MAX_SENTENCE, Finding, Source, quoted
 from .words import NEUTRAL, stems
@@ -22,12 +23,13 @@ def in_sentences(about: About, sources: Sequence[Source]) -> Finding | None:
     own = frozenset(w for w in stems(about.undated) if not w.isdigit()) - NEUTRAL
     if not own:
         return None
+    whose = frozenset().union(*(owner.words for owner in owners_of(about))) - about.companies
     differing: list[tuple[Source, int, str, Amount]] = []
     for source in sources:
         for number, sentence in enumerate(source.sentences, 1):
             said = amounts_of(sentence)
             shared = len(own & stems(sentence)) / len(own)
-            if not said or shared < _SHARED_WORDS:
+            if not said or shared < _SHARED_WORDS or not whose <= stems(f"{sentence} {source.passage.title}"):
                 continue
             of_each = [About(sentence, said, i) for i in range(len(said))]
             kind = [
