@@ -8,11 +8,11 @@ begin with "Rule 801.", "§ 2-207.", "Article 6", "Section 3:", or a number in s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from .citations import Citation, act_of, arabic, find_citations, key_of, same_act
+from .citations import LABEL_STYLES, Citation, act_of, arabic, find_citations, key_of, same_act
 
 _HEADING = re.compile(
     r"^[ \t#*_]{0,8}(?:(?P<unit>Rule|RULE|§§?|Section|SECTION|Sec\.|Article|ARTICLE|Art\.|Clause|CLAUSE)[ \t]{0,3}"
@@ -26,15 +26,6 @@ _MARKER = re.compile(
     r"\((?P<label>[a-z]|[ivx]{2,6}|[A-Z]|[IVX]{2,6}|\d{1,3}|aa|bb|cc|dd)\)(?=[\s*_(])"
     r"|^[ \t]{0,8}(?P<point>\d{1,3})\.(?=\s)",
     re.MULTILINE,
-)
-_ROMAN: Sequence[str] = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()  # noqa: SIM905
-_LETTERS = [*"abcdefghijklmnopqrstuvwxyz", "aa", "bb", "cc", "dd"]
-_STYLES: tuple[Sequence[str], ...] = (
-    _LETTERS,
-    [str(number) for number in range(1, 200)],
-    [letter.upper() for letter in _LETTERS],
-    _ROMAN,
-    [number.upper() for number in _ROMAN],
 )
 _MOST_HEADINGS = 300
 # What a document is called whatever its title is, where there is only one.
@@ -171,7 +162,7 @@ def _subdivisions(act: str, section: str, above: tuple[str, ...], title: str, te
             spans[index][1] = start
         del stack[level[0] :]
         stack.append((level[1], level[2], len(spans)))
-        labels = (*above, *(_STYLES[style][place] for style, place, _ in stack))
+        labels = (*above, *(LABEL_STYLES[style][place] for style, place, _ in stack))
         opened.append((start, len(text), labels))
         spans.append([start, len(text)])
     for (_, _, labels), (start, end) in zip(opened, spans, strict=True):
@@ -182,15 +173,15 @@ def _level(label: str, stack: list[tuple[int, int, int]]) -> tuple[int, int, int
     """Level, style and place of a label: next of an open enumeration, innermost first, first of a new one, or, in an
     excerpt, a little further on in an open one, or anywhere in the outermost one."""
     for level, (style, place, _) in reversed(list(enumerate(stack))):
-        if _STYLES[style][place + 1 : place + 2] == [label]:
+        if LABEL_STYLES[style][place + 1 : place + 2] == [label]:
             return level, style, place + 1
     used = {style for style, _, _ in stack}
-    for style, labels in enumerate(_STYLES):
+    for style, labels in enumerate(LABEL_STYLES):
         if style not in used and (labels[0] == label or (not stack and label in labels)):
             return len(stack), style, labels.index(label)
     for level, (style, place, _) in reversed(list(enumerate(stack))):
-        if label in _STYLES[style][place + 2 : place + 2 + _LEFT_OUT]:
-            return level, style, _STYLES[style].index(label)
+        if label in LABEL_STYLES[style][place + 2 : place + 2 + _LEFT_OUT]:
+            return level, style, LABEL_STYLES[style].index(label)
     return None
 
 
