@@ -40,14 +40,14 @@ _KINDS_OF_ACT = (
 )
 _NAMED = re.compile(
     r"\s{1,3}(?:of|in|under|to)\s{1,3}(?:the|this|that|our|said)\s{1,3}"
-    rf"(?P<name>(?:[A-Z][\w.'’-]{{0,30}}\s{{1,3}}(?:(?:of|and|for|on|the)\s{{1,3}}){{0,2}}){{0,7}}(?:{_KINDS_OF_ACT}|agreement|contract|lease|policy|act|statute|code))\b"
+    rf"(?P<name>(?:[A-Z][\w.'’-]{{0,30}}\s{{1,3}}(?:(?:of|and|for|on|the)\s{{1,3}}){{0,2}}){{0,7}}(?:{_KINDS_OF_ACT}|agreement|contract|lease|policy|act|statute|code)(?:,?\s(?:1[5-9]|20)\d\d)?)\b"
 )
 _OF_KNOWN = re.compile(rf"(?:,?\s{{0,3}}(?:of|in|under)\s{{1,3}}(?:the\s{{1,3}})?|,?\s{{0,3}})(?:{_KNOWN})")
 
 _LABELS = re.compile(
-    r"\s?\((?P<a>[a-z]|aa|bb|cc|dd|ee|ff|gg|hh|[ivx]{2,6}|[A-Z]|AA|BB|CC|[IVX]{2,6}|\d{1,3})\)"
+    r"\s?\((?P<a>[a-z]|aa|bb|cc|dd|ee|ff|gg|hh|[ivx]{2,6}|[A-Z]|AA|BB|CC|[IVX]{2,6}|\d{1,3}[a-z]?)\)"
     r"|,?\s(?:para(?:graphs?|s?\.)?|subsections?|subdivisions?|sub-?paragraphs?|points?|cl(?:ause|\.)|Abs(?:atz|\.)|lit(?:era|\.)|Satz"
-    r"|Nr\.|No\.)\s?\(?(?P<b>[a-z]|\d{1,3})(?![\w.])\)?"
+    r"|Nr\.|No\.)\s?\(?(?P<b>[a-z]|\d{1,3}[a-z]?)(?![\w.])\)?"
 )
 _Labels = tuple[str, ...]
 _MOST_LABELS = 8
@@ -97,6 +97,7 @@ _RANGE = re.compile(r"(?P<first>(?:\d{1,5}\.){0,3}\d{1,5})[-–](?P<last>(?:\d{1
 _LONGEST_RANGE = 50  # "§§ 2-207" is one section of the Uniform Commercial Code
 _PLURAL = re.compile(r"§§|¶¶|[A-Za-z]{3,}s\b|[Aa]rts\.|[Ss]ecs\.")
 _MOST_IN_A_LIST = 10
+_YEAR_OF_ACT = re.compile(r"-(?:1[5-9]|20)\d\d$")
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 
 
@@ -157,7 +158,10 @@ def same_act(cited: str, known: str) -> bool:
     """Whether a cited act may be `known`: the same key, or a shorter name of it ("agreement", "reporting act")."""
     if cited == known or not cited:
         return cited == known
-    short, long = cited.split(), known.split()
+    years = {match[0] for name in (cited, known) if (match := _YEAR_OF_ACT.search(name))}
+    if len(years) > 1:
+        return False
+    short, long = (_YEAR_OF_ACT.sub("", name).split() for name in (cited, known))  # "Beta Act" of "Beta Act 2010"
     return short[-1] in long and set(short) <= set(long)
 
 
