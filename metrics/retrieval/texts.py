@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from tqdm import tqdm
 
-from ..knowledge.law.provisions import cut_provisions
+from ..knowledge.law.provisions import cut_provisions, is_provision
 from .bm25_index import word_hash
 from .chunks import chunk, chunk_id
 from .errors import CorpusError
@@ -139,6 +139,11 @@ def _check_unique(path: Path, source: Source, fields: Fields, cut: Cut, unparted
             if word_hash(name) not in suspects:
                 continue
             if name in seen:
+                if unparted and name != document.id and not is_provision(document.id, document.title):
+                    raise CorpusError(
+                        f"{document.where}: the provision {name!r} is there, from {seen[name]}; give each act a title "
+                        "of its own (a file's title or first heading), and put one act into one file"
+                    )
                 raise CorpusError(
                     f"{document.where}, field {fields.id!r}: {name!r} is taken by {seen[name]}; ids must differ: join "
                     "several fields (--id-field source,id), or number the rows (--id-field :row)"

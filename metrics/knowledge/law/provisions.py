@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Literal, NamedTuple
 
 from .citations import LABEL_STYLES, Citation, act_of, arabic, find_citations, key_of, same_act
@@ -86,7 +85,7 @@ def cut_provisions(identity: str, title: str, text: str) -> list[Provision]:
     listed = "\n".join(f"{heading.title}" for heading in headings[:_MOST_HEADINGS])
     out = [Provision(act, name, f"{text[: headings[0].start].strip()[:2000]}\n{listed}".strip())]
     for number, heading in enumerate(headings):
-        behind = islice(headings, number + 1, None)
+        behind = (headings[i] for i in range(number + 1, len(headings)))
         end = next((other.start for other in behind if not _within(other, heading)), len(text))
         leaf = next((other.start for other in headings[number + 1 : number + 2]), len(text))
         own = f"{name}, {heading.title}" if name else heading.title

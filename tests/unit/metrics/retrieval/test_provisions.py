@@ -197,3 +197,13 @@ def test_html_without_provisions_is_cut_at_its_headings_as_ever(tmp_path: Path) 
     pytest.importorskip("bs4")
     page = "<title>Birds</title><h2>Wings</h2><p>Wings are broad.</p><h2>Beaks</h2><p>Beaks are hard.</p>"
     assert ids_of(tmp_path, "birds.html", page) == ["birds.html#Wings", "birds.html#Beaks"]
+
+
+def test_two_acts_with_one_title_are_an_error_that_says_how_to_tell_them_apart(tmp_path: Path) -> None:
+    (tmp_path / "laws").mkdir()
+    for name, words in (("a.md", "One thing."), ("b.md", "Another.")):
+        (tmp_path / "laws" / name).write_text(f"# Alpha Act\n\n## § 1. Scope\n{words}\n", encoding="utf-8")
+    with pytest.raises(
+        CorpusError, match=r"b\.md: the provision 'alpha act' is there, from a\.md; give each act a title"
+    ):
+        build_corpus(tmp_path / "laws", tmp_path / "corpus", by="provision", progress=False)
