@@ -49,6 +49,7 @@ _NOBODY = NEUTRAL | stems(
     "total net gross eur gbp chf cny jpy inr statement consolidated balance sheet note exhibit item section filing form"
     " page example step gaap ifrs non per share"
 )
+_DOCUMENTS = stems("statement sheet report note exhibit form filing table")
 _HOLDERS = stems("company group firm corporation")
 
 
@@ -135,7 +136,7 @@ def _in_piece(text: str) -> Iterator[Owner]:
 def _owner(written: str, at: int, dated: Iterable[tuple[int, int]]) -> Iterator[Owner]:
     """The owner that words name, unless they are a date's or nobody's."""
     said = stems(written) - _NOBODY
-    if said and not any(start <= at < end for start, end in dated):
+    if said and not stems(written) & _DOCUMENTS and not any(start <= at < end for start, end in dated):
         yield Owner(written, said - GENERIC)
 
 

@@ -19,12 +19,14 @@ _DEMONYMS = {
     "american": "america", "australian": "australia",
 }  # fmt: skip
 PLACE_ADJECTIVE = re.compile(rf"\b(?:{'|'.join(_DEMONYMS)})\b", re.IGNORECASE)
+_GENITIVE = re.compile(r"(?<=\w)['’]s(?!\w)")
 _AMERICA = re.compile(r"\b(?:U\.\s?S\.(?:\s?A\.)?|US|USA)(?![\w$]|\s?(?:dollars?|GAAP)\b)")
 _BRITAIN = re.compile(r"\b(?:U\.\s?K\.|UK)(?!\w)")
 
 
 def stems(text: str) -> frozenset[str]:
     """The words of a text that tell something, as stems; a place, its adjective and "U.S." are one word."""
+    text = _GENITIVE.sub("", text)  # "Asia's" is Asia's row
     text = _BRITAIN.sub(" united kingdom ", _AMERICA.sub(" united states ", text))
     return frozenset(content_words(PLACE_ADJECTIVE.sub(lambda match: _DEMONYMS[match[0].lower()], text)))
 

@@ -123,6 +123,15 @@ def test_two_owners_in_a_sentence_have_a_figure_each() -> None:
     assert "supported" not in [one.label for one in verdicts(swapped, BY_SEGMENT)]
 
 
+def test_an_owner_with_a_short_name_is_found_and_a_statement_is_none() -> None:
+    for written in ("Asia's revenue", "Asia’s revenue", "Asian revenue", "The Asia segment's revenue"):
+        assert label(f"{written} was $70 million in 2019.", IN_SECTIONS) == "supported"
+        assert label(f"{written} was $75 million in 2019.", IN_SECTIONS) == "contradicted"
+        assert label(f"{written} was $120 million in 2019.", IN_SECTIONS) != "supported"
+    step = "From the Consolidated Statements of Operations, revenue was $120 million in 2019."
+    assert label(step, WHOLE) == "supported"
+
+
 def test_a_company_is_known_by_title_text_or_question() -> None:
     titled = {"id": "p", "title": "Oracle, annual report", "text": WHOLE}
     assert label("Oracle's revenue was $120 million in 2019.", titled) == "supported"
