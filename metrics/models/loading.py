@@ -213,7 +213,7 @@ def _not_loaded(scorer: str, source: str, error: BaseException) -> ScorerError:
         )
     return ScorerError(
         f"scorer {scorer!r} could not be loaded from {source!r}: {first_line(error)} "
-        f"Expected a folder with config, tokenizer and weights, a .gguf file, a hub id, or {SMOLLM2!r}."
+        f"Expected a folder with config, tokenizer and weights, a .gguf file, a hub id, or {SMOLLM2!r}; null for none."
     )
 
 

@@ -22,6 +22,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from ..knowledge.law.provisions import CUTTING
 from ..versions import package_version
 from . import bm25_index, dense_index, floors, manifest, words
 from .chunks import OVERLAP, WORDS, check_options
@@ -107,7 +108,7 @@ def build_corpus(
         "chunk_words": chunk_words,
         "overlap": overlap,
         "dense": None if dense is None else asdict(dense),
-        **({"by": by} if by != "words" else {}),
+        **({"by": by, "cutting": CUTTING} if by != "words" else {}),
     }
     cut = partial(pieces_of, words=chunk_words, overlap=overlap, by=by)
     digests = files.digests()

@@ -48,15 +48,26 @@ class Part:
         place: after "#" in the passage's id: "page=3", or the heading; "" for what stands before the first heading.
         title: of the section, or of the file.
         text: what it says.
+        heading: the one above it, in full; "" for pages and where there is none.
     """
 
     place: str
     title: str
     text: str
+    heading: str = ""
 
 
-def parts_of(path: Path) -> list[Part]:
-    """The parts of a PDF, DOCX or HTML file. Raises Unreadable."""
+def whole(path: Path) -> tuple[str, str]:
+    """Title and text of a PDF, DOCX or HTML file, with headings on lines of their own. Raises Unreadable."""
+    found = parts_of(path, empty=True)
+    first = found[0]
+    own = first.title.removesuffix(f": {first.heading}") if first.heading else first.title
+    named = next((part.heading for part in found[:1] if own == path.stem and part.heading), own)
+    return named, "\n\n".join(f"## {one.heading}\n{one.text}" if one.heading else one.text for one in found)
+
+
+def parts_of(path: Path, *, empty: bool = False) -> list[Part]:
+    """The parts of a PDF, DOCX or HTML file; with `empty` also headings with nothing under them. Raises Unreadable."""
     name = path.name.lower()
     if name.endswith(PDF):
         found = _pdf(path)
@@ -71,7 +82,8 @@ def parts_of(path: Path) -> list[Part]:
             length += len(part.text)
             if length > MAX_CHARACTERS:
                 raise Unreadable(f"more than {MAX_CHARACTERS:,} characters of text")
-            out.append(part)
+            if empty or part.text.strip():
+                out.append(part)
     except Unreadable:
         raise
     # What the libraries raise for a damaged file is anything.
@@ -208,13 +220,14 @@ class _Sections:
 
     def next(self, heading: str) -> Iterator[Part]:
         text = _tidy("\n".join(self.lines)).strip()
-        if text:
-            place = self._heading
-            count = self._seen[place] = self._seen.get(place, 0) + 1
+        if text or self._heading:
+            place = self._heading[:120]
+            count = self._seen.get(place, 0) + bool(text)
+            self._seen[place] = count
             title = f"{self._title}: {place}" if place and place != self._title else self._title
-            yield Part(f"{place}-{count}" if count > 1 else place, title, text)
+            yield Part(f"{place}-{count}" if count > 1 else place, title, text, self._heading)
         self.lines = []
-        self._heading = " ".join(heading.split())[:120]
+        self._heading = " ".join(heading.split())[:1_000]
 
 
 def _tidy(text: str) -> str:

@@ -19,7 +19,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from .documents import DOCX, HTML, PDF, Unreadable, decoded, parts_of, read_bytes
+from ..knowledge.law.provisions import cut_provisions
+from .documents import DOCX, HTML, PDF, Unreadable, decoded, parts_of, read_bytes, whole
 from .errors import CorpusError
 from .manifest import NAME, sha256
 from .store import TEXTS
@@ -148,20 +149,27 @@ def _target(link: Path) -> str:
     return "a folder, which is not followed" if link.is_dir() else "nothing"
 
 
-def read(source: Source, fields: Fields, left_out: list[tuple[str, str]] | None = None) -> Iterator[Document]:
+def read(
+    source: Source, fields: Fields, left_out: list[tuple[str, str]] | None = None, *, unparted: bool = False
+) -> Iterator[Document]:
     """The documents in order; names and reasons of files left out go into `left_out`. Raises like `read_files`."""
-    for file in read_files(source, fields):
+    for file in read_files(source, fields, unparted=unparted):
         if file.reason is not None and left_out is not None:
             left_out.append((file.name, file.reason))
         yield from file.documents or ()
 
 
-def read_files(source: Source, fields: Fields, known: Mapping[str, Known] | None = None) -> Iterator[ReadFile]:
+def read_files(
+    source: Source, fields: Fields, known: Mapping[str, Known] | None = None, *, unparted: bool = False
+) -> Iterator[ReadFile]:
     """The files in order; the documents of each are to be read before the next.
 
     A file that cannot be read, that says what one before said, or whose first row has not the fields, is left out,
     unless it is the only one. A bad row ends the reading. Files in `known` are read only where what is held of them
     does not do: a duplicate whose first is gone.
+
+    Args:
+        unparted: PDF, DOCX and HTML files with provisions are one document each, and not one for each page or heading.
 
     Raises:
         CorpusError: naming file, row and field.
@@ -175,7 +183,7 @@ def read_files(source: Source, fields: Fields, known: Mapping[str, Known] | None
         reason = None
         try:
             if held is None or not (held.kept or text in seen):
-                documents, text = _open(path, file, fields)
+                documents, text = _open(path, file, fields, unparted)
             if text is not None and (same := seen.setdefault(text, name)) != name:
                 raise Unreadable(f"the same text as {same}")
         except (Unreadable, CorpusError) as error:
@@ -185,7 +193,7 @@ def read_files(source: Source, fields: Fields, known: Mapping[str, Known] | None
         yield ReadFile(name, text, documents, reason)
 
 
-def _open(path: Path, file: Path, fields: Fields) -> tuple[Iterable[Document], str | None]:
+def _open(path: Path, file: Path, fields: Fields, unparted: bool) -> tuple[Iterable[Document], str | None]:
     """A file's documents, and the digest of its text."""
     name, lower = file.as_posix(), file.name.lower()
     if lower.endswith(JSONL):
@@ -196,7 +204,7 @@ def _open(path: Path, file: Path, fields: Fields) -> tuple[Iterable[Document], s
         if first is None:
             raise Unreadable("no row in it")
         return chain((first,), rows), None
-    found = [_text(path, file)] if lower.endswith(TEXT) else list(_parts(path, name))
+    found = [_text(path, file)] if lower.endswith(TEXT) else list(_parts(path, name, unparted))
     if not any(one.text.strip() for one in found):
         return found, None
     return found, hashlib.sha256("\0".join(one.text for one in found).encode("utf-8", "replace")).hexdigest()
@@ -209,7 +217,12 @@ def _text(path: Path, file: Path) -> Document:
     return Document(file.as_posix(), title, text, file.as_posix())
 
 
-def _parts(path: Path, name: str) -> Iterator[Document]:
+def _parts(path: Path, name: str, unparted: bool) -> Iterator[Document]:
+    if unparted:
+        title, text = whole(path)
+        if cut_provisions(name, title, text):
+            yield Document(name, title, text, name)
+            return
     for part in parts_of(path):
         place = f"{name}#{part.place}" if part.place else name
         yield Document(place, part.title, part.text, place)

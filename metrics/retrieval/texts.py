@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from tqdm import tqdm
 
-from ..knowledge.law.provisions import cut_provisions
+from ..knowledge.law.provisions import cut_provisions, is_provision
 from .bm25_index import word_hash
 from .chunks import chunk, chunk_id
 from .errors import CorpusError
@@ -52,6 +52,7 @@ def write_texts(
     Returns:
         Counts, the files left out with the reasons, and the counts of what was copied; None without `former`.
     """
+    unparted = "by" in options  # a provision may begin on one page and end on the next
     held = {} if former is None else former.files(digests, options)
     left_out = list(source.left_out)
     counts = {"documents": 0, "empty": 0, "chunks": 0}
@@ -63,7 +64,7 @@ def write_texts(
         hidden = None if progress is None else not progress
         bar = opened.enter_context(tqdm(desc="reading", unit="document", disable=hidden))
         known = {name: one.known for name, one in held.items()}
-        for file in read_files(source, fields, known):
+        for file in read_files(source, fields, known, unparted=unparted):
             record = FileRecord(file.name, digests[file.name], file.text, left_out=file.reason is not None)
             if file.reason is not None:
                 left_out.append((file.name, file.reason))
@@ -82,7 +83,7 @@ def write_texts(
         where = source.root if others else source.root / only
         why = "".join(f"; {name}: {reason}" for name, reason in left_out[:3])
         raise CorpusError(f"{where}: no document with text ({counts['empty']} without){why}")
-    _check_unique(work / IDS, source, fields, cut)
+    _check_unique(work / IDS, source, fields, cut, unparted)
     return {
         "counts": counts,
         "left_out": [{"file": name, "reason": reason} for name, reason in sorted(left_out)],
@@ -125,7 +126,7 @@ def _taken(document: Document, pieces: Sequence[tuple[str, str, str]]) -> list[s
     return names if names and not names[0].startswith(f"{document.id}#") else [document.id, *names]
 
 
-def _check_unique(path: Path, source: Source, fields: Fields, cut: Cut) -> None:
+def _check_unique(path: Path, source: Source, fields: Fields, cut: Cut, unparted: bool) -> None:
     """Raises CorpusError naming the first row with a duplicate id. Compares hashes and rereads only colliding rows."""
     hashes = np.sort(np.fromfile(path, dtype="<u8"))
     suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
@@ -133,11 +134,16 @@ def _check_unique(path: Path, source: Source, fields: Fields, cut: Cut) -> None:
         return
     del hashes
     seen: dict[str, str] = {}
-    for document in read(source, fields):
+    for document in read(source, fields, unparted=unparted):
         for name in _taken(document, cut(document)):
             if word_hash(name) not in suspects:
                 continue
             if name in seen:
+                if unparted and name != document.id and not is_provision(document.id, document.title):
+                    raise CorpusError(
+                        f"{document.where}: the provision {name!r} is there, from {seen[name]}; give each act a title "
+                        "of its own (a file's title or first heading), and put one act into one file"
+                    )
                 raise CorpusError(
                     f"{document.where}, field {fields.id!r}: {name!r} is taken by {seen[name]}; ids must differ: join "
                     "several fields (--id-field source,id), or number the rows (--id-field :row)"

@@ -65,12 +65,12 @@ def _extract(trace: Trace, steps: Sequence[Step], min_words: int, cases: bool) -
                 query = f"{found.attribution}: {found.text}" if cited else found.text
                 out.append(Claim(written(found), index, start, end, QUOTATION, query))
         made: set[str] = set()
-        cited_here = [(one.start, one.end, one.key, one.lead) for one in find_citations(step.text)]
-        cases_here = [(*found, "") for found in find_cases(step.text)] if cases else []
-        for start, end, key, lead in [*cited_here, *cases_here]:
+        cited_here = [(one.start, one.end, one.key, one.lead, one.tail) for one in find_citations(step.text)]
+        cases_here = [(*found, "", "") for found in find_cases(step.text)] if cases else []
+        for start, end, key, lead, tail in [*cited_here, *cases_here]:
             if key not in made and not told.cites(key):
                 made.add(key)
-                text = " ".join((lead + step.text[start:end]).split())
+                text = " ".join((lead + step.text[start:end] + tail).split())
                 query = text if find_citations(text) else key
                 out.append(Claim(text, index, step.start + start, step.start + end, CITATION, query))
     return out

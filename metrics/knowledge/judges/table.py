@@ -22,10 +22,13 @@ from ..tables.grid import MAX_CHARACTERS, grids, prose
 from ..tables.inputs import inputs_of, wrong_input
 from ..tables.layout import read_tables
 from ..tables.lookup import look_up
+from ..tables.owners import companies_in
 from ..tables.sources import Finding, Source
+from ..tables.words import stems
 from ..types import Claim, Passage, Verdict
 
 _IN_SCALE = re.compile(r"\b(?:in|of)\s(?:thousands|millions|billions)\b", re.IGNORECASE)
+_BEFORE = 2_000  # characters of the question and of the response
 MAX_SENTENCES = 500  # of a passage
 # Numbers that calculations bring along: counts of periods, percent, days of a year.
 _CONSTANTS = frozenset(map(Fraction, (*range(13), 100, 360, 365, 1000)))
@@ -58,7 +61,7 @@ class TableJudge:
         sources = _scaled([source for passage in evidence for source in _sources(passage)])
         found = None
         if claim.kind == FIGURE:
-            found = _figure(claim, sources)
+            found = _figure(claim, sources, trace)
         elif claim.kind == DERIVATION:
             found = _derivation(claim, sources, trace)
         if found is None:
@@ -82,6 +85,8 @@ def _sources(passage: Passage) -> tuple[Source, ...]:
             "text",
             None,
             [sentence for sentence in sentences if any(map(str.isdigit, sentence)) or _IN_SCALE.search(sentence)],
+            stems(rest),
+            companies_in(f"{passage.title} {rest}"),
         )
     )
     return tuple(out)
@@ -107,12 +112,13 @@ def _scaled(sources: Sequence[Source]) -> list[Source]:
     ]
 
 
-def _figure(claim: Claim, sources: Sequence[Source]) -> Finding | None:
+def _figure(claim: Claim, sources: Sequence[Source], trace: Trace) -> Finding | None:
     sentence, number, _ = named(claim.text)
     found = figures(sentence)
     if not found or number > len(found):
         return None
-    return look_up(sentence, found, max(number - 1, 0), sources)
+    before = (trace.question[-_BEFORE:], trace.response[max(claim.start - _BEFORE, 0) : claim.start])
+    return look_up(sentence, found, max(number - 1, 0), sources, before)
 
 
 def _derivation(claim: Claim, sources: Sequence[Source], trace: Trace) -> Finding | None:

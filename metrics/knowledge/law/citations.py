@@ -40,16 +40,34 @@ _KINDS_OF_ACT = (
 )
 _NAMED = re.compile(
     r"\s{1,3}(?:of|in|under|to)\s{1,3}(?:the|this|that|our|said)\s{1,3}"
-    rf"(?P<name>(?:[A-Z][\w.'’-]{{0,30}}\s{{1,3}}(?:(?:of|and|for|on|the)\s{{1,3}}){{0,2}}){{0,7}}(?:{_KINDS_OF_ACT}|agreement|contract|lease|policy|act|statute|code))\b"
+    rf"(?P<name>(?:[A-Z][\w.'’-]{{0,30}}\s{{1,3}}(?:(?:of|and|for|on|the)\s{{1,3}}){{0,2}}){{0,7}}(?:{_KINDS_OF_ACT}|agreement|contract|lease|policy|act|statute|code)(?:,?\s(?:1[5-9]|20)\d\d)?)\b"
 )
 _OF_KNOWN = re.compile(rf"(?:,?\s{{0,3}}(?:of|in|under)\s{{1,3}}(?:the\s{{1,3}})?|,?\s{{0,3}})(?:{_KNOWN})")
 
 _LABELS = re.compile(
-    r"\s?\((?P<a>[a-z]|aa|bb|cc|dd|ee|ff|gg|hh|[ivx]{2,6}|[A-Z]|AA|BB|CC|[IVX]{2,6}|\d{1,3})\)"
-    r"|,?\s(?:para(?:graph|\.)?|subsection|subdivision|sub-?paragraph|point|cl(?:ause|\.)|Abs(?:atz|\.)|lit(?:era|\.)|Satz"
-    r"|Nr\.|No\.)\s?\(?(?P<b>[a-z]|\d{1,3})(?![\w.])\)?"
+    r"\s?\((?P<a>[a-z]|aa|bb|cc|dd|ee|ff|gg|hh|[ivx]{2,6}|[A-Z]|AA|BB|CC|[IVX]{2,6}|\d{1,3}[a-z]?)\)"
+    r"|,?\s(?:para(?:graphs?|s?\.)?|subsections?|subdivisions?|sub-?paragraphs?|points?|cl(?:ause|\.)|Abs(?:atz|\.)|lit(?:era|\.)|Satz"
+    r"|Nr\.|No\.)\s?\(?(?P<b>[a-z]|\d{1,3}[a-z]?)(?![\w.])\)?"
 )
+_Labels = tuple[str, ...]
 _MOST_LABELS = 8
+_LETTERS = [*"abcdefghijklmnopqrstuvwxyz", "aa", "bb", "cc", "dd"]
+_ROMAN_LABELS: Sequence[str] = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()  # noqa: SIM905
+# In which subdivisions are counted.
+LABEL_STYLES: tuple[Sequence[str], ...] = (
+    _LETTERS,
+    [str(number) for number in range(1, 200)],
+    [letter.upper() for letter in _LETTERS],
+    _ROMAN_LABELS,
+    [number.upper() for number in _ROMAN_LABELS],
+)
+# "(a)(1), (b) and (c)", "Abs. 1 und 2", "(a)-(c)"; no enumeration in a sentence: "under Rule 801(c), (1) a statement".
+_AND = r"(?:and|or|&|und|oder|et|to|through|bis)"
+_ALSO = re.compile(
+    rf"(?:(?P<comma>,\s{{1,2}})(?:{_AND}\s{{1,2}})?|\s{{1,2}}{_AND}\s{{1,2}}|\s?[-–]\s?)"
+    r"(?:(?=\()|(?P<bare>\d{1,3})(?!\w|[.,]\d|\())"
+)
+_GOES_ON = re.compile(rf"\s{{0,2}}(?:[,.;:)\]”\"'*_–-]|\Z)|\s{{1,2}}(?:{_AND}\s|of\s)")
 _NUMBER = r"\d{1,5}[A-Za-z]{0,3}(?:[-–.:]\d{1,5}[A-Za-z]{0,2}){0,4}(?![\w%])"
 _ROMAN = r"[IVXLC]{1,7}(?!\w)"
 _UNITS = {"rule": r"[Rr]ules?|RULES?", "article": r"[Aa]rt(?:icles?|s?\.)|ARTICLES?"} | {
@@ -79,6 +97,7 @@ _RANGE = re.compile(r"(?P<first>(?:\d{1,5}\.){0,3}\d{1,5})[-–](?P<last>(?:\d{1
 _LONGEST_RANGE = 50  # "§§ 2-207" is one section of the Uniform Commercial Code
 _PLURAL = re.compile(r"§§|¶¶|[A-Za-z]{3,}s\b|[Aa]rts\.|[Ss]ecs\.")
 _MOST_IN_A_LIST = 10
+_YEAR_OF_ACT = re.compile(r"-(?:1[5-9]|20)\d\d$")
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 
 
@@ -93,6 +112,7 @@ class Citation:
         labels: its subdivisions, outermost first: ("2", "b").
         unit: "rule", "article" or "section"; "" where it is not said.
         lead: what stands before the number of the first in a list ("Rules ") where this is a later one.
+        tail: what stands behind the last in a list and names the act (" GDPR") where this is an earlier one.
     """
 
     start: int
@@ -102,6 +122,7 @@ class Citation:
     labels: tuple[str, ...]
     unit: str = ""
     lead: str = ""
+    tail: str = ""
 
     @property
     def key(self) -> str:
@@ -137,7 +158,10 @@ def same_act(cited: str, known: str) -> bool:
     """Whether a cited act may be `known`: the same key, or a shorter name of it ("agreement", "reporting act")."""
     if cited == known or not cited:
         return cited == known
-    short, long = cited.split(), known.split()
+    years = {match[0] for name in (cited, known) if (match := _YEAR_OF_ACT.search(name))}
+    if len(years) > 1:
+        return False
+    short, long = (_YEAR_OF_ACT.sub("", name).split() for name in (cited, known))  # "Beta Act" of "Beta Act 2010"
     return short[-1] in long and set(short) <= set(long)
 
 
@@ -172,8 +196,9 @@ def _all(text: str) -> Iterator[Citation]:
         if not (act or cited[0].labels or written[0].isupper() or written[0] in "§¶"):
             continue
         for number, one in enumerate(cited, 1):
-            last = end if number == len(cited) else one.end
-            yield replace(one, end=last, act=act)
+            is_last = number == len(cited)
+            tail = "" if is_last else text[cited[-1].end : end]
+            yield replace(one, end=end if is_last else one.end, act=act, tail=tail)
 
 
 def _listed(text: str, match: re.Match[str], act: str, unit: str, *, plural: bool) -> Iterator[Citation]:
@@ -189,6 +214,14 @@ def _listed(text: str, match: re.Match[str], act: str, unit: str, *, plural: boo
             start, number = cut, ends[1]
             lead = lead or text[match.start() : match.start("number")]
         yield Citation(start, end, act, arabic(number), labels, unit, lead)
+        base = lead + text[start:position]
+        first = text[position:end]
+        for above, own, begin, last in _further_labels(text, labels, end):
+            shown = base + "".join(f"({label})" for label in above)
+            if text[begin].isdigit():  # "Abs. 1 und 2"
+                shown = base + first[: -len(labels[-1])] if len(above) == len(labels) - 1 else f"{shown} para. "
+            yield Citation(begin, last, act, arabic(number), (*above, *own), unit, shown)
+            end = last
         following = _NEXT.match(text, end) if plural else None
         if following is None:
             return
@@ -212,6 +245,43 @@ def _labels_at(text: str, position: int) -> tuple[tuple[str, ...], int]:
         labels.append(match["a"] or match["b"])
         position = match.end()
     return tuple(labels), position
+
+
+def _further_labels(text: str, labels: _Labels, position: int) -> Iterator[tuple[_Labels, _Labels, int, int]]:
+    """The subdivisions listed behind the first: what they stand in, they, and where ("(a)", "(2)" of "(a)(1), (2)")."""
+    for _ in range(_MOST_IN_A_LIST if labels else 0):
+        match = _ALSO.match(text, position)
+        if match is None:
+            return
+        if match["bare"]:
+            if "(" in text[position - 3 : position]:  # "(a), 2": another kind of number
+                return
+            own, end = (match["bare"],), match.end()
+        else:
+            own, end = _labels_at(text, match.end())
+        if not own or (match["bare"] and match["comma"] and not _goes_on(text, end)):  # "Abs. 1, 2 years later"
+            return
+        level = _level(labels, own)
+        if level is None:
+            return
+        above = labels[:level]
+        labels = (*above, *own)
+        yield above, own, match.end() - len(match["bare"] or ""), end
+        position = end
+
+
+def _goes_on(text: str, end: int) -> bool:
+    return _GOES_ON.match(text, end) is not None or _OF_KNOWN.match(text, end) is not None
+
+
+def _level(labels: _Labels, own: _Labels) -> int | None:
+    """Which of the labels others stand beside: the innermost of their style that comes before ("(b)(1), (b)(6)")."""
+    label, again = own[0], len(own) > 1
+    for level in reversed(range(len(labels))):
+        for style in LABEL_STYLES:
+            if label in style and labels[level] in style and style.index(labels[level]) < style.index(label) + again:
+                return level
+    return None
 
 
 def _act_after(text: str, position: int) -> tuple[str, int]:

@@ -8,33 +8,28 @@ begin with "Rule 801.", "§ 2-207.", "Article 6", "Section 3:", or a number in s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from .citations import Citation, act_of, arabic, find_citations, key_of, same_act
+from .citations import LABEL_STYLES, Citation, act_of, arabic, find_citations, key_of, same_act
 
 _HEADING = re.compile(
-    r"^[ \t#*_]{0,8}(?:(?P<unit>Rule|RULE|§§?|Section|SECTION|Sec\.|Article|ARTICLE|Art\.|Clause|CLAUSE)[ \t]{0,3}"
+    r"^[ \t#*_]{0,8}(?:(?P<unit>(?:Rule|RULE|Section|SECTION|Article|ARTICLE|Clause|CLAUSE)[sS]?|§§?|Secs?\.|Arts?\.)"
+    r"[ \t]{0,3}"
     r"(?P<number>\d{1,5}[A-Za-z]{0,3}(?:[-–.:]\d{1,5}[A-Za-z]{0,2}){0,4}|[IVXLC]{1,7}(?!\w))"
+    r"(?:[ \t](?P<between>to|through|and|bis|und|[-–])[ \t](?P<last>\d{1,5}))?"
     r"|(?P<plain>\d{1,3}(?:\.\d{1,3}){0,4}))(?P<mark>[.:)]?)(?P<rest>[ \t*_.:–—-]{0,8}[^\n]{0,300})$",
     re.MULTILINE,
 )
+_GONE = re.compile(r"repealed|reserved|omitted|deleted|revoked|weggefallen|aufgehoben|abrog", re.IGNORECASE)
+_LONGEST_RANGE = 100
 _LOWER = re.compile(r"[\s*_]{0,4}[a-z]")
 _MARKER = re.compile(
     r"(?:(?:^|(?<=[:;,.—–-])|(?<=\bor)|(?<=\band))[ \t*_]{0,12}|(?<=\)))[ \t]{0,2}"
-    r"\((?P<label>[a-z]|[ivx]{2,6}|[A-Z]|[IVX]{2,6}|\d{1,3}|aa|bb|cc|dd)\)(?=[\s*_(])"
-    r"|^[ \t]{0,8}(?P<point>\d{1,3})\.(?=\s)",
+    r"\((?P<label>[a-z]|[ivx]{2,6}|[A-Z]|[IVX]{2,6}|\d{1,3}[a-z]?|aa|bb|cc|dd)\)(?=[\s*_(])"
+    r"|^[ \t]{0,8}(?:(?P<point>\d{1,3}[a-z]?)\.|(?P<open>[a-z]|[ivx]{2,6}|\d{1,3}[a-z]?)\))(?=\s)",
     re.MULTILINE,
-)
-_ROMAN: Sequence[str] = "i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx".split()  # noqa: SIM905
-_LETTERS = [*"abcdefghijklmnopqrstuvwxyz", "aa", "bb", "cc", "dd"]
-_STYLES: tuple[Sequence[str], ...] = (
-    _LETTERS,
-    [str(number) for number in range(1, 200)],
-    [letter.upper() for letter in _LETTERS],
-    _ROMAN,
-    [number.upper() for number in _ROMAN],
 )
 _MOST_HEADINGS = 300
 # What a document is called whatever its title is, where there is only one.
@@ -42,6 +37,9 @@ _ANY_DOCUMENT = frozenset({"agreement", "contract", "lease", "nda", "terms", "po
 _LONGEST_HEADING = 120
 _WHOLE = 4
 _LEFT_OUT = 4  # subdivisions that an excerpt may leave out in a row
+
+# Part of what a corpus is made of: with another way of cutting it is built anew.
+CUTTING = 2
 
 
 @dataclass(frozen=True)
@@ -65,14 +63,16 @@ class _Heading(NamedTuple):
     section: str
     title: str
     container: bool  # an article that holds sections
+    also: tuple[str, ...] = ()  # further sections that it is of
 
 
 def cut_provisions(identity: str, title: str, text: str) -> list[Provision]:
     """The provisions of a document, outermost first; none where it has neither headings nor a citation for a name.
 
     A document that is called like a provision (its id or title is a citation, "Fed. R. Evid. 801") is that provision.
-    Otherwise it is an act, called by its title, with a provision for each heading, and one for the act itself that
-    lists them. Of two provisions with one key (a table of contents, and the body) the longer one stays.
+    Otherwise it is an act, called by its title, with a provision for each heading (for each section of "§§ 4-6.
+    Repealed"), and one for the act itself that lists them. Of two provisions with one key (a table of contents, and
+    the body) the longer one stays.
     """
     if named := _named(identity) or _named(title):
         whole = Provision(named.key, title if title.strip() else identity, text.strip())
@@ -85,10 +85,12 @@ def cut_provisions(identity: str, title: str, text: str) -> list[Provision]:
     listed = "\n".join(f"{heading.title}" for heading in headings[:_MOST_HEADINGS])
     out = [Provision(act, name, f"{text[: headings[0].start].strip()[:2000]}\n{listed}".strip())]
     for number, heading in enumerate(headings):
-        end = next((other.start for other in headings[number + 1 :] if not _within(other, heading)), len(text))
+        behind = (headings[i] for i in range(number + 1, len(headings)))
+        end = next((other.start for other in behind if not _within(other, heading)), len(text))
         leaf = next((other.start for other in headings[number + 1 : number + 2]), len(text))
         own = f"{name}, {heading.title}" if name else heading.title
-        out.append(Provision(key_of(act, heading.section), own, text[heading.start : end].strip()))
+        for section in (heading.section, *heading.also):
+            out.append(Provision(key_of(act, section), own, text[heading.start : end].strip()))
         out += _subdivisions(act, heading.section, (), own, text[heading.body : min(end, leaf)])
     return _unique(out)
 
@@ -132,7 +134,9 @@ def _headings(text: str) -> list[_Heading]:
             if _LOWER.match(rest) and not match["mark"]:  # "Section 4.2 of the Agreement applies …"
                 continue
             container = nested and match["unit"][:2].casefold() == "ar"
-            section = ("art-" if container else "") + arabic(match["number"])
+            among = _listed(match)
+            kind = "art-" if container else ""
+            section = kind + (among[0] if among else arabic(match["number"]))
             last = int(section) if section.isdigit() else last
         else:
             first, dot, _ = match["plain"].partition(".")
@@ -146,8 +150,25 @@ def _headings(text: str) -> list[_Heading]:
                 continue
             last, container, section = int(first), False, match["plain"]
         shown = " ".join(match[0].strip(" \t#*_").split())
-        out.append(_Heading(match.start(), match.start("rest"), section, shown[:_LONGEST_HEADING], container))
+        also = tuple(f"{kind}{one}" for one in among[1:]) if match["unit"] else ()
+        out.append(_Heading(match.start(), match.start("rest"), section, shown[:_LONGEST_HEADING], container, also))
     return out
+
+
+def _listed(match: re.Match[str]) -> list[str]:
+    """The sections of a heading for several: "§§ 10 to 12 (repealed)", "Sections 4-6."; empty: it is of one."""
+    number, last = match["number"].replace("–", "-"), match["last"]
+    if (
+        last is not None
+        and match["between"] in ("and", "und")
+        and int(last) != int(number if number.isdigit() else 0) + 1
+    ):
+        return []
+    if last is None and (match["unit"] == "§§" or match["unit"][-1:] in "sS" or _GONE.search(match["rest"])):
+        number, _, last = number.partition("-")
+    if not last or not number.isdigit() or not last.isdigit() or not 0 < int(last) - int(number) <= _LONGEST_RANGE:
+        return []
+    return [str(one) for one in range(int(number), int(last) + 1)]
 
 
 def _within(other: _Heading, heading: _Heading) -> bool:
@@ -161,9 +182,10 @@ def _subdivisions(act: str, section: str, above: tuple[str, ...], title: str, te
     opened: list[tuple[int, int, tuple[str, ...]]] = []  # start, end, labels
     stack: list[tuple[int, int, int]] = []  # per level: style, place in it, index in `opened`
     spans: list[list[int]] = []
+    names: list[str] = []
     for match in _MARKER.finditer(text):
-        label = match["label"] or match["point"]
-        start = match.start("label") - 1 if match["label"] else match.start("point")
+        label = match["label"] or match["point"] or match["open"]
+        start = match.start("label") - 1 if match["label"] else match.start("point" if match["point"] else "open")
         level = _level(label, stack)
         if level is None:
             continue
@@ -171,7 +193,8 @@ def _subdivisions(act: str, section: str, above: tuple[str, ...], title: str, te
             spans[index][1] = start
         del stack[level[0] :]
         stack.append((level[1], level[2], len(spans)))
-        labels = (*above, *(_STYLES[style][place] for style, place, _ in stack))
+        names.append(label)
+        labels = (*above, *(names[index] for *_, index in stack))
         opened.append((start, len(text), labels))
         spans.append([start, len(text)])
     for (_, _, labels), (start, end) in zip(opened, spans, strict=True):
@@ -182,15 +205,18 @@ def _level(label: str, stack: list[tuple[int, int, int]]) -> tuple[int, int, int
     """Level, style and place of a label: next of an open enumeration, innermost first, first of a new one, or, in an
     excerpt, a little further on in an open one, or anywhere in the outermost one."""
     for level, (style, place, _) in reversed(list(enumerate(stack))):
-        if _STYLES[style][place + 1 : place + 2] == [label]:
+        if LABEL_STYLES[style][place + 1 : place + 2] == [label]:
             return level, style, place + 1
+    if label[:-1].isdigit() and not label.isdigit():  # "(2a)", put in behind "(2)"
+        number = label[:-1]
+        return next(((level, s, p) for level, (s, p, _) in enumerate(stack) if LABEL_STYLES[s][p] == number), None)
     used = {style for style, _, _ in stack}
-    for style, labels in enumerate(_STYLES):
+    for style, labels in enumerate(LABEL_STYLES):
         if style not in used and (labels[0] == label or (not stack and label in labels)):
             return len(stack), style, labels.index(label)
     for level, (style, place, _) in reversed(list(enumerate(stack))):
-        if label in _STYLES[style][place + 2 : place + 2 + _LEFT_OUT]:
-            return level, style, _STYLES[style].index(label)
+        if label in LABEL_STYLES[style][place + 2 : place + 2 + _LEFT_OUT]:
+            return level, style, LABEL_STYLES[style].index(label)
     return None
 
 

@@ -9,6 +9,7 @@ from .amounts import Amount, currencies
 from .context import About
 from .layout import Cell
 from .sources import Place
+from .words import stems
 
 _NEGATIVE = re.compile(
     r"\b(?:loss\w*|lost|deficit|expens\w*|cost\w*|outflow\w*|us(?:ed|e)|negative\w*|deduct\w*|decreas\w*|declin\w*|benefit\w*"
@@ -17,6 +18,7 @@ _NEGATIVE = re.compile(
     re.IGNORECASE,
 )
 _OR_LOSS = re.compile(r"(?<=\w)\s?/?\s?\((?:loss(?:es)?|expenses?|deficit|benefit|decrease)\)", re.IGNORECASE)
+_EITHER = re.compile(r"\b(?P<profit>\w+)\s?/?\s?\((?P<loss>loss(?:es)?|deficit|outflows?)\)", re.IGNORECASE)
 _HEDGED = Fraction(1, 10)
 _NEAR = Fraction(1, 100)
 _TWICE_ROUNDED = Fraction(6, 10)  # of a unit of the last digit: 2,149.6 thousand as 2.15 and then 2.2 million
@@ -28,10 +30,12 @@ def agreement(about: About, place: Place) -> str:
     why = ""
     if figure.percent and not cell.percent:
         return ""
+    if cell.percent and (figure.money or figure.scale != 1):
+        return "one of them is a percentage"
     said = currencies(figure.written) or currencies(about.after[:16])
     if said and place.currencies and not said & place.currencies:
         return "the currency differs"
-    for value, other, unit, certain in _readings(figure, cell):
+    for value, other, unit, certain in _readings(about, cell):
         off = abs(abs(value) - abs(other))
         if about.bound and off > cell.amount.unit * (other / cell.value if cell.value else 1) / 2:
             if (about.bound == "lower") == (abs(value) > abs(other)):
@@ -41,6 +45,9 @@ def agreement(about: About, place: Place) -> str:
             why = why or "it is a bound, and holds"
         if off <= unit / 2 or (about.hedged and off <= _HEDGED * abs(other) / 5):
             if value * other >= 0:
+                if not figure.signed and value > 0 and _says_loss(about, place):
+                    why = why or "the sign differs"
+                    continue
                 return "same"
             # "Net income (loss)" is no loss by its label alone.
             negative = f"{about.sentence} {_OR_LOSS.sub(' ', place.row.label)}"
@@ -56,8 +63,18 @@ def agreement(about: About, place: Place) -> str:
     return why
 
 
-def _readings(figure: Amount, cell: Cell) -> list[tuple[Fraction, Fraction, Fraction, bool]]:
+def _says_loss(about: About, place: Place) -> bool:
+    """Whether the sentence names the loss of a row that holds either: "net loss" of "Net income (loss)"."""
+    match = _EITHER.search(place.row.label)
+    if match is None:
+        return False
+    said = stems(about.sentence)
+    return stems(match["loss"]) <= said and not stems(match["profit"]) & said
+
+
+def _readings(about: About, cell: Cell) -> list[tuple[Fraction, Fraction, Fraction, bool]]:
     """What figure and cell may stand for, one unit of the figure's last digit, and whether the scale is certain."""
+    figure = about.figure
     v, c, unit = figure.value, cell.value, figure.unit
     zeros = 0
     if not figure.decimals and v:
@@ -70,7 +87,8 @@ def _readings(figure: Amount, cell: Cell) -> list[tuple[Fraction, Fraction, Frac
         if cell.scale is not None:
             return [(v * figure.scale, c * cell.scale, unit * figure.scale, True)]
         return [(v, c, unit, False), (v * figure.scale, c, unit * figure.scale, False)]
-    out = [(v, c, unit, False)]
+    copied = not about.in_full or about.scale == cell.scale
+    out = [(v, c, unit, False)] if copied or cell.scale in (None, 1) else []
     if cell.scale not in (None, 1):
         # "$774,000" of 774 thousand; "$1,500,000" of 1,496.5 thousand shows fewer digits.
         out.append((v, c * cell.scale, Fraction(10 ** min(zeros, 9)), False))

@@ -28,7 +28,10 @@ _CURRENCIES = {
     "rupee": re.compile(r"₹|\b(?:INR|rupees?)\b", re.IGNORECASE),
     "franc": re.compile(r"\bCHF\b|\bfrancs?\b", re.IGNORECASE),
 }
-_YEAR = re.compile(r"(?<![\d.,$€£])(?:FY\s?|CY\s?)?((?:19|20)\d{2})(?![\d%]|[.,]\d)|\bFY\s?'?(\d{2})\b")
+_YEAR = re.compile(
+    r"(?<![\d.,$€£])(?:FY\s?|CY\s?)?((?:19|20)\d{2})(?![\d%]|[.,]\d)|\b(?:FY|CY)\s?['’]?(\d{2})\b"
+    r"|(?:\b(?:[1-4]Q|Q[1-4]|[12]H|H[12]|[69]M)\s?['’]?(?:FY|CY)?\s?['’]?)(\d{2})\b"
+)
 # "3rd", "10-K", "1/2", "30 June"
 _GOES_ON = re.compile(
     r"[A-Za-z/^_]|-[A-Za-z]|\s(?:january|february|march|april|may|june|july|august|september|october|november|december)\b",
@@ -87,7 +90,7 @@ class Amount:
 
 def amounts(text: str) -> Iterator[Amount]:
     """The amounts in a text, in reading order, without years, dates and numbers of more than `MAX_DIGITS` digits."""
-    years = {match.start(1) for match in _YEAR.finditer(text) if match.start(1) >= 0}
+    years = {match.start(match.lastindex or 0) for match in _YEAR.finditer(text)}
     for match in _AMOUNT.finditer(text):
         if len(match["number"]) > MAX_DIGITS:
             continue
@@ -129,10 +132,10 @@ def _glued(text: str, match: re.Match[str]) -> bool:
 
 
 def years(text: str) -> list[tuple[int, int, str]]:
-    """The years in a text with their spans: "2019", "FY19"."""
+    """The years in a text with their spans: "2019", "FY19", "4Q19"."""
     out = []
     for match in _YEAR.finditer(text):
-        out.append((match.start(), match.end(), match[1] or f"20{match[2]}"))
+        out.append((match.start(), match.end(), match[1] or f"20{match[2] or match[3]}"))
     return out
 
 

@@ -9,6 +9,8 @@ from .agreement import agreement
 from .amounts import years
 from .context import About
 from .layout import Table
+from .owners import stranger
+from .periods import says_alike
 from .sources import Place
 from .words import NEUTRAL, WORD, stems
 
@@ -63,6 +65,8 @@ def doubt_about(about: About, place: Place) -> str:
         return f"it may be of another period ({word.strip()!r})"
     if _PART.search(about.head) or _PART_BEHIND.match(about.after):
         return "it may be a part of it"
+    if word := stranger(about, place, strict=True):
+        return f"it may be of {word!r}"
     if word := qualified(about, place):
         return f"{word!r} may make it another amount"
     if word := _of_its_own(about, place):
@@ -85,7 +89,7 @@ def doubt_about(about: About, place: Place) -> str:
 def worked_out(about: About, label: str) -> str:
     """The word by which the figure is the result of a calculation and no row's own, or ""."""
     own = stems(label)
-    words = [m for m in _WORKED_OUT.finditer(f"{about.head} {about.after}") if not stems(m.group()) <= own]
+    words = [m for m in _WORKED_OUT.finditer(about.undated) if not stems(m.group()) <= own]
     if not _TO_OR_FROM.search(about.before[-40:]):
         # "rose 21.1%, or $3.2 million": the second says the first again.
         change = about.head[-160:] if _AGAIN.fullmatch(about.before) else about.before
@@ -98,6 +102,8 @@ def other_period(about: About, place: Place) -> str:
     found = _BASE.search(about.before[-30:]) or _ORDER.search(about.sentence)
     if found and len({year for *_, year in years(about.sentence)}) < 2:
         return found.group()
+    if about.periods and all(one.part and says_alike(one.part, place.parts) for one in about.periods):
+        return ""
     column = f"{place.column.label} {place.column.section} {place.row.label} {place.row.section}"
     said = f"{column} {place.table.caption} {place.source.passage.title}".lower()
     return next((m.group() for m in _PART_OF_YEAR.finditer(about.sentence) if m.group().lower() not in said), "")
@@ -108,7 +114,7 @@ def qualified(about: About, place: Place, also: frozenset[str] = frozenset()) ->
     wanted = stems(place.row.label)
     known = wanted | NEUTRAL | stems(f"{place.row.section} {place.column.section} {place.column.label}")
     known |= stems(place.table.caption) | stems(place.source.passage.title) | _genus(about, place.table)
-    known |= also
+    known |= also | about.dated
     words = list(WORD.finditer(about.sentence))
     at = [i for i, word in enumerate(words) if stems(word.group()) & wanted]
     if not at:
@@ -154,8 +160,9 @@ def _unexplained(about: About, place: Place) -> list[str]:
     """Words of the figure's clause that neither row, column nor table have: they may say of what else it is."""
     known = NEUTRAL | stems(f"{place.row.label} {place.row.section} {place.column.section} {place.column.label}")
     known |= stems(f"{place.table.caption} {place.source.passage.title}")
-    text = f"{about.head} {about.after}"
-    return [w for w in dict.fromkeys(m.group() for m in WORD.finditer(text)) if stems(w) - known and w.isalpha()]
+    return [
+        w for w in dict.fromkeys(m.group() for m in WORD.finditer(about.undated)) if stems(w) - known and w.isalpha()
+    ]
 
 
 def _genus(about: About, table: Table) -> frozenset[str]:

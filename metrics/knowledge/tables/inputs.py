@@ -10,6 +10,7 @@ from .amounts import Amount, years
 from .candidates import places_of
 from .context import About
 from .doubts import qualified
+from .periods import periods
 from .sentences import amounts_of
 from .sources import Finding, Place, Source, quoted
 from .words import stems
@@ -29,6 +30,7 @@ def wrong_input(sentence: str, values: Sequence[Amount], missing: Amount, source
     """
     about = About(sentence, [missing], 0, sources)
     about.before = about.head = about.after = sentence
+    about.periods = periods(sentence)
     about.years = frozenset(year for *_, year in years(sentence))
     places = places_of(about, sources)
     if not about.years or len({(p.source.passage.id, p.source.name, p.cell.row) for p in places}) != 1:

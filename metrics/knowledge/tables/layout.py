@@ -10,9 +10,16 @@ from functools import cached_property
 
 from .amounts import Amount, cell_amount, currencies, scale_said, years
 from .grid import Grid
+from .period_parts import ORDINALS, Part
+from .periods import of_caption, of_columns, of_rows
 
 _PER_UNIT = re.compile(
     r"\bper\s+(?:\w+\s+){0,3}(?:share|unit|ADS|store|employee|day|month|year)s?\b|\bratio\b", re.IGNORECASE
+)
+_OF_A_UNIT = re.compile(
+    r"\W*(?:(?:basic|diluted|and|from|continuing|discontinued|operations?|total|net|income|loss|earnings|assuming|dilution"
+    r"|common|class|[ab]|as|reported|adjusted|high|low|cash|dividends?|declared)\b\W*){1,8}",
+    re.IGNORECASE,
 )
 _PERCENT = re.compile(r"%|\bpercent|\bper cent", re.IGNORECASE)
 # A year in wide print, as texts taken from PDF files have it: "2 0 1 8".
@@ -34,12 +41,14 @@ class Heading:
         section: the heading it stands under, or the header cells above it.
         years: those that label and section name.
         sure: whether it is certain which cells the section is for.
+        parts: the parts of the year that label and section name.
     """
 
     label: str
     section: str = ""
     years: frozenset[str] = frozenset()
     sure: bool = True
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,11 @@ class Table:
         return out
 
     @cached_property
+    def of_period(self) -> tuple[Part, ...]:
+        """What the caption says that the amounts are of; nothing where columns are of parts of the year."""
+        return () if any(column.parts for column in self.columns) else of_caption(self.caption)
+
+    @cached_property
     def filled(self) -> frozenset[int]:
         """The columns that hold an amount anywhere."""
         return frozenset(cell.column for cell in self.cells)
@@ -119,7 +133,7 @@ def read_table(grid: Grid, title: str = "") -> Table:
     rows = _rows(grid.rows[head:])
     of_stub = frozenset(year for *_, year in years(stub))
     if of_stub and not any(column.years for column in columns):
-        columns = [Heading(c.label, c.section, of_stub, c.sure) for c in columns]
+        columns = [replace(column, years=of_stub) for column in columns]
     said = [" ".join(row) for row in grid.rows[:head]]
     scale = next((s for text in (*said, grid.caption, title) if (s := scale_said(text)) is not None), None)
     cells = []
@@ -148,17 +162,23 @@ def _with_points(rows: list[list[str]]) -> list[list[str]]:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a heading says of its amounts: that they are percentages, whole ones of a unit, or in a scale."""
+    """What a heading says of its amounts: that they are percentages, whole ones of a unit, or in a scale.
+
+    `may_be`: they stand somewhere below a heading of whole ones, which nothing ends.
+    """
 
     percent: bool
     per_unit: bool
+    may_be: bool
     scale: int | None
 
 
 def _kind(heading: Heading) -> _Kind:
     label = heading.label
-    per_unit = _PER_UNIT.search(f"{label} {heading.section}") is not None
-    return _Kind(_PERCENT.search(label) is not None, per_unit, scale_said(label))
+    per_unit = _PER_UNIT.search(label) is not None
+    of_section = not per_unit and _PER_UNIT.search(heading.section) is not None
+    own = _OF_A_UNIT.fullmatch(label) is not None
+    return _Kind(_PERCENT.search(label) is not None, per_unit or (of_section and own), of_section, scale_said(label))
 
 
 def _cell(i: int, k: int, amount: Amount, row: _Kind, column: _Kind, scale: int | None, text: str) -> Cell:
@@ -166,6 +186,8 @@ def _cell(i: int, k: int, amount: Amount, row: _Kind, column: _Kind, scale: int 
     if percent or row.per_unit:
         return Cell(i, k, amount, percent, 1)
     own = row.scale if row.scale is not None else column.scale
+    if own is None and row.may_be:
+        return Cell(i, k, amount, percent, None)
     return Cell(i, k, amount, percent, own if own is not None else scale)
 
 
@@ -202,7 +224,13 @@ def _columns(head: Sequence[Sequence[str]], width: int) -> list[Heading]:
         telling = [text for text in texts if scale_said(text) is None and not _is_everywhere(text, parts)]
         own = (telling or texts or [""])[-1]
         found = frozenset(year for text in texts for *_, year in years(text))
-        out.append(Heading(_MARKS.sub("", own), " ".join(texts), found, sure[k]))
+        joined = " ".join(texts)
+        out.append(Heading(_MARKS.sub("", own), joined, found, sure[k], of_columns(joined)))
+    quarters = [column.label.lower() for column in out]
+    if {"first", "second", "third"} <= set(quarters):
+        out = [
+            replace(c, parts=of_columns(f"{c.label} quarter") if c.label.lower() in ORDINALS else c.parts) for c in out
+        ]
     return out
 
 
@@ -218,16 +246,17 @@ def _rows(body: Sequence[Sequence[str]]) -> list[Heading]:
             section = row[filled[0]]
         label = _MARKS.sub("", row[0])
         found = frozenset(year for text in (label, section) for *_, year in years(text))
-        out.append(Heading(label, section if section != row[0] else "", found))
+        above = section if section != row[0] else ""
+        out.append(Heading(label, above, found, parts=(*of_rows(label), *of_rows(above))))
     return out
 
 
 def _is_on_its_side(table: Table) -> bool:
-    """Whether the rows are the periods: most labels are years, and no column has one."""
+    """Whether the rows are the periods: most labels are years or parts of one, and no column has one."""
     with_cells = {cell.row for cell in table.cells}
-    labels = [table.rows[i] for i in with_cells]
-    periods = sum(bool(years(heading.label)) and len(heading.label) <= 40 for heading in labels)
-    return periods > len(labels) / 2 and not any(column.years for column in table.columns)
+    labels = [table.rows[i].label for i in with_cells]
+    periods = sum(bool(years(label) or of_columns(label)) and len(label) <= 40 for label in labels)
+    return periods > len(labels) / 2 and not any(column.years or column.parts for column in table.columns)
 
 
 def _transposed(table: Table) -> Table:

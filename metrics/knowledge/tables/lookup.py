@@ -14,17 +14,21 @@ from .amounts import Amount
 from .candidates import places_of
 from .context import About
 from .doubts import doubt_about
+from .owners import stranger
 from .sentences import in_sentences
 from .sources import MAX_SENTENCE, Finding, Source
 
 
-def look_up(sentence: str, figures: Sequence[Amount], which: int, sources: Sequence[Source]) -> Finding:
+def look_up(
+    sentence: str, figures: Sequence[Amount], which: int, sources: Sequence[Source], before: Sequence[str] = ()
+) -> Finding:
     """What `sources` say of the figure `figures[which]` of a sentence.
 
     Args:
         figures: the amounts in the sentence that are read off, in reading order.
+        before: what is said before the sentence, the question first.
     """
-    about = About(sentence[:MAX_SENTENCE], figures, which, sources)
+    about = About(sentence[:MAX_SENTENCE], figures, which, sources, before)
     if found := _in_tables(about, sources):
         return found
     if found := in_sentences(about, sources):
@@ -39,7 +43,9 @@ def _in_tables(about: About, sources: Sequence[Source]) -> Finding | None:
     figure = about.figure
     equal = [place for place in places if agreement(about, place) == "same"]
     if equal:
-        place = equal[0]
+        place = next((place for place in equal if not stranger(about, place, strict=False)), equal[0])
+        if whose := stranger(about, place, strict=False):
+            return Finding("insufficient", f"{place.name} says {place.written}, but not of {whose!r}")
         return Finding("supported", f"{place.name} says {place.written}", (place.evidence(),))
     place = places[0]
     shown = f"{place.name} says {place.written}, not {figure.written}"

@@ -9,6 +9,8 @@ from .agreement import equal_amounts
 from .amounts import Amount, amounts
 from .context import About
 from .doubts import worked_out
+from .owners import owners_of
+from .periods import alike
 from .sources import MAX_SENTENCE, Finding, Source, quoted
 from .words import NEUTRAL, stems
 
@@ -18,21 +20,22 @@ _ALL_BUT = 0.8
 
 def in_sentences(about: About, sources: Sequence[Source]) -> Finding | None:
     figure = about.figure
-    own = frozenset(w for w in stems(f"{about.head} {about.after}") if not w.isdigit()) - NEUTRAL
+    own = frozenset(w for w in stems(about.undated) if not w.isdigit()) - NEUTRAL
     if not own:
         return None
+    whose = frozenset().union(*(owner.words for owner in owners_of(about))) - about.companies
     differing: list[tuple[Source, int, str, Amount]] = []
     for source in sources:
         for number, sentence in enumerate(source.sentences, 1):
             said = amounts_of(sentence)
             shared = len(own & stems(sentence)) / len(own)
-            if not said or shared < _SHARED_WORDS:
+            if not said or shared < _SHARED_WORDS or not whose <= stems(f"{sentence} {source.passage.title}"):
                 continue
-            of_years = [About(sentence, said, i).years for i in range(len(said))]
+            of_each = [About(sentence, said, i) for i in range(len(said))]
             kind = [
-                (one, named)
-                for one, named in zip(said, of_years, strict=True)
-                if one.percent == figure.percent and (not about.years or named & about.years)
+                (one, named.years)
+                for one, named in zip(said, of_each, strict=True)
+                if one.percent == figure.percent and _of_one_period(about, named)
             ]
             equal = next((one for one, _ in kind if equal_amounts(figure, one)), None)
             if equal is not None:
@@ -48,6 +51,12 @@ def in_sentences(about: About, sources: Sequence[Source]) -> Finding | None:
             reason = f"{source.name}, sentence {number} says {other.written}, not {figure.written}"
             return Finding("contradicted", reason, (quoted(source, number, sentence),))
     return None
+
+
+def _of_one_period(about: About, other: About) -> bool:
+    if about.years and not about.years & other.years:
+        return False
+    return not about.periods or any(alike(one, said) for one in about.periods for said in other.periods)
 
 
 @lru_cache(maxsize=4_096)

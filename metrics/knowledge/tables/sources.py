@@ -8,18 +8,28 @@ from dataclasses import dataclass
 from ..types import Label, Passage
 from .amounts import currencies, years
 from .layout import Cell, Heading, Table
+from .period_parts import Part
+from .periods import of_cell
 
 MAX_SENTENCE = 1_000
 
 
 @dataclass(frozen=True)
 class Source:
-    """A table of a passage, or what the passage says besides."""
+    """A table of a passage, or what the passage says besides.
+
+    Attributes:
+        sentences: those with figures.
+        words: the stems of all that is said.
+        companies: those of the companies that are named with their legal form.
+    """
 
     passage: Passage
     name: str
     table: Table | None = None
     sentences: Sequence[str] = ()
+    words: frozenset[str] = frozenset()
+    companies: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,11 @@ class Place:
     @property
     def column(self) -> Heading:
         return self.table.columns[self.cell.column]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What parts of the year the row, the column, else the caption say that it is of."""
+        return of_cell((*self.column.parts, *self.row.parts)) or self.table.of_period
 
     @property
     def name(self) -> str:

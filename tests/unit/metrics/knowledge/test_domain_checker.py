@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from commands import blocks, shell
 from repo import REPO
 
 from benchmarks.knowledge.diversity import PLUGIN, load_plugin, measure, read_rows
@@ -43,3 +44,23 @@ def test_sums_and_parties_are_read_off_the_question(step: str, label: str, says:
 def test_the_page_shows_the_checker_as_it_is() -> None:
     assert PLUGIN.read_text(encoding="utf-8") in (REPO / "docs" / "domain-checker.md").read_text(encoding="utf-8")
     assert len(PLUGIN.read_text(encoding="utf-8").splitlines()) < 80
+
+
+def test_the_commands_of_the_page_show_what_it_says(tmp_path: Path) -> None:
+    shown = blocks("docs/domain-checker.md")
+    (chains,) = (body for language, body in shown if language == "json")
+    (printed,) = (body for language, body in shown if language == "text")
+    commands = [line for language, body in shown if language == "bash" for line in body.splitlines()]
+    installed = tmp_path / "installed"
+    about = installed / "stepgauge_diversity-0.1.dist-info"
+    about.mkdir(parents=True)
+    (installed / "stepgauge_diversity.py").write_text(PLUGIN.read_text(encoding="utf-8"), encoding="utf-8")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: stepgauge-diversity\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text("[stepgauge]\ndiversity = stepgauge_diversity\n")
+    (tmp_path / "chains.jsonl").write_text(chains, encoding="utf-8")
+    out = [shell(tmp_path, command, PYTHONPATH=str(installed), COLUMNS="160").stdout for command in commands]
+    assert "stepgauge-diversity 0.1" in out[0]
+    assert printed.strip() in out[1]
+    assert out[2].count("→ supported") == 2
+    assert "Ann v. Cy: $80,000" in out[2]
+    assert "on both sides: Ohio" in out[2]

@@ -80,6 +80,60 @@ def test_citations_in_a_list_are_all_read_and_words_of_everyday_are_none() -> No
     assert find_citations("My rule 1: in section 2 of paragraph 3, write 4 articles. Step 5 of 10 (2010).") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("Rule 801(a)(1), (b) and (c) apply.", ["801(a)(1)", "801(b)", "801(c)"]),
+        ("Rule 12(b)(1), (b)(6).", ["12(b)(1)", "12(b)(6)"]),
+        ("Rule 12(b)(6) and (7) apply.", ["12(b)(6)", "12(b)(7)"]),
+        ("Section 4(a)(i), (ii) and (iii) apply.", ["4(a)(i)", "4(a)(ii)", "4(a)(iii)"]),
+        ("28 U.S.C. § 1332(a)(1), (2) and (c).", ["28 usc 1332(a)(1)", "28 usc 1332(a)(2)", "28 usc 1332(c)"]),
+        ("§ 2-207(2)(a), (b), and (c) of the UCC", ["ucc 2-207(2)(a)", "ucc 2-207(2)(b)", "ucc 2-207(2)(c)"]),
+        ("Rules 801(a), (b) and 803(1), (2).", ["801(a)", "801(b)", "803(1)", "803(2)"]),
+        ("Article 6(1)(a)-(c) GDPR", ["gdpr 6(1)(a)", "gdpr 6(1)(c)"]),
+        ("Art. 5 Abs. 1 und 2 DSGVO", ["gdpr 5(1)", "gdpr 5(2)"]),
+        ("Art. 5 Abs. 1, 2 DSGVO", ["gdpr 5(1)", "gdpr 5(2)"]),
+        # What is no list.
+        ("Under Rule 801(c), (1) a statement must be made and (2) be offered for its truth.", ["801(c)"]),
+        ("Rule 801(c), (which is old), applies.", ["801(c)"]),
+        ("Section 2(b), (a) aside, applies.", ["2(b)"]),
+        ("Section 3(a), 2 years later.", ["3(a)"]),
+        ("Art. 5 Abs. 1, 2 Jahre später.", ["5(1)"]),
+    ],
+)
+def test_each_of_a_list_of_subdivisions_is_read(text: str, keys: list[str]) -> None:
+    assert [one.key for one in find_citations(text)] == keys
+
+
+def test_subdivisions_in_a_list_are_looked_up_one_by_one() -> None:
+    found = {
+        one.claim.text: one.label for one in verdicts("Rule 801(a), (b) and (c)(2) and Rule 801(d)(1), (2) apply.")
+    }
+    assert found == {
+        "Rule 801(a)": "supported",
+        "Rule 801(b)": "contradicted",
+        "Rule 801(c)(2)": "supported",
+        "Rule 801(d)(1)": "supported",
+        "Rule 801(d)(2)": "supported",
+    }
+
+
+def test_an_act_named_behind_a_list_is_that_of_each_in_it() -> None:
+    given = [
+        {
+            "id": "gdpr",
+            "title": "GDPR",
+            "text": "Article 6 Lawfulness\n(1) Processing is lawful: (a) consent; (b) contract.",
+        },
+        {"id": "teu", "title": "TEU", "text": "Article 6 Rights\n(1) The Union recognises rights.\n(2) It accedes."},
+    ]
+    found = {one.claim.text: one.reason for one in verdicts("Art. 6(1)(a) and (b) GDPR apply.", given)}
+    assert found == {
+        "Art. 6(1)(a) GDPR": "is there as gdpr 6(1)(a)",
+        "Art. 6(1)(b) GDPR": "is there as gdpr 6(1)(b)",
+    }
+
+
 def test_a_text_is_cut_into_its_provisions_with_their_subdivisions() -> None:
     cut = {one.key: one.text for one in cut_provisions("x", "Federal Rules of Evidence", RULES)}
     assert list(cut) == [

@@ -107,3 +107,103 @@ def test_a_long_given_document_is_cut_and_searched_and_whole_for_quotations() ->
 
 
 TOPICS = ["apples", "boats", "zebras", "clocks", "dunes", "eels"]
+
+
+ODD = """# Alpha Act 2010
+
+## § 1. Definitions
+In this Act “goods” means movables.
+
+## § 2. Scope
+(1) It applies to goods.
+(2) It does not apply to land:
+a) fields;
+b) houses.
+(2a) Nor to ships.
+(3) Nor to aircraft.
+
+## § 3. (repealed)
+
+## §§ 4-6. Repealed.
+
+## § 7a Notice
+Notice is in writing.
+
+## §§ 8 to 10 (weggefallen)
+
+## § 2-207. Battle of forms
+Terms differ.
+"""
+
+
+def ids_of(tmp_path: Path, name: str, text: str | bytes) -> list[str]:
+    (tmp_path / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    build_corpus(tmp_path / name, tmp_path / "corpus", by="provision", progress=False)
+    return list(Corpus(tmp_path / "corpus").ids())
+
+
+def test_odd_numbers_insertions_and_repealed_sections_are_provisions(tmp_path: Path) -> None:
+    found = [one.removeprefix("alpha act-2010").strip() for one in ids_of(tmp_path, "alpha.md", ODD)]
+    assert found == [
+        *("", "1", "2", "2(1)", "2(2)", "2(2)(a)", "2(2)(b)", "2(2a)", "2(3)"),
+        *("3", "4", "5", "6", "7a", "8", "9", "10", "2-207"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("Section 2(2a) of the Alpha Act 2010 speaks of ships.", ["alpha act-2010 2(2a)"]),
+        ("Section 5 of the Alpha Act is about land.", ["alpha act-2010 5"]),
+        ("§ 9 of the Alpha Act, 2010 is about land.", ["alpha act-2010 9"]),
+        ("Section 2(1) of the Alpha Act 2012 is about land.", []),
+    ],
+)
+def test_an_act_with_a_year_in_its_title_is_found_with_and_without_the_year(
+    tmp_path: Path, text: str, ids: list[str]
+) -> None:
+    ids_of(tmp_path, "alpha.md", ODD)
+    assert found(str(tmp_path / "corpus"), text) == ids
+
+
+def test_headings_of_html_are_provisions_of_one_act(tmp_path: Path) -> None:
+    page = (
+        "<html><head><title>Gamma Code</title></head><body><h1>Gamma Code</h1><h2>§ 100. Purpose</h2><p>Order.</p>"
+        "<h2>§ 101. Rules</h2><p>(a) No running.</p><p>(b) No shouting.</p>"
+        "<h2>§ 102&ndash;103. Repealed</h2></body></html>"
+    )
+    pytest.importorskip("bs4")
+    assert ids_of(tmp_path, "gamma.html", page) == [
+        *("gamma code", "gamma code 100", "gamma code 101", "gamma code 101(a)", "gamma code 101(b)"),
+        *("gamma code 102", "gamma code 103"),
+    ]
+
+
+def test_headings_of_docx_are_provisions_of_one_act(tmp_path: Path) -> None:
+    docx = pytest.importorskip("docx")
+    law = docx.Document()
+    law.add_heading("Delta Law", 0)
+    for heading, paragraphs in (("Article 1 Name", ["Its name."]), ("Article 2 Aim", ["(1) High.", "(2) Low."])):
+        law.add_heading(heading, 1)
+        for paragraph in paragraphs:
+            law.add_paragraph(paragraph)
+    law.save(tmp_path / "made.docx")
+    assert ids_of(tmp_path, "delta.docx", (tmp_path / "made.docx").read_bytes()) == [
+        *("delta law", "delta law 1", "delta law 2", "delta law 2(1)", "delta law 2(2)")
+    ]
+
+
+def test_html_without_provisions_is_cut_at_its_headings_as_ever(tmp_path: Path) -> None:
+    pytest.importorskip("bs4")
+    page = "<title>Birds</title><h2>Wings</h2><p>Wings are broad.</p><h2>Beaks</h2><p>Beaks are hard.</p>"
+    assert ids_of(tmp_path, "birds.html", page) == ["birds.html#Wings", "birds.html#Beaks"]
+
+
+def test_two_acts_with_one_title_are_an_error_that_says_how_to_tell_them_apart(tmp_path: Path) -> None:
+    (tmp_path / "laws").mkdir()
+    for name, words in (("a.md", "One thing."), ("b.md", "Another.")):
+        (tmp_path / "laws" / name).write_text(f"# Alpha Act\n\n## § 1. Scope\n{words}\n", encoding="utf-8")
+    with pytest.raises(
+        CorpusError, match=r"b\.md: the provision 'alpha act' is there, from a\.md; give each act a title"
+    ):
+        build_corpus(tmp_path / "laws", tmp_path / "corpus", by="provision", progress=False)
