@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...metrics import Gauge
+from ...metrics.addresses import without_login
 from ...metrics.comparison.numbers import plural
 from ...metrics.judge_check.check import MOVED, Judged, agreement, check
 from ...metrics.judge_check.items import Labelled, digest_of, drawn, whole_steps
@@ -156,7 +157,7 @@ def _judge(text: str) -> str | Mapping[str, Any]:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise UserError(f"--judges {text!r:.80}: not JSON: {error}") from error
+        raise UserError(f"--judges {without_login(text)!r:.80}: not JSON: {error}") from error
 
 
 def _items(args: argparse.Namespace) -> tuple[str, Sequence[Labelled], Sequence[str]]:
