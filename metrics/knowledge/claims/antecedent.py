@@ -78,7 +78,8 @@ _CASE = re.compile(
     re.IGNORECASE,
 )
 _PATIENT = re.compile(
-    r"(?P<said>(?:the|this|that|our)\s(?:patient|man|woman|boy|girl|infant|child|baby|newborn|client)|he|she|his|her)"
+    r"(?P<said>(?:the|this|that|our)\s(?:(?:fe)?male\s)?(?:patient|man|woman|lady|gentleman|boy|girl|infant|child"
+    r"|baby|newborn|client)|he|she|his|her)"
     r"(?P<own>['’]s?)?\b",
     re.IGNORECASE,
 )

@@ -46,6 +46,8 @@ def last(response: str, question: str = "Which drug?", choices=None):
         # The person whom the question describes, without an age.
         ("The patient has angina.", CASE, "A woman with chest pain has angina."),
         ("She has angina.", CASE, "A woman with chest pain has angina."),
+        ("This female patient has angina.", CASE, "A woman with chest pain has angina."),
+        ("The lady has angina.", CASE, "A woman with chest pain has angina."),
         ("The patient's symptoms suggest angina.", CASE, "A woman with chest pain's symptoms suggest angina."),
         # An option's letter.
         ("Option B is teratogenic.", OPTIONS, "Isotretinoin is teratogenic."),
@@ -91,6 +93,9 @@ def test_a_sentence_that_stands_by_itself_is_searched_for_as_it_stands(response)
         ("Options A and B cross the placenta.", "Which drug?\nA. Heparin\nB. None of the above"),
         # Neither person nor number fits; somebody else's subject is not taken.
         ("He has angina on exertion.", CASE),
+        ("The man has angina on exertion.", CASE),
+        ("This male patient has angina on exertion.", CASE),
+        ("The gentleman has angina on exertion.", CASE),
         ("ACE inhibitors cause cough.\nIt raises potassium in the blood.", "Q?"),
         # The subject of the sentence between them cannot be read: the one before it is not taken in its place.
         ("Warfarin inhibits VKOR.\nHeparin, unlike it, blorbs factor X.\nIt causes bleeding in some.", "Q?"),
