@@ -268,7 +268,10 @@ def _restated(equation: Equation, left: Amount, right: Amount) -> tuple[Label, s
     written = render(left.value), render(right.value)
     tried = [
         *(_decide(replace(left, value=value), right, equation.approximate, written) for value in there.values),
-        *(_decide(replace(right, value=value), left, equation.approximate, written[::-1]) for value in back.values),
+        *(
+            _decide(replace(right, value=value), left, equation.approximate, (written[1], written[0]))
+            for value in back.values
+        ),
     ]
     exact = f"{written[0]} {unit_of_left} = {render(there.values[0])} {unit_of_right}"
     if any(label == "supported" for label, _ in tried):
