@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from .abilities import call_factory, can, check_part
 from .abstention.judge import make_judge
+from .addresses import without_login
 from .answers.abstaining import Stance
 from .chain import ChainMetric, Regrown
 from .checked_backend import CheckedBackend
@@ -450,8 +451,8 @@ class Gauge:
             given = self._given[name]
             if given != inspect.signature(Gauge).parameters[name].default:
                 raise ValueError(
-                    f"{name} {given!r}: scorer {self._scorer_name!r} is in memory already, and is not loaded with "
-                    "options; leave it out"
+                    f"{name} {without_login(given)!r}: scorer {self._scorer_name!r} is in memory already, and is "
+                    "not loaded with options; leave it out"
                 )
 
     def _call(

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from .addresses import without_login
+
 Thing = TypeVar("Thing")
 
 
@@ -14,7 +16,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}"
+    return f"unknown {kind} {without_login(name)!r}{hint} Known: {', '.join(names)}"
 
 
 def lookup(kind: str, things: Mapping[str, Thing], name: str) -> Thing:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .addresses import without_login
 from .names import lookup
 
 ENDPOINT = ("base_url", "model")
@@ -31,15 +32,18 @@ def preset_options(
     """
     if name is None:
         if endpoint is not None:
-            raise ValueError(f"endpoint {endpoint!r:.80}: only a preset asks it; give preset='paper' with it")
+            raise ValueError(
+                f"endpoint {without_login(endpoint)!r:.80}: only a preset asks it; give preset='paper' with it"
+            )
         return {}
     if not isinstance(name, str):
         raise ValueError(f"preset {name!r:.80}: expected a name, {', '.join(PRESETS)}")
     make = lookup("preset", PRESETS, name)
     if not isinstance(endpoint, Mapping) or not all(endpoint.get(key) for key in ENDPOINT):
         raise ValueError(
-            f"preset {name!r}: endpoint {endpoint!r:.80}: expected the server that its language model runs on, such as "
-            "{'base_url': 'http://localhost:8000/v1', 'model': 'gpt-4o'}; nothing is sent anywhere else"
+            f"preset {name!r}: endpoint {without_login(endpoint)!r:.80}: expected the server that its language "
+            "model runs on, such as {'base_url': 'http://localhost:8000/v1', 'model': 'gpt-4o'}; "
+            "nothing is sent anywhere else"
         )
     return {option: value for option, value in make(endpoint).items() if given[option] == defaults[option]}
 

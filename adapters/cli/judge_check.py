@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ...metrics import Gauge
+from ...metrics.addresses import without_login
 from ...metrics.comparison.numbers import plural
 from ...metrics.judge_check.check import MOVED, Judged, agreement, check
-from ...metrics.judge_check.items import Labelled, drawn, whole_steps
+from ...metrics.judge_check.items import Labelled, digest_of, drawn, whole_steps
 from ...metrics.judge_check.render import Agreement, csv_table, markdown, print_measures
 from ...metrics.judge_measures.measure import Measure
-from ...metrics.judge_measures.store import keep
+from ...metrics.judge_measures.store import better, keep
 from ...metrics.knowledge.base import ClaimExtractor, Judge, Surroundings
 from ...metrics.knowledge.claims.step import STEP, STEPS_AS_CLAIMS
 from ...metrics.knowledge.components import KnowledgeParts
@@ -39,6 +40,8 @@ EXAMPLES = (
     ),
 )
 PAGE = "docs/judge-check.md"
+
+log = logging.getLogger(__name__)
 
 FOLDER = "STEPGAUGE_DATA"
 _DATA = f"folder with the public sets (default: ${FOLDER})"
@@ -83,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--move {args.move}: expected a number, or 0 for none")
     given = [_judge(text) for text in args.judges]
     name, items, claims = _items(args)
-    items = drawn(items, limit)
+    data, items = digest_of(items), drawn(items, limit)
     extractors: list[str | ClaimExtractor] = [*claims] or [whole_steps(items)]
     measures: list[Measure] = []
     found: list[Judged] = []
@@ -106,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
                 made,
                 finder,
                 about=lambda panel=panel: panel.judges_described()[0][1],
+                data=data,
                 move=args.move,
                 progress=None,
             )
@@ -118,9 +122,22 @@ def run(args: argparse.Namespace) -> int:
         found.append(judged)
         # A judge that failed, or takes no such claims, was not measured; what was measured before stands.
         if not args.no_keep and measure.unscored < measure.claims:
-            keep(measure, about)
+            _keep(measure, about)
     _print(args, measures, agreement(found))
     return 0
+
+
+def _keep(measure: Measure, about: Mapping[str, Any]) -> None:
+    """Keep a measure, unless an earlier one on the same claims says more."""
+    earlier = better(measure, about)
+    if earlier is None:
+        keep(measure, about)
+        return
+    scored = [f"{one.claims - one.unscored:,}" for one in (earlier, measure)]
+    log.info(
+        "judge %s on %s: kept is the earlier measure on %s scored claims (%s), not this one on %s",
+        measure.judge, measure.on, scored[0], earlier.made.get("date", "no date"), scored[1],
+    )  # fmt: skip
 
 
 def _goes_on(given: str | Mapping[str, Any], judge: Judge) -> str:
@@ -140,7 +157,7 @@ def _judge(text: str) -> str | Mapping[str, Any]:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise UserError(f"--judges {text!r:.80}: not JSON: {error}") from error
+        raise UserError(f"--judges {without_login(text)!r:.80}: not JSON: {error}") from error
 
 
 def _items(args: argparse.Namespace) -> tuple[str, Sequence[Labelled], Sequence[str]]:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ...metrics.addresses import without_login
 from ...metrics.optional_packages import needs
 from .errors import UserError
 
@@ -106,10 +107,10 @@ def _option(given: str) -> dict[str, Any]:
         try:
             return dict(json.loads(given))
         except ValueError as error:
-            raise UserError(f"{_FLAG} {given}: not a JSON object: {error}") from error
+            raise UserError(f"{_FLAG} {without_login(given)}: not a JSON object: {error}") from error
     name, equals, value = given.partition("=")
     if not equals or not name.strip():
-        raise UserError(f"{_FLAG} {given}: expected key=value, for example splitter=sentences")
+        raise UserError(f"{_FLAG} {without_login(given)}: expected key=value, for example splitter=sentences")
     try:
         return {name.strip(): json.loads(value)}
     except ValueError:

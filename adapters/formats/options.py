@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...metrics import Gauge
+from ...metrics.addresses import without_login
 from ...metrics.errors import StepgaugeError
 from ...metrics.names import unknown_name
 from ...metrics.reliance.regrowing import NEEDS_A_MODEL
@@ -70,11 +71,11 @@ def read_settings(pairs: Sequence[str], **shortcuts: Any) -> Settings:
         name, equals, value = pair.partition("=")
         name = name.strip()
         if not equals:
-            raise OptionError(f"--set {pair!r}: expected NAME=VALUE")
+            raise OptionError(f"--set {without_login(pair)!r}: expected NAME=VALUE")
         if name == "regrow":
-            raise OptionError(f"--set {pair!r}: unknown option of finished runs; {NEEDS_A_MODEL}")
+            raise OptionError(f"--set {without_login(pair)!r}: unknown option of finished runs; {NEEDS_A_MODEL}")
         if name not in known:
-            raise OptionError(f"--set {pair!r}: {unknown_name('option', name, known)}")
+            raise OptionError(f"--set {without_login(pair)!r}: {unknown_name('option', name, known)}")
         given[name] = _value(name, value)
     metrics = given.pop("metrics", None)
     turns = given.pop("turns", None)

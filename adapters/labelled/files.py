@@ -27,6 +27,8 @@ _WORDS: Mapping[str, Sequence[str]] = {
     "not covered": ("not covered", "not_covered", "insufficient", "neutral", "nei", "not enough info", "notmentioned"),
 }
 _TRUTH = {word: truth for truth, words in _WORDS.items() for word in words}
+# Labels that both hold of a claim: whoever says "wrong" does not say why.
+_BOTH = ({"supported", "right"}, {"contradicted", "wrong"}, {"not covered", "wrong"})
 _RIGHT = ("supported", "right")
 _KINDS = (SENTENCE, EQUATION)
 
@@ -39,12 +41,32 @@ def read_labelled(path: Path) -> list[Labelled]:
     intervals; else the passages, else the claim) and `kind` (sentence, equation).
 
     Raises:
-        OptionError: names file, row and field.
+        OptionError: names file, row and field; a claim with the same question and passages has two labels that cannot
+            both hold.
     """
-    items = [_item(row, f"{path}, row {number}", number) for number, row in file_rows(path, ("claim", "label"))]
+    items, seen, clashes = [], {}, []
+    for number, row in file_rows(path, ("claim", "label")):
+        item = _item(row, f"{path}, row {number}", number)
+        items.append(item)
+        passages = [(one.get("title", ""), one["text"]) for one in item.trace.meta.get("passages", ())]
+        same = seen.setdefault((item.trace.response, item.trace.question, item.kind, repr(passages)), {})
+        (said,) = item.truth
+        clashes += [(number, said, row, other) for other, row in same.items() if not _both_hold(said, other)][:1]
+        same.setdefault(said, number)
+    if clashes:
+        number, said, row, other = clashes[0]
+        more = f" (so are {len(clashes) - 1:,} more rows)" if len(clashes) > 1 else ""
+        raise OptionError(
+            f"{path}, row {number}, field 'label': {said!r}, but row {row} has the same claim with the same passages "
+            f"as {other!r}{more}; keep one of them"
+        )
     if not items:
         raise OptionError(f"{path}: no labelled claim in it")
     return items
+
+
+def _both_hold(one: str, other: str) -> bool:
+    return one == other or any({one, other} == both for both in _BOTH)
 
 
 def file_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -1,6 +1,7 @@
 """Label files: the CSV that a person fills in, the same read back, and the marks that the report exports.
 
-A row is a claim. `human` is right, wrong, or unsure (or empty: not labelled). The judge's verdict is left out, so that
+A row is a claim. `human` is right, wrong, or unsure (or empty: not labelled); `row` ("3 of 112") tells how many rows
+there were, so that deleted ones are noticed. The judge's verdict is left out, so that
 it does not lead the person, unless it is asked for; rows stand in an order that says nothing of it.
 """
 
@@ -21,7 +22,7 @@ from ..formats.options import OptionError
 from .cells import bare, inert
 from .files import csv_rows
 
-COLUMNS = ("id", "question", "step", "claim", "evidence", "human", "comment")
+COLUMNS = ("id", "question", "step", "claim", "evidence", "human", "comment", "row")
 VERDICT = ("judge", "verdict")
 _MARKS = ("question_id", "step_number", "claim", "verdict", "mark")
 _QUESTION, _STEP, _CLAIM, _PASSAGE = 4_000, 4_000, 2_000, 2_000  # characters
@@ -33,6 +34,7 @@ _WORDS = {
     **dict.fromkeys(("unsure", "?", "unknown"), None),
 }
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_ROW = re.compile(r"([0-9]{1,9}) of ([0-9]{1,9})")  # no "3/12", of which spreadsheets make a date
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,11 @@ def label_table(units: Sequence[Unit], *, verdicts: bool = False) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([*COLUMNS, *(VERDICT if verdicts else ())])
+    rows, row = sum(len(unit.verdicts) for unit in units), 0
     for unit in units:
         step = unit.record.score.steps[unit.step]
         for number, verdict in unit.verdicts:
+            row += 1
             cells = [
                 unit.claim_key(number),
                 unit.record.question[:_QUESTION],
@@ -72,6 +76,7 @@ def label_table(units: Sequence[Unit], *, verdicts: bool = False) -> str:
                 _evidence(verdict.evidence),
                 "",
                 "",
+                f"{row} of {rows}",
                 *((verdict.judge, verdict.label or "") if verdicts else ()),
             ]
             writer.writerow([inert(clean(cell)) for cell in cells])
@@ -113,8 +118,12 @@ def _of_rows(
     known = {unit.claim_key(number): verdict for unit in units for number, verdict in unit.verdicts}
     claims: dict[str, float] = {}
     left_out: Counter[str] = Counter()
+    seen: dict[int, set[int]] = {}  # by the size of the sample, of which a file may join several
     for number, row in rows:
         where = f"{path}, row {number}"
+        if "row" in row:
+            place, size = _row(where, row["row"])
+            seen.setdefault(size, set()).add(place)
         key = row["id"].strip()
         if key not in known:
             raise OptionError(f"{where}, field 'id': {key!r:.60} is no verdict of these scores, perhaps of others")
@@ -131,7 +140,17 @@ def _of_rows(
             left_out["claims labelled unsure"] += 1
         elif claims.setdefault(key, value) != value:
             raise OptionError(f"{where}, field 'human': the claim {key} is right in one row and wrong in another")
+    if missing := sum(size - len(places) for size, places in seen.items()):
+        left_out["claims of the sample whose row is not in the file"] += missing
     return claims, left_out
+
+
+def _row(where: str, cell: str) -> tuple[int, int]:
+    found = _ROW.fullmatch(cell.strip())
+    place, size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= place <= size:
+        raise OptionError(f"{where}, field 'row': expected what `stepgauge label` wrote (3 of 112), got {cell!r:.40}")
+    return place, size
 
 
 def _of_marks(

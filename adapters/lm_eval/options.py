@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...metrics import Gauge
+from ...metrics.addresses import without_login
 from ...metrics.names import unknown_name
 
 ENVIRONMENT = "STEPGAUGE_OPTIONS"
@@ -79,7 +80,7 @@ def read_options(task: str, config: Mapping[str, Any]) -> Options:
         if given is None:
             continue
         if not isinstance(given, Mapping):
-            raise TypeError(f"task {task!r}: {source} must hold options by name, got {given!r:.80}")
+            raise TypeError(f"task {task!r}: {source} must hold options by name, got {without_login(given)!r:.80}")
         for name in given:
             if name not in known:
                 valid = ["base", *known] if "key" in source else known
@@ -115,5 +116,6 @@ def _from_environment() -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(
-            f"environment variable {ENVIRONMENT} must hold a JSON object of options, got {text!r:.80}: {error}"
+            f"environment variable {ENVIRONMENT} must hold a JSON object of options, got {without_login(text)!r:.80}: "
+            f"{error}"
         ) from error

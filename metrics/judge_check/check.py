@@ -118,6 +118,7 @@ def measure(
     on: str,
     *,
     about: Mapping[str, Any] | None = None,
+    data: str = "",
     move: int = MOVED,
     resamples: int = RESAMPLES,
 ) -> Measure:
@@ -125,6 +126,7 @@ def measure(
 
     Args:
         about: what the judge's verdicts depend on, for the record.
+        data: the digest of the set that the items were drawn from, for the record.
         move: how many claims' texts are changed to see whether the verdict stays; 0: none.
     """
     scored, missing = found.scored(), {}
@@ -167,6 +169,7 @@ def measure(
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
             "stepgauge": package_version("stepgauge"),
             **({"about": dict(about)} if about else {}),
+            **({"data": data} if data else {}),
         },
     )
 
@@ -193,13 +196,14 @@ def check(
     retriever: Retriever | None,
     *,
     about: Callable[[], Mapping[str, Any]] = dict,
+    data: str = "",
     move: int = MOVED,
     resamples: int = RESAMPLES,
     progress: bool | None = False,
 ) -> tuple[Measure, Judged]:
     """Judge and measure; `about` is asked once the judge has judged, when a server has said what it runs."""
     found = judged(judge, items, extractors, retriever, progress)
-    return measure(found, on, about=about(), move=move, resamples=resamples), found
+    return measure(found, on, about=about(), data=data, move=move, resamples=resamples), found
 
 
 def _moved(found: Judged, move: int) -> dict[str, Estimate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,15 @@ def drawn(items: Sequence[Labelled], groups: int | None) -> list[Labelled]:
     names = list(dict.fromkeys(item.group for item in items))
     kept = set(names if groups is None else random.Random(SEED).sample(names, min(groups, len(names))))
     return [item for item in items if item.group in kept]
+
+
+def digest_of(items: Sequence[Labelled]) -> str:
+    """Tells sets of labelled claims apart: a hex digest of texts, labels and passages, in order."""
+    digest = hashlib.sha256()
+    for item in items:
+        said = (item.trace.question, item.trace.response, item.labels, item.trace.meta.get("passages"), item.kind)
+        digest.update(repr(said).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
 
 
 def whole_steps(items: Sequence[Labelled]) -> ClaimExtractor:

@@ -66,7 +66,8 @@ class Measure:
         said: {true label: {judge's label, or "none": claims}}.
         cost: `seconds` a claim; of servers `calls` and `tokens` a claim, too.
         missing: {name of a number: why there is none}.
-        made: when (a date) and with what (`stepgauge`'s version, the judge's options).
+        made: when (a date), with what (`stepgauge`'s version, the judge's options), and `data`, the digest of all
+            labelled claims, of which some may have been drawn.
     """
 
     judge: str

@@ -45,6 +45,15 @@ def keep(measure: Measure, about: Mapping[str, Any]) -> Path:
     return path
 
 
+def better(measure: Measure, about: Mapping[str, Any]) -> Measure | None:
+    """An earlier measure of this judge on the same claims that rests on more of them, and is to be kept; else None."""
+    for earlier in kept(measure.judge, about):
+        same = earlier.on == measure.on and earlier.made.get("data") == measure.made.get("data")
+        if same and earlier.claims - earlier.unscored > measure.claims - measure.unscored:
+            return earlier
+    return None
+
+
 def kept(judge: str, about: Mapping[str, Any]) -> list[Measure]:
     """What was measured of a judge, by set, the latest first; a file that cannot be read is passed over, and logged."""
     folder = cache_dir() / FOLDER / judge_key(judge, about)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from ..abilities import call_factory, can, check_part
+from ..addresses import without_login
 from ..errors import THIRD_PARTY, said
 from ..names import lookup, unknown_name
 from ..trace import Step, Trace
@@ -199,14 +200,16 @@ class KnowledgeParts:
         """The part itself where it is ready-made, else one built from its name and options."""
         kind = _KINDS[registered]
         if not isinstance(part, str | Mapping):
-            who = f"{kind} {part!r:.80}: expected a name, options with a 'name', or an object that is one"
+            who = (
+                f"{kind} {without_login(part)!r:.80}: expected a name, options with a 'name', or an object that is one"
+            )
             check_part(who, part, *declared)
             _check_values(who, part)
             return part
         options = {} if isinstance(part, str) else dict(part)
         name = part if isinstance(part, str) else options.pop("name", None)
         if not isinstance(name, str):
-            raise ValueError(f"{kind} {part!r}: expected a name, or options with a 'name'")
+            raise ValueError(f"{kind} {without_login(part)!r}: expected a name, or options with a 'name'")
         factory = lookup(kind, factories, name)
         allowed = [key for key, p in inspect.signature(factory).parameters.items() if p.kind == p.KEYWORD_ONLY]
         for option in options:

@@ -48,7 +48,7 @@ def shares(units: Sequence[Unit], all_right: Mapping[str, float], right_claims: 
     out = []
     for name, labels in (("ki", all_right), ("claims", right_claims)):
         own = [unit for unit in units if name == "ki" or not unit.settled]
-        said = np.array([float(unit.consistent) if name == "ki" else _said(unit) for unit in own])
+        said = np.array([float(unit.consistent) if name == "ki" else unit.said for unit in own])
         data = population(
             [unit.weight if name == "ki" else float(len(unit.verdicts)) for unit in own],
             [unit.score for unit in own],
@@ -69,8 +69,3 @@ def strata(units: Sequence[Unit], all_right: Mapping[str, float]) -> list[Stratu
         found = [all_right[unit.key] for unit in own if unit.key in all_right]
         out.append(Stratum(*name, len(own), len(found), round(sum(found))))
     return out
-
-
-def _said(unit: Unit) -> float:
-    """The share of a step's claims that the judge supports."""
-    return sum(verdict.label == "supported" for _, verdict in unit.verdicts) / len(unit.verdicts)

@@ -23,6 +23,7 @@ class Unit:
         verdicts: on the claims that make it consistent or inconsistent, each with its number in the step, from 1.
         stratum: the judge and the label of the verdict that decides.
         consistent: what the judge makes of the step.
+        said: the share of its claims that are right, as the policy counts what the judge said of them.
         score: the judge's probability that it is right; 1 or 0 without one.
         weight: the step's part in its question's KI: 1 / (chains of the question × steps of the chain that count).
     """
@@ -34,6 +35,7 @@ class Unit:
     verdicts: Sequence[tuple[int, Verdict]]
     stratum: tuple[str, str]
     consistent: bool
+    said: float
     score: float
     weight: float
 
@@ -95,6 +97,7 @@ def _unit(record: Record, question: str, index: int, policy: Policy, weight: flo
         [(i + 1, verdicts[i]) for i in counted],
         (NO_JUDGE, "none") if deciding is None else (deciding.judge, deciding.label or "none"),
         consistent,
+        sum(outcomes[i] == "consistent" for i in counted) / len(counted) if counted else float(consistent),
         score,
         weight,
     )

@@ -33,6 +33,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_SAMPLE = 1 << 16  # bytes that an encoding is told by
 _BLANKS = re.compile(r"[ \t\r\f\v\xa0]+")
 
 
@@ -106,9 +107,12 @@ def read_bytes(path: Path) -> bytes:
 
 def decoded(data: bytes) -> str:
     """Text as UTF-8, as its byte order mark says, else in the encoding that fits it best. Raises Unreadable."""
-    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
+    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), None) or _wide(data) or "utf-8"
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
+        if "\0" in text:
+            raise Unreadable("NUL characters in it: no text, or in an encoding that cannot be told")
+        return text
     except UnicodeDecodeError as error:
         why = f"not {encoding.upper()} text ({error.reason} at byte {error.start})"
     if not is_installed("charset_normalizer"):
@@ -122,6 +126,33 @@ def decoded(data: bytes) -> str:
     likely = [one for one in found if one.chaos <= found[0].chaos and one.coherence >= found[0].coherence - 0.05]
     windows = [one for one in likely if one.encoding.startswith("cp125")]
     return str(next((one for one in windows if one.encoding == "cp1252"), (windows or found)[0]))
+
+
+def _wide(data: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a byte order mark: what gives text, where UTF-8 gives more than a few stray zeros."""
+    sample = data[:_SAMPLE]
+    zeros = sample.count(0)
+    if not zeros or (zeros < len(sample) // 8 and _is_text((_as_text(sample, "utf-8") or "").replace("\0", ""))):
+        return None
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    # The zeros of a blank stand before its other byte, or behind it. Four bytes a character before two.
+    encodings = ("utf-32-be", "utf-16-be") if even > odd else ("utf-32-le", "utf-16-le")
+    for encoding in encodings if even != odd else ("utf-32-be", "utf-32-le"):
+        if _is_text(_as_text(sample, encoding)):
+            return encoding
+    return None
+
+
+def _is_text(text: str | None) -> bool:
+    return bool(text) and all(char.isprintable() or char.isspace() for char in text)
+
+
+def _as_text(sample: bytes, encoding: str) -> str | None:
+    """The characters that the beginning of a file holds in full; None where it is not so encoded."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return None
 
 
 def _require(module: str, package: str, what: str) -> None:

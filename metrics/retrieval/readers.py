@@ -30,6 +30,8 @@ CSV = (".csv", ".tsv")
 JSON = (".json",)
 TEXT = (".txt", ".md")
 KNOWN = (*JSONL, *CSV, *JSON, *TEXT, *HTML, *PDF, *DOCX)
+_HEADER = 10_000  # characters in which a CSV file's header ends
+_DELIMITERS = ",;\t|"
 # The value of `Fields.id` that numbers rows instead of reading a field.
 ROW = ":row"
 # The default text fields: MedRAG's files have `content`, and `contents` with the title in front.
@@ -230,10 +232,16 @@ def _parts(path: Path, name: str, unparted: bool) -> Iterator[Document]:
 
 def _csv(path: Path, name: str, fields: Fields) -> Iterator[Document]:
     text = decoded(read_bytes(path))
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if name.lower().endswith(".tsv") else ",")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, name))
     number = 0
     try:
         header = next(rows, [])
+        text_field = fields.text or next((one for one in _TEXT_FIELDS if one in header), None)
+        wanted = [text_field, fields.title or "title", *(part.strip() for part in fields.id.split(","))]
+        if twice := [one for one in wanted if one is not None and header.count(one) > 1]:
+            raise CorpusError(
+                f"{name}, header, field {twice[0]!r}: it is there twice; rename one, or name another field"
+            )
         for number, row in enumerate(rows, 1):
             if row:
                 if len(row) != len(header):
@@ -244,6 +252,20 @@ def _csv(path: Path, name: str, fields: Fields) -> Iterator[Document]:
                 yield _of_row(cells, f"{name}, row {number}", f"{name}:{number}", fields)
     except csv.Error as error:
         raise CorpusError(f"{name}, after row {number}: cannot be read ({error})") from None
+
+
+def _delimiter(text: str, name: str) -> str:
+    """What parts the columns: a tab in .tsv, else a comma, a semicolon, a tab or a bar, as the header has it.
+
+    The header alone decides: in rows of prose commas are many. One of a single column has none of them.
+    """
+    if name.lower().endswith(".tsv"):
+        return "\t"
+    header = text[:_HEADER].lstrip("\r\n").partition("\n")[0]
+    try:
+        return csv.Sniffer().sniff(header, _DELIMITERS).delimiter
+    except csv.Error:
+        return ","
 
 
 def _json(path: Path, name: str, fields: Fields) -> Iterator[Document]:

@@ -13,6 +13,8 @@ from .plain import split_lines
 # sentencex looks for the end of every opened quotation mark, which is quadratic where none is closed.
 _WINDOW = 8_000
 _INLINE = re.compile(r"\$(?=[^\s$])[^$\n]{1,500}(?<=[^\s$])\$(?!\d)|\\\([^\n]{1,500}?\\\)|<<[^<>\n]{1,200}>>")
+# The number of a list's first item, below the line that announces the list.
+_NUMBER_BELOW = re.compile(r"\n[ \t]{0,8}\(?\d{1,3}[.)]\s{0,3}\Z")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ENUMERATOR = re.compile(r"[\W_]*(?:\d{1,4}|[A-Za-z]|[IVXivx]{1,5})?[\W_]*$")
 # "19! ways": what follows goes on with the sentence, so the mark is a factorial's.
@@ -50,7 +52,7 @@ def _sentences(masked: str, start: int, end: int) -> list[Span]:
         if begin + len(window) < end:
             # The last sentence may go on behind the window: read it again, unless it fills the window.
             found = [cut for cut in found if cut < begin + len(window)]
-        cuts += found
+        cuts += [cut for cut in found if not _NUMBER_BELOW.search(masked[max(start, cut - 20) : cut])]
         begin = found[-1] if found and found[-1] > begin else begin + len(window)
     spans = list(zip([start, *cuts], [*cuts, end], strict=True))
     return [span for span in spans if span[0] < span[1]]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..addresses import without_login
 from ..errors import ScorerError
 from ..names import unknown_name
 from ..servers.options import Connection
@@ -34,7 +35,7 @@ def read_options(who: str, base_url: object, server: object, others: Mapping[str
     """
 
     def wrong(name: str, value: object, what: str) -> ScorerError:
-        return ScorerError(f"{who}, option {name} {value!r:.80}: {what}")
+        return ScorerError(f"{who}, option {name} {without_login(value)!r:.80}: {what}")
 
     for name, default in _THE_SERVERS.items():
         if (value := others.get(name, default)) != default:
@@ -59,4 +60,6 @@ def refuse_server(who: str, base_url: object, server: object) -> None:
     """Raises ScorerError where options of a server are given to a backend that asks none."""
     for name, value in (("base_url", base_url), ("server", server)):
         if value is not None:
-            raise ScorerError(f"{who} asks no server; {name}={value!r:.80} is for the backends vllm and sglang")
+            raise ScorerError(
+                f"{who} asks no server; {name}={without_login(value)!r:.80} is for the backends vllm and sglang"
+            )

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..addresses import without_login
 from .client import Retrying
 
 Wrong = Callable[[str, object, str], ValueError]
@@ -34,7 +35,15 @@ class Connection:
 
     def check_connection(self, wrong: Wrong) -> None:
         """Raises what `wrong(name, value, what)` makes of the first option that is wrong."""
-        if not str(self.base_url).startswith(("http://", "https://")):
+        address = str(self.base_url)
+        if "@" in address:
+            # Without "://", too: who forgets it has typed the password all the same.
+            shown = without_login(address) if "://" in address else f"…@{address.rpartition('@')[2]}"
+            raise wrong(
+                "base_url", shown, "it holds a name or password, which would be stored with the scores; leave out what "
+                "stands before the @, and put a key into an environment variable that api_key_env names",
+            )  # fmt: skip
+        if not address.startswith(("http://", "https://")):
             raise wrong("base_url", self.base_url, "expected an address that starts with http:// or https://")
         for name, least, whole in (
             ("timeout", 1e-3, False),

@@ -14,9 +14,9 @@ FOLDERS = ("metrics", "adapters", "tasks")
 # From the ground up. A room is a package, or a file beside the packages; its first line says what it is for.
 # fmt: off
 ROOMS = [
-    "metrics.errors", "metrics.names", "metrics.numbers", "metrics.versions", "metrics.format_version",
-    "metrics.strict_json", "metrics.optional_packages", "metrics.abilities", "metrics.printable",
-    "metrics.model_names",
+    "metrics.errors", "metrics.addresses", "metrics.names", "metrics.numbers", "metrics.versions",
+    "metrics.format_version", "metrics.strict_json", "metrics.optional_packages", "metrics.abilities",
+    "metrics.printable", "metrics.model_names",
     "metrics.probability", "metrics.step_limit", "metrics.trace", "metrics.answers", "metrics.segment",
     "metrics.likelihood", "metrics.checked_backend", "metrics.templates", "metrics.tokenization", "metrics.models",
     "metrics.contamination",

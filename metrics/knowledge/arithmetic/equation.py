@@ -16,7 +16,7 @@ from itertools import pairwise
 from ...numbers import SCALES
 from ..types import Label
 from .evaluate import ROOT_ERROR, Amount, BoundExceeded, NotArithmetic, Reading, Undefined, evaluate, unit_end
-from .quantities import Conversion, convert
+from .quantities import Conversion, convert, restate
 from .shares import has_factor_100, quotient, share
 from .tokens import Token, in_ascii, tokenize
 from .units import COHERENT, CONVERSIONS, FACTORS, MEASURED, PIECES, SCALED, dimensions, mixes_scales, unit
@@ -111,7 +111,10 @@ def compare(equation: Equation, text: str) -> Comparison:
     """
     try:
         label, reason, (left, right) = _compare(equation, text, Reading.PLAIN)
-        converted = _conversion(equation, left, right, Reading.PLAIN) is not None
+        converted = (
+            _conversion(equation, left, right, Reading.PLAIN) is not None
+            or _restated(equation, left, right) is not None
+        )
         letters = any(token.label == "letter" for token in (*equation.left, *equation.right))
         if letters and not converted and not _same_units(equation, left, right):
             raise NotArithmetic("a letter that may be a variable")
@@ -231,6 +234,8 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
     left = evaluate(equation.left, reading)
     right = evaluate(equation.right, reading)
     found = _conversion(equation, left, right, reading)
+    if (decided := _restated(equation, left, right)) is not None:
+        return *decided, (left, right)
     if not left.operations + right.operations and not (found and found.stated):
         raise NotArithmetic("no operation on either side")
     if found is not None and not _spelled_out(equation, left, right, found.ratio):
@@ -246,6 +251,39 @@ def _compare(equation: Equation, text: str, reading: Reading) -> tuple[Label, st
     ):
         label, reason = "insufficient", f"{reason}; {why}"
     return label, reason, (left, right)
+
+
+def _restated(equation: Equation, left: Amount, right: Amount) -> tuple[Label, str] | None:
+    """The decision on a quantity that is stated in two units, "70 kg = 154 lb" or "37 °C = 98.6 °F"; None: it is none.
+
+    Either side may be the rounded one, to the digits that it shows.
+    """
+    if left.operations or right.operations or len(left.units) != 1 or len(right.units) != 1:
+        return None
+    (unit_of_left,), (unit_of_right,) = left.units, right.units
+    there = restate(left.value, unit_of_left, unit_of_right)
+    back = restate(right.value, unit_of_right, unit_of_left)
+    if there is None or back is None:
+        return None
+    written = render(left.value), render(right.value)
+    tried = [
+        *(_decide(replace(left, value=value), right, equation.approximate, written) for value in there.values),
+        *(
+            _decide(replace(right, value=value), left, equation.approximate, (written[1], written[0]))
+            for value in back.values
+        ),
+    ]
+    exact = f"{written[0]} {unit_of_left} = {render(there.values[0])} {unit_of_right}"
+    if any(label == "supported" for label, _ in tried):
+        return "supported", exact
+    if (
+        there.difference is not None
+        and _decide(replace(left, value=there.difference), right, equation.approximate, written)[0] == "supported"
+    ):
+        return "insufficient", f"{exact}; it holds of a difference of temperatures"
+    if any(token.text.lower().startswith("pound") for token in (*equation.left, *equation.right)):
+        return "insufficient", f"{exact}, not {written[1]}; pounds may be money"
+    return tried[0][0], f"{exact}, not {written[1]}"
 
 
 def _in_pieces(equation: Equation, left: Amount, right: Amount) -> str:

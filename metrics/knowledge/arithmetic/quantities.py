@@ -32,6 +32,14 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
 _UNITS = {name: (dimension, Fraction(factor)) for dimension, units in _TABLE.items() for name, factor in units.items()}
 # "1 hour = 60 minutes" is a rate that nobody gets wrong, and "1 h = 45 min" a lesson: no claims without a calculation.
 _STATED = frozenset(("mass", "volume", "amount", "activity"))
+# A pound in grams, as it is defined, and as people reckon with it: 2.2 and 2.205 to a kilogram, .45 kg, 454 g.
+_POUND = tuple(map(Fraction, ("453.59237", "5000/11", "200000/441", "450", "454")))
+# Of temperatures: how many make a kelvin, and where 0 K stands. They convert as a whole, and not in a calculation.
+_TEMPERATURES = {
+    "kelvin": (Fraction(1), Fraction(0)),
+    "celsius": (Fraction(1), Fraction("-273.15")),
+    "fahrenheit": (Fraction(9, 5), Fraction("-459.67")),
+}
 # Two different sets of values for what the dimensions and other words may stand for: what cancels, cancels with both.
 _FIRST, _SECOND = (
     tuple(map(Fraction, (8_191, 7_919, 7_907, 7_901, 7_883, 7_879, 7_877, 7_873, 7_867, 7_853))),
@@ -43,7 +51,35 @@ Evaluate = Callable[[Mapping[str, Fraction]], tuple[Fraction, Fraction]]
 
 def is_stated(name: str) -> bool:
     """Whether a unit is of a kind that people convert without a calculation: "2 g = 2000 mg"."""
-    return name in _UNITS and _UNITS[name][0] in _STATED
+    return name in ("pound", *_TEMPERATURES) or (name in _UNITS and _UNITS[name][0] in _STATED)
+
+
+class Restated(NamedTuple):
+    """One written quantity in the unit of another.
+
+    Attributes:
+        values: by the definition of the units, then by what people reckon with.
+        difference: for a temperature its value as a difference ("a rise of 10 °C = 18 °F"); else None.
+    """
+
+    values: tuple[Fraction, ...]
+    difference: Fraction | None = None
+
+
+def restate(value: Fraction, unit: str, other: str) -> Restated | None:
+    """A quantity of so many `unit` in `other`, of pounds and temperatures; None where these two do not convert."""
+    if unit == other:
+        return None
+    if unit in _TEMPERATURES and other in _TEMPERATURES:
+        (size, zero), (other_size, other_zero) = _TEMPERATURES[unit], _TEMPERATURES[other]
+        ratio = other_size / size
+        return Restated(((value - zero) * ratio + other_zero,), value * ratio)
+    grams = {name: factor for name, (dimension, factor) in _UNITS.items() if dimension == "mass"}
+    if unit == "pound" and other in grams:
+        return Restated(tuple(value * pound / grams[other] for pound in _POUND))
+    if other == "pound" and unit in grams:
+        return Restated(tuple(value * grams[unit] / pound for pound in _POUND))
+    return None
 
 
 class Conversion(NamedTuple):

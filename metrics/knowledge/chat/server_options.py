@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+from ...addresses import without_login
 from ...servers.options import Connection, check_number
 from ..base import Surroundings
 
@@ -50,7 +51,7 @@ class ServerOptions(Connection):
         sort = who.partition(" '")[0]
 
         def wrong(name: str, value: object, what: str) -> ValueError:
-            return ValueError(f"{who}, option {name} {value!r:.80}: {what}")
+            return ValueError(f"{who}, option {name} {without_login(value)!r:.80}: {what}")
 
         for name, example in (("model", "gpt-4o"), ("base_url", "http://localhost:8000/v1")):
             value = getattr(self, name)

@@ -2,8 +2,9 @@
 
 A rule on the surface of English text, without a model. An option's letter stands for the option's text, "the patient"
 for whom the question describes, a pronoun for the subject of the sentence before it in the same step or the one before,
-carried on over sentences that lean themselves, or else for what the question asks about. Where number or person do not
-fit, or a sentence in between has no subject that the rule can read, nothing is guessed: the sentence stays unresolved.
+carried on over sentences that lean themselves, or else for what the question asks about. A bullet without a subject
+("- causes cough") speaks of the line that it stands under. Where number or person do not fit, or a sentence in between
+has no subject that the rule can read, nothing is guessed: the sentence stays unresolved.
 
 Texts are bounded and read once per sentence.
 """
@@ -16,7 +17,8 @@ from functools import cached_property
 
 from ...answers.option_list import without_letters
 from ...trace import Trace
-from .verbs import Finite, finite_verb, word_set
+from .lines import Line
+from .verbs import Finite, finite_verb, lacks_subject, word_set
 
 _QUESTION_CHARACTERS = 2_500
 _LONGEST = 120  # characters of an antecedent
@@ -76,7 +78,8 @@ _CASE = re.compile(
     re.IGNORECASE,
 )
 _PATIENT = re.compile(
-    r"(?P<said>(?:the|this|that|our)\s(?:patient|man|woman|boy|girl|infant|child|baby|newborn|client)|he|she|his|her)"
+    r"(?P<said>(?:the|this|that|our)\s(?:(?:fe)?male\s)?(?:patient|man|woman|lady|gentleman|boy|girl|infant|child"
+    r"|baby|newborn|client)|he|she|his|her)"
     r"(?P<own>['’]s?)?\b",
     re.IGNORECASE,
 )
@@ -144,6 +147,26 @@ _ABOUT = word_set(
     " statement problem information given scenario case patient findings symptoms evaluation decision overview above"
     " first second third next best correct likely final"
 )
+# What a heading may say of its subject: "Side effects of lisinopril:", "Lisinopril's mechanism of action:".
+_SAID_OF = (
+    r"(?:(?:mechanisms?|modes?)\sof\saction|(?:(?:side|adverse|key|main|major|common|important|clinical|typical|other|toxic"
+    r"|pharmacologic(?:al)?|therapeutic|physiologic(?:al)?|beneficial|harmful|possible|potential)\s){0,2}(?:effects?|reactions?|actions?|functions?|roles?|features?"
+    r"|properties|property|characteristics?|uses?|indications?|contraindications?|complications?|risks?|benefits?"
+    r"|advantages?|disadvantages?|drawbacks?|symptoms?|signs?|facts?|points?|information|overview|pharmacology"
+    r"|pharmacokinetics|physiology|pathophysiology|toxicity|consequences?|manifestations?|findings?|mechanisms?))"
+)
+_SAID_OF_SUBJECT = re.compile(
+    rf"(?:the\s)?{_SAID_OF}\s(?:of|for|with|in)\s(?P<subject>\S.*?)(?:\son\s.*)?", re.IGNORECASE
+)
+_SUBJECTS_OWN = re.compile(rf"(?P<subject>\S.*?)(?:['’]s?)?\s{_SAID_OF}", re.IGNORECASE)
+_SAID_OF_ALONE = re.compile(rf"(?:(?:the|its|their)\s)?{_SAID_OF}", re.IGNORECASE)
+# Under these stand orders: "Recommendations: - increase fluid intake".
+_ORDERS = re.compile(
+    r"\b(?:goals|steps|recommendations|instructions|measures|tips|interventions|guidelines|strategies|options|tasks"
+    r"|objectives|ways|methods|approaches|priorities|orders|plans|precautions|considerations|rules|keys|principles"
+    r"|treatments|therapies|techniques|questions|topics|tests|nurses|doctors|physicians|clinicians|providers|people)$",
+    re.IGNORECASE,
+)
 _LEADING_PHRASE = re.compile(
     r"(?:in|on|at|for|from|with|during|among|between|after|before|by|under|within|when|if|unlike|like|according to"
     r"|based on|given|due to|because of|although|while|since|as|despite|through)\s[^,]{1,160},\s",
@@ -198,31 +221,62 @@ class Antecedents:
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
         self._topics: list[_Topic] = []
+        # The lines that the next one may stand under, the outermost first, with what each speaks of.
+        self._above: list[tuple[int, _Topic | None]] = []
 
-    def read(self, step: int, sentence: str, *, asserts: bool, label: str = "") -> Reading:
+    def pronoun(self, line: Line | None, sentence: str) -> str:
+        """The subject that a bullet lacks, as a pronoun; "" where it has one, or is no bullet."""
+        if line is None or not line.bullet:
+            return ""
+        if lacks_subject(sentence):
+            return "it"
+        above = self._under(line)
+        things = above is not None and above.plural and not above.person and not _ORDERS.search(above.text)
+        return "they" if things and lacks_subject(sentence, plural=True) else ""
+
+    def read(self, step: int, sentence: str, *, asserts: bool, label: str = "", line: Line | None = None) -> Reading:
         """How a sentence stands.
 
         Args:
             asserts: whether the sentence makes a claim; of the others only what they announce is remembered.
             label: what stands before it in its line ("Step 3: Analyze Choice C: ").
+            line: the line that it opens; None where it goes on with one.
         """
         if label:
             self._remember(self._announced(step, label))
         body = _after_frames(sentence)
         if not asserts:
-            self._remember(self._announced(step, sentence))
+            topic = self._announced(step, sentence)
+            self._remember(topic)
+            if topic is None and line is not None and (line.heading or line.bullet):
+                topic = self._named(step, sentence)
+            self._place(line, topic)
             return Reading()
-        reading, topic = self._resolved(step, sentence, body)
+        reading, topic = self._resolved(step, sentence, body, line)
         if topic is None:
             topic = self._subject(step, sentence, body)
         self._remember(topic)
+        self._place(line, topic)
         return reading
+
+    def _place(self, line: Line | None, topic: _Topic | None) -> None:
+        """Keep what a line speaks of, for the lines under it; the last sentence of a line says what it speaks of."""
+        level = line.level if line else self._above[-1][0] if self._above else 0
+        while self._above and self._above[-1][0] >= level:
+            self._above.pop()
+        self._above.append((level, topic))
+
+    def _under(self, line: Line | None) -> _Topic | None:
+        """What the lines speak of that a bullet stands under, the nearest first that names something."""
+        if line is None or not line.bullet:
+            return None
+        return next((topic for level, topic in reversed(self._above) if level < line.level and topic), None)
 
     def _remember(self, topic: _Topic | None) -> None:
         if topic is not None:
             self._topics = [*self._topics[1 - _BACK :], topic]
 
-    def _resolved(self, step: int, sentence: str, body: int) -> tuple[Reading, _Topic | None]:
+    def _resolved(self, step: int, sentence: str, body: int, line: Line | None) -> tuple[Reading, _Topic | None]:
         """How the sentence stands, and what it speaks of where it leans on something."""
         if _EXPLETIVE.match(sentence, body):
             return Reading(), None
@@ -255,12 +309,13 @@ class Antecedents:
             # "This" may take up what a whole sentence said.
             plural = None if word in ("this", "that") else word in ("these", "those", "they", "their")
             return self._put(step, sentence, found, self._spoken_of(step, plural=plural), word in ("its", "their"))
-        verb = finite_verb(sentence[body:])
-        if verb is not None and verb.start == 0 and not verb.auxiliary:
-            topic = self._spoken_of(step, plural=None)
-            if topic is None:
+        if lacks_subject(sentence[body:]) or self.pronoun(line, sentence):
+            topic = self._under(line) or self._spoken_of(step, plural=None)
+            if topic is None or not topic.text:
                 return Reading(problem="it has no subject, and none is in the steps before"), _Topic(step, "")
-            return Reading(f"{topic.text} {sentence[body:]}"), _Topic(step, topic.text, topic.plural, topic.person)
+            bullet = line is not None and line.bullet  # "- Causes cough"
+            rest = sentence[body : body + 1].lower() + sentence[body + 1 :] if bullet else sentence[body:]
+            return Reading(f"{topic.text} {rest}"), _Topic(step, topic.text, topic.plural, topic.person)
         return Reading(), None
 
     def _put(
@@ -346,16 +401,24 @@ class Antecedents:
         """What a heading or a plan says will be spoken of."""
         if letter := re.search(r"\b(?:[Cc]hoice|[Oo]ption)[\s_]?[(\[]?([A-J])\b", sentence):
             text = self._options.get(letter[1])
-            return _topic(step, text) if text else None
+            return _topic(step, text) if text or sentence.rstrip(_MARKS).endswith(":") else None
         stripped = sentence.rstrip(_MARKS)
         if not _phrase(stripped):
             return None
-        if stripped.endswith(":") and len(stripped) <= _LONGEST:
-            found = _phrase(stripped[:-1])
-        elif plan := _TOPIC_OF_PLAN.search(sentence):
-            found = _phrase(re.split(r"\s(?:as|for|in|and|to|one|each|that|which)\b", plan["topic"])[0])
-        else:
+        heading = stripped.endswith(":") and len(stripped) <= _LONGEST
+        if plan := _TOPIC_OF_PLAN.match(sentence) if heading else _TOPIC_OF_PLAN.search(sentence):
+            return self._named(step, re.split(r"\s(?:as|for|in|and|to|one|each|that|which)\b", plan["topic"])[0])
+        return self._named(step, stripped[:-1]) if heading else None
+
+    def _named(self, step: int, text: str) -> _Topic | None:
+        """What a heading names, without what it says of it; None where it names nothing."""
+        found = _phrase(text)
+        if _SAID_OF_ALONE.fullmatch(found):
             return None
+        if said := _SAID_OF_SUBJECT.fullmatch(found) or _SUBJECTS_OWN.fullmatch(found):
+            found = said["subject"]
+        if _PATIENT.fullmatch(found) or found.lower() == "patient":
+            return self._described(step) or _Topic(step, "")
         return _topic(step, found) if found and not _words(found) & _ABOUT and not finite_verb(found) else None
 
     @cached_property

@@ -22,7 +22,8 @@ from ..arithmetic.extractor import find_equations
 from ..base import ClaimExtractor
 from ..types import UNRESOLVED, Claim
 from .antecedent import Antecedents, Reading
-from .verbs import finite_verb
+from .lines import LABEL_CHARACTERS, line_at
+from .verbs import finite_verb, lacks_subject
 
 SENTENCE = "sentence"
 
@@ -31,7 +32,6 @@ RESTATED = 0.8
 # How much of the prompt is compared, from its end: examples shown before the question are not what is restated.
 PROMPT_CHARACTERS = 2_500
 MIN_WORDS = 3
-_LABEL_CHARACTERS = 80
 TOO_LONG = "too long"
 # Longer than any sentence people write: a text without punctuation is no single claim, and too much for a judge.
 MAX_CHARACTERS = 2_000
@@ -51,7 +51,9 @@ _LABEL = re.compile(
     r"[*_`\s]{0,6}",
     re.IGNORECASE,
 )
-_LEAD_IN = re.compile(r"[:：][*_ \t]{0,6}\r?\n(?=[ \t]{0,12}(?:[-*•–>]|\d{1,2}[.)])[ \t])")
+_LEAD_IN = re.compile(r"[:：]?[*_ \t]{0,6}\r?\n(?=[ \t]{0,12}(?:[-*•–>]|\d{1,2}[.)])[ \t])")
+# "Lisinopril: causes cough": the colon parts a subject from its verb.
+_TERM = re.compile(r"[*_`]{0,3}[^\s:][^:]{0,60}:[*_` ]{1,6}")
 _CONNECTIVE = re.compile(
     r"(?:(?:first(?:ly)?|second(?:ly)?|third(?:ly)?|next|then|now|finally|lastly|so|therefore|thus|also|and|okay|ok"
     r"|alright|well|however|but|to begin(?: with)?|to start(?: with)?|in order)\b[\s,:]{0,3}){1,3}",
@@ -182,11 +184,13 @@ def read_sentences(trace: Trace, steps: Sequence[Step]) -> Iterator[ReadSentence
         behind = 0
         for start, end in sentence_spans(step.text):
             sentence, label, behind = step.text[start:end], step.text[behind:start], end
-            why_not = no_claim(sentence, prompt)
+            line = line_at(trace.response, step.start + start)
+            subject = antecedents.pronoun(line, sentence)
+            why_not = no_claim(sentence, prompt, bullet=line is not None and line.bullet, subject=subject)
             if why_not == TOO_LONG:
                 continue
             asserts = why_not in _ASSERTED
-            reading = antecedents.read(index, sentence, asserts=asserts, label=label[-_LABEL_CHARACTERS:])
+            reading = antecedents.read(index, sentence, asserts=asserts, label=label[-LABEL_CHARACTERS:], line=line)
             yield ReadSentence(sentence, index, step.start + start, step.start + end, why_not, reading)
 
 
@@ -235,11 +239,16 @@ class Prompt:
         return frozenset(words for text in texts if (words := frozenset(content_words(text))))
 
 
-def no_claim(sentence: str, prompt: Prompt) -> str | None:
-    """Why a sentence is no claim ("question", "plan", "restatement", …), or None where it is one."""
+def no_claim(sentence: str, prompt: Prompt, *, bullet: bool = False, subject: str = "") -> str | None:
+    """Why a sentence is no claim ("question", "plan", "restatement", …), or None where it is one.
+
+    Args:
+        bullet: whether it is an item of a list; one with a verb of its own may be short ("Cough persists").
+        subject: the pronoun that stands for the subject it lacks ("it" of "causes cough").
+    """
     if len(sentence) > MAX_CHARACTERS:
         return TOO_LONG
-    if len(_LETTERS.findall(sentence)) < MIN_WORDS:
+    if len(_LETTERS.findall(sentence)) < MIN_WORDS and not (bullet and _says_something(f"{subject} {sentence}")):
         return "fragment"
     if _ASKS.search(sentence[-12:]):
         return "question"
@@ -248,7 +257,7 @@ def no_claim(sentence: str, prompt: Prompt) -> str | None:
         return "final answer"
     if _is_option(sentence, content, prompt):
         return "option"
-    if _is_heading(sentence):
+    if _is_heading(sentence, subject):
         return "heading"
     if _is_plan(sentence):
         return "plan"
@@ -282,11 +291,20 @@ def _is_option(sentence: str, content: Sequence[str], prompt: Prompt) -> bool:
     return any(said <= option for option in prompt.options) and bool(label or not asserts)
 
 
-def _is_heading(sentence: str) -> bool:
+def _says_something(sentence: str) -> bool:
+    """Whether a text of few words has a verb, and something besides."""
+    verb = finite_verb(sentence)
+    return verb is not None and len(_WORD.findall(sentence)) > 1 and _WORD.search(sentence, 0, verb.start) is not None
+
+
+def _is_heading(sentence: str, subject: str) -> bool:
     stripped = sentence.rstrip(_MARKUP)
     if stripped.endswith((":", "：")):
         return True
-    return not (_ENDED.search(stripped[-12:]) or _AUXILIARY.search(stripped) or finite_verb(stripped))
+    if _ENDED.search(stripped[-12:]) or _AUXILIARY.search(stripped) or finite_verb(f"{subject} {stripped}"):
+        return False
+    term = _TERM.match(stripped)
+    return not (term and lacks_subject(stripped[term.end() :]))
 
 
 def _is_plan(sentence: str) -> bool:

@@ -23,6 +23,11 @@ AUXILIARIES = word_set(
     "is are was were am has have had can could may might will would should must do does did cannot isn't aren't"
     " wasn't weren't hasn't haven't hadn't can't couldn't won't wouldn't shouldn't mustn't don't doesn't didn't"
 )
+# Auxiliaries that open a sentence without a subject ("- is teratogenic"), those behind which a verb must follow, and
+# what follows them in a question. "Do" and "have" give orders.
+_OPENING = word_set("is are was were has does isn't aren't wasn't weren't hasn't doesn't")
+_MODALS = word_set("can could may might will would should must cannot can't couldn't won't wouldn't shouldn't mustn't")
+_INVERTED = word_set("it they he she we you i this these those there")
 # Verbs whose form in -s and whose base form are no nouns that people use.
 _VERBS = word_set(
     "abolish absorb acetylate methylate equal accelerate accept accompany accumulate achieve acquire activate"
@@ -67,6 +72,9 @@ _OR_NOUN = word_set(
     " trend turn use value view warrant waste win work yield leave lift lag balance attach attenuate bypass"
     " collapse complicate depart exhaust exploit favor favour fuse grant heat innervate mandate mask"
 )
+# Base forms that before a noun are hardly ever nouns, though the lists above say that they may be; and adjectives.
+_HARDLY_NOUNS = word_set("cause increase decrease raise produce block")
+_ALSO_ADJECTIVES = word_set("lower separate mature")
 _IRREGULAR_PAST = word_set(
     "arose became began came drove fell felt found gave grew held kept knew led lost made meant rose said saw"
     " showed sold spoke stood took went won wrote underwent broke brought bore caught chose flew froze got"
@@ -148,12 +156,40 @@ def finite_verb(sentence: str) -> Finite | None:
     return None
 
 
+def lacks_subject(sentence: str, *, plural: bool = False) -> bool:
+    """Whether a sentence begins with its own verb: "causes cough", "is teratogenic", "may cause cough".
+
+    plural: whether what it stands under is a plural, so that the verb may be a base form ("cause cough"). Without one
+        that is an order, or a noun.
+    """
+    found = [match for match in islice(_TOKEN.finditer(sentence), 8) if match.group()[0].isalnum()]
+    at = next((match.start() for match in found if not _is_adverb(match.group().lower())), 0)
+    words = [word for match in found if not _is_adverb(word := match.group().lower().replace("’", "'"))]
+    if len(words) < 2:
+        return False
+    first, after = words[:2]
+    if first in _OPENING:
+        return after not in _INVERTED
+    if first in _MODALS:
+        after = next((word for word in words[1:] if word != "not"), "")
+        return after in ("be", "have") or after in _VERBS or after in _OR_NOUN
+    base = first in _VERBS or first in _HARDLY_NOUNS or (first in _OR_NOUN and after in _OBJECT)
+    if plural and base and first not in _ALSO_ADJECTIVES and _object_follows(after):
+        return True
+    verb = finite_verb(sentence)
+    return verb is not None and not verb.auxiliary and verb.start == at
+
+
 def _before(words: list[str], i: int) -> str:
     """The word before `words[i]`, adverbs passed over; "" at the beginning and behind punctuation that parts."""
     k = i - 1
-    while k >= 0 and (words[k] in _ADVERBS or _ADVERB.match(words[k])):
+    while k >= 0 and _is_adverb(words[k]):
         k -= 1
     return words[k] if k >= 0 else ""
+
+
+def _is_adverb(word: str) -> bool:
+    return word in _ADVERBS or _ADVERB.match(word) is not None
 
 
 def _is_finite(words: list[str], i: int, before: str, after: str) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from ...addresses import without_login
 from ...likelihood import Unscored
 from ...model_names import called, source_of
 from ...servers.options import Connection, check_number
@@ -350,4 +351,4 @@ def _max_positions(config: Any) -> int | None:
 
 
 def _wrong(name: str, value: object, what: str) -> ValueError:
-    return ValueError(f"{WHO}, option {name} {value!r:.80}: {what}")
+    return ValueError(f"{WHO}, option {name} {without_login(value)!r:.80}: {what}")

@@ -238,6 +238,60 @@ def test_a_judge_that_scored_no_claim_leaves_the_earlier_measure(tmp_path, capsy
     assert kept.read_bytes() == before
 
 
+def test_of_two_measures_on_the_same_claims_the_one_on_more_is_kept(tmp_path, caplog):
+    path = sums(tmp_path)
+    assert check("--judges", "exact", "--on", path) == 0
+    (kept,) = (tmp_path / "cache" / "judge-measures").rglob("*.json")
+    before = kept.read_bytes()
+    assert check("--judges", "exact", "--on", path, "--limit", 5) == 0
+    assert kept.read_bytes() == before
+    assert "judge exact on sums.jsonl: kept is the earlier measure on 8 scored claims (" in caplog.text
+    assert "not this one on 5" in caplog.text
+    caplog.clear()
+    # Other claims under the same name: what was measured before says nothing of them.
+    write_jsonl(path, [{"claim": text, "label": label, "kind": "equation"} for text, label in SUMS[:6]])
+    assert check("--judges", "exact", "--on", path, "--limit", 4) == 0
+    assert json.loads(kept.read_text(encoding="utf-8"))["claims"] == 4
+    assert check("--judges", "exact", "--on", path) == 0
+    assert json.loads(kept.read_text(encoding="utf-8"))["claims"] == 6
+    assert "kept is" not in caplog.text
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+@pytest.mark.parametrize(
+    ("labels", "clash"),
+    [
+        (["right", "wrong"], True),
+        (["supported", "contradicted"], True),
+        (["contradicted", "not covered"], True),
+        (["right", "right"], False),
+        (["supported", "right"], False),
+        (["wrong", "contradicted", "wrong"], False),
+        (["not covered", "wrong"], False),
+    ],
+)
+def test_a_claim_labelled_both_ways_is_one_error_that_names_both_rows(labels, clash, suffix, tmp_path, capsys):
+    rows = [{"claim": "Iron is a metal.", "passages": "Iron rusts.", "label": label} for label in labels]
+    rows.insert(1, {"claim": "Iron is a metal.", "passages": "Gold shines.", "label": "wrong"})  # other passages
+    path = tmp_path / f"claims.{suffix}"
+    if suffix == "csv":
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        path.write_text(text.getvalue(), encoding="utf-8")
+    else:
+        write_jsonl(path, rows)
+    first = 1 if suffix == "jsonl" else 2
+    assert check("--judges", "exact", "--on", path, "--no-keep") == (2 if clash else 0)
+    error = capsys.readouterr().err
+    said = f"{path}, row {first + 2}, field 'label': {labels[1]!r}, but row {first} has the same claim"
+    assert (said in error) == clash
+    if clash:
+        assert f"as {labels[0]!r}" in error
+        assert error.count("\n") == 1
+
+
 def test_two_judges_are_measured_side_by_side_with_their_agreement(tmp_path, capsys, shared_data):
     folders = [make_classifier(tmp_path / name, "bert", ["a claim and its passage"]) for name in ("one", "two")]
     judges = [json.dumps({"name": "nli", "model": str(folder)}) for folder in folders]

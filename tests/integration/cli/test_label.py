@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from chat_server import Answer, ChatServer, claim_of, verdict
 from scoring import write_jsonl
 
 from stepgauge.adapters.cli import main
@@ -78,7 +79,7 @@ def corrected(capsys, scores: Path, labels: Path, *arguments: str) -> dict:
 
 def test_the_sample_is_blind_stratified_and_safe_to_open(scores, tmp_path):
     rows = sample(scores, tmp_path, "--n", "40")
-    assert list(rows[0]) == ["id", "question", "step", "claim", "evidence", "human", "comment"]
+    assert list(rows[0]) == ["id", "question", "step", "claim", "evidence", "human", "comment", "row"]
     assert len(rows) == 40
     assert {row["human"] for row in rows} == {""}
     assert sum(not truth(row) for row in rows) >= 10
@@ -134,7 +135,7 @@ def test_a_spreadsheet_may_drop_apostrophes_and_write_semicolons(scores, tmp_pat
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";")
     writer.writerow(rows[0])
-    writer.writerows([*(cell.lstrip("'") for cell in list(row.values())[:5]), "Right", ""] for row in rows)
+    writer.writerows([*(cell.lstrip("'") for cell in list(row.values())[:5]), "Right", "", row["row"]] for row in rows)
     path.write_text("\ufeff" + text.getvalue(), encoding="utf-8")
     assert corrected(capsys, scores, path)["shares"][0]["corrected"]["labels"] == 40
 
@@ -145,6 +146,64 @@ def test_unsure_and_empty_labels_are_left_out_and_counted(scores, tmp_path, caps
     found = corrected(capsys, scores, fill(tmp_path, rows, lambda row: said[row["id"]]))
     assert found["left_out"] == {"claims without a label": 1, "claims labelled unsure": 1}
     assert found["shares"][0]["corrected"]["labels"] == 38
+
+
+def test_deleted_rows_are_counted(scores, tmp_path, capsys):
+    rows = sample(scores, tmp_path, "--n", "40")
+    labels = fill(tmp_path, rows[3:20] + rows[22:], lambda _: "right")
+    found = corrected(capsys, scores, labels)
+    assert found["left_out"] == {"claims of the sample whose row is not in the file": 5}
+    assert found["shares"][0]["corrected"]["labels"] == 35
+    assert main(["label", str(scores), "--labels", str(labels)]) == 0
+    assert "5 claims of the sample whose row is not in the file" in capsys.readouterr().out
+    # A row that stands there twice stands in for no other.
+    assert corrected(capsys, scores, fill(tmp_path, [*rows[1:], rows[5]], lambda _: "right"))["left_out"] == {
+        "claims of the sample whose row is not in the file": 1
+    }
+    # Two samples in one file, of which one is whole.
+    more = sample(scores, tmp_path, "--n", "10", "--seed", "1")
+    assert corrected(capsys, scores, fill(tmp_path, [*rows, *more[:8]], lambda _: "right"))["left_out"] == {
+        "claims of the sample whose row is not in the file": 2
+    }
+    # Who takes the column out is not asked for it.
+    bare = [{name: cell for name, cell in row.items() if name != "row"} for row in rows]
+    assert corrected(capsys, scores, fill(tmp_path, bare, lambda _: "right"))["left_out"] == {}
+
+
+@pytest.mark.parametrize(
+    ("policy", "judged", "rows"),
+    # Six of twelve claims have evidence, of which four are supported, and so are the others, from memory.
+    [("default", 4 / 6, 6), ("strict", 4 / 12, 12), ("paper", 4 / 6, 6)],
+)
+def test_the_share_as_judged_counts_a_claim_from_the_judges_memory_as_the_policy_does(
+    policy, judged, rows, tmp_path, capsys
+):
+    rivers = {"The Danube flows east.": ("supported", 0.9), "The Rhine flows south.": ("contradicted", 0.1)}
+
+    def answer(request: dict) -> Answer:
+        return verdict(*rivers[claim_of(request)])
+
+    chains = []
+    for i in range(12):
+        text = list(rivers)[i % 3 == 0 and i < 6]
+        passages = ["The Danube flows east, the Rhine flows north."] if i < 6 else []
+        chains.append(
+            {"id": f"q{i}", "question": f"Where does river {i} flow?", "answer": "4", "meta": {"passages": passages}}
+        )
+        chains[-1]["response"] = f"{text}\nThe answer is 4."
+    path = write_jsonl(tmp_path / "in.jsonl", chains)
+    with ChatServer(answer) as server:
+        judge = {"name": "openai", "model": "m", "base_url": server.base_url, "cache": str(tmp_path / "cache")}
+        sets = {"claims": ["sentence"], "judges": [judge], "retriever": "given", "policy": policy, "splitter": "lines"}
+        options = [word for name, value in sets.items() for word in ("--set", f"{name}={json.dumps(value)}")]
+        assert main(["score", str(path), "--scorer", "null", "--out", str(tmp_path / "scores"), *options]) == 0
+    drawn = sample(tmp_path / "scores", tmp_path, "--n", "100")
+    assert len(drawn) == rows
+    found = corrected(capsys, tmp_path / "scores", fill(tmp_path, drawn, lambda _: "right"))
+    shares = {one["name"]: one["judged"]["value"] for one in found["shares"]}
+    assert shares["claims"] == pytest.approx(judged)
+    if policy != "paper":  # which counts a step without a checkable claim as right
+        assert shares["ki"] == pytest.approx(judged)
 
 
 def test_the_reports_marks_are_labels_too(scores, tmp_path, capsys):
@@ -185,6 +244,8 @@ def test_the_reports_marks_are_labels_too(scores, tmp_path, capsys):
         ({"human": "perhaps"}, "row 2, field 'human': got 'perhaps', expected right, wrong or unsure"),
         ({"id": "0.1.1"}, "row 2, field 'id': '0.1.1' is no verdict of these scores"),
         ({"claim": "quite another"}, "row 2, field 'claim'"),
+        ({"row": "Mar 12"}, "row 2, field 'row': expected what `stepgauge label` wrote (3 of 112), got 'Mar 12'"),
+        ({"row": "13 of 12"}, "row 2, field 'row'"),
     ],
 )
 def test_a_wrong_label_names_row_and_field(change, said, scores, tmp_path, capsys):

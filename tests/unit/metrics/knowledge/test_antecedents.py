@@ -46,6 +46,8 @@ def last(response: str, question: str = "Which drug?", choices=None):
         # The person whom the question describes, without an age.
         ("The patient has angina.", CASE, "A woman with chest pain has angina."),
         ("She has angina.", CASE, "A woman with chest pain has angina."),
+        ("This female patient has angina.", CASE, "A woman with chest pain has angina."),
+        ("The lady has angina.", CASE, "A woman with chest pain has angina."),
         ("The patient's symptoms suggest angina.", CASE, "A woman with chest pain's symptoms suggest angina."),
         # An option's letter.
         ("Option B is teratogenic.", OPTIONS, "Isotretinoin is teratogenic."),
@@ -91,6 +93,9 @@ def test_a_sentence_that_stands_by_itself_is_searched_for_as_it_stands(response)
         ("Options A and B cross the placenta.", "Which drug?\nA. Heparin\nB. None of the above"),
         # Neither person nor number fits; somebody else's subject is not taken.
         ("He has angina on exertion.", CASE),
+        ("The man has angina on exertion.", CASE),
+        ("This male patient has angina on exertion.", CASE),
+        ("The gentleman has angina on exertion.", CASE),
         ("ACE inhibitors cause cough.\nIt raises potassium in the blood.", "Q?"),
         # The subject of the sentence between them cannot be read: the one before it is not taken in its place.
         ("Warfarin inhibits VKOR.\nHeparin, unlike it, blorbs factor X.\nIt causes bleeding in some.", "Q?"),
@@ -102,6 +107,110 @@ def test_where_it_cannot_be_told_nothing_is_guessed(response, question):
     claim = last(response, question)
     assert (claim.kind, claim.query, claim.standalone) == (UNRESOLVED, None, "")
     assert "could not be told" in claim.note
+
+
+def found(response: str, question: str = "Which drug?", splitter: str = "lines") -> dict[str, str]:
+    """What each claim is searched for as; "unresolved" of those that are."""
+    trace = Trace(question, response)
+    steps = [replace(step, kind="reasoning") for step in segment([trace], splitter)[0].steps]
+    (claims,) = SENTENCES_AS_CLAIMS.extract([trace], [steps])
+    for claim in claims:
+        assert response[claim.start : claim.end] == claim.text
+    return {claim.text: claim.query or claim.kind for claim in claims}
+
+
+@pytest.mark.parametrize("splitter", ["auto", "lines", "sentences", "paragraphs"])
+@pytest.mark.parametrize(
+    ("heading", "subject"),
+    [
+        ("Side effects of lisinopril:", "lisinopril"),
+        ("Lisinopril's side effects:", "Lisinopril"),
+        ("The adverse effects of lisinopril on the kidney:", "lisinopril"),
+        ("Mechanism of action of lisinopril:", "lisinopril"),
+        ("Lisinopril:", "Lisinopril"),
+        ("**Lisinopril**", "Lisinopril"),
+        ("### Lisinopril", "Lisinopril"),
+        ("### Lisinopril\nSide effects:", "Lisinopril"),
+        ("Step 2: Consider lisinopril:", "lisinopril"),
+        ("Lisinopril has these effects:\n- treats hypertension", "Lisinopril"),
+        ("Lisinopril lowers blood pressure.", "Lisinopril"),
+    ],
+)
+@pytest.mark.parametrize("mark", ["- ", "* ", "1. "])
+def test_a_bullet_without_a_subject_speaks_of_the_line_that_it_stands_under(heading, subject, mark, splitter):
+    bullets = [
+        "causes cough",
+        "The cough is dry in most people",
+        "Raises potassium.",
+        "lowers K+",
+        "is teratogenic",
+        "may cause angioedema",
+        "is not given in pregnancy",
+    ]
+    queries = found("\n".join([heading, *(f"{mark}{bullet}" for bullet in bullets)]), splitter=splitter)
+    said = {bullet: f"{subject} {bullet[0].lower()}{bullet[1:]}" for bullet in bullets}
+    said["The cough is dry in most people"] = "The cough is dry in most people"
+    assert said.items() <= queries.items()
+
+
+def test_nested_bullets_speak_of_the_bullet_above_them():
+    response = """ACE inhibitors:
+- cause cough
+- Lisinopril
+  - is excreted unchanged
+  - causes angioedema
+- Enalapril:
+  1. becomes enalaprilat
+- reduce mortality
+1. **Losartan**:
+- blocks AT1"""
+    assert found(response, splitter="paragraphs") == {
+        "cause cough": "ACE inhibitors cause cough",
+        "is excreted unchanged": "Lisinopril is excreted unchanged",
+        "causes angioedema": "Lisinopril causes angioedema",
+        "becomes enalaprilat": "Enalapril becomes enalaprilat",
+        "reduce mortality": "ACE inhibitors reduce mortality",
+        "blocks AT1": "Losartan blocks AT1",
+    }
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "- causes cough",
+        "Side effects:\n- causes cough",
+        "Option D:\n- causes cough",
+        "The patient:\n- has fever",
+        "Its effects:\n- causes cough",
+    ],
+)
+def test_a_bullet_under_a_line_that_names_nothing_is_unresolved(response):
+    assert set(found(response).values()) == {UNRESOLVED}
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "Causes:\n- heart failure\n- side effects\n- common causes",
+        "Labs:\n- Mean corpuscular volume\n- Lower lobe\n- Stress test",
+        "Recommendations:\n- Increase fluid intake\n- Reduce salt",
+    ],
+)
+def test_bullets_without_a_finite_verb_are_no_claims(response):
+    assert found(response) == {}
+
+
+def test_orders_are_not_put_behind_the_line_that_they_stand_under():
+    assert found("Diuretics:\n- do not give aspirin\n- have him rest") == {
+        "do not give aspirin": "do not give aspirin",
+        "have him rest": "have him rest",
+    }
+
+
+def test_a_bullet_with_its_own_subject_stands_by_itself():
+    response = "Lisinopril:\n- Cough persists\n- Lisinopril causes cough\n- **Potassium:** rises in renal failure"
+    assert set(found(response).values()) >= {"Cough persists", "Lisinopril causes cough"}
+    assert found("- Lisinopril: raises potassium") == {"Lisinopril: raises potassium": "Lisinopril: raises potassium"}
 
 
 class Everything:
@@ -139,7 +248,18 @@ def test_an_unresolved_claim_is_uncheckable_and_counted_and_no_judge_is_asked():
 
 
 @pytest.mark.parametrize(
-    "unit", ["It is. ", "Option A ", "the patient ", "Warfarin inhibits it. ", "(A) ", "this drug,"]
+    "unit",
+    [
+        "- causes cough\n",
+        "\n  - is",
+        "# a:\n- b\n",
+        "It is. ",
+        "Option A ",
+        "the patient ",
+        "Warfarin inhibits it. ",
+        "(A) ",
+        "this drug,",
+    ],
 )
 def test_the_cost_is_linear_in_the_response(unit):
     def seconds(times: int) -> float:

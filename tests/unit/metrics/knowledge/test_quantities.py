@@ -68,6 +68,45 @@ def test_what_does_not_convert_or_is_not_asserted_is_never_called_wrong(text):
     assert [found.text for found in find_equations(text) if decide(found.text).label == "contradicted"] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        # Oracle: 1 lb = 453.59237 g (international yard and pound agreement); °F = °C * 9/5 + 32; K = °C + 273.15.
+        ("The patient weighs 70 kg = 154 lb.", "supported"),
+        ("154 lb = 70 kg", "supported"),
+        ("70 kg = 154.3 lbs", "supported"),
+        ("70 kg = 164 lb", "contradicted"),
+        ("154 lb = 77 kg", "contradicted"),
+        ("120 kg = 264 lb", "supported"),  # by 2.2
+        ("1 lb = 454 g", "supported"),
+        ("1 lb = 0.45 kg", "supported"),
+        ("500 g = 1.1 lb", "supported"),
+        ("1.1 lb = 500 g", "supported"),  # the side that comes first is the rounded one
+        ("5 pounds = 3 kg", "insufficient"),  # of money
+        ("37 °C = 98.6 °F", "supported"),
+        ("98.6°F = 37°C", "supported"),
+        ("The temperature is 39 °C = 102.2 °F.", "supported"),
+        ("The temperature is 39 °C = 100.2 °F.", "contradicted"),
+        ("100 °F = 37.8 °C", "supported"),
+        ("38 °C = 100 °F", "supported"),
+        ("38 °C = 102 °F", "contradicted"),
+        ("-40 °C = -40 °F", "supported"),
+        ("37 °C = 310 K", "supported"),
+        ("37 °C = 273 K", "contradicted"),
+        ("10 °C = 18 °F", "insufficient"),  # right of a difference
+        ("37 °C * 9/5 + 32 = 98.6 °F", "supported"),
+        ("70 kg * 2.2 = 154 lb", "supported"),
+        ("70 kg / (1.75 m)^2 = 22.9 kg/m^2", "supported"),
+        ("BMI = 70 kg / (1.75 m)² = 24.9 kg/m²", "contradicted"),
+    ],
+)
+def test_pounds_and_temperatures_are_compared_to_the_digits_written(text, label):
+    (found,) = find_equations(text)
+    outcome = decide(found.text)
+    assert outcome is not None
+    assert outcome.label == label, outcome.reason
+
+
 def test_a_minute_is_no_minimum():
     assert find_equations("min(3, 4) + 5 = 9") == []
     assert find_equations("3 min(4) = 12") == []

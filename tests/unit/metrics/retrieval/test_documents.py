@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import zipfile
@@ -125,6 +126,63 @@ def test_a_text_in_another_encoding_is_read(tmp_path, encoding):
     )
     (tmp_path / "x.txt").write_bytes(text.encode(encoding))
     assert found(tmp_path)[0] == {"x.txt": ("x", text)}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The heart pumps blood – even at night.\nIt beats without a rest.",
+        "Le cœur pompe le sang à travers les artères.",
+        "Сердце качает кровь даже ночью.\nОно бьётся без отдыха.",
+        "心脏 是 人体 的 重要 器官。\n它 不停 地 跳动。",
+    ],
+)
+def test_a_text_without_its_byte_order_mark_is_read(tmp_path, text, encoding):
+    (tmp_path / "x.txt").write_bytes(text.encode(encoding))
+    (tmp_path / "y.csv").write_bytes(f'id,text\n1,"{text}"\n'.encode(encoding))
+    assert found(tmp_path)[0] == {"x.txt": ("x", text), "1": ("", text)}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"The heart\0 pumps blood.", "NUL characters in it"),
+        (b"The heart\0 pumps blood. ", "NUL characters in it"),
+        (b"a\0b\0c", "not UTF-16-LE text (truncated data"),
+    ],
+)
+def test_text_with_nul_characters_is_left_out_with_the_reason(tmp_path, data, reason):
+    (tmp_path / "good.txt").write_text("a note")
+    (tmp_path / "x.txt").write_bytes(data)
+    rows, left_out = found(tmp_path)
+    assert list(rows) == ["good.txt"]
+    assert left_out["x.txt"].startswith(reason)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_csv_is_read_with_the_delimiter_of_its_header(tmp_path, delimiter):
+    lines = [["id", "title", "text"], ["1", "Heart, and more", "It beats; it pumps, always | at night."]]
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows(lines)
+    (tmp_path / "x.csv").write_text(text.getvalue())
+    assert found(tmp_path) == ({"1": (lines[1][1], lines[1][2])}, {})
+    (tmp_path / "x.csv").write_text("text\nIt beats; it pumps, always.\n".replace("It", '"It').replace("ys.", 'ys."'))
+    assert list(found(tmp_path / "x.csv", id=":row")[0].values()) == [("", "It beats; it pumps, always.")]
+
+
+@pytest.mark.parametrize(
+    ("header", "field"), [("id,text,text", "text"), ("id;content;id", "id"), ("id,title,title,text", "title")]
+)
+def test_a_column_that_is_there_twice_is_one_error_that_names_file_and_field(tmp_path, header, field):
+    (tmp_path / "x.csv").write_text(header + "\n" + "a;b;c,d,e"[: len(header)] + "\n")
+    with pytest.raises(CorpusError, match=rf"x\.csv, header, field '{field}': it is there twice"):
+        found(tmp_path / "x.csv")
+    (tmp_path / "good.txt").write_text("a note")
+    assert f"field '{field}': it is there twice" in found(tmp_path)[1]["x.csv"]
+    # One that is not read does no harm.
+    (tmp_path / "x.csv").write_text("id,text,note,note\n1,It beats.,a,b\n")
+    assert found(tmp_path)[0]["1"] == ("", "It beats.")
 
 
 def test_bytes_that_are_no_text_are_left_out(tmp_path):
