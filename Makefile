@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST_ARGS ?=
+# Without it each of the commands that tests start compiles stepgauge anew, and each process of pytest all tests.
+unexport PYTHONDONTWRITEBYTECODE
 # Two processes of one thread each use two cores better than one process of two threads. Files keep their order: by default
 # xdist leaves those with few tests, which are the slow ones, for last.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from scipy.stats import t as student
-
 from .columns import EVIDENCE_COLUMNS
 from .controls.gain_over import GAIN_OVER
 from .infogain import BEFORE
@@ -236,8 +234,10 @@ def _interval(by_question: Mapping[str, Sequence[float]]) -> Interval | None:
     n, mean = len(values), math.fsum(values) / len(values)
     if n == 1:
         return Interval(n, mean, math.nan, math.nan)
+    from scipy.special import stdtrit
+
     spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    half = float(student.ppf((1 + _LEVEL) / 2, n - 1)) * spread / math.sqrt(n)
+    half = float(stdtrit(n - 1, (1 + _LEVEL) / 2)) * spread / math.sqrt(n)
     return Interval(n, mean, mean - half, mean + half)
 
 

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import inspect
 import logging
-import math
 import pickle
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from .knowledge.types import NO_JUDGE, Verdict
 from .likelihood import BACKEND, FACTORY, BackendFactory, ChecksScorer, CountsWork, KnowsItsFit, Unscored
 from .models.in_memory import SELF, ModelInMemory
 from .names import lookup, unknown_name
+from .numbers import is_finite
 from .pipeline.calls import Call, CallPart, Window
 from .pipeline.chain_work import (
     ChainWork,
@@ -176,7 +176,7 @@ class Gauge:
         known = registry()
         if variant not in VARIANTS:
             raise ValueError(unknown_name("variant", variant, VARIANTS))
-        if not isinstance(epsilon, int | float) or not 0 <= epsilon < math.inf:
+        if not is_finite(epsilon) or epsilon < 0:
             raise ValueError(f"epsilon {epsilon!r}: expected a number of nats, 0 or more")
         if target not in TARGETS:
             raise ValueError(unknown_name("target", target, TARGETS))

@@ -6,12 +6,13 @@ exact. Every pattern is bounded, so the cost is linear in the text.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 MAX_EXPONENT = 10_000
 _MAX_DIGITS = 40  # of a number in running text; a longer one is no answer
@@ -38,6 +39,14 @@ _GROUPED = re.compile(GROUPED)
 _POINT_AS_GROUP = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 _DECIMAL_COMMA = re.compile(r"[0-9]+(?:\.[0-9]{3})*,[0-9]+")
 _POINT_GROUPS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3}){2,}")
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether what an option or a plugin gives is a number that a float can hold: no truth value, no text, no nan."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
 
 
 def with_commas(text: str) -> str:

@@ -7,10 +7,24 @@ hyphen stay: Persian words and emoji of families fall apart without them, and th
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _HARMLESS_FORMATS = frozenset("\u200b\u200c\u200d\u00ad")
 _LINE_ENDS = ("\r\n", "\r", "\u2028", "\u2029")
+
+# Terminal codes (ECMA-48): colours and cursor moves, titles and links up to their end, two characters alone.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]{0,512}(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]{0,8}[0-~]"
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+
+
+def without_controls(text: str) -> str:
+    """`text` without terminal codes and control characters, which are no part of what it says; white space stays."""
+    return text if text.isprintable() else _CONTROLS.sub("", _ESCAPES.sub("", text))
 
 
 def clean(text: object) -> str:

@@ -7,6 +7,7 @@ import bisect
 import logging
 import math
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 
 GAIN = f"infogain_nats{BEFORE}"
 _ANSWER = 200  # characters
+_ASKED = re.compile(r"\A\s{0,9}(?:question|q)\s?:\s{0,9}", re.IGNORECASE)  # as prompts of lm-eval's tasks begin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -201,7 +203,7 @@ def _heading(record: Record, number: int, count: int) -> Iterator[str]:
     names = {"id": record.score.id or record.doc_id, "task": record.task}
     yield "  ".join([f"{number:,} of {count:,}", *(f"{name} {value}" for name, value in names.items() if value)])
     if record.question:
-        yield f"question: {record.question}"
+        yield f"question: {_ASKED.sub('', record.question)}"
     yield f"gold answer: {' or '.join(record.answer) or 'not in the file'}"
     told = correctness(record)
     yield f"model's answer: {_answer(record, told.metric)} – {told.said}"

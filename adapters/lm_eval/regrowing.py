@@ -80,13 +80,17 @@ class RunningModel:
         left = whole - len(self._tokens(beginning.text))
         if left < 1:
             return Unscored(f"the beginning alone takes the run's limit of {whole} new tokens")
+        text = context + beginning.text
         asked = min(whole, _LIMITS_ALIKE * math.ceil(left / _LIMITS_ALIKE))
         longest = getattr(self._lm, "max_length", None)
-        if longest is not None and len(self._tokens(context + beginning.text)) + asked > longest:
-            return Unscored("prompt, beginning and a new end are longer than the model's context")
+        if longest is not None:
+            # As lm-eval counts a prompt, with the token that begins it.
+            room = longest - len(self._lm.tok_encode(text))
+            if left > room:
+                return Unscored("prompt, beginning and a new end are longer than the model's context")
+            asked = min(asked, room)
         kept = {name: value for name, value in options.items() if name not in (*_LIMITS, *_SAMPLING)}
         greedy = {**kept, "do_sample": False, "temperature": 0.0, "max_gen_toks": asked}
-        text = context + beginning.text
         return Instance("generate_until", {}, (text, greedy), 0, metadata=("regrow", 0, 1)), left
 
     def _read(self, written: Any, request: tuple[Instance, int]) -> Continuation | Unscored:

@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.table import Table
 from rich.text import Text
-from scipy.stats import spearmanr
 
 from ...metrics.printable import printable
 from .means import read_rows
@@ -50,6 +49,8 @@ def rank_correlation(one: Mapping[Chain, float], other: Mapping[Chain, float]) -
     left, right = [one[chain] for chain in both], [other[chain] for chain in both]
     if len(both) < _LEAST or len(set(left)) < 2 or len(set(right)) < 2:
         return math.nan, len(both)
+    from scipy.stats import spearmanr  # it takes two seconds to import
+
     found: Any = spearmanr(left, right)
     return float(found.statistic), len(both)
 

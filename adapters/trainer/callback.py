@@ -82,8 +82,10 @@ class StepgaugeCallback(TrainerCallback):
             raise ValueError(f"scorer {scorer!r}: the gauge has one; give a gauge or a scorer")
         for name, value in (("max_new_tokens", max_new_tokens), ("batch_size", batch_size)):
             check_count(name, value)
-        if isinstance(until, str) or not all(isinstance(one, str) and one for one in until):
+        if not isinstance(until, list | tuple) or not all(isinstance(one, str) and one for one in until):
             raise ValueError(f"until {until!r}: expected a list of texts, none of them empty")
+        if not isinstance(stop, bool):
+            raise ValueError(f"stop {stop!r}: expected True or False")
         self._questions = read_questions(questions, n)
         self._own_gauge = gauge is None
         self._gauge = gauge if gauge is not None else Gauge(scorer or SMOLLM2, progress=False)

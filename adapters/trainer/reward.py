@@ -12,6 +12,7 @@ from ...metrics import ChainScore, Gauge, Missing, Trace
 from ...metrics.infogain import BEFORE
 from ...metrics.models.loading import SMOLLM2
 from ...metrics.names import unknown_name
+from ...metrics.numbers import is_finite
 from ...metrics.trace import steps_before_answer
 from ..formats.entries import Unreadable
 from ..formats.messages import read_messages
@@ -83,9 +84,9 @@ class InfoGainReward:
             raise ValueError(f"gauge: its target is {gauge.target!r}, and the reward is for the gold answer")
         if per not in PER:
             raise ValueError(unknown_name("per", per, PER))
-        if not epsilon >= 0:
+        if not is_finite(epsilon) or epsilon < 0:
             raise ValueError(f"epsilon {epsilon!r}: expected a number of nats, 0 or more")
-        if clip is not None and not clip > epsilon:
+        if clip is not None and (not is_finite(clip) or clip <= epsilon):
             raise ValueError(f"clip {clip!r}: expected a number of nats above epsilon ({epsilon:g}), or None")
         self._gauge = gauge if gauge is not None else Gauge(scorer or SMOLLM2, claims=[], judges=[], progress=False)
         if self._gauge.scorer is None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import islice
 
 from ..numbers import DECIMAL, GROUPED
+from ..printable import without_controls
 from .vocabulary import (
     ADJECTIVES,
     ANNOUNCE,
@@ -364,8 +365,8 @@ def _end(pattern: re.Pattern[str], text: str) -> int:
 
 
 def _plain(text: str) -> str:
-    """A text with its boxes folded, without markup and the dollars of formulas."""
-    return _MATH_DOLLAR.sub("", _MARKUP.sub("", _BOILERPLATE.sub("", text))).replace("\\_", "_")
+    """A text with its boxes folded, without markup, terminal codes and the dollars of formulas."""
+    return _MATH_DOLLAR.sub("", _MARKUP.sub("", _BOILERPLATE.sub("", without_controls(text)))).replace("\\_", "_")
 
 
 def _with_boxes(answer: str, boxes: list[str]) -> str:

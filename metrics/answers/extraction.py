@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import SupportsIndex
 
+from ..printable import without_controls
 from .announcing import announced, announcements, is_final_answer, last_boxed
 from .matching import AnswerMatcher, states_answer
 from .option_list import without_letters
@@ -44,7 +45,11 @@ def extract_answer(response: str) -> str | None:
 
 
 def bare_answer(announcement: str) -> str:
-    """An announced answer without quotes, emphasis, dollars and brackets around it; at most 200 characters long."""
+    """An announced answer without terminal codes, and quotes, emphasis, dollars and brackets around it.
+
+    At most 200 characters long.
+    """
+    announcement = without_controls(announcement[:_TAIL])
     value = re.sub(r"^(?:\$|\\\()\s?(.*?)\s?(?:\$|\\\))$", r"\1", announcement[:200].strip(" *_`\"'“”")).strip(" *_`")
     return re.sub(r"^[(\[]([A-Za-z])[)\]]$", r"\1", value)
 

@@ -17,6 +17,7 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from ..numbers import ASCII_DIGITS, Written, find_numbers, readings, vulgar_fraction, with_commas
+from ..printable import without_controls
 from .announcing import announcements, letter_of
 from .formulas import FormulaMatcher
 from .plurals import fold_plural
@@ -412,7 +413,7 @@ def _letter_pattern(upper: str, either: str, article: str) -> re.Pattern[str]:
 
 
 def _normalise(text: str) -> str:
-    text = _VULGAR.sub(lambda m: " {}/{}".format(*vulgar_fraction(m[0])), text)
+    text = _VULGAR.sub(lambda m: " {}/{}".format(*vulgar_fraction(m[0])), without_controls(text))
     text = with_commas(text.translate(ASCII_DIGITS)).translate(_PLAIN_CHARS)
     if "\\" in text:
         text = _FRAC.sub(lambda m: f" {m['a'] or m['a1']}/{m['b'] or m['b1']} ", text)

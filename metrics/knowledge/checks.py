@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar, get_args
 
 from ..errors import THIRD_PARTY, said
+from ..numbers import is_finite
 from .types import NO_JUDGE, Claim, ExtractionFailed, Label, Passage, Verdict
 
 LABELS = get_args(Label)
@@ -56,7 +56,7 @@ def passages_problem(passages: object) -> str | None:
             return f"gave {passage!r:.80}, expected a Passage"
         if found := _not_text("a passage", id=passage.id, text=passage.text, title=passage.title):
             return found
-        if not (passage.score is None or _finite(passage.score)):
+        if not (passage.score is None or is_finite(passage.score)):
             return f"gave a passage whose score is {passage.score!r:.80}, expected a number or None"
     return None
 
@@ -78,7 +78,7 @@ def verdict_problem(verdict: object, claim: Claim) -> str | None:
         return f"was asked about {claim.text!r:.60}, and gave a verdict on {getattr(verdict.claim, 'text', None)!r:.60}"
     if not (verdict.label is None or verdict.label in LABELS):
         return f"gave the label {verdict.label!r:.80}, expected {', '.join(LABELS)} or None"
-    if not (verdict.probability is None or (_finite(verdict.probability) and 0 <= verdict.probability <= 1)):
+    if not (verdict.probability is None or (is_finite(verdict.probability) and 0 <= verdict.probability <= 1)):
         return f"gave the probability {verdict.probability!r:.80}, expected a number from 0 to 1 or None"
     if (verdict.label is None) != (verdict.error is not None):
         return f"gave a verdict with the label {verdict.label!r} and the error {verdict.error!r:.80}"
@@ -103,7 +103,3 @@ def _whole(value: object) -> bool:
 
 def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
 
 from ..judge_measures.measure import Estimate
 
@@ -95,7 +93,7 @@ def corrected(data: Population) -> Corrected:
     variance = clusters / (clusters - 1) * float(found.pulls @ found.pulls) / total**2 + found.floor
     sampled = float(found.of_sample @ found.of_sample) / total**2 + found.floor
     freedom = _freedom(variance, [max(0.0, variance - sampled), *found.parts], [clusters - 1, *found.degrees])
-    half = float(student.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(variance)
+    half = _t(freedom) * math.sqrt(variance)
     low, high = max(0.0, found.value - half), min(1.0, found.value + half)
     value = min(1.0, max(0.0, found.value))
     return Corrected(Estimate(value, low, high), labels, power, max(0.0, variance - sampled), sampled)
@@ -111,8 +109,14 @@ def uncorrected(data: Population, said: Array) -> Estimate:
     if n < 2:
         return Estimate(value)
     pulls = np.bincount(data.cluster, weights=data.weight * (said - value), minlength=n)
-    half = float(student.ppf((1 + LEVEL) / 2, n - 1)) * math.sqrt(n / (n - 1) * float(pulls @ pulls)) / weights.sum()
+    half = _t(n - 1) * math.sqrt(n / (n - 1) * float(pulls @ pulls)) / weights.sum()
     return Estimate(value, max(0.0, value - half), min(1.0, value + half))
+
+
+def _t(freedom: float) -> float:
+    from scipy.special import stdtrit  # every command imports this module, and few need this
+
+    return float(stdtrit(freedom, (1 + LEVEL) / 2))
 
 
 def labels_for(width: float, found: Corrected) -> float:
@@ -124,7 +128,9 @@ def labels_for(width: float, found: Corrected) -> float:
     """
     if math.isnan(found.sampled):
         return math.nan
-    room = (width / (2 * float(norm.ppf((1 + LEVEL) / 2)))) ** 2 - found.fixed
+    from scipy.special import ndtri
+
+    room = (width / (2 * float(ndtri((1 + LEVEL) / 2)))) ** 2 - found.fixed
     return math.inf if room <= 0 else math.ceil(found.labels * found.sampled / room)
 
 

@@ -18,10 +18,10 @@ from ..answers.own_answer import own_answer
 from ..chain import Regrown, RegrownStep, Tail
 from ..errors import THIRD_PARTY, said
 from ..likelihood import Unscored
-from ..segment import Segmentation
+from ..segment import Segmentation, flagged
 from ..segment.sections import read_sections
 from ..trace import Step, Trace
-from .own import Own
+from .own import Own, toward
 
 ALL = "all"  # the option `regrow` with this value takes every step
 NEEDS_A_MODEL = (
@@ -29,6 +29,10 @@ NEEDS_A_MODEL = (
     "here there is none. Leave it out, or call `Gauge.score(…, continuations=…)`"
 )
 NO_ANSWER = Unscored("the new end gives no final answer")
+NOT_READ = Unscored(
+    "the new end announces no answer, and what was read from it was not given: the trace has a `model_answer`, so its "
+    "`Continuation` needs one, too"
+)
 CUT_OFF = Unscored("the new end was cut off at the token limit")
 NO_STEPS = Unscored("no step comes before the one that states the chain's own answer")
 NOTHING_TO_CORRUPT = Unscored("no step before the own answer holds a number or a word to corrupt")
@@ -173,11 +177,9 @@ def read_tail(
     cut = segment(new)
     if isinstance(cut, Unscored):
         return cut
-    if not _says_answer(cut.steps, start, new):
-        return NO_ANSWER
     answer = _answer(cut.steps, new, written.model_answer)
-    if answer is None:
-        return NO_ANSWER
+    if answer is None or not _says_answer(cut.steps, start, new, answer):
+        return NOT_READ if trace.model_answer is not None and written.model_answer is None else NO_ANSWER
     return Tail(answer, _agree(own.answer, answer, trace))
 
 
@@ -186,10 +188,18 @@ def _answer(steps: Sequence[Step], trace: Trace, model_answer: str | None) -> st
     return own_answer([step.text for step in steps], final, trace.question, trace.choices, model_answer)
 
 
-def _says_answer(steps: Sequence[Step], start: int, trace: Trace) -> bool:
-    """Whether the new steps give an answer: one that the beginning announced on its way is not what they end with."""
-    new = [step for step in steps if step.end > start]
-    return bool(new) and (new[-1].kind == "final_answer" or _answer(new, trace, None) is not None)
+def _says_answer(steps: Sequence[Step], start: int, trace: Trace, answer: str) -> bool:
+    """Whether the new steps give an answer: one that the beginning announced on its way is not what they end with.
+
+    They announce one, or they state the one that the framework read.
+    """
+    new = [replace(step, start=max(step.start, start)) for step in steps if step.end > start]
+    if not new:
+        return False
+    if new[-1].kind == "final_answer" or _answer(new, trace, None) is not None:
+        return True
+    was_read = _answer([], trace, trace.model_answer) == answer
+    return was_read and any(step.states_answer for step in flagged(new, toward(trace, answer)))
 
 
 def _agree(old: str, new: str, trace: Trace) -> bool:

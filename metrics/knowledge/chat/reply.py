@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...numbers import is_finite
 from ..types import Label
 
 # Beyond this a reply is refused unread: a verdict fits in a hundredth of it.
@@ -193,7 +194,7 @@ def _finding(found: dict[str, Any]) -> Finding:
 
 def _share(value: object) -> float | None:
     """A number from 0 to 1; anything else is no probability."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+    if is_finite(value) and 0 <= value <= 1:
         return float(value)
     return None
 

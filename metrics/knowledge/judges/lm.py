@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ...likelihood import LikelihoodBackend, Request, Result, Unscored
+from ...numbers import is_finite
 from ...probability import softmax
 from ...trace import Trace
 from ..base import Surroundings
@@ -261,7 +262,7 @@ def _evidence_text(passages: Sequence[Passage]) -> str:
 
 
 def _number(option: str, value: object, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    if not is_finite(value) or not low <= value <= high:
         raise ValueError(f"judge 'lm', {option} {value!r}: expected a number from {low:g} to {high:g}")
     return float(value)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...model_names import called, source_of
+from ...numbers import is_finite
 from ..base import Surroundings
 from ..chat.injection import LEFT_OUT, ONLY_ORDERS, without_orders
 from ..types import Claim, Label, Passage, Verdict
@@ -201,7 +202,7 @@ def make(
             continue
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise _wrong(name, value, f"expected a whole number, {least} or more")
-    if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 < threshold <= 1:
+    if not is_finite(threshold) or not 0 < threshold <= 1:
         raise _wrong("threshold", threshold, "expected a probability above 0")
     source = source_of(model)
     meaning = read_labels(model, _id2label(source, revision), labels)

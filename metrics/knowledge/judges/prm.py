@@ -17,6 +17,7 @@ from tqdm import tqdm
 from ...addresses import without_login
 from ...likelihood import Unscored
 from ...model_names import called, source_of
+from ...numbers import is_finite
 from ...servers.options import Connection, check_number
 from ...trace import Trace
 from ..base import Surroundings
@@ -216,7 +217,7 @@ def make(
             raise _wrong(name, value, "expected true or false")
     check_number(_wrong, "batch_size", batch_size, least=1, whole=True)
     check_number(_wrong, "max_length", max_length, least=8, whole=True, optional=True)
-    if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 < threshold <= 1:
+    if not is_finite(threshold) or not 0 < threshold <= 1:
         raise _wrong("threshold", threshold, "expected a probability above 0")
     for name, value in (("separator", separator), ("right", right), ("system", system), ("numbering", numbering)):
         if value is not None and not isinstance(value, str):

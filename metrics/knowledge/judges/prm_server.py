@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from ...likelihood import Unscored
+from ...numbers import is_finite
 from ...servers.batch import Batch
 from ...servers.client import CallFailed, Client
 from ...servers.options import Connection
@@ -110,7 +111,7 @@ def _rows(reply: str, chain: Laid) -> list[list[float]]:
 def _row(row: Any) -> list[float]:
     values = row if isinstance(row, list) else [row]
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        if not is_finite(value) or not 0 <= value <= 1:
             raise _BadReply(f"the server's output {str(value)[:40]!r} is no probability")
     if not values:
         raise _BadReply("the server gives no output of a token")

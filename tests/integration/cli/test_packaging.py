@@ -153,8 +153,10 @@ def test_editable_install_works_where_no_links_can_be_made(tmp_path):
     assert module_written_later(source, site).startswith("stepgauge.tasks.written_later ")
 
 
-def test_importing_the_core_imports_neither_framework_nor_torch():
-    code = "import sys, stepgauge.metrics; print([n for n in ('lm_eval', 'inspect_ai', 'torch') if n in sys.modules])"
+@pytest.mark.parametrize("module", ["stepgauge.metrics", "stepgauge.adapters.cli.commands"])
+def test_importing_the_core_or_all_commands_imports_nothing_that_takes_seconds(module):
+    heavy = ("lm_eval", "inspect_ai", "torch", "transformers", "scipy", "pandas", "matplotlib")
+    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 

@@ -157,3 +157,14 @@ def test_memory_does_not_grow_with_the_rows_of_a_file(tmp_path, flags):
         taken.append(most_memory("show", write_jsonl(tmp_path / "many.jsonl", again), *flags))
     # A row held is 40 kB: 1,200 of them would be 48 MiB.
     assert taken[1] - taken[0] < 12, taken
+
+
+def test_a_question_that_its_prompt_labels_is_labelled_once(scored, tmp_path, capsys):
+    asked = {
+        "Question: What is 20 plus 1?\nAnswer:": "question: What is 20 plus 1? Answer:",
+        "Q: Q: why?": "question: Q: why?",
+    }
+    for given, shown in asked.items():
+        (row,) = rows(scored)[:1]
+        file = write_jsonl(tmp_path / "scores.jsonl", [row | {"question": given}])
+        assert shown in show(file, capsys=capsys).splitlines()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 
 import pytest
-
-pytest.importorskip("trl")
-
 from datasets import Dataset
-from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 from stepgauge.adapters.runs import load_runs
 from stepgauge.adapters.trainer import InfoGainReward, StepgaugeCallback
 from stepgauge.metrics.models import resolve
 
-pytestmark = pytest.mark.slow
+# TRL is imported in the tests: it takes seconds, and every process of pytest imports all files.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("trl") is None, reason="TRL is not installed"),
+]
 
 ON_CPU = {
     "use_cpu": True,
@@ -65,6 +66,8 @@ def curves_are_there(trainer, folder) -> None:
 
 
 def test_supervised_fine_tuning_shows_the_curves(arithmetic, smollm2, tmp_path):
+    from trl import SFTConfig, SFTTrainer
+
     data = [
         {"prompt": _user(row["question"]), "completion": [{"role": "assistant", "content": row["solution"]}]}
         for row in arithmetic[:4]
@@ -84,6 +87,8 @@ def test_supervised_fine_tuning_shows_the_curves(arithmetic, smollm2, tmp_path):
 
 
 def test_grpo_learns_from_what_a_chain_gains(arithmetic, smollm2, tmp_path):
+    from trl import GRPOConfig, GRPOTrainer
+
     data = [{"prompt": _user(row["question"]), "answer": row["answer"]} for row in arithmetic[:4]]
     reward = InfoGainReward(smollm2, clip=3.0)
     seen: list[list[float | None]] = []

@@ -187,6 +187,9 @@ def test_something_else_than_a_trace_is_refused_with_its_place():
         ({"judges": "exact"}, "judges 'exact': expected a list of names"),
         ({"epsilon": -1}, "epsilon -1: expected a number of nats"),
         ({"epsilon": math.nan}, "epsilon nan: expected a number of nats"),
+        ({"epsilon": True}, "epsilon True: expected a number of nats"),
+        ({"epsilon": "0.1"}, "epsilon '0.1': expected a number of nats"),
+        ({"epsilon": 10**400}, "expected a number of nats"),
     ],
 )
 def test_wrong_option_is_refused_when_the_gauge_is_made(options, message):

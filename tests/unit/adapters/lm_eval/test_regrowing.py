@@ -158,6 +158,27 @@ def test_what_has_no_room_is_not_asked() -> None:
     assert lm.asked == []
 
 
+@pytest.mark.parametrize("begins_with_a_token", [False, True])
+def test_an_end_is_asked_for_as_long_as_the_run_s_limit_fits_into_the_context(begins_with_a_token: bool) -> None:
+    class WithBeginning(Worker):
+        def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
+            return [0] * (begins_with_a_token and add_special_tokens is not False) + [ord(one) for one in string]
+
+    lm = WithBeginning(uses_steps=True)
+    trace = Trace("?", "The bags hold 12\nThe answer is 1.")
+    prompt = ("Question: 4 3 2 28\nAnswer:\n", {"max_gen_toks": 100})
+    begun = Beginning(trace, "The bags hold 12\n")
+    lm.max_length = len(prompt[0]) + 100 + begins_with_a_token
+    (fits,) = RunningModel(lm, {id(trace): prompt}).continued([begun])
+    assert fits == Continuation("With those found 14\nThe answer is 28.")
+    # lm-eval cuts a prompt off on the left where what it may write does not fit behind it.
+    (asked, options), *_ = lm.asked
+    assert len(lm.tok_encode(asked)) + options["max_gen_toks"] == lm.max_length
+    lm.max_length -= 1
+    (long,) = RunningModel(lm, {id(trace): prompt}).continued([begun])
+    assert long == Unscored("prompt, beginning and a new end are longer than the model's context")
+
+
 def test_another_kind_of_model_is_refused_before_anything_is_generated() -> None:
     lm = ScriptedLM({"": ["The answer is 1."]})
     with pytest.raises(ScorerError, match=r"'sums'.*regrow: the model under test is a ScriptedLM; to go on with"):

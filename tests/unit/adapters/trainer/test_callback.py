@@ -324,6 +324,8 @@ def _response(folder, i):
         ({"questions": QUESTIONS, "max_new_tokens": 8.5}, "max_new_tokens 8.5"),
         ({"questions": QUESTIONS, "until": "\n"}, "expected a list"),
         ({"questions": QUESTIONS, "until": [""]}, "none of them empty"),
+        ({"questions": QUESTIONS, "until": None}, "until None: expected a list"),
+        ({"questions": QUESTIONS, "stop": "no"}, "stop 'no': expected True or False"),
         ({"questions": QUESTIONS, "metrics": ["infogian"]}, "infogain"),
         ({"questions": QUESTIONS, "scorer": "smollm2", "gauge": Gauge(None)}, "the gauge has one"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 
 import pytest
@@ -136,7 +137,12 @@ def test_credit_by_steps_adds_up_to_the_reward():
     [
         ({"per": "token"}, "step_token"),
         ({"epsilon": -1.0}, "epsilon -1.0"),
+        ({"epsilon": "0.1"}, "epsilon '0.1': expected a number of nats"),
+        ({"epsilon": True}, "epsilon True: expected a number of nats"),
         ({"clip": 0.1, "epsilon": 0.2}, "clip 0.1"),
+        ({"clip": "3"}, "clip '3': expected a number of nats"),
+        ({"clip": True}, "clip True: expected a number of nats"),
+        ({"clip": math.nan}, "clip nan: expected a number of nats"),
         ({"gauge": Gauge(None)}, "no scoring LM"),
         ({"gauge": Gauge("smollm2"), "scorer": "smollm2"}, "the gauge has one"),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hostile_sizes import in_three_sizes
 
+from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.answers.extraction import (
     AnswerMatcher,
     announced,
@@ -427,3 +428,26 @@ def gsm8k_model_solutions(shared_data: Path) -> Iterator[dict[str, Any]]:
             given = [value for value in row.values() if isinstance(value, dict)]
             row["solutions"] = [(value["solution"], value["is_correct"]) for value in given]
             yield row
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "The answer is \x1b[1;32m72\x1b[0m.",
+        "\x1b[1mThe answer is:\x1b[0m 72",
+        "#### \x9b1m72\x9b0m",
+        r"So \boxed{" + "\x1b[4m72\x1b[24m}",
+        "The answer is \x1b]8;;http://x\x0772\x1b]8;;\x07.",
+        "The answer is 7\x002\x08.",
+    ],
+)
+def test_terminal_codes_are_no_part_of_an_answer(response: str) -> None:
+    assert extract_answer(response) == "72"
+    assert states_answer(response, ["72"], "How many?")
+    assert not states_answer(response, ["2"], "How many?")
+    own = [
+        Trace("How many?", f"We count.\n{response}"),
+        Trace("How many?", "We count.\nThem.", model_answer="\x1b[1m72"),
+    ]
+    with Gauge(None, splitter="lines", target="own", progress=False) as gauge:
+        assert [score.own_answer for score in gauge.score(own)] == ["72", "72"]

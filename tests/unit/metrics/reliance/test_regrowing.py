@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 
 import pytest
@@ -117,6 +118,42 @@ def test_an_answer_that_the_beginning_announced_is_not_taken_for_that_of_the_end
     trace = chain("The answer to the first part is 4.\nWith two more they are 6.\nTwice that.\nThe answer is 12.")
     found = score(lambda *_: "Well, who knows.", trace)
     assert found.missing["answer_kept_share"] == "the new end gives no final answer"
+
+
+def test_an_answer_that_only_the_reader_of_both_responses_finds_is_compared():
+    response = "There are 4 bags.\nWith two more they are 6.\nTwice that: 12"
+    trace = chain(response, "Twice as many as what?", model_answer="12")
+
+    def rule(_, beginning):
+        new = "14" if "\n" in beginning.strip() else "12.0"
+        return Continuation(f"Twice that: {new}", model_answer=new)
+
+    found = score(rule, trace)
+    assert found.own_answer == "12"
+    assert [step.answer_after_mistake for step in found.steps] == ["12.0", "14", None]
+    assert [step.answer_kept for step in found.steps] == [True, False, None]
+    options = chain(
+        "We have 2 guests.\nThey take beer.", "Which drink?", choices=["red wine", "beer"], model_answer="B"
+    )
+    chosen = score(lambda *_: Continuation("They take red wine.", model_answer="A"), options)
+    assert (chosen.own_answer, chosen.steps[0].answer_after_mistake) == ("beer", "red wine")
+
+
+def test_what_a_reader_took_from_the_beginning_is_not_the_answer_of_the_end():
+    trace = chain("There are 4 bags.\nWith two more they are 6.\nTwice that: 12", model_answer="12")
+    numbers = re.compile(r"\d+")
+    found = score(lambda _, text: Continuation("Well, who knows.", model_answer=numbers.findall(text)[-1]), trace)
+    assert found.missing["answer_kept_share"] == "the new end gives no final answer"
+    assert found.metrics["n_ends_missing"] == 4
+
+
+def test_a_reader_who_read_only_the_old_response_is_told_so():
+    trace = chain("There are 4 bags.\nTwice that and 4: 12", model_answer="12")
+    found = score(lambda *_: Continuation("Twice that and 4: 12"), trace)
+    why = "the trace has a `model_answer`, so its `Continuation` needs one, too"
+    assert found.missing["answer_kept_share"].endswith(why)
+    # What announces its answer needs no reader.
+    assert score(lambda *_: Continuation("The answer is 12."), trace).metrics["answer_kept_share"] == 1
 
 
 def test_an_answer_is_whole_where_the_model_had_gone_on_to_another_question():
