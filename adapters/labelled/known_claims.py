@@ -22,10 +22,11 @@ def read_known_claims(path: Path) -> list[tuple[str, list[str], str]]:
         claim, ids = row.get("claim"), row.get("passage")
         if not isinstance(claim, str) or not claim.strip():
             raise OptionError(f"{where}, field 'claim': expected text, got {claim!r:.80}")
-        named = ids if isinstance(ids, list) else [ids]
-        if not named or not all(isinstance(one, str) and one.strip() for one in named):
+        listed = ids if isinstance(ids, list) else [ids]
+        named = [one.strip() for one in listed if isinstance(one, str) and one.strip()]
+        if not named or len(named) < len(listed):
             raise OptionError(f"{where}, field 'passage': expected an id or a list of ids, got {ids!r:.80}")
-        out.append((claim, [one.strip() for one in named], where))
+        out.append((claim, named, where))
     if not out:
         raise OptionError(f"{path}: no claim in it")
     return out
