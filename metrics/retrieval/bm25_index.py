@@ -20,9 +20,9 @@ import numpy as np
 from tqdm import tqdm
 
 from .errors import CorpusError, require
-from .general_words import rarity
+from .general_words import subject_of
 from .store import Numbers, TextStore
-from .words import says_subject, words
+from .words import words
 
 K1, B = 1.5, 0.75
 VOCABULARY = "bm25.vocabulary.npy"
@@ -30,8 +30,6 @@ DATA, INDICES, INDPTR = "bm25.data.npy", "bm25.indices.npy", "bm25.indptr.npy"
 _TOKENS, _LENGTHS = "tokens.i32.tmp", "lengths.i32.tmp"
 # Tokens per sorted block; sorting one takes about 100 MB.
 BLOCK_TOKENS = 2_000_000
-# A word is rare up to this share of the chunks; in a small corpus up to this many.
-_RARE, _RARE_CHUNKS, _NEARLY_ALL = 0.1, 2, 0.9
 
 
 def word_hash(word: str) -> int:
@@ -153,40 +151,28 @@ class Bm25Index:
 
         A word that occurs nowhere in the corpus gets the largest possible idf.
         """
-        held, weights, _ = self._held(list(dict.fromkeys(words(query))), chunks)
+        held, weights = self._held(list(dict.fromkeys(words(query))), chunks)
         total = float(weights.sum())
         # Summed as `total` is, so that the share of all words is 1.
         return ((held * weights).sum(axis=1) / total).tolist() if total else [0.0] * len(chunks)
-
-    def has_subject(self, query: str) -> bool:
-        """Whether the query holds a word that says what it is about and is rare here, or not there at all."""
-        subject = [word for word in dict.fromkeys(words(query)) if says_subject(word)]
-        return bool(self._is_rare(self._weigh(subject)[2]).any())
 
     def evidence(self, query: str, chunks: Sequence[int]) -> list[float]:
         """For each chunk how much speaks for its being about what the query is about; 0 and more.
 
         Over the query's distinct words that say a subject, weighted by their rarity in English at large
         (`general_words`): amount · (1 + share²), where `amount` is the weight of those found in the chunk and `share`
-        is that weight over the weight of all. The amount alone is low for short claims. 0 where none of the words found
-        is rare here (in at most a tenth of the chunks), unless nearly all are found: text that stands in very many
-        passages is still evidence for itself.
+        is that weight over the weight of all. The amount alone is low for short claims.
         """
-        subject = [word for word in dict.fromkeys(words(query)) if says_subject(word)]
-        held, _, frequency = self._held(subject, chunks)
-        weights = np.asarray([rarity(word) for word in subject])
+        subject, weights = subject_of(query)
         total = float(weights.sum())
         if not total:
             return [0.0] * len(chunks)
+        held, _ = self._held(subject, chunks)
         amount = held @ weights
-        telling = (held & self._is_rare(frequency)).any(axis=1) | (amount >= _NEARLY_ALL * total)
-        return (amount * (1 + (amount / total) ** 2) * telling).tolist()
+        return (amount * (1 + (amount / total) ** 2)).tolist()
 
-    def _is_rare(self, frequency: np.ndarray) -> np.ndarray:
-        return frequency <= max(_RARE * self._n_chunks, _RARE_CHUNKS)
-
-    def _held(self, of: Sequence[str], chunks: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Which of the words each chunk holds, as a matrix; the words' idf, and in how many chunks each is."""
+    def _held(self, of: Sequence[str], chunks: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Which of the words each chunk holds, as a matrix, and the words' idf."""
         at, weights, frequency = self._weigh(of)
         postings: dict[str, Any] = self._index.scores
         held = np.zeros((len(chunks), len(of)), dtype=bool)
@@ -196,7 +182,7 @@ class Bm25Index:
             of_word = postings["indices"][start:stop]  # ascending
             place = np.minimum(np.searchsorted(of_word, wanted), len(of_word) - 1)
             held[:, column] = of_word[place] == wanted
-        return held, weights, frequency
+        return held, weights
 
     def _weigh(self, of: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """For each word its place in the vocabulary, its idf, and in how many chunks it is.

@@ -18,6 +18,7 @@ import numpy as np
 from .bm25_index import Bm25Index
 from .dense_index import DenseIndex
 from .encoders import Encoder
+from .general_words import subject_of
 
 # Part of a corpus's key: other sentences or shares build it again.
 NAME = "floors-2"
@@ -27,8 +28,8 @@ KEPT = 0.02
 # Of its best passages for a claim the best decides, as for a judge that reads so many.
 PASSAGES = 5
 # In a corpus of a few passages foreign sentences share no word with any; this much is wanted all the same, as one
-# word has that is seen once in 170,000 words.
-LEAST_EVIDENCE = 4.5
+# word has that is seen once in 12,000 words.
+LEAST_EVIDENCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ def calibrate(best: Callable[[Sequence[str]], Sequence[float]], least: float | N
     # The least value that no more than the share reaches: just above the one that is reached by more.
     value = float(np.nextafter(far[len(far) - 1 - int(KEPT * len(far))], np.inf))
     return Floor(value if least is None else max(value, least), closest, len(far))
+
+
+def says_enough(claim: str) -> bool:
+    """Whether a passage that holds all words of a claim that say a subject could be evidence for it."""
+    return 2 * float(subject_of(claim)[1].sum()) >= LEAST_EVIDENCE  # 1 + share² is 2 there
 
 
 def of_evidence(index: Bm25Index) -> dict[str, Any]:

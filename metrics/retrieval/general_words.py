@@ -11,8 +11,10 @@ from __future__ import annotations
 import functools
 import math
 
+import numpy as np
+
 from .errors import require
-from .words import words
+from .words import says_subject, words
 
 # A word that is seen as often as once in 300 words (10^-2.5) says nothing of a subject. Rarer ones count more than in
 # proportion. Both are from benchmarks.knowledge.evidence.
@@ -28,6 +30,15 @@ def rarity(word: str) -> float:
     """
     digits = -math.log10(max(_frequencies().get(word, 0.0), _LEAST))
     return max(digits - _COMMON, 0.0) ** _POWER
+
+
+def subject_of(text: str) -> tuple[list[str], np.ndarray]:
+    """The distinct stems of a text that say what it is about, and the rarity of each.
+
+    Raises CorpusError where wordfreq or the stemmer is missing.
+    """
+    subject = [word for word in dict.fromkeys(words(text)) if says_subject(word)]
+    return subject, np.asarray([rarity(word) for word in subject])
 
 
 @functools.cache

@@ -25,6 +25,7 @@ from .corpus import Corpus
 from .dense_index import fuse
 from .encoders import Encoder, SentenceEncoder
 from .errors import CorpusError, require
+from .floors import says_enough
 from .on_the_fly import open_corpus
 from .passage_search import PassageSearch
 from .provision_lookup import ProvisionLookup
@@ -341,7 +342,6 @@ class _DenseSearch:
         self._device = device
         self._batch_size = _count("batch_size", retriever, batch_size)
         self._corpus = corpus
-        self._words = corpus.bm25()
         self._index = corpus.dense(nprobe=nprobe)
         self._encoder: Encoder | None = None
 
@@ -361,7 +361,7 @@ class _DenseSearch:
 
         That function takes a query's number and chunks.
         """
-        asked = [number for number, query in enumerate(queries) if self._words.has_subject(query)]
+        asked = [number for number, query in enumerate(queries) if says_enough(query)]
         out: list[list[tuple[int, float]]] = [[] for _ in queries]
         vectors: dict[int, np.ndarray] = {}
         if asked and self._encoder is None:

@@ -381,8 +381,6 @@ def test_sentences_of_no_field_or_another_get_no_passage_and_facts_of_the_corpus
 
 def test_the_evidence_of_a_passage_is_as_its_formula_says(corpus):
     documents = {row["id"]: set(slow_words(row["title"] + " " + row["text"])) for row in PASSAGES}
-    of_word = Counter(word for document in documents.values() for word in document)
-
     english = Counter()
     for word, share in get_frequency_dict("en", wordlist="small").items():
         if len(stems := slow_words(word)) == 1:
@@ -398,8 +396,7 @@ def test_the_evidence_of_a_passage_is_as_its_formula_says(corpus):
             held = subject & documents[row]
             amount = sum(map(rarity, held))
             share = amount / sum(map(rarity, subject))
-            rare = any(of_word[word] <= 0.1 * len(documents) for word in held)
-            assert found == pytest.approx(amount * (1 + share**2) if rare or share >= 0.9 else 0)
+            assert found == pytest.approx(amount * (1 + share**2))
 
 
 def test_words_that_are_common_in_english_are_no_evidence_however_rare_they_are_in_the_corpus(tmp_path):
@@ -415,6 +412,17 @@ def test_words_that_are_common_in_english_are_no_evidence_however_rare_they_are_
     assert [bool(of_claim) for of_claim in found] == [False, True, True]
 
 
+def test_words_that_stand_in_every_passage_of_a_corpus_are_evidence_all_the_same(tmp_path):
+    """A contract is about confidential information from end to end."""
+    ways = "orally in_writing by_mail by_inspection on_disk by_courier by_telephone at_meetings".split()
+    texts = [f"Confidential Information may be disclosed {way.replace('_', ' ')} by either party." for way in ways]
+    source = tmp_path / "source.jsonl"
+    write_jsonl(source, [{"id": str(i), "text": text} for i, text in enumerate(texts)])
+    build_corpus(source, tmp_path / "corpus")
+    found = retrieve(Bm25Retriever(around(tmp_path / "corpus")), "Confidential information may be disclosed.", "It is.")
+    assert [bool(of_claim) for of_claim in found] == [True, False]
+
+
 def test_the_floor_is_what_few_foreign_sentences_reach_and_the_corpus_own_field_is_not_foreign(corpus):
     about = Corpus(corpus).manifest["floors"]["evidence"]
     assert about["left_out"] == "medicine"
@@ -423,7 +431,7 @@ def test_the_floor_is_what_few_foreign_sentences_reach_and_the_corpus_own_field_
     kept = sum(map(bool, retrieve(Bm25Retriever(around(corpus)), *far)))
     assert kept <= 0.02 * len(far)
     lower = retrieve(Bm25Retriever(around(corpus), evidence=0.9 * about["value"]), *far)
-    assert about["value"] == 4.5 or sum(map(bool, lower)) > 0.02 * len(far)
+    assert about["value"] == 2.0 or sum(map(bool, lower)) > 0.02 * len(far)
 
 
 def test_a_corpus_without_a_named_retriever_is_searched_by_the_one_that_fits(corpus, dense_corpus):
