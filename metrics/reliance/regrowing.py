@@ -30,8 +30,8 @@ NEEDS_A_MODEL = (
 )
 NO_ANSWER = Unscored("the new end gives no final answer")
 NOT_READ = Unscored(
-    "the new end announces no answer, and what was read from it was not given: the trace has a `model_answer`, so its "
-    "`Continuation` needs one, too"
+    "the new end announces no answer, and what the task's own reader makes of it is not known (in Python: give its "
+    "`Continuation` a `model_answer`, as the trace has one)"
 )
 CUT_OFF = Unscored("the new end was cut off at the token limit")
 NO_STEPS = Unscored("no step comes before the one that states the chain's own answer")
@@ -179,7 +179,8 @@ def read_tail(
         return cut
     answer = _answer(cut.steps, new, written.model_answer)
     if answer is None or not _says_answer(cut.steps, start, new, answer):
-        return NOT_READ if trace.model_answer is not None and written.model_answer is None else NO_ANSWER
+        unread = trace.model_answer is not None and written.model_answer is None and written.text.strip()
+        return NOT_READ if unread else NO_ANSWER
     return Tail(answer, _agree(own.answer, answer, trace))
 
 

@@ -150,7 +150,7 @@ def test_what_a_reader_took_from_the_beginning_is_not_the_answer_of_the_end():
 def test_a_reader_who_read_only_the_old_response_is_told_so():
     trace = chain("There are 4 bags.\nTwice that and 4: 12", model_answer="12")
     found = score(lambda *_: Continuation("Twice that and 4: 12"), trace)
-    why = "the trace has a `model_answer`, so its `Continuation` needs one, too"
+    why = "(in Python: give its `Continuation` a `model_answer`, as the trace has one)"
     assert found.missing["answer_kept_share"].endswith(why)
     # What announces its answer needs no reader.
     assert score(lambda *_: Continuation("The answer is 12."), trace).metrics["answer_kept_share"] == 1
