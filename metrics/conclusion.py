@@ -142,7 +142,8 @@ class Conclusion:
             said = (
                 f"On average {ki.mean:.0%} of a chain's steps hold{basis}, with what cannot be checked counted as right"
             )
-        return f"{said}." if coverage is None else f"{said}; {coverage.mean:.0%} of its steps are checkable."
+        said += "" if coverage is None else f"; {coverage.mean:.0%} of its steps are checkable"
+        return f"{said}.{self._only('ki', 'such a step')}"
 
     def _of_evidence(self) -> list[str]:
         shares = [_interval(self._values[name]) for name in EVIDENCE_COLUMNS]
@@ -153,8 +154,15 @@ class Conclusion:
         made = f" (ki, {'; '.join(policies)})" if policies else ""
         return [
             f"Of a chain's claims judged by evidence {supported:.0%} are supported, {contradicted:.0%} contradicted, "
-            f"{open_:.0%} not covered{made}."
+            f"{open_:.0%} not covered{made}.{self._only(EVIDENCE_COLUMNS[0], 'such a claim')}"
         ]
+
+    def _only(self, name: str, what: str) -> str:
+        """How many chains a mean rests on, where they are not all: the chains at the end are no basis of it."""
+        having = sum(map(len, self._values[name].values()))
+        if having == self._chains:
+            return ""
+        return f" Only {having:,} of {self._chains:,} chains {'has' if having == 1 else 'have'} {what}."
 
     def _of_reliance(self) -> list[str]:
         own, necessary = _interval(self._own), _interval(self._necessary)

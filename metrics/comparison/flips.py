@@ -99,7 +99,7 @@ def _told(flip: Flip) -> str:
 
 def _short(answer: str | None) -> str:
     if answer is None:
-        return "(no answer)"
+        return "(no answer recorded)"  # one may stand in the response all the same
     return answer if len(answer) <= _ANSWER else answer[: _ANSWER - 1] + "…"
 
 

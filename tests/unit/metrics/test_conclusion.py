@@ -77,6 +77,16 @@ def test_knowledge_says_what_it_rests_on_and_the_contradicted_step_that_gains_mo
     assert "arithmetic only" not in said(chain(1.0, steps=[*steps, *other], ki=0.5, ki_coverage=1.0))
 
 
+def test_chains_without_ki_are_no_basis_of_it():
+    shares = {"claims_supported": 0.0, "claims_contradicted": 1.0, "claims_not_covered": 0.0}
+    scored, bare = chain(1.0, ki=0.0, ki_coverage=0.5, **shares), chain(1.0, ki_coverage=0.0)
+    text = said(scored, bare, scored, bare)
+    assert "25% of its steps are checkable. Only 2 of 4 chains have such a step." in text
+    assert "0% not covered. Only 2 of 4 chains have such a claim." in text
+    assert "Only 1 of 3 chains has such a step." in said(scored, bare, bare)
+    assert "Only" not in said(scored, scored)
+
+
 @pytest.mark.parametrize(("over", "strength"), [(1.0, "so it can use them"), (-1.0, "may be too weak to use them")])
 def test_controls_say_whether_the_scorer_can_use_the_steps(over, strength):
     chains = [chain(1.0 + i / 9, gain_over_filler_before_answer=over + i / 9) for i in range(8)]

@@ -12,6 +12,7 @@ from scripted_likelihoods import scripted_gauge
 
 from stepgauge.metrics import ChainScore, Trace
 from stepgauge.metrics.comparison import Comparison, Settings, TaskComparison, compare_runs
+from stepgauge.metrics.comparison.flips import Flip, Flips, flip_lines
 from stepgauge.metrics.comparison.measures import first_ppl
 
 
@@ -245,3 +246,8 @@ def test_ppl_before_any_step_has_the_token_count_of_its_own_prefix():
     asked = Trace("How many eggs?", "Hens lay eggs.", ["7", "seven eggs"])
     (found,) = scripted_gauge(says).score([asked])
     assert first_ppl(record(1, found)) == pytest.approx(0.08 ** (-1 / 3))
+
+
+def test_a_flip_of_a_run_that_holds_no_answer_is_no_abstention():
+    flips = Flips(0, 0, [Flip("1", "Why?", None, "B", 0.0, 1.0)], [])
+    assert flip_lines(flips)[1] == "wrong → right: 1: “Why?”: (no answer recorded) → B"
