@@ -28,6 +28,7 @@ from .errors import CorpusError, require
 from .on_the_fly import open_corpus
 from .passage_search import PassageSearch
 from .provision_lookup import ProvisionLookup
+from .words import says_subject, words
 
 log = logging.getLogger(__name__)
 
@@ -377,7 +378,15 @@ class _DenseSearch:
 
 
 def _queries(claims: Sequence[Claim]) -> list[str]:
-    return [claim.query or claim.text for claim in claims]
+    return [claim.query or claim.text if _says_something(claim) else "" for claim in claims]
+
+
+def _says_something(claim: Claim) -> bool:
+    """Whether a claim says more than what was put into it: "However, this is not the case." does not, whatever drug
+    "this" stands for, and the drug's name alone would find a passage."""
+    if not claim.standalone:
+        return True
+    return any(map(str.isdigit, claim.text)) or any(map(says_subject, words(claim.text)))
 
 
 def _telling(
