@@ -184,10 +184,10 @@ class HybridRetriever:
         by_words = _telling(self._bm25, queries, self._depth, 0, self._overlap)
         by_vectors, similarities = self._dense(queries, self._depth)
         out = []
-        for number, (words, vectors) in enumerate(zip(by_words, by_vectors, strict=True)):
+        for number, (ranked, vectors) in enumerate(zip(by_words, by_vectors, strict=True)):
             near = dict(vectors)
             # No vectors: the claim says no subject.
-            scored = [chunk for chunk, score in words if vectors and _reaches(score, self._bm25_floor)]
+            scored = [chunk for chunk, score in ranked if vectors and _reaches(score, self._bm25_floor)]
             if self._similarity is not None:
                 unknown = [chunk for chunk in scored if chunk not in near]
                 near.update(zip(unknown, similarities(number, unknown), strict=True))
