@@ -31,7 +31,8 @@ EXAMPLES = (
     ("stepgauge corpus check corpus --known-items claims.jsonl", "and do your claims find their passages?"),
 )
 PAGE = "docs/corpora.md"
-_NAMED = 3  # files left out for one reason that are named
+_NAMED = 3  # files left out for one reason, and claims that were lost, that are named
+_WIDTH = 60  # characters of a claim
 _OPTIONS = {"bm25": "option evidence", "dense": "option floor, of hybrid similarity"}
 
 
@@ -158,9 +159,23 @@ def _search_known_items(corpus: Corpus, file: str | Literal[True], device: str |
             f"    a passage of theirs is among the best {PASSAGES} for {found.recall:.1%} (MRR {found.mrr:.3f});\n"
             f"    {floor} takes away {found.lost:.1%} of these, {found.kept:.1%} of foreign sentences reach it"
         )
+        if file is not True:
+            _print_claims("not found", found.not_found)
+            _print_claims("taken away", found.taken_away)
         if max(found.lost, found.kept) > LOST and math.isfinite(found.proposed):
             proposed = math.floor(found.proposed * 1000) / 1000  # what is typed takes away no more
-            print(
-                f"    a floor of {proposed:.3f} ({_OPTIONS[found.retriever]}) takes away at most {LOST:.0%}, "
-                f"{found.kept_by_proposed:.1%} reach it"
-            )
+            if found.retriever == "bm25" and proposed <= 0:  # a floor that is none
+                print(f"    no floor takes away at most {LOST:.0%}: some claims have no evidence at all")
+            else:
+                print(
+                    f"    a floor of {proposed:.3f} ({_OPTIONS[found.retriever]}) takes away at most {LOST:.0%}, "
+                    f"{found.kept_by_proposed:.1%} reach it"
+                )
+
+
+def _print_claims(what: str, claims: Sequence[str]) -> None:
+    """The first of them, so that their words can be compared with their passages'."""
+    for claim in claims[:_NAMED]:
+        print(f"      {what}: {printable(claim)[:_WIDTH]}")
+    if len(claims) > _NAMED:
+        print(f"      {what}: {len(claims) - _NAMED:,} more")

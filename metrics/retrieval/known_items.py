@@ -6,6 +6,7 @@ found; and where it is found it should reach the floor, which sentences on other
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import re
@@ -46,6 +47,8 @@ class Found:
         kept: of foreign sentences the share for which some passage reaches the floor.
         proposed: the highest floor that takes away at most `LOST` of them; nan where none was found.
         kept_by_proposed: the share of foreign sentences that reaches it.
+        not_found: what was searched for without a passage of its own among the best `PASSAGES`.
+        taken_away: that of which the floor takes them away.
     """
 
     retriever: str
@@ -57,6 +60,8 @@ class Found:
     kept: float
     proposed: float
     kept_by_proposed: float
+    not_found: tuple[str, ...]
+    taken_away: tuple[str, ...]
 
 
 def known_items(corpus: Corpus, count: int = ITEMS, seed: int = 0) -> list[KnownItem]:
@@ -81,18 +86,24 @@ def about(corpus: Corpus, claims: Sequence[tuple[str, Sequence[str], str]]) -> l
     """Claims with the chunks that they are about.
 
     Args:
-        claims: each with ids of passages, or of documents, which stand for all their passages, and where it stands.
+        claims: each with ids of passages, or of documents or files, which stand for all their passages, and where it
+            stands.
 
     Raises CorpusError, which says where, for an id that the corpus does not have.
     """
     wanted = {one for _, ids, _ in claims for one in ids}
     chunks: dict[str, set[int]] = {}
     for number, chunk_id in enumerate(corpus.ids()):
-        for one in {chunk_id, document_of(chunk_id)} & wanted:
+        # A section and a page are called after their file: guide.html#Dosage, report.pdf#page=3.
+        for one in {chunk_id, document_of(chunk_id), chunk_id.partition("#")[0]} & wanted:
             chunks.setdefault(one, set()).add(number)
     for _, ids, where in claims:
         if absent := [one for one in ids if one not in chunks]:
-            raise CorpusError(f"{where}, field 'passage': corpus {str(corpus.folder)!r} has no passage {absent[0]!r}")
+            ids = ", ".join(map(repr, itertools.islice(corpus.ids(), 3)))
+            raise CorpusError(
+                f"{where}, field 'passage': corpus {str(corpus.folder)!r} has no passage {absent[0]!r}; "
+                f"its passages are called {ids}{', …' if len(corpus) > 3 else ''}"
+            )
     return [(claim, frozenset().union(*(chunks[one] for one in ids))) for claim, ids, _ in claims]
 
 
@@ -139,11 +150,12 @@ def _measure(
         for (_, own), ranking in zip(items, rankings, strict=True)
     ]
     # An item is lost when none of its passages among the best is left.
-    best = [
-        max(score for chunk, score in ranking[:PASSAGES] if chunk in own)
-        for (_, own), rank, ranking in zip(items, ranks, rankings, strict=True)
+    of_item = {
+        number: max(score for chunk, score in rankings[number][:PASSAGES] if chunk in items[number][1])
+        for number, rank in enumerate(ranks)
         if rank and rank <= PASSAGES
-    ]
+    }
+    best = list(of_item.values())
     left_out = None if floor is None else floor["left_out"]  # the corpus's own field is not foreign
     far = [
         max((score for _, score in ranking[:PASSAGES]), default=-math.inf)
@@ -162,4 +174,6 @@ def _measure(
         kept=sum(score >= least for score in far) / len(far),
         proposed=proposed,
         kept_by_proposed=sum(score >= proposed for score in far) / len(far) if best else math.nan,
+        not_found=tuple(query for number, (query, _) in enumerate(items) if number not in of_item),
+        taken_away=tuple(items[number][0] for number, score in of_item.items() if score < least),
     )

@@ -29,6 +29,7 @@ from .floors import says_enough
 from .on_the_fly import open_corpus
 from .passage_search import PassageSearch
 from .provision_lookup import ProvisionLookup
+from .words import says_subject, words
 
 log = logging.getLogger(__name__)
 
@@ -184,10 +185,10 @@ class HybridRetriever:
         by_words = _telling(self._bm25, queries, self._depth, 0, self._overlap)
         by_vectors, similarities = self._dense(queries, self._depth)
         out = []
-        for number, (words, vectors) in enumerate(zip(by_words, by_vectors, strict=True)):
+        for number, (ranked, vectors) in enumerate(zip(by_words, by_vectors, strict=True)):
             near = dict(vectors)
             # No vectors: the claim says no subject.
-            scored = [chunk for chunk, score in words if vectors and _reaches(score, self._bm25_floor)]
+            scored = [chunk for chunk, score in ranked if vectors and _reaches(score, self._bm25_floor)]
             if self._similarity is not None:
                 unknown = [chunk for chunk in scored if chunk not in near]
                 near.update(zip(unknown, similarities(number, unknown), strict=True))
@@ -377,7 +378,15 @@ class _DenseSearch:
 
 
 def _queries(claims: Sequence[Claim]) -> list[str]:
-    return [claim.query or claim.text for claim in claims]
+    return [claim.query or claim.text if _says_something(claim) else "" for claim in claims]
+
+
+def _says_something(claim: Claim) -> bool:
+    """Whether a claim says more than what was put into it: "However, this is not the case." does not, whatever drug
+    "this" stands for, and the drug's name alone would find a passage."""
+    if not claim.standalone:
+        return True
+    return any(map(str.isdigit, claim.text)) or any(map(says_subject, words(claim.text)))
 
 
 def _telling(

@@ -379,6 +379,25 @@ def test_sentences_of_no_field_or_another_get_no_passage_and_facts_of_the_corpus
     assert sum(map(bool, found)) > 0.85 * len(SENTENCES)
 
 
+@pytest.mark.parametrize("kind", [Bm25Retriever, DenseRetriever, HybridRetriever])
+def test_what_a_pronoun_stands_for_is_no_evidence_for_a_claim_that_says_nothing_more(dense_corpus, kind):
+    """The names alone would find their passages."""
+    options = {} if kind is Bm25Retriever else {"device": "cpu"}
+
+    def found(text):
+        claims = [
+            Claim(text, 0, 0, len(text), "sentence", query=put_in, standalone=put_in)
+            for sentence in SENTENCES
+            for put_in in [text.replace("this", sentence).replace("It", sentence)]
+        ]
+        got = kind(around(dense_corpus), **options).retrieve(claims, [TRACE] * len(claims))
+        return sum(map(bool, got)) / len(claims)
+
+    assert found("However, this is not the case.") == 0
+    assert found("It is 500.") > 0.8
+    assert found("It is seen in children.") > 0.6
+
+
 def test_the_evidence_of_a_passage_is_as_its_formula_says(corpus):
     documents = {row["id"]: set(slow_words(row["title"] + " " + row["text"])) for row in PASSAGES}
     english = Counter()
@@ -482,6 +501,32 @@ def test_claims_of_a_users_own_say_which_floor_would_keep_their_passages(corpus,
     assert share_lost(evidence=proposed) <= 0.05 < share_lost(evidence=proposed + 0.1)
     far = [sentence for field, sentence in foreign_sentences() if field != "medicine"]
     assert kept == pytest.approx(sum(map(bool, retrieve(Bm25Retriever(around(corpus)), *far))) / len(far), abs=6e-4)
+
+
+def test_claims_that_lose_their_passages_are_named_and_a_file_stands_for_its_sections(tmp_path, capsys):
+    (tmp_path / "guide").mkdir()
+    (tmp_path / "guide" / "drugs.html").write_text(
+        "<h2>Warfarin</h2><p>Warfarin crosses the placenta.</p><h2>Dosage</h2><p>Gentamicin is given once daily.</p>"
+    )
+    (tmp_path / "guide" / "genes.txt").write_text("T790M confers resistance to gefitinib, in 1350 people.")
+    assert main(["corpus", "build", str(tmp_path / "guide"), str(tmp_path / "corpus")]) == 0
+    rows = [
+        ("Warfarin crosses the placenta.", "drugs.html"),
+        ("Gentamicin is given daily.", "drugs.html#Dosage"),
+        ("It was 1350.", "genes.txt"),
+        ("Coumarins are teratogenic.", "drugs.html"),
+    ]
+    path = tmp_path / "claims.jsonl"
+    write_jsonl(path, [{"claim": claim, "passage": passage} for claim, passage in rows])
+    capsys.readouterr()
+    assert main(["corpus", "check", str(tmp_path / "corpus"), "--known-items", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert [line.strip() for line in said.splitlines() if re.match(" +(not found|taken away):", line)] == [
+        "not found: Coumarins are teratogenic.",
+        "taken away: It was 1350.",
+    ]
+    assert "no floor takes away at most 5%" in said
+    assert "a floor of 0.000" not in said
 
 
 @pytest.mark.parametrize(
