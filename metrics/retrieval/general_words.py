@@ -9,6 +9,7 @@ often. It gets no new versions, which suits a measure that floors on disk depend
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 
 import numpy as np
@@ -20,6 +21,9 @@ from .words import says_subject, words
 # proportion. Both are from benchmarks.knowledge.evidence.
 _COMMON, _POWER = 2.5, 1.5
 _LEAST = 1e-6
+# In a text of another language its commonest words are no subject either; in English they seldom occur.
+_OTHERS = ("de", "es", "fr", "it", "nl", "pl", "pt", "sv")
+_COMMONEST, _SELDOM = 80, 3e-5
 
 
 @functools.lru_cache(maxsize=1 << 17)
@@ -43,7 +47,7 @@ def subject_of(text: str) -> tuple[list[str], np.ndarray]:
 
 @functools.cache
 def _frequencies() -> dict[str, float]:
-    """The share of English words that have each stem."""
+    """The share of English words that have each stem; for the commonest words of other languages, their share there."""
     require("wordfreq", "wordfreq", "telling what a passage is about")
     from wordfreq import get_frequency_dict
 
@@ -52,4 +56,10 @@ def _frequencies() -> dict[str, float]:
         stems = list(words(word))
         if len(stems) == 1:  # not "don't"
             out[stems[0]] = out.get(stems[0], 0.0) + share
+    for language in _OTHERS:
+        commonest = itertools.islice(get_frequency_dict(language, wordlist="small").items(), _COMMONEST)
+        for word, share in commonest:
+            for stem in words(word):
+                if out.get(stem, 0.0) < _SELDOM:
+                    out[stem] = share
     return out

@@ -53,10 +53,14 @@ def stem(word: str) -> str:
 
 
 def says_subject(word: str) -> bool:
-    """Whether a stem says what a text is about: it holds two letters in a row and is no word of any reasoning."""
-    return word not in _no_subject() and any(
-        first.isalpha() and second.isalpha() for first, second in itertools.pairwise(word)
-    )
+    """Whether a stem says what a text is about.
+
+    It holds two letters in a row and is no word of any reasoning; or it begins with a letter and holds two digits (p53,
+    L858R).
+    """
+    if any(first.isalpha() and second.isalpha() for first, second in itertools.pairwise(word)):
+        return word not in _no_subject()
+    return word[:1].isalpha() and sum(map(str.isdigit, word)) >= 2
 
 
 @functools.cache
