@@ -2,6 +2,7 @@
 
     python -m benchmarks.knowledge.claims [--scorer smollm2]
     python -m benchmarks.knowledge.claims --draw          # the sentences that were labelled, with their questions
+    python -m benchmarks.knowledge.claims --context       # how many claims of 300 chains a source lean on their context
 
 Data ($STEPGAUGE_SHARED/data): sentences of MMLU-Pro's health chains (Llama-3.1-8B-Instruct, Mistral-7B-v0.1) and of
 Mr-Ben's medicine chains, one per chain, drawn with a fixed seed. Sentences that only name the reference work ("We refer
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -31,6 +33,7 @@ import random
 import sys
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -43,7 +46,8 @@ from tqdm import tqdm
 
 from stepgauge.metrics import Gauge, Trace
 from stepgauge.metrics.knowledge.chat.fencing import fence
-from stepgauge.metrics.knowledge.claims.sentence import Prompt, no_claim, sentence_spans
+from stepgauge.metrics.knowledge.claims.sentence import Prompt, extract, no_claim, sentence_spans
+from stepgauge.metrics.knowledge.types import UNRESOLVED
 from stepgauge.metrics.likelihood import LikelihoodBackend, Request, Unscored
 from stepgauge.metrics.names import lookup
 from stepgauge.metrics.plugins import registry
@@ -51,6 +55,7 @@ from stepgauge.metrics.segment import segment
 
 SEED = 0
 PER_SOURCE = 120
+CHAINS = 300  # of each source, for --context
 RESAMPLES = 2000
 LABELS = Path(__file__).with_name("claim_labels.tsv")
 BOILERPLATE = "We refer to Wikipedia"
@@ -170,6 +175,20 @@ def labelled(data: Path) -> list[Sentence]:
     return found
 
 
+def leaning(data: Path) -> Counter[str]:
+    """How the claims of `CHAINS` drawn chains a source stand: by themselves, put in, or unresolved."""
+    splitter = lookup("splitter", registry().splitters, "auto")
+    out: Counter[str] = Counter()
+    for source, read in SOURCES.items():
+        traces = [trace for _, _, trace in read(data)]
+        drawn = random.Random(f"{SEED} {source}").sample(traces, min(CHAINS, len(traces)))
+        cut = [segmentation.steps for segmentation in segment(drawn, splitter)]
+        for claim in itertools.chain.from_iterable(extract(drawn, cut)):
+            put_in = "put in" if claim.standalone else "by themselves"
+            out["unresolved" if claim.kind == UNRESOLVED else put_in] += 1
+    return out
+
+
 def by_rule(sentences: Sequence[Sentence]) -> np.ndarray:
     return np.array([no_claim(sentence.text, Prompt(sentence.trace)) is None for sentence in sentences])
 
@@ -247,11 +266,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scorer", default="smollm2", help="the scoring LM (default: %(default)s)")
     parser.add_argument("--draw", action="store_true", help="print the sentences that were labelled, and stop")
+    parser.add_argument("--context", action="store_true", help="count the claims that lean on their context, and stop")
     options = parser.parse_args(arguments)
     root = os.environ.get("STEPGAUGE_SHARED")
     if not root or not (Path(root) / "data").is_dir():
         sys.exit(f"STEPGAUGE_SHARED is {root!r}; expected a folder that holds data/")
     data = Path(root) / "data"
+    if options.context:
+        found = leaning(data)
+        print(", ".join(f"{how}: {count:,} ({count / found.total():.1%})" for how, count in found.most_common()))
+        return
     if options.draw:
         for sentence in draw(data):
             question = " ".join(sentence.trace.question.split())
